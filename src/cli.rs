@@ -1,0 +1,256 @@
+//! The command line: what users write, turned into what a run needs to know. Knows nothing of how things are done.
+
+use std::io::IsTerminal;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::links::Input;
+use crate::mode::Mode;
+use crate::retry::{DEFAULT_RETRIES, RetryPolicy};
+use crate::{Config, demo, fetch, progress};
+
+const EXAMPLES: &str = "\
+Examples:
+  fetchpdf links.txt                          every link of a list, into the current folder
+  fetchpdf links.txt --output papers -j 16    into a folder, 16 at once
+  fetchpdf https://www.rfc-editor.org/rfc/pdfrfc/rfc9110.txt.pdf
+  grep -o 'https://[^ ]*[.]pdf' notes.md | fetchpdf
+  fetchpdf compare --demo                     the four modes, side by side
+
+Link lists:
+  One link a line, UTF-8. Blank lines and lines that begin with `#` are skipped.
+
+Modes:
+  sequential  one link after the other
+  threads     a new OS thread for each link
+  pool        a fixed pool of OS threads
+  async       tokio tasks on a few threads: the default, and the one for long lists
+
+Exit codes:
+  0    every link is here
+  1    some links failed
+  2    wrong usage, or the run itself could not be done
+  130  interrupted by Ctrl-C; the same command again goes on from there";
+
+/// Download every PDF of a list of links, check each one, and say what became of every link
+#[derive(Debug, Parser)]
+#[command(version, after_help = "See `fetchpdf --help` for examples and exit codes.", after_long_help = EXAMPLES)]
+#[command(args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    compare: Option<CompareCommand>,
+    #[command(flatten)]
+    run: RunArgs,
+    /// How links are scheduled
+    #[arg(short, long, value_enum, default_value_t)]
+    mode: Mode,
+    /// Folder for the files, created if it is missing
+    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    output: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum CompareCommand {
+    /// Run the same list once in each mode, and print a table and a chart of the times
+    Compare {
+        #[command(flatten)]
+        run: RunArgs,
+        /// The modes to run, in this order
+        #[arg(long, value_enum, value_delimiter = ',', default_values_t = Mode::value_variants().to_vec())]
+        modes: Vec<Mode>,
+        /// Keep the files, one folder for each mode [default: temporary folders]
+        #[arg(short, long, value_name = "DIR")]
+        output: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// Link lists, URLs, or `-` for standard input [default: standard input, if it is no terminal]
+    #[arg(value_name = "LINKS")]
+    links: Vec<Input>,
+    /// Fetch ten sample PDFs from a built-in server that takes 0.42 s to answer; no network is needed
+    #[arg(long, conflicts_with = "links")]
+    demo: bool,
+    /// Links fetched at once [default: 64 in async mode, 16 in threads and pool mode]
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// Tries after the first one, for failures that may pass
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_RETRIES)]
+    retry: u32,
+    /// Longest pause before the first retry; it doubles from try to try
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
+    retry_delay: Duration,
+    /// Give up connecting after this time; 0 never does
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = limit)]
+    connect_timeout: Duration,
+    /// Give up waiting for an answer after this time; 0 never does
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = limit)]
+    first_byte_timeout: Duration,
+    /// Give up a transfer in which nothing comes for this time; 0 never does
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = limit)]
+    stall_timeout: Duration,
+    /// How progress is shown
+    #[arg(long, value_enum, default_value_t)]
+    progress: progress::Style,
+    /// Show no progress and no summary, only failures
+    #[arg(short, long)]
+    quiet: bool,
+    /// Show retries and saved files, too
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Command {
+    /// One run.
+    Run(Config),
+    /// A run in each of these modes, in folders that are kept if one is given.
+    Compare(Config, Vec<Mode>, Option<PathBuf>),
+}
+
+/// What the command line asks for, and how.
+#[derive(Debug)]
+pub struct Request {
+    /// What is to be done.
+    pub command: Command,
+    /// Whether standard output is to stay empty.
+    pub quiet: bool,
+}
+
+/// Reads the command line. Where it is wrong or asks for help, prints that and ends the process.
+///
+/// # Errors
+///
+/// When the server of `--demo` cannot be started.
+pub fn parse() -> anyhow::Result<Request> {
+    let cli = Cli::parse();
+    Ok(match cli.compare {
+        None => Request {
+            quiet: cli.run.quiet,
+            command: Command::Run(cli.run.config(cli.mode, cli.output)?),
+        },
+        Some(CompareCommand::Compare { run, modes, output }) => {
+            // each run gets its own mode and folder
+            let quiet = run.quiet;
+            let config = run.config(Mode::default(), PathBuf::new())?;
+            Request {
+                quiet,
+                command: Command::Compare(config, modes, output),
+            }
+        }
+    })
+}
+
+impl RunArgs {
+    fn config(self, mode: Mode, output: PathBuf) -> anyhow::Result<Config> {
+        let inputs = match (self.demo, self.links) {
+            (true, _) => demo::Server::start()?.links(),
+            (false, links) if !links.is_empty() => links,
+            (false, _) if !std::io::stdin().is_terminal() => vec![Input::Stdin],
+            (false, _) => {
+                let message = "no links: name a list, a URL or `-`, or try `--demo`";
+                Cli::command()
+                    .error(ErrorKind::MissingRequiredArgument, message)
+                    .exit()
+            }
+        };
+        Ok(Config {
+            inputs,
+            output,
+            mode,
+            jobs: self.jobs,
+            fetch: fetch::Options {
+                retry: RetryPolicy {
+                    retries: self.retry,
+                    delay: self.retry_delay,
+                    ..RetryPolicy::default()
+                },
+                connect_timeout: self.connect_timeout,
+                first_byte_timeout: self.first_byte_timeout,
+                stall_timeout: self.stall_timeout,
+                proxy: !self.demo,
+            },
+            progress: if self.quiet {
+                progress::Style::None
+            } else {
+                self.progress
+            },
+            verbose: self.verbose,
+        })
+    }
+}
+
+/// A time: `2`, `0.5`, `500ms`, `2s`, `1m`, `1h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let at = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(at);
+    let seconds = match unit {
+        "ms" => 0.001,
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => {
+            return Err(
+                "a time is a number and `ms`, `s`, `m` or `h`, such as `500ms` or `2s`".to_owned(),
+            );
+        }
+    };
+    let number: f64 = number
+        .parse()
+        .map_err(|_| "a time begins with a number, such as `0.5` or `2s`".to_owned())?;
+    Duration::try_from_secs_f64(number * seconds).map_err(|error| error.to_string())
+}
+
+/// A time in which something has to happen; 0 is for ever.
+fn limit(text: &str) -> Result<Duration, String> {
+    duration(text).map(|time| if time.is_zero() { Duration::MAX } else { time })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_units() {
+        for (text, milliseconds) in [
+            ("2", 2000),
+            ("0.5", 500),
+            ("500ms", 500),
+            ("2s", 2000),
+            ("1m", 60_000),
+            ("0", 0),
+        ] {
+            assert_eq!(
+                duration(text),
+                Ok(Duration::from_millis(milliseconds)),
+                "{text}"
+            );
+        }
+        for text in [
+            "",
+            "s",
+            "-1",
+            "1d",
+            "1 s",
+            ".",
+            "1e3",
+            "99999999999999999999999",
+        ] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+        assert_eq!(limit("0"), Ok(Duration::MAX));
+    }
+}

@@ -1,0 +1,156 @@
+//! The same list once in each mode, and a table and a chart of the times.
+
+use std::fmt;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use indicatif::HumanBytes;
+
+use crate::Config;
+use crate::links::Input;
+use crate::mode::Mode;
+use crate::report::{Report, seconds};
+
+/// The reports of all modes that have run.
+#[derive(Debug, Clone)]
+pub struct Comparison {
+    /// In the order in which they ran.
+    pub reports: Vec<Report>,
+}
+
+/// Runs `config` in each of `modes`, one after the other, each with its own connections and into an empty folder of its
+/// own: below `keep`, or else in a temporary folder.
+///
+/// # Errors
+///
+/// When a run cannot be done, or when a folder that is to be kept is not empty.
+pub fn compare(config: &Config, modes: &[Mode], keep: Option<&Path>) -> anyhow::Result<Comparison> {
+    let temporary = tempfile::tempdir().context("cannot create a temporary folder")?;
+    let inputs = repeatable(&config.inputs, temporary.path())?;
+    let mut reports = Vec::new();
+    for mode in modes {
+        let output = keep.unwrap_or(temporary.path()).join(mode.to_string());
+        if output
+            .read_dir()
+            .is_ok_and(|mut entries| entries.next().is_some())
+        {
+            anyhow::bail!(
+                "`{}` is not empty: a comparison needs fresh folders",
+                output.display()
+            );
+        }
+        let report = crate::run(&Config {
+            inputs: inputs.clone(),
+            output,
+            mode: *mode,
+            ..config.clone()
+        })?;
+        let ended_early = report.signal.is_some();
+        reports.push(report);
+        if ended_early {
+            break;
+        }
+    }
+    Ok(Comparison { reports })
+}
+
+/// Inputs that can be read once for each mode: standard input and pipes are copied to a file.
+fn repeatable(inputs: &[Input], folder: &Path) -> anyhow::Result<Vec<Input>> {
+    let copy = |number: usize, mut from: Box<dyn Read>| -> anyhow::Result<Input> {
+        let path = folder.join(format!("links-{number}.txt"));
+        let mut to = std::fs::File::create_new(&path)?;
+        std::io::copy(&mut from, &mut to)
+            .and_then(|_| to.flush())
+            .context("cannot copy the list")?;
+        Ok(Input::List(path))
+    };
+    let repeatable = inputs
+        .iter()
+        .enumerate()
+        .map(|(number, input)| match input {
+            Input::Stdin => copy(number, Box::new(std::io::stdin())),
+            Input::List(path)
+                if path
+                    .metadata()
+                    .is_ok_and(|list| !list.is_file() && !list.is_dir()) =>
+            {
+                copy(number, Box::new(std::fs::File::open(path)?))
+            }
+            other => Ok(other.clone()),
+        });
+    repeatable.collect()
+}
+
+impl Comparison {
+    /// The first exit code of a run that is not 0.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        self.reports
+            .iter()
+            .map(Report::exit_code)
+            .find(|code| *code != 0)
+            .unwrap_or(0)
+    }
+}
+
+/// The table and the chart, within 80 columns.
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const CHART: f64 = 52.0;
+        let sequential = self
+            .reports
+            .iter()
+            .find(|report| report.mode == Mode::Sequential)
+            .map(|report| report.elapsed);
+        let longest = self
+            .reports
+            .iter()
+            .map(|report| report.elapsed)
+            .max()
+            .unwrap_or_default();
+        writeln!(
+            f,
+            "mode          at once     elapsed   speed-up     files        size   failed"
+        )?;
+        for report in &self.reports {
+            let speed_up = sequential.map_or_else(
+                || "-".to_owned(),
+                |time| format!("{:.1}x", ratio(time, report.elapsed)),
+            );
+            writeln!(
+                f,
+                "{:<12}  {:>7}  {:>10}  {:>9}  {:>8}  {:>10}  {:>7}",
+                report.mode.to_string(),
+                report.jobs,
+                seconds(report.elapsed),
+                speed_up,
+                report.downloaded(),
+                HumanBytes(report.saved_bytes).to_string(),
+                report.failed(),
+            )?;
+        }
+        writeln!(f)?;
+        for report in &self.reports {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "between 1 and the width of the chart"
+            )]
+            let width = (ratio(report.elapsed, longest) * CHART).round().max(1.0) as usize;
+            writeln!(
+                f,
+                "{:<12}  {} {}",
+                report.mode.to_string(),
+                "█".repeat(width),
+                seconds(report.elapsed)
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn ratio(time: Duration, of: Duration) -> f64 {
+    time.as_secs_f64() / of.as_secs_f64().max(f64::EPSILON)
+}

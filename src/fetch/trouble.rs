@@ -1,0 +1,103 @@
+//! What an error of the HTTP client or of the disk means for a link.
+
+use std::error::Error;
+use std::io;
+
+use super::request::DnsError;
+use crate::outcome::{Failure, Status};
+
+/// The failure of a request that got no answer.
+pub(super) fn no_answer(error: &reqwest::Error) -> Failure {
+    if error.is_timeout() {
+        return Failure::new(Status::Timeout, "no connection within the connect timeout");
+    }
+    if let Some(error) = find::<DnsError>(error) {
+        return Failure::new(Status::Dns, error.to_string());
+    }
+    if let Some(error) = find::<rustls::Error>(error) {
+        return Failure::new(Status::Tls, format!("no trusted connection: {error}"));
+    }
+    if let Some(error) = find::<hyper::Error>(error) {
+        if error.is_parse() {
+            return Failure::new(
+                Status::HttpStatus,
+                format!("the answer is not valid HTTP: {}", innermost(error)),
+            );
+        }
+        if error.is_incomplete_message() {
+            return Failure::new(
+                Status::Connect,
+                "the server closed the connection without an answer",
+            );
+        }
+    }
+    let cause = find::<io::Error>(error).map_or_else(|| innermost(error), io_message);
+    Failure::new(Status::Connect, cause)
+}
+
+/// The failure of a body that broke off after `received` bytes of `total`.
+pub(super) fn broken_body(error: &reqwest::Error, received: u64, total: Option<u64>) -> Failure {
+    let of = total.map_or_else(String::new, |total| format!(" of {total}"));
+    let cause = find::<io::Error>(error).map_or_else(|| innermost(error), io_message);
+    Failure::new(
+        Status::Truncated,
+        format!("the body broke off after {received} bytes{of}: {cause}"),
+    )
+}
+
+/// The failure of a file.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is what `map_err` hands over"
+)]
+pub(super) fn disk(error: io::Error) -> Failure {
+    Failure::new(
+        Status::Disk,
+        format!("cannot write the file: {}", io_message(&error)),
+    )
+}
+
+/// The first error of type `T` among the causes of `error`, also inside I/O errors.
+fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = match error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+        {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
+}
+
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    last.to_string()
+}
+
+/// What went wrong, without the number that only programmers know.
+fn io_message(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+        io::ErrorKind::ConnectionReset => "connection reset by the server".to_owned(),
+        io::ErrorKind::UnexpectedEof => "the connection ended too early".to_owned(),
+        io::ErrorKind::StorageFull => "no space left on the disk".to_owned(),
+        _ => {
+            let text = error.to_string();
+            let text = text.split(" (os error").next().unwrap_or_default();
+            text.chars()
+                .take(1)
+                .flat_map(char::to_lowercase)
+                .chain(text.chars().skip(1))
+                .collect()
+        }
+    }
+}

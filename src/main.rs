@@ -1,0 +1,43 @@
+//! The `fetchpdf` command: parses, runs, prints, and turns the result into an exit code.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use fetchpdf::cli::{self, Command};
+use fetchpdf::compare::compare;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            fail(&format!("{error:#}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> anyhow::Result<u8> {
+    let request = cli::parse()?;
+    let (summary, code, list_error) = match request.command {
+        Command::Run(config) => {
+            let report = fetchpdf::run(&config)?;
+            (report.to_string(), report.exit_code(), report.list_error)
+        }
+        Command::Compare(config, modes, keep) => {
+            let comparison = compare(&config, &modes, keep.as_deref())?;
+            (comparison.to_string(), comparison.exit_code(), None)
+        }
+    };
+    if !request.quiet {
+        // a reader that has gone away does not change what became of the links
+        let _ = std::io::stdout().write_all(summary.as_bytes());
+    }
+    if let Some(error) = list_error {
+        fail(&error);
+    }
+    Ok(code)
+}
+
+fn fail(message: &str) {
+    let _ = writeln!(std::io::stderr(), "error: {message}");
+}

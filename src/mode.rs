@@ -1,0 +1,259 @@
+//! Four schedulers over one piece of work: they differ in who runs it and in nothing else.
+//!
+//! All share one multi-thread runtime, so that any thread may use any connection. Knows nothing of HTTP, PDF or files.
+
+use std::any::Any;
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::thread;
+
+use clap::ValueEnum;
+use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+/// How links are scheduled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Mode {
+    /// One link after the other
+    Sequential,
+    /// A new OS thread for each link
+    Threads,
+    /// A fixed pool of OS threads
+    Pool,
+    /// Tokio tasks on a few threads
+    #[default]
+    Async,
+}
+
+impl Mode {
+    /// How many links are fetched at once unless the user says otherwise.
+    #[must_use]
+    pub fn default_jobs(self) -> NonZeroUsize {
+        let jobs = match self {
+            Self::Sequential => 1,
+            Self::Threads | Self::Pool => 16,
+            Self::Async => 64,
+        };
+        NonZeroUsize::new(jobs).expect("none of them is 0")
+    }
+
+    /// Takes jobs from `next` until there are none, and runs `work` on each, at most `limit` at once. A job is taken
+    /// only when there is room for it. `work` is to catch its own panics, with [`caught`].
+    ///
+    /// # Panics
+    ///
+    /// When it is called from within a runtime.
+    pub fn for_each<J, N, W, F, G>(self, runtime: &Runtime, limit: NonZeroUsize, next: N, work: W)
+    where
+        J: Send + 'static,
+        N: Fn() -> F + Send + Sync + 'static,
+        F: Future<Output = Option<J>> + Send,
+        W: Fn(J) -> G + Send + Sync + 'static,
+        G: Future<Output = ()> + Send,
+    {
+        match self {
+            Self::Sequential => runtime.block_on(work_off(&next, &work)),
+            Self::Threads => a_thread_each(runtime, limit, &next, &work),
+            Self::Pool => thread::scope(|scope| {
+                for _ in 1..limit.get() {
+                    let worker = || runtime.block_on(work_off(&next, &work));
+                    if thread::Builder::new().spawn_scoped(scope, worker).is_err() {
+                        break; // the system has no more threads: those that run do all the work
+                    }
+                }
+                runtime.block_on(work_off(&next, &work));
+            }),
+            Self::Async => {
+                let (tasks, shared) = (TaskTracker::new(), Arc::new((next, work)));
+                for _ in 0..limit.get() {
+                    let shared = Arc::clone(&shared);
+                    tasks.spawn_on(
+                        async move { work_off(&shared.0, &shared.1).await },
+                        runtime.handle(),
+                    );
+                }
+                tasks.close();
+                runtime.block_on(tasks.wait());
+            }
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sequential => "sequential",
+            Self::Threads => "threads",
+            Self::Pool => "pool",
+            Self::Async => "async",
+        })
+    }
+}
+
+/// Runs `future`, and turns a panic in it into an error that says what the panic said.
+///
+/// # Errors
+///
+/// The message of the panic.
+pub async fn caught<F: Future>(future: F) -> Result<F::Output, String> {
+    let mut future = pin!(future);
+    let polled = std::future::poll_fn(|context| {
+        // after a panic the future is not polled again, so nobody sees what it left half done
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    });
+    polled.await.map_err(|panic| message(&*panic))
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or(panic.downcast_ref::<&str>().copied())
+        .unwrap_or("unknown panic")
+        .to_owned()
+}
+
+async fn work_off<J, F, G>(next: &impl Fn() -> F, work: &impl Fn(J) -> G)
+where
+    F: Future<Output = Option<J>>,
+    G: Future<Output = ()>,
+{
+    while let Some(job) = next().await {
+        work(job).await;
+    }
+}
+
+fn a_thread_each<J, N, W, F, G>(runtime: &Runtime, limit: NonZeroUsize, next: &N, work: &W)
+where
+    J: Send,
+    N: Fn() -> F,
+    F: Future<Output = Option<J>>,
+    W: Fn(J) -> G + Sync,
+    G: Future<Output = ()>,
+{
+    let room = Semaphore::new(limit.get());
+    thread::scope(|scope| {
+        let next_with_room = async || {
+            let permit = room.acquire().await.expect("it is never closed");
+            Some((next().await?, permit))
+        };
+        while let Some((job, permit)) = runtime.block_on(next_with_room()) {
+            let slot = Arc::new(Mutex::new(Some((job, permit))));
+            let run = move || {
+                let taken = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+                if let Some((job, permit)) = taken {
+                    runtime.block_on(work(job));
+                    drop(permit);
+                }
+            };
+            // where the system has no more threads, the job is not lost: this thread does it
+            if thread::Builder::new()
+                .spawn_scoped(scope, run.clone())
+                .is_err()
+            {
+                run();
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+    use proptest::prelude::*;
+    use tokio::sync::Barrier;
+
+    use super::*;
+
+    fn runtime() -> Runtime {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime")
+    }
+
+    /// Runs `count` jobs, and tells how often each ran and how many ran at once at most.
+    fn run(mode: Mode, count: usize, limit: usize) -> (Vec<usize>, usize) {
+        let limit = NonZeroUsize::new(limit).expect("at least one");
+        let state = Arc::new((
+            Mutex::new(0..count),
+            Mutex::new(vec![0; count]),
+            AtomicUsize::new(0),
+            AtomicUsize::new(0),
+        ));
+        let (taken, working) = (Arc::clone(&state), Arc::clone(&state));
+        let next = move || {
+            let job = taken.0.lock().expect("no panic").next();
+            async move { job }
+        };
+        let work = move |job: usize| {
+            let state = Arc::clone(&working);
+            async move {
+                state.3.fetch_max(state.2.fetch_add(1, SeqCst) + 1, SeqCst);
+                tokio::task::yield_now().await;
+                state.1.lock().expect("no panic")[job] += 1;
+                state.2.fetch_sub(1, SeqCst);
+            }
+        };
+        mode.for_each(&runtime(), limit, next, work);
+        let runs = state.1.lock().expect("no panic").clone();
+        (runs, state.3.load(SeqCst))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn each_job_runs_once_and_within_the_limit(count in 0..60usize, limit in 1..12usize) {
+            for mode in Mode::value_variants() {
+                let (runs, most) = run(*mode, count, limit);
+                prop_assert_eq!(runs, vec![1; count]);
+                let allowed = if *mode == Mode::Sequential { 1 } else { limit };
+                prop_assert!(most <= allowed);
+            }
+        }
+    }
+
+    #[test]
+    fn as_many_jobs_as_allowed_run_together() {
+        for mode in [Mode::Threads, Mode::Pool, Mode::Async] {
+            let (jobs, barrier) = (Mutex::new(0..8), Arc::new(Barrier::new(8)));
+            let next = move || {
+                let job = jobs.lock().expect("no panic").next();
+                async move { job }
+            };
+            let work = move |_| {
+                let barrier = Arc::clone(&barrier);
+                async move {
+                    barrier.wait().await;
+                }
+            };
+            // it ends only if all eight wait at the same time
+            mode.for_each(&runtime(), NonZeroUsize::new(8).expect("eight"), next, work);
+        }
+    }
+
+    #[test]
+    fn a_panic_becomes_its_message() {
+        let runtime = runtime();
+        assert_eq!(runtime.block_on(caught(async { 7 })), Ok(7));
+        let panicking = async {
+            tokio::task::yield_now().await;
+            assert_eq!(std::hint::black_box(1), 2, "one is not two");
+        };
+        assert!(
+            runtime
+                .block_on(caught(panicking))
+                .expect_err("it panics")
+                .contains("one is not two")
+        );
+    }
+}

@@ -1,0 +1,260 @@
+//! Is this stream of bytes a whole PDF? And if it is none, what is it?
+//!
+//! The check sees the bytes once, as they pass, and keeps only their two ends. It knows nothing of HTTP or of files.
+//! It does not parse the document: parsers repair what is broken, and so accept what has been cut off.
+
+use std::fmt;
+
+/// How much of either end is looked at, in bytes: `%PDF-` may be preceded, and `%%EOF` followed by so much junk, as
+/// readers accept it (PDF Reference 1.4, appendix H, notes 13 and 18).
+pub const END: usize = 1024;
+
+/// An incremental check of one body.
+#[derive(Debug, Clone, Default)]
+pub struct Check {
+    head: Vec<u8>,
+    tail: Vec<u8>,
+    is_pdf: bool,
+}
+
+/// What can be said once the body has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It begins and ends as a PDF does.
+    Whole,
+    /// It begins as a PDF, and lacks this.
+    Suspect(&'static str),
+    /// It is no PDF.
+    NotPdf(Kind),
+}
+
+impl Check {
+    /// Takes the next bytes. An error means that no later byte can make this a PDF.
+    ///
+    /// # Errors
+    ///
+    /// What the body is instead, as soon as its first 1,024 bytes have come without `%PDF-`.
+    pub fn update(&mut self, bytes: &[u8]) -> Result<(), Kind> {
+        if !self.is_pdf {
+            let room = END - self.head.len();
+            self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            self.is_pdf = contains(&self.head, b"%PDF-");
+            if !self.is_pdf && self.head.len() == END {
+                return Err(Kind::of(&self.head));
+            }
+        }
+        if bytes.len() >= END {
+            self.tail.clear();
+        } else {
+            let kept = self.tail.len().min(END - bytes.len());
+            self.tail.drain(..self.tail.len() - kept);
+        }
+        self.tail
+            .extend_from_slice(&bytes[bytes.len().saturating_sub(END)..]);
+        Ok(())
+    }
+
+    /// The verdict on a body that has ended.
+    #[must_use]
+    pub fn finish(&self) -> Verdict {
+        if !self.is_pdf {
+            Verdict::NotPdf(Kind::of(&self.head))
+        } else if !contains(&self.tail, b"%%EOF") {
+            Verdict::Suspect("no `%%EOF` near the end")
+        } else if !contains(&self.tail, b"startxref") {
+            Verdict::Suspect("no `startxref` near the end")
+        } else {
+            Verdict::Whole
+        }
+    }
+}
+
+/// What a body is that is no PDF.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// No byte at all.
+    Empty,
+    /// An HTML page, and its title if it has one.
+    Html(Option<String>),
+    /// One of the kinds that are known by their first bytes.
+    Known(&'static str),
+    /// Anything else.
+    Unknown,
+}
+
+impl Kind {
+    /// The kind of a body that begins with `head`.
+    #[must_use]
+    pub fn of(head: &[u8]) -> Self {
+        const SIGNATURES: [(&[u8], &str); 9] = [
+            (b"\x1f\x8b", "gzip data"),
+            (b"PK\x03\x04", "a zip archive"),
+            (b"\x89PNG", "a PNG image"),
+            (b"\xff\xd8\xff", "a JPEG image"),
+            (b"GIF8", "a GIF image"),
+            (b"%!PS", "PostScript"),
+            (b"{\\rtf", "an RTF document"),
+            (b"\xd0\xcf\x11\xe0", "an old Office document"),
+            (b"<?xml", "XML"),
+        ];
+        if head.is_empty() {
+            return Self::Empty;
+        }
+        let text = String::from_utf8_lossy(head);
+        let text = text.trim_start_matches(|c: char| c == '\u{feff}' || c.is_whitespace());
+        let lower = text.to_ascii_lowercase();
+        let marks = [
+            "<!doctype html",
+            "<html",
+            "<head",
+            "<body",
+            "<title",
+            "<script",
+        ];
+        if marks.iter().any(|mark| lower.contains(mark)) {
+            return Self::Html(title(text, &lower));
+        }
+        if let Some((_, name)) = SIGNATURES.iter().find(|(signature, _)| {
+            head.starts_with(signature) || text.as_bytes().starts_with(signature)
+        }) {
+            return Self::Known(name);
+        }
+        match text.chars().next() {
+            Some('{' | '[') => Self::Known("JSON"),
+            Some('<') => Self::Known("XML"),
+            _ if text
+                .chars()
+                .any(|c| (c.is_control() && !c.is_whitespace()) || c == '\u{fffd}') =>
+            {
+                Self::Unknown
+            }
+            _ => Self::Known("plain text"),
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("an empty body"),
+            Self::Html(None) => f.write_str("an HTML page"),
+            Self::Html(Some(title)) => write!(f, "an HTML page, `{title}`"),
+            Self::Known(name) => f.write_str(name),
+            Self::Unknown => f.write_str("unknown data without `%PDF-` in its first 1,024 bytes"),
+        }
+    }
+}
+
+/// The title of a page, on one line and not long; `lower` is `text` in lower case.
+fn title(text: &str, lower: &str) -> Option<String> {
+    const LONGEST: usize = 60;
+    let tag = lower.find("<title")?;
+    let start = tag + lower[tag..].find('>')? + 1;
+    let end = start + lower[start..].find("</title")?;
+    let words: Vec<_> = text.get(start..end)?.split_whitespace().collect();
+    let title: String = words.join(" ").chars().take(LONGEST).collect();
+    (!title.is_empty()).then_some(title)
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack
+        .windows(needle.len())
+        .any(|window| window == needle)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn verdict<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Verdict {
+        let mut check = Check::default();
+        for chunk in chunks {
+            if let Err(kind) = check.update(chunk) {
+                return Verdict::NotPdf(kind);
+            }
+        }
+        check.finish()
+    }
+
+    fn body(junk: usize, middle: usize, end: &[u8], after: usize) -> Vec<u8> {
+        let mut body = vec![b'.'; junk];
+        body.extend_from_slice(b"%PDF-1.7\n");
+        body.extend(std::iter::repeat_n(b'x', middle));
+        body.extend_from_slice(end);
+        body.extend(std::iter::repeat_n(b'\n', after));
+        body
+    }
+
+    #[test]
+    fn a_head_within_1024_bytes_counts() {
+        let end = b"startxref\n1\n%%EOF";
+        assert_eq!(verdict([&body(1019, 9, end, 0)[..]]), Verdict::Whole);
+        assert!(matches!(
+            verdict([&body(1020, 9, end, 0)[..]]),
+            Verdict::NotPdf(_)
+        ));
+    }
+
+    #[test]
+    fn an_end_within_1024_bytes_counts() {
+        let end = b"startxref\n1\n%%EOF";
+        assert_eq!(verdict([&body(0, 9000, end, 1000)[..]]), Verdict::Whole);
+        assert!(matches!(
+            verdict([&body(0, 9000, end, 1024)[..]]),
+            Verdict::Suspect(_)
+        ));
+        assert!(matches!(
+            verdict([&body(0, 9000, b"startxref", 0)[..]]),
+            Verdict::Suspect(_)
+        ));
+        assert!(matches!(
+            verdict([&body(0, 9000, b"%%EOF", 0)[..]]),
+            Verdict::Suspect(_)
+        ));
+    }
+
+    #[test]
+    fn what_is_no_pdf_is_named() {
+        let kinds = [
+            (&b""[..], "an empty body"),
+            (
+                b"<!DOCTYPE html><title> Sign\n in </title>",
+                "an HTML page, `Sign in`",
+            ),
+            (b"\xef\xbb\xbf  <HTML><body>", "an HTML page"),
+            (b"{\"error\": 1}", "JSON"),
+            (b"<?xml version='1.0'?><e/>", "XML"),
+            (b"\x1f\x8b\x08\x00", "gzip data"),
+            (b"Not found.\n", "plain text"),
+            (
+                b"\x00\x01\x02",
+                "unknown data without `%PDF-` in its first 1,024 bytes",
+            ),
+        ];
+        for (head, name) in kinds {
+            assert_eq!(Kind::of(head).to_string(), name);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_verdict_does_not_depend_on_the_chunks(
+            junk in 0..1100usize, middle in 0..3000usize, after in 0..1100usize,
+            cuts in proptest::collection::vec(0..6000usize, 0..20),
+        ) {
+            let body = body(junk, middle, b"startxref\n1\n%%EOF", after);
+            let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(body.len())).collect();
+            cuts.extend([0, body.len()]);
+            cuts.sort_unstable();
+            let chunks = cuts.windows(2).map(|pair| &body[pair[0]..pair[1]]);
+            prop_assert_eq!(verdict(chunks), verdict([&body[..]]));
+        }
+
+        #[test]
+        fn any_head_has_a_kind(head in proptest::collection::vec(any::<u8>(), 0..1100)) {
+            prop_assert!(!Kind::of(&head).to_string().is_empty());
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What is to be done for each line of the list, in the order of the list.
+//!
+//! Owns the identity of links (which one is a duplicate, which one is here already) and the names of their files, which
+//! are given in list order and therefore are the same in every mode. Knows nothing of HTTP or of threads.
+
+pub mod name;
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::Arc;
+
+use crate::links::{BadLink, Link, fingerprint, has_credentials};
+use crate::outcome::{Outcome, Saved, Status};
+use crate::report::{History, Record};
+use crate::store::Store;
+
+/// One link to fetch.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The link.
+    pub link: Link,
+    /// The identity of its URL: see [`Link::id`].
+    pub id: u64,
+    name: String,
+    taken: bool,
+}
+
+impl Job {
+    /// The name that its file is to have.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.nth_name(u32::from(self.taken))
+    }
+
+    /// Names for its file, in the order in which they are to be tried while the one before belongs to another file: the
+    /// one that the URL suggests unless an earlier link has it, one with a hash of the URL, and numbered ones.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        (u32::from(self.taken)..).map(|n| self.nth_name(n))
+    }
+
+    fn nth_name(&self, n: u32) -> String {
+        let hash = self.id >> 32;
+        match n {
+            0 => self.name.clone(),
+            1 => name::with_suffix(&self.name, &format!("-{hash:08x}")),
+            n => name::with_suffix(&self.name, &format!("-{hash:08x}-{n}")),
+        }
+    }
+}
+
+/// What the plan makes of a line.
+#[derive(Debug)]
+pub enum Step {
+    /// The link is to be fetched.
+    Fetch(Job),
+    /// The outcome is known without asking anybody.
+    Settled(Box<Record>),
+}
+
+/// Turns the lines of a list into steps, one at a time.
+pub struct Plan<L> {
+    links: L,
+    store: Arc<Store>,
+    history: History,
+    seen: HashSet<u64>,
+    names: HashSet<u64>,
+}
+
+impl<L> Plan<L> {
+    /// A plan for `links` into `store`, which earlier runs have left as `history` says.
+    pub fn new(links: L, store: Arc<Store>, history: History) -> Self {
+        Self {
+            links,
+            store,
+            history,
+            seen: HashSet::new(),
+            names: HashSet::new(),
+        }
+    }
+
+    fn step(&mut self, link: Link) -> Step {
+        let key = fingerprint(link.url.as_str());
+        if !self.seen.insert(key) {
+            return Step::Settled(Box::new(Record::new(&link, Outcome::Duplicate)));
+        }
+        let id = if has_credentials(&link.url) {
+            link.id()
+        } else {
+            key
+        };
+        if let Some(saved) = self.present(id) {
+            self.claim(&saved.file);
+            return Step::Settled(Box::new(Record::new(&link, Outcome::Saved(saved))));
+        }
+        let mut job = Job {
+            name: name::of_url(&link.url),
+            taken: false,
+            link,
+            id,
+        };
+        job.taken = !self.claim(&job.name);
+        if job.taken {
+            self.claim(&job.name());
+        }
+        Step::Fetch(job)
+    }
+
+    /// The file that an earlier run has saved for a link, if it is still as that run has left it.
+    fn present(&self, id: u64) -> Option<Saved> {
+        let known = self.history.find(id)?;
+        self.store
+            .has(known.file, known.bytes, known.modified)
+            .then(|| Saved {
+                status: Status::Present,
+                file: known.file.to_owned(),
+                bytes: known.bytes,
+                modified: known.modified,
+                suspect: None,
+                answer: None,
+            })
+    }
+
+    /// Takes `name` for a link of this run; false if another one has it. Some file systems do not tell upper from lower
+    /// case, so neither does this.
+    fn claim(&mut self, name: &str) -> bool {
+        self.names.insert(fingerprint(&name.to_lowercase()))
+    }
+}
+
+impl<L: Iterator<Item = io::Result<Result<Link, BadLink>>>> Iterator for Plan<L> {
+    type Item = io::Result<Step>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(self.links.next()?.map(|line| match line {
+            Ok(link) => self.step(link),
+            Err(bad) => Step::Settled(Box::new(Record::bad_link(bad))),
+        }))
+    }
+}

@@ -1,0 +1,158 @@
+//! The file name of a link: safe on every system, whatever the URL says.
+
+use percent_encoding::percent_decode_str;
+use reqwest::Url;
+
+use crate::outcome::steers_text;
+
+/// The longest name of a file, in bytes, that all common file systems take.
+const LONGEST: usize = 255;
+
+const EXTENSION: &str = ".pdf";
+
+/// The name that `url` suggests: its last path segment, or its host if it has none.
+#[must_use]
+pub fn of_url(url: &Url) -> String {
+    let segment = url
+        .path()
+        .rsplit('/')
+        .find(|segment| !segment.is_empty())
+        .unwrap_or_default();
+    let name = percent_decode_str(segment).decode_utf8_lossy();
+    safe(&name)
+        .or_else(|| safe(url.host_str().unwrap_or_default()))
+        .unwrap_or_else(|| format!("download{EXTENSION}"))
+}
+
+/// `name` as one path component with `.pdf` at its end; none if nothing of it is left.
+///
+/// Separators, characters that Windows refuses, and control and direction characters become `_`; leading dots and
+/// dashes, and white space and dots at the end go, and a name that Windows keeps for a device gets a `_` before it.
+#[must_use]
+pub fn safe(name: &str) -> Option<String> {
+    let name: String = name
+        .chars()
+        .map(|c| match c {
+            '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' | '\u{fffd}' => '_',
+            c if c.is_control() || steers_text(c) => '_',
+            c => c,
+        })
+        .collect();
+    let (stem, extension) = split_extension(&name);
+    let stem = stem
+        .trim_matches(|c: char| c == '.' || c.is_whitespace())
+        .trim_start_matches(['-', '.', ' ']);
+    if stem.is_empty() {
+        return None;
+    }
+    let guard = if is_device(stem) { "_" } else { "" };
+    let stem = shortened(stem, LONGEST - guard.len() - extension.len());
+    Some(format!("{guard}{stem}{extension}"))
+}
+
+/// `name` with `suffix` before its extension, and no longer than a name may be.
+#[must_use]
+pub fn with_suffix(name: &str, suffix: &str) -> String {
+    let (stem, extension) = split_extension(name);
+    let stem = shortened(stem, LONGEST - suffix.len() - extension.len());
+    format!("{stem}{suffix}{extension}")
+}
+
+fn split_extension(name: &str) -> (&str, &str) {
+    match name.len().checked_sub(EXTENSION.len()) {
+        Some(at) if name.is_char_boundary(at) && name[at..].eq_ignore_ascii_case(EXTENSION) => {
+            name.split_at(at)
+        }
+        _ => (name, EXTENSION),
+    }
+}
+
+/// The beginning of `text`, at most `longest` bytes, cut between two characters.
+fn shortened(text: &str, longest: usize) -> &str {
+    text[..text.floor_char_boundary(longest)]
+        .trim_end_matches(|c: char| c == '.' || c.is_whitespace())
+}
+
+/// Whether Windows takes `stem` for a device, whatever extension follows.
+fn is_device(stem: &str) -> bool {
+    let base = stem
+        .split('.')
+        .next()
+        .unwrap_or_default()
+        .trim_end()
+        .to_ascii_uppercase();
+    match base.as_str() {
+        "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$" => true,
+        port => ["COM", "LPT"].iter().any(|kind| {
+            port.strip_prefix(kind).is_some_and(|n| {
+                matches!(
+                    n,
+                    "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "¹" | "²" | "³"
+                )
+            })
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn name(url: &str) -> String {
+        of_url(&Url::parse(url).expect("a URL"))
+    }
+
+    #[test]
+    fn names_come_from_the_last_segment() {
+        for (url, expected) in [
+            ("https://a.example/pdf/1706.03762", "1706.03762.pdf"),
+            ("https://a.example/x.PDF?download=1", "x.PDF"),
+            ("https://a.example/a%20b%C3%A9.pdf", "a bé.pdf"),
+            ("https://a.example/papers/", "papers.pdf"),
+            ("https://a.example/", "a.example.pdf"),
+            (
+                "https://a.example/..%2f..%2fetc%2fpasswd",
+                "_.._etc_passwd.pdf",
+            ),
+            ("https://a.example/a%5c..%5cb.pdf", "a_.._b.pdf"),
+            ("https://a.example/C:%5cx.pdf", "C__x.pdf"),
+            ("https://a.example/%2e%2ehidden.pdf", "hidden.pdf"),
+            ("https://a.example/.pdf", "a.example.pdf"),
+            ("https://a.example/-rf.pdf", "rf.pdf"),
+            ("https://a.example/con.pdf", "_con.pdf"),
+            ("https://a.example/NUL.tar.pdf", "_NUL.tar.pdf"),
+            ("https://a.example/com1", "_com1.pdf"),
+            ("https://a.example/a%00b%0ac%1b%5b31m.pdf", "a_b_c_[31m.pdf"),
+            ("https://a.example/x%20.%20.pdf", "x.pdf"),
+            ("https://a.example/%e2%80%aefdp.pdf", "_fdp.pdf"),
+            ("https://a.example/%ff%fe.pdf", "__.pdf"),
+        ] {
+            assert_eq!(name(url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn long_names_are_cut_between_characters() {
+        let long = safe(&"é".repeat(300)).expect("a name");
+        assert_eq!(long.len(), 254);
+        assert!(long.ends_with("é.pdf"));
+        assert_eq!(with_suffix(&long, "-0123abcd").len(), 255);
+    }
+
+    proptest! {
+        #[test]
+        fn any_name_becomes_one_safe_component(raw in ".{0,400}", suffix in "-[0-9a-f]{8}") {
+            if let Some(name) = safe(&raw) {
+                for name in [&name, &with_suffix(&name, &suffix)] {
+                    prop_assert!(name.len() <= LONGEST && name.len() > EXTENSION.len());
+                    prop_assert!(name.to_ascii_lowercase().ends_with(EXTENSION));
+                    prop_assert!(!name.starts_with(['.', '-']));
+                    prop_assert!(!name.contains(['/', '\\', ':', '\0']) && !name.chars().any(char::is_control));
+                }
+                prop_assert_eq!(safe(&name), Some(name.clone()));
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Live counts of a run: what the progress display reads while transfers add to them.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Record;
+use crate::outcome::{Outcome, Status};
+
+/// Counters that any thread may add to.
+#[derive(Debug, Default)]
+pub struct Tally {
+    counts: [AtomicU64; Status::ALL.len()],
+    saved_bytes: AtomicU64,
+    received_bytes: AtomicU64,
+    started: AtomicU64,
+    transfers: Mutex<BTreeMap<u64, Arc<Live>>>,
+}
+
+#[derive(Debug)]
+struct Live {
+    name: String,
+    received: AtomicU64,
+    expected: AtomicU64,
+}
+
+impl Tally {
+    /// Counts a link that has ended.
+    pub fn count(&self, record: &Record) {
+        let status = record.outcome.status();
+        self.counts[status as usize].fetch_add(1, Relaxed);
+        if let (Outcome::Saved(saved), Status::Downloaded | Status::Resumed) =
+            (&record.outcome, status)
+        {
+            self.saved_bytes.fetch_add(saved.bytes, Relaxed);
+        }
+    }
+
+    /// How many links have ended with each status, in the order of [`Status::ALL`].
+    #[must_use]
+    pub fn counts(&self) -> [u64; Status::ALL.len()] {
+        std::array::from_fn(|status| self.counts[status].load(Relaxed))
+    }
+
+    /// The length of the files that this run has brought, in bytes.
+    #[must_use]
+    pub fn saved_bytes(&self) -> u64 {
+        self.saved_bytes.load(Relaxed)
+    }
+
+    /// The bytes of bodies that have come so far.
+    #[must_use]
+    pub fn received_bytes(&self) -> u64 {
+        self.received_bytes.load(Relaxed)
+    }
+
+    /// Begins a transfer, which is active until it is dropped.
+    pub fn begin(self: &Arc<Self>, name: String) -> Transfer {
+        let number = self.started.fetch_add(1, Relaxed);
+        let live = Arc::new(Live {
+            name,
+            received: AtomicU64::new(0),
+            expected: AtomicU64::new(0),
+        });
+        self.lock().insert(number, Arc::clone(&live));
+        Transfer {
+            number,
+            live,
+            tally: Arc::clone(self),
+        }
+    }
+
+    /// The oldest active transfers, at most `limit`: number, name, received bytes, and expected bytes or 0.
+    #[must_use]
+    pub fn oldest(&self, limit: usize) -> Vec<(u64, String, u64, u64)> {
+        let view = |(number, live): (&u64, &Arc<Live>)| {
+            (
+                *number,
+                live.name.clone(),
+                live.received.load(Relaxed),
+                live.expected.load(Relaxed),
+            )
+        };
+        self.lock().iter().take(limit).map(view).collect()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, Arc<Live>>> {
+        self.transfers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One active transfer: a handle to add its bytes with.
+#[derive(Debug)]
+pub struct Transfer {
+    number: u64,
+    live: Arc<Live>,
+    tally: Arc<Tally>,
+}
+
+impl Transfer {
+    /// Begins a body: `received` bytes of it are here already, of `expected` if that is known.
+    pub fn restart(&self, received: u64, expected: Option<u64>) {
+        self.live.received.store(received, Relaxed);
+        self.live.expected.store(expected.unwrap_or(0), Relaxed);
+    }
+
+    /// Adds bytes that have just come.
+    pub fn advance(&self, bytes: u64) {
+        self.live.received.fetch_add(bytes, Relaxed);
+        self.tally.received_bytes.fetch_add(bytes, Relaxed);
+    }
+}
+
+impl Drop for Transfer {
+    fn drop(&mut self) {
+        self.tally.lock().remove(&self.number);
+    }
+}

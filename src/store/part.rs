@@ -1,0 +1,262 @@
+//! One transfer on its way to a file.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, IoSlice, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::system;
+
+/// Bytes are written in batches of about this size.
+const BATCH: usize = 256 * 1024;
+
+/// A batch has at most so many pieces.
+const PIECES: usize = 64;
+
+/// What a part is a part of: what it takes to ask a server for the rest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The URL of the list, without credentials.
+    pub url: String,
+    /// A strong validator: an entity tag or a date, as `If-Range` takes it (RFC 9110 section 13.1.5).
+    pub validator: String,
+    /// The length of the whole file in bytes, if it is known.
+    pub total: Option<u64>,
+}
+
+/// The beginning of a file that can be continued.
+#[derive(Debug, Clone, Copy)]
+pub struct Held<'a> {
+    /// So many bytes are here.
+    pub bytes: u64,
+    /// What they belong to.
+    pub origin: &'a Origin,
+}
+
+/// A file without a final name. Dropping a named part keeps it, an unnamed one vanishes.
+#[derive(Debug)]
+pub struct Part {
+    file: File,
+    path: Option<PathBuf>,
+    origin: Option<Origin>,
+    written: u64,
+    batch: Vec<Bytes>,
+    batched: usize,
+}
+
+impl Part {
+    /// An unnamed file in `folder`.
+    pub(super) fn unnamed(folder: &Path) -> io::Result<Self> {
+        Ok(Self::new(system::unnamed_file(folder)?, None))
+    }
+
+    /// The part with this `id` in the folder `parts`, with what is in it, locked until it is dropped.
+    pub(super) fn named(parts: &Path, id: u64) -> io::Result<Self> {
+        let path = parts.join(file_name(id));
+        let file = loop {
+            let file = system::open_part(&path)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
+                // a file system without locks: parts are as safe as one process makes them
+                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+            // whoever had the lock before may have given this very file its final name
+            if system::is_at(&file, &path)? {
+                break file;
+            }
+        };
+        let written = file.metadata()?.len();
+        let mut part = Self::new(file, Some(path));
+        part.file.seek(SeekFrom::End(0))?;
+        part.written = written;
+        part.origin = part.read_origin();
+        Ok(part)
+    }
+
+    fn new(file: File, path: Option<PathBuf>) -> Self {
+        Self {
+            file,
+            path,
+            origin: None,
+            written: 0,
+            batch: Vec::new(),
+            batched: 0,
+        }
+    }
+
+    /// How many bytes are here and what they belong to, if the rest can be asked for.
+    #[must_use]
+    pub fn held(&self) -> Option<Held<'_>> {
+        let origin = self.origin.as_ref()?;
+        (!self.is_empty()).then_some(Held {
+            bytes: self.len(),
+            origin,
+        })
+    }
+
+    /// How many bytes it has.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.written + self.batched as u64
+    }
+
+    /// Whether it has no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Appends `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be written.
+    pub fn write(&mut self, bytes: Bytes) -> io::Result<()> {
+        self.batched += bytes.len();
+        self.batch.push(bytes);
+        if self.batched >= BATCH || self.batch.len() >= PIECES {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Writes out what has been batched.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn flush(&mut self) -> io::Result<()> {
+        let batch = std::mem::take(&mut self.batch);
+        self.batched = 0;
+        let mut slices: Vec<_> = batch.iter().map(|bytes| IoSlice::new(bytes)).collect();
+        let mut rest = &mut slices[..];
+        IoSlice::advance_slices(&mut rest, 0);
+        while !rest.is_empty() {
+            match self.file.write_vectored(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    self.written += written as u64;
+                    IoSlice::advance_slices(&mut rest, written);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets all bytes and begins anew with those of `origin`.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be truncated or its origin not be written beside it.
+    pub fn restart(&mut self, origin: Option<Origin>) -> io::Result<()> {
+        self.batch.clear();
+        self.batched = 0;
+        if self.written > 0 {
+            self.file.set_len(0)?;
+            self.file.rewind()?;
+            self.written = 0;
+        }
+        if let Some(sidecar) = self.sidecar()
+            && origin != self.origin
+        {
+            // never through a link that somebody has put there
+            remove(&sidecar)?;
+            if let Some(origin) = &origin {
+                let json =
+                    serde_json::to_vec(origin).expect("strings and numbers always serialize");
+                File::create_new(sidecar)?.write_all(&json)?;
+            }
+        }
+        self.origin = origin;
+        Ok(())
+    }
+
+    /// The first and the last `most` bytes, for a check that has not seen them.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be read.
+    pub fn ends(&mut self, most: usize) -> io::Result<(Vec<u8>, Vec<u8>)> {
+        self.flush()?;
+        let mut head = Vec::new();
+        self.file.rewind()?;
+        let most = most as u64;
+        (&self.file).take(most).read_to_end(&mut head)?;
+        let mut tail = Vec::new();
+        self.file
+            .seek(SeekFrom::Start(self.written.saturating_sub(most)))?;
+        (&self.file).take(most).read_to_end(&mut tail)?;
+        self.file.seek(SeekFrom::Start(self.written))?;
+        Ok((head, tail))
+    }
+
+    /// Ends the writing, and tells the modification time that the file will keep.
+    ///
+    /// # Errors
+    ///
+    /// When the last bytes cannot be written.
+    pub fn seal(&mut self) -> io::Result<SystemTime> {
+        self.flush()?;
+        self.file.metadata()?.modified()
+    }
+
+    pub(super) fn publish(&mut self, target: &Path) -> io::Result<()> {
+        let Some(path) = &self.path else {
+            return system::link_unnamed(&self.file, target);
+        };
+        system::rename_new(path, target)?;
+        if let Some(sidecar) = self.sidecar()
+            && self.origin.is_some()
+        {
+            // a sidecar without its part means nothing, so a failure here does not either
+            let _ = remove(&sidecar);
+        }
+        self.path = None;
+        Ok(())
+    }
+
+    /// Removes the part and all that is beside it.
+    pub fn discard(self) {
+        for path in self.path.iter().cloned().chain(self.sidecar()) {
+            // what stays is started over by the next run
+            let _ = remove(&path);
+        }
+    }
+
+    fn sidecar(&self) -> Option<PathBuf> {
+        Some(self.path.as_ref()?.with_extension("json"))
+    }
+
+    fn read_origin(&self) -> Option<Origin> {
+        let json = fs::read(self.sidecar()?).ok()?;
+        serde_json::from_slice(&json).ok()
+    }
+}
+
+/// A part that is dropped in the middle of a transfer keeps what has come.
+impl Drop for Part {
+    fn drop(&mut self) {
+        if self.path.is_some() {
+            let _ = self.flush();
+        }
+    }
+}
+
+/// The name of the part of the link with this identity.
+pub(super) fn file_name(id: u64) -> String {
+    format!("{id:016x}.part")
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

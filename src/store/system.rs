@@ -1,0 +1,125 @@
+//! What each system does in its own way: files without a name, names that are never taken from another file.
+//!
+//! Everything here has a portable form; Linux has a better one.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::Path;
+
+/// Whether [`unnamed_file`] is worth a try on this system: without `/proc` such a file could not be named.
+pub(super) fn may_have_unnamed_files() -> bool {
+    cfg!(target_os = "linux") && Path::new("/proc/self/fd").exists()
+}
+
+/// Opens a part for reading and writing, creates it if it is missing, and follows no symbolic link.
+pub(super) fn open_part(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        options.custom_flags(flags.bits().cast_signed());
+    }
+    let file = options.open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("`{}` is not a file", path.display()),
+        ))
+    }
+}
+
+/// Whether `path` still leads to `file`.
+#[cfg(unix)]
+pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let ours = file.metadata()?;
+    match fs::symlink_metadata(path) {
+        Ok(there) => Ok((there.dev(), there.ino()) == (ours.dev(), ours.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether `path` still leads to `file`: a file that is open here cannot be renamed by others.
+#[cfg(not(unix))]
+pub(super) fn is_at(_: &File, _: &Path) -> io::Result<bool> {
+    Ok(true)
+}
+
+/// Renames `from` to `to` unless that exists ([`io::ErrorKind::AlreadyExists`]).
+pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_vendor = "apple"))]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+            done => return done.map_err(io::Error::from),
+        }
+    }
+    match fs::hard_link(from, to) {
+        Ok(()) => fs::remove_file(from),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+        // no hard links here: the name is claimed by an empty file of ours, which is then replaced
+        Err(_) => {
+            File::create_new(to)?;
+            fs::rename(from, to)
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod unnamed {
+    use std::fs::File;
+    use std::io;
+    use std::os::fd::AsRawFd;
+    use std::path::Path;
+
+    use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, open};
+    use rustix::io::Errno;
+
+    /// A file in `folder` that has no name and vanishes with its handle.
+    pub(in super::super) fn unnamed_file(folder: &Path) -> io::Result<File> {
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        Ok(open(folder, flags, Mode::from_raw_mode(0o666))?.into())
+    }
+
+    /// Whether `error` says that this kernel or file system has no unnamed files.
+    pub(in super::super) fn lacks_unnamed_files(error: &io::Error) -> bool {
+        let missing = [Errno::OPNOTSUPP, Errno::ISDIR, Errno::INVAL, Errno::NOENT];
+        missing
+            .iter()
+            .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+    }
+
+    /// Gives an unnamed file the name `target` unless that exists.
+    pub(in super::super) fn link_unnamed(file: &File, target: &Path) -> io::Result<()> {
+        let this = format!("/proc/self/fd/{}", file.as_raw_fd());
+        Ok(linkat(CWD, this, CWD, target, AtFlags::SYMLINK_FOLLOW)?)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod unnamed {
+    use std::fs::File;
+    use std::io;
+    use std::path::Path;
+
+    pub(in super::super) fn unnamed_file(_: &Path) -> io::Result<File> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(in super::super) fn lacks_unnamed_files(error: &io::Error) -> bool {
+        error.kind() == io::ErrorKind::Unsupported
+    }
+
+    pub(in super::super) fn link_unnamed(_: &File, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+pub(super) use unnamed::{lacks_unnamed_files, link_unnamed, unnamed_file};
