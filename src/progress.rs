@@ -140,8 +140,9 @@ impl View {
                 break;
             }
         }
-        // the bars themselves; lines above them stay
+        // cleared once, and then no bar that goes away draws itself again
         let _ = bars.clear();
+        bars.set_draw_target(ProgressDrawTarget::hidden());
     }
 
     /// `12/2000, 3 failed · 1.2 MiB, 3.4 MiB/s · 5 s, 9 s left`

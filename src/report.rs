@@ -115,12 +115,13 @@ impl fmt::Display for Report {
             writeln!(f, ": {}", reasons.join(", "))?;
         }
         if self.signal.is_some() {
-            let untried = self
-                .untried
-                .map_or_else(|| "the rest".to_owned(), |count| count.to_string());
+            let untried = self.untried.map_or_else(
+                || "the rest of the list".to_owned(),
+                |count| count.to_string(),
+            );
             writeln!(
                 f,
-                "not tried   {untried}: interrupted; run the same command again to go on"
+                "not tried   {untried}; run the same command again to go on"
             )?;
         }
         writeln!(
