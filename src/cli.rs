@@ -46,10 +46,16 @@ struct Cli {
     #[command(flatten)]
     run: RunArgs,
     /// How links are scheduled
-    #[arg(short, long, value_enum, default_value_t)]
+    #[arg(short, long, value_enum, default_value_t, display_order = 0)]
     mode: Mode,
     /// Folder for the files, created if it is missing
-    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    #[arg(
+        short,
+        long,
+        value_name = "DIR",
+        default_value = ".",
+        display_order = 0
+    )]
     output: PathBuf,
 }
 

@@ -81,8 +81,9 @@ impl Progress {
     pub fn say(&self, line: &str) {
         // nobody may be left to read it, which is no reason to stop
         match &self.bars {
-            Some(bars) => drop(bars.println(line)),
-            None => drop(writeln!(std::io::stderr(), "{line}")),
+            // hidden bars, such as those that were asked for where there is no terminal, would swallow the line
+            Some(bars) if !bars.is_hidden() => drop(bars.println(line)),
+            _ => drop(writeln!(std::io::stderr(), "{line}")),
         }
     }
 

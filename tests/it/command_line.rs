@@ -1,0 +1,58 @@
+//! Help, usage errors and exit codes.
+
+use crate::harness::Sandbox;
+
+#[test]
+fn help_is_short_or_long() {
+    let short = Sandbox::new().run(&["-h"]).exits(0).stdout;
+    let long = Sandbox::new().run(&["--help"]).exits(0).stdout;
+    assert!(short.lines().count() < 40 && !short.contains("Examples:"));
+    assert!(long.contains("Examples:") && long.contains("Exit codes:"));
+    insta::assert_snapshot!(short);
+}
+
+#[test]
+fn the_version_is_told() {
+    let run = Sandbox::new().run(&["--version"]).exits(0);
+    assert_eq!(
+        run.stdout,
+        concat!("fetchpdf ", env!("CARGO_PKG_VERSION"), "\n")
+    );
+}
+
+#[test]
+fn wrong_usage_is_exit_2_and_says_what_is_wrong() {
+    for (args, message) in [
+        (
+            &["x.txt", "--mode", "fast"][..],
+            "[possible values: sequential, threads, pool, async]",
+        ),
+        (&["x.txt", "-j", "0"], "invalid value '0' for '--jobs <N>'"),
+        (
+            &["x.txt", "--stall-timeout", "soon"],
+            "a time is a number and `ms`, `s`, `m` or `h`",
+        ),
+        (
+            &["x.txt", "--retry-delay", "5 parsecs"],
+            "such as `500ms` or `2s`",
+        ),
+        (&["x.txt", "--demo"], "cannot be used with"),
+        (
+            &["x.txt", "--frobnicate"],
+            "unexpected argument '--frobnicate'",
+        ),
+        (
+            &["compare", "--modes", "fast", "--demo"],
+            "[possible values: sequential, threads, pool, async]",
+        ),
+    ] {
+        let run = Sandbox::new().run(args).exits(2);
+        assert!(run.stderr.contains(message), "no `{message}` in {run:#?}");
+        assert_eq!(run.stdout, "");
+    }
+}
+
+#[test]
+fn standard_input_that_is_empty_is_an_empty_list() {
+    Sandbox::new().run(&[]).exits(0);
+}

@@ -1,0 +1,440 @@
+//! What servers answer, and what becomes of the link.
+
+use std::net::{Ipv4Addr, TcpListener};
+
+use crate::harness::{Run, Sandbox, for_each_mode};
+use crate::server::{Server, close, ok, pdf, pdf_of, respond, send};
+
+/// Fetches one link, `/x.pdf`, and tells what is there then.
+fn fetch_one(server: &Server, mode: &str, args: &[&str]) -> (Run, Vec<(String, Vec<u8>)>) {
+    let sandbox = Sandbox::new();
+    let run = sandbox.fetch(mode, server.url("/x.pdf"), args);
+    (run, sandbox.files().into_iter().collect())
+}
+
+#[test]
+fn one_get_and_honest_headers() {
+    for_each_mode(|mode| {
+        let server = Server::of_pdfs();
+        fetch_one(&server, mode, &[]).0.exits(0);
+        let requests = server.requests();
+        assert_eq!(requests.len(), 1);
+        assert_eq!(requests[0].method, "GET");
+        assert_eq!(requests[0].header("accept"), Some("application/pdf"));
+        assert_eq!(requests[0].header("accept-encoding"), Some("identity"));
+        assert_eq!(
+            requests[0].header("user-agent"),
+            Some(concat!("fetchpdf/", env!("CARGO_PKG_VERSION")))
+        );
+        assert_eq!(requests[0].header("referer"), None);
+        assert_eq!(requests[0].header("range"), None);
+    });
+}
+
+#[test]
+fn redirects_are_followed_and_the_name_is_that_of_the_link() {
+    for code in [301, 302, 303, 307, 308] {
+        for_each_mode(|mode| {
+            let server = Server::start(move |request, stream| match request.path.as_str() {
+                "/x.pdf" => respond(
+                    stream,
+                    &format!("{code} Moved\r\nLocation: sub/./y?z=1#f"),
+                    b"gone",
+                ),
+                "/sub/y?z=1" => ok(stream, &pdf("y")),
+                _ => respond(stream, "404 Not Found", b""),
+            });
+            let (run, files) = fetch_one(&server, mode, &[]);
+            run.exits(0);
+            assert_eq!(files, [("x.pdf".to_owned(), pdf("y"))]);
+            assert_eq!(
+                server.connections(),
+                1,
+                "a redirect does not cost the connection"
+            );
+        });
+    }
+}
+
+#[test]
+fn redirects_in_a_circle_and_without_end_are_given_up() {
+    for_each_mode(|mode| {
+        let server = Server::start(|request, stream| match request.path.as_str() {
+            "/x.pdf" => respond(stream, "302 Found\r\nLocation: /y", b""),
+            _ => respond(stream, "302 Found\r\nLocation: /x.pdf", b""),
+        });
+        fetch_one(&server, mode, &[])
+            .0
+            .fails_with("too_many_redirects: redirects in a circle");
+        assert_eq!(server.requests().len(), 2);
+        let server = Server::start(|request, stream| {
+            respond(
+                stream,
+                &format!("302 Found\r\nLocation: {}x", request.path),
+                b"",
+            );
+        });
+        fetch_one(&server, mode, &[])
+            .0
+            .fails_with("too_many_redirects: more than 10 redirects");
+        assert_eq!(server.requests().len(), 11);
+    });
+}
+
+#[test]
+fn a_redirect_that_leads_nowhere_is_a_failure() {
+    for (head, message) in [
+        ("302 Found", "http_status: 302 Found without a `Location`"),
+        (
+            "302 Found\r\nLocation: http://[",
+            "with an invalid `Location`",
+        ),
+        (
+            "302 Found\r\nLocation: file:///etc/passwd",
+            "leads to `file`",
+        ),
+    ] {
+        for_each_mode(|mode| {
+            let server = Server::start(move |_, stream| respond(stream, head, b"%PDF-"));
+            let (run, files) = fetch_one(&server, mode, &[]);
+            run.fails_with(message);
+            assert!(files.is_empty() && server.requests().len() == 1);
+        });
+    }
+}
+
+#[test]
+fn cookies_are_kept_within_a_run() {
+    for_each_mode(|mode| {
+        let server = Server::start(|request, stream| {
+            if request.header("cookie") == Some("pass=1") {
+                ok(stream, &pdf("x"));
+            } else {
+                respond(
+                    stream,
+                    "302 Found\r\nSet-Cookie: pass=1\r\nLocation: /x.pdf",
+                    b"",
+                );
+            }
+        });
+        fetch_one(&server, mode, &[]).0.exits(0);
+    });
+}
+
+#[test]
+fn what_passes_is_tried_again_and_what_does_not_is_not() {
+    for (code, tries) in [
+        (503, 5),
+        (500, 5),
+        (429, 5),
+        (408, 5),
+        (404, 1),
+        (403, 1),
+        (410, 1),
+        (501, 1),
+        (204, 1),
+        (304, 1),
+    ] {
+        for_each_mode(|mode| {
+            let server = Server::start(move |_, stream| {
+                let length = if code == 204 || code == 304 {
+                    ""
+                } else {
+                    "Content-Length: 0\r\n"
+                };
+                send(stream, format!("HTTP/1.1 {code} Whatever\r\n{length}\r\n"));
+            });
+            let (run, files) = fetch_one(&server, mode, &[]);
+            run.fails_with(&format!(": {code} "));
+            assert_eq!(server.requests().len(), tries, "{mode}: {code}");
+            assert!(files.is_empty());
+        });
+    }
+}
+
+#[test]
+fn a_server_that_recovers_is_no_failure() {
+    for_each_mode(|mode| {
+        let server = Server::start(|request, stream| match request.earlier {
+            0 => respond(stream, "503 Service Unavailable", b"later"),
+            1 => close(stream),
+            2 => respond(stream, "500 Oh", b""),
+            _ => ok(stream, &pdf("x")),
+        });
+        let (run, files) = fetch_one(&server, mode, &["-v"]);
+        let run = run.exits(0);
+        assert!(
+            run.stderr.contains("503 Service Unavailable; try 2 in"),
+            "{run:?}"
+        );
+        assert_eq!(files, [("x.pdf".to_owned(), pdf("x"))]);
+    });
+}
+
+#[test]
+fn no_retry_means_one_try() {
+    for_each_mode(|mode| {
+        let server = Server::start(|_, stream| respond(stream, "503 Service Unavailable", b""));
+        fetch_one(&server, mode, &["--retry", "0"])
+            .0
+            .fails_with("503 Service Unavailable\n");
+        assert_eq!(server.requests().len(), 1);
+    });
+}
+
+#[test]
+fn a_body_that_is_cut_off_is_truncated_and_tried_again() {
+    let short = |stream: &mut _, body: &[u8]| {
+        send(
+            stream,
+            format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len()),
+        );
+        send(stream, &body[..body.len() - 1]);
+        close(stream);
+    };
+    let chunked = |stream: &mut _, body: &[u8]| {
+        send(
+            stream,
+            format!(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n",
+                body.len()
+            ),
+        );
+        send(stream, body);
+        send(stream, "\r\n");
+        close(stream);
+    };
+    let cuts: [fn(&mut std::net::TcpStream, &[u8]); 2] = [short, chunked];
+    for cut in cuts {
+        for_each_mode(|mode| {
+            let server = Server::start(move |_, stream| cut(stream, &pdf("x")));
+            let (run, files) = fetch_one(&server, mode, &["--retry", "2"]);
+            run.fails_with("truncated: ");
+            assert!(files.is_empty() && server.requests().len() == 3);
+
+            let server = Server::start(move |request, stream| match request.earlier {
+                0 => cut(stream, &pdf("x")),
+                _ => ok(stream, &pdf("x")),
+            });
+            let (run, files) = fetch_one(&server, mode, &[]);
+            run.exits(0);
+            assert_eq!(files, [("x.pdf".to_owned(), pdf("x"))]);
+        });
+    }
+}
+
+#[test]
+fn a_chunked_body_is_a_file() {
+    for_each_mode(|mode| {
+        let server = Server::start(|_, stream| {
+            send(
+                stream,
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            );
+            for chunk in pdf("x").chunks(700) {
+                send(stream, format!("{:x}\r\n", chunk.len()));
+                send(stream, chunk);
+                send(stream, "\r\n");
+            }
+            send(stream, "0\r\n\r\n");
+        });
+        let (run, files) = fetch_one(&server, mode, &[]);
+        run.exits(0);
+        assert_eq!(files, [("x.pdf".to_owned(), pdf("x"))]);
+    });
+}
+
+#[test]
+fn a_body_that_ends_with_the_connection_is_whole_if_it_ends_as_a_pdf() {
+    for_each_mode(|mode| {
+        let cut = |cut: usize| {
+            Server::start(move |_, stream| {
+                let body = pdf("x");
+                send(stream, "HTTP/1.0 200 OK\r\n\r\n");
+                send(stream, &body[..body.len() - cut]);
+                close(stream);
+            })
+        };
+        let (run, files) = fetch_one(&cut(0), mode, &[]);
+        run.exits(0);
+        assert_eq!(files[0].1, pdf("x"));
+        let (run, files) = fetch_one(&cut(100), mode, &["--retry", "1"]);
+        run.fails_with("truncated: the connection ended after");
+        assert!(files.is_empty());
+    });
+}
+
+#[test]
+fn what_is_no_pdf_is_named_and_never_saved() {
+    let page = b"<!doctype html><html><head><title>Please sign in</title></head></html>";
+    let cases: [(&[u8], &str); 5] = [
+        (page, "not_pdf: an HTML page, `Please sign in`"),
+        (b"", "not_pdf: an empty body"),
+        (b"{\"error\":\"quota\"}", "not_pdf: JSON"),
+        (b"\x1f\x8b\x08\x00\x00\x00\x00\x00", "not_pdf: gzip data"),
+        (b"see you later", "not_pdf: plain text"),
+    ];
+    for (body, message) in cases {
+        for_each_mode(|mode| {
+            let server = Server::start(move |_, stream| ok(stream, body));
+            let (run, files) = fetch_one(&server, mode, &[]);
+            run.fails_with(message);
+            assert!(files.is_empty() && server.requests().len() == 1);
+        });
+    }
+}
+
+#[test]
+fn the_transfer_of_what_is_no_pdf_is_stopped_early() {
+    for_each_mode(|mode| {
+        // the body never ends: only a client that stops by itself gets to an end
+        let server = Server::start(|_, stream| {
+            send(
+                stream,
+                format!(
+                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n<html>",
+                    u64::MAX / 2
+                ),
+            );
+            send(stream, vec![b'x'; 2000]);
+        });
+        fetch_one(&server, mode, &["--stall-timeout", "80s"])
+            .0
+            .fails_with("not_pdf: an HTML page");
+    });
+}
+
+#[test]
+fn escape_sequences_of_a_server_do_not_reach_the_terminal() {
+    for_each_mode(|mode| {
+        let server = Server::start(|_, stream| ok(stream, b"<title>\x1b[31mred\x07</title>"));
+        let (run, _) = fetch_one(&server, mode, &[]);
+        assert!(!run.stderr.contains(['\x1b', '\x07']), "{run:?}");
+        run.fails_with("red");
+    });
+}
+
+#[test]
+fn a_pdf_is_known_by_its_bytes_and_not_by_its_label() {
+    for_each_mode(|mode| {
+        let server = Server::start(|_, stream| {
+            let junk = [b"junk\n".repeat(200), pdf("x"), b"\r\n\r\n".to_vec()].concat();
+            respond(stream, "200 OK\r\nContent-Type: text/html", &junk);
+        });
+        let (run, files) = fetch_one(&server, mode, &[]);
+        run.exits(0);
+        assert_eq!(files.len(), 1);
+    });
+}
+
+#[test]
+fn a_whole_body_without_an_end_mark_is_kept_and_marked() {
+    for_each_mode(|mode| {
+        let server = Server::start(|_, stream| ok(stream, &pdf_of("x", 3000)[..2900]));
+        let sandbox = Sandbox::new();
+        let run = sandbox.fetch(mode, server.url("/x.pdf"), &["-v"]).exits(0);
+        assert!(
+            run.stderr.contains("(suspect: no `%%EOF` near the end)"),
+            "{run:?}"
+        );
+        assert_eq!(sandbox.journal()[0]["suspect"], "no `%%EOF` near the end");
+        assert_eq!(sandbox.files()["x.pdf"].len(), 2900);
+    });
+}
+
+#[test]
+fn a_server_that_says_nothing_is_not_waited_for_for_ever() {
+    for_each_mode(|mode| {
+        let server = Server::start(|_, _| {});
+        let args = ["--first-byte-timeout", "50ms", "--retry", "1"];
+        fetch_one(&server, mode, &args)
+            .0
+            .fails_with("timeout: no answer within 0.05 s (after 2 tries)");
+        assert_eq!(server.requests().len(), 2);
+
+        let server = Server::start(|_, stream| {
+            send(
+                stream,
+                "HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n%PDF-1.7\n",
+            );
+        });
+        let args = ["--stall-timeout", "50ms", "--retry", "1"];
+        fetch_one(&server, mode, &args)
+            .0
+            .fails_with("timeout: nothing came for 0.05 s after 9 bytes (after 2 tries)");
+    });
+}
+
+#[test]
+fn a_server_that_cannot_be_reached_is_a_failure_of_its_link_alone() {
+    let port = {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        listener.local_addr().expect("it is bound").port()
+    };
+    let server = Server::of_pdfs();
+    let no_tls = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let no_tls_port = no_tls.local_addr().expect("it is bound").port();
+    std::thread::spawn(move || {
+        for mut stream in no_tls.incoming().flatten() {
+            send(&mut stream, "HTTP/1.1 400 Bad Request\r\n\r\n");
+            // read what the client has sent, or closing would reset the connection before it reads the answer
+            let _ = std::io::copy(&mut stream, &mut std::io::sink());
+        }
+    });
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let list = format!(
+            "http://127.0.0.1:{port}/a.pdf\nhttp://no-such-host.invalid/b.pdf\nhttps://127.0.0.1:{no_tls_port}/c.pdf\n{}\n",
+            server.url("/d.pdf")
+        );
+        let run = sandbox.fetch(mode, list, &["--retry", "1"]).exits(1);
+        for message in [
+            "links.txt:1: ",
+            ": connect: connection refused (after 2 tries)",
+            "links.txt:2: ",
+            ": dns: no address for `no-such-host.invalid`",
+            "links.txt:3: ",
+            ": tls: no trusted connection",
+        ] {
+            assert!(run.stderr.contains(message), "no `{message}` in {run:#?}");
+        }
+        assert_eq!(sandbox.names(), ["d.pdf"]);
+    });
+}
+
+#[test]
+fn an_answer_that_is_no_http_is_a_failure() {
+    for answer in [
+        "SSH-2.0-OpenSSH_9.2\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 5\r\n\r\nabcde",
+    ] {
+        for_each_mode(|mode| {
+            let server = Server::start(move |_, stream| {
+                send(stream, answer);
+                close(stream);
+            });
+            let (run, files) = fetch_one(&server, mode, &[]);
+            run.fails_with("http_status: the answer is not valid HTTP");
+            assert!(files.is_empty() && server.requests().len() == 1);
+        });
+    }
+}
+
+#[test]
+fn a_server_that_asks_for_patience_gets_it_or_an_end() {
+    for_each_mode(|mode| {
+        let server = Server::start(|request, stream| match request.earlier {
+            0 => respond(stream, "429 Too Many Requests\r\nRetry-After: 0", b""),
+            _ => ok(stream, &pdf("x")),
+        });
+        fetch_one(&server, mode, &[]).0.exits(0);
+
+        let server =
+            Server::start(|_, stream| respond(stream, "503 Busy\r\nRetry-After: 3600", b""));
+        let (run, _) = fetch_one(&server, mode, &[]);
+        run.fails_with(
+            "rate_limited: 503 Service Unavailable; the server asks to come back in 3600 s",
+        );
+        assert_eq!(server.requests().len(), 1);
+    });
+}

@@ -1,0 +1,279 @@
+//! What lands on disk: names, journal, and a second run that does only what is left.
+
+use std::fs;
+
+use crate::harness::{MODES, Sandbox, for_each_mode, list};
+use crate::server::{Server, ok, pdf, respond};
+
+#[test]
+fn names_come_from_the_links_and_are_safe() {
+    let server = Server::of_pdfs();
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let long = "é".repeat(200);
+        let paths = [
+            "/a%20b.pdf",
+            "/dir/plain",
+            "/..%2f..%2fup.pdf",
+            "/c%5c..%5cd.pdf",
+            "/%2ehidden.pdf",
+            "/nul.pdf",
+            "/e%00%0a%1b.pdf",
+            "/-rf.pdf",
+            "/UPPER.PDF",
+            "/q.pdf?download=1",
+            &format!("/{long}.pdf"),
+        ];
+        sandbox
+            .fetch(mode, list(paths.iter().map(|path| server.url(path))), &[])
+            .exits(0);
+        let mut expected = vec![
+            "a b.pdf".to_owned(),
+            "plain.pdf".to_owned(),
+            "_.._up.pdf".to_owned(),
+            "c_.._d.pdf".to_owned(),
+            "hidden.pdf".to_owned(),
+            "_nul.pdf".to_owned(),
+            "e___.pdf".to_owned(),
+            "rf.pdf".to_owned(),
+            "UPPER.PDF".to_owned(),
+            "q.pdf".to_owned(),
+            format!("{}.pdf", "é".repeat(125)),
+        ];
+        expected.sort();
+        assert_eq!(sandbox.names(), expected, "{mode}");
+        assert_eq!(
+            fs::read_dir(sandbox.path(".")).expect("a folder").count(),
+            2,
+            "the list and the output folder"
+        );
+    });
+}
+
+#[test]
+fn links_with_one_name_all_get_a_file_and_the_same_one_in_every_mode() {
+    let server = Server::of_pdfs();
+    let links = list((0..30).map(|n| {
+        server.url(&format!(
+            "/{n}/{}.pdf",
+            if n % 2 == 0 { "same" } else { "SAME" }
+        ))
+    }));
+    let results = MODES.map(|mode| {
+        let sandbox = Sandbox::new();
+        sandbox.fetch(mode, &links, &["-j", "7"]).exits(0);
+        sandbox.files()
+    });
+    assert_eq!(results[0].len(), 30);
+    assert_eq!(results[0]["same.pdf"], pdf("/0/same.pdf"));
+    assert!(results.iter().all(|files| *files == results[0]));
+}
+
+#[test]
+fn a_file_that_is_there_is_never_replaced() {
+    let server = Server::of_pdfs();
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        sandbox.write("out/a.pdf", "mine");
+        sandbox.write("out/B.PDF", "mine too");
+        let links = list(["/a.pdf", "/b.pdf"].map(|path| server.url(path)));
+        for _ in 0..2 {
+            sandbox.fetch(mode, &links, &[]).exits(0);
+            let files = sandbox.files();
+            assert_eq!(
+                (&files["a.pdf"][..], &files["B.PDF"][..]),
+                (&b"mine"[..], &b"mine too"[..])
+            );
+            let ours = files
+                .iter()
+                .find(|(name, _)| name.starts_with("a-"))
+                .expect("a name with a suffix");
+            assert_eq!(ours.1, &pdf("/a.pdf"));
+            assert_eq!(files.len(), 4);
+        }
+    });
+}
+
+#[test]
+fn a_second_run_asks_for_nothing_that_is_here() {
+    for_each_mode(|mode| {
+        let server = Server::of_pdfs();
+        let sandbox = Sandbox::new();
+        let links = list((0..20).map(|n| server.url(&format!("/{}/same.pdf", n % 10))));
+        sandbox.fetch(mode, &links, &[]).exits(0);
+        let before = sandbox.files();
+        let run = sandbox.fetch(mode, &links, &[]).exits(0);
+        assert_eq!(
+            (
+                run.count("downloaded"),
+                run.count("present"),
+                run.count("duplicate")
+            ),
+            (0, 10, 10)
+        );
+        assert_eq!((server.requests().len(), sandbox.files()), (10, before));
+    });
+}
+
+#[test]
+fn a_second_run_in_another_order_finds_its_files_again() {
+    for_each_mode(|mode| {
+        let server = Server::of_pdfs();
+        let sandbox = Sandbox::new();
+        let links = |order: &mut dyn Iterator<Item = u32>| {
+            list(order.map(|n| server.url(&format!("/{n}/same.pdf"))))
+        };
+        sandbox.fetch(mode, links(&mut (0..10)), &[]).exits(0);
+        let before = sandbox.files();
+        let run = sandbox.fetch(mode, links(&mut (0..11).rev()), &[]).exits(0);
+        assert_eq!((run.count("downloaded"), run.count("present")), (1, 10));
+        let mut after = sandbox.files();
+        after.retain(|name, _| before.contains_key(name));
+        assert_eq!(after, before);
+    });
+}
+
+#[test]
+fn a_second_run_does_what_is_left() {
+    for_each_mode(|mode| {
+        let server = Server::start(|request, stream| match request.path.as_str() {
+            "/late.pdf" if request.earlier == 0 => respond(stream, "404 Not Found", b""),
+            path => ok(stream, &pdf(path)),
+        });
+        let sandbox = Sandbox::new();
+        let links = list(["/a.pdf", "/late.pdf", "/b.pdf", "/c.pdf"].map(|path| server.url(path)));
+        sandbox.fetch(mode, &links, &[]).exits(1);
+        fs::remove_file(sandbox.path("out/a.pdf")).expect("a file");
+        fs::write(sandbox.path("out/b.pdf"), "somebody else's now").expect("a file");
+        let run = sandbox.fetch(mode, &links, &[]).exits(0);
+        assert_eq!((run.count("downloaded"), run.count("present")), (3, 1));
+        let files = sandbox.files();
+        assert_eq!(
+            (&files["a.pdf"], &files["late.pdf"]),
+            (&pdf("/a.pdf"), &pdf("/late.pdf"))
+        );
+        assert_eq!(files["b.pdf"], b"somebody else's now");
+        assert!(
+            files
+                .iter()
+                .any(|(name, content)| name.starts_with("b-") && *content == pdf("/b.pdf"))
+        );
+    });
+}
+
+#[test]
+fn the_journal_says_what_became_of_each_link() {
+    for_each_mode(|mode| {
+        let server = Server::start(|request, stream| match request.path.as_str() {
+            "/a.pdf" => respond(stream, "302 Found\r\nLocation: /b", b""),
+            "/b" => respond(
+                stream,
+                "200 OK\r\nETag: \"v1\"\r\nLast-Modified: Mon, 02 Jan 2006 15:04:05 GMT",
+                &pdf("b"),
+            ),
+            _ => respond(stream, "404 Not Found", b""),
+        });
+        let sandbox = Sandbox::new();
+        let links = format!(
+            "{}\n{}\nnonsense\n",
+            server.url("/a.pdf"),
+            server.url("/gone.pdf")
+        );
+        sandbox.fetch(mode, links, &[]).exits(1);
+        let journal = sandbox.journal();
+        assert_eq!(journal.len(), 3);
+        let of = |line: u64| {
+            journal
+                .iter()
+                .find(|record| record["line"] == line)
+                .expect("a record")
+        };
+        let saved = of(1);
+        assert_eq!(saved["status"], "downloaded");
+        assert_eq!(saved["url"], server.url("/a.pdf"));
+        assert_eq!(saved["final_url"], server.url("/b"));
+        assert_eq!(saved["source"], "links.txt");
+        assert_eq!(saved["file"], "a.pdf");
+        assert_eq!(saved["bytes"], pdf("b").len());
+        assert_eq!(saved["http_status"], 200);
+        assert_eq!(saved["etag"], "\"v1\"");
+        assert_eq!(saved["attempts"], 1);
+        assert_eq!(of(2)["status"], "http_status");
+        assert_eq!(of(2)["http_status"], 404);
+        assert_eq!(of(2)["error"], "404 Not Found");
+        assert_eq!(of(3)["status"], "bad_link");
+    });
+}
+
+#[test]
+fn a_journal_with_garbage_in_it_still_counts() {
+    let server = Server::of_pdfs();
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let links = list(["/a.pdf", "/b.pdf"].map(|path| server.url(path)));
+        sandbox.fetch(mode, &links, &[]).exits(0);
+        let journal = sandbox.path("out/.fetchpdf/journal.jsonl");
+        let good = fs::read(&journal).expect("a journal");
+        let whole = good.iter().position(|byte| *byte == b'\n').expect("a line") + 1;
+        // garbage, then a whole line, then one that a kill has torn
+        let torn = [
+            b"\xff\x00{}\n[1,2]\n\n",
+            &good[..whole],
+            &good[whole..good.len() - 9],
+        ]
+        .concat();
+        fs::write(&journal, torn).expect("a journal");
+        let run = sandbox.fetch(mode, &links, &[]).exits(0);
+        assert_eq!((run.count("present"), run.count("downloaded")), (1, 1));
+        let run = sandbox.fetch(mode, &links, &[]).exits(0);
+        assert_eq!(run.count("present"), 2, "what follows a torn line is whole");
+    });
+}
+
+#[test]
+fn a_journal_does_not_lead_out_of_the_folder() {
+    let server = Server::of_pdfs();
+    let sandbox = Sandbox::new();
+    let links = server.url("/a.pdf");
+    sandbox.fetch("async", &links, &[]).exits(0);
+    fs::rename(sandbox.path("out/a.pdf"), sandbox.path("a.pdf")).expect("a file");
+    let journal = sandbox.path("out/.fetchpdf/journal.jsonl");
+    let text = fs::read_to_string(&journal)
+        .expect("a journal")
+        .replace("\"a.pdf\"", "\"../a.pdf\"");
+    fs::write(&journal, text).expect("a journal");
+    assert_eq!(
+        sandbox
+            .fetch("async", &links, &[])
+            .exits(0)
+            .count("downloaded"),
+        1
+    );
+}
+
+#[test]
+fn an_output_folder_that_cannot_be_had_ends_the_run_at_once() {
+    let server = Server::of_pdfs();
+    let sandbox = Sandbox::new();
+    sandbox.write("file", "not a folder");
+    let run = sandbox.run(&[&server.url("/a.pdf"), "-o", "file"]).exits(2);
+    assert!(
+        run.stderr
+            .contains("cannot write to the output folder `file`"),
+        "{run:?}"
+    );
+    assert!(server.requests().is_empty());
+}
+
+#[test]
+fn folders_are_created_as_deep_as_asked() {
+    let server = Server::of_pdfs();
+    let sandbox = Sandbox::new();
+    sandbox
+        .run(&[&server.url("/a.pdf"), "-o", "x/y/z"])
+        .exits(0);
+    assert_eq!(
+        fs::read(sandbox.path("x/y/z/a.pdf")).expect("a file"),
+        pdf("/a.pdf")
+    );
+}

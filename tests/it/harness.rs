@@ -1,0 +1,242 @@
+//! Runs the binary in an empty folder, with a deadline.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// No test needs a tenth of this; it only ends what hangs.
+const DEADLINE: Duration = Duration::from_secs(90);
+
+pub(crate) const MODES: [&str; 4] = ["sequential", "threads", "pool", "async"];
+
+/// Every behaviour is the same in every mode.
+pub(crate) fn for_each_mode(test: impl Fn(&str)) {
+    for mode in MODES {
+        test(mode);
+    }
+}
+
+/// A folder of its own for one test, in which the binary runs and where `out` is its output folder.
+pub(crate) struct Sandbox {
+    folder: tempfile::TempDir,
+}
+
+impl Sandbox {
+    pub(crate) fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+        }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("it is below the sandbox")).expect("a folder");
+        fs::write(path, content).expect("a file");
+    }
+
+    /// The command, without what the environment may say.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fetchpdf"));
+        command
+            .args(args)
+            .current_dir(&self.folder)
+            .stdin(Stdio::null());
+        for name in [
+            "http_proxy",
+            "https_proxy",
+            "all_proxy",
+            "HTTP_PROXY",
+            "HTTPS_PROXY",
+            "ALL_PROXY",
+            "TERM",
+        ] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> Run {
+        Running::start(self.command(args)).end()
+    }
+
+    /// Fetches a list into `out`, with retries that do not wait.
+    pub(crate) fn fetch(&self, mode: &str, list: impl AsRef<[u8]>, args: &[&str]) -> Run {
+        self.write("links.txt", list);
+        self.run(
+            &[
+                &[
+                    "links.txt",
+                    "-o",
+                    "out",
+                    "--retry-delay",
+                    "0",
+                    "--mode",
+                    mode,
+                ],
+                args,
+            ]
+            .concat(),
+        )
+    }
+
+    /// The files in the output folder, without the state folder.
+    pub(crate) fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        let Ok(entries) = fs::read_dir(self.path("out")) else {
+            return BTreeMap::new();
+        };
+        let entries = entries.map(|entry| entry.expect("a readable folder"));
+        let files = entries.filter(|entry| entry.file_name() != ".fetchpdf");
+        let read = |entry: fs::DirEntry| {
+            (
+                entry.file_name().into_string().expect("a name in UTF-8"),
+                fs::read(entry.path()).expect("a file"),
+            )
+        };
+        files.map(read).collect()
+    }
+
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.files().into_keys().collect()
+    }
+
+    /// What is left of transfers that have not ended well.
+    pub(crate) fn parts(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.path("out/.fetchpdf/parts")).expect("the folder of parts");
+        let paths = entries.map(|entry| entry.expect("a readable folder").path());
+        paths
+            .filter(|path| path.extension() == Some("part".as_ref()))
+            .collect()
+    }
+
+    /// The records of the journal.
+    pub(crate) fn journal(&self) -> Vec<serde_json::Value> {
+        let text = fs::read_to_string(self.path("out/.fetchpdf/journal.jsonl")).expect("a journal");
+        text.lines()
+            .map(|line| serde_json::from_str(line).expect("a record"))
+            .collect()
+    }
+}
+
+/// A process that has been started.
+pub(crate) struct Running {
+    child: Child,
+}
+
+impl Running {
+    pub(crate) fn start(mut command: Command) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self {
+            child: command.spawn().expect("the binary starts"),
+        }
+    }
+
+    pub(crate) fn type_in(&mut self, text: &str) {
+        let stdin = self.child.stdin.as_mut().expect("a pipe");
+        stdin
+            .write_all(text.as_bytes())
+            .and_then(|()| stdin.flush())
+            .expect("it reads");
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .args([format!("-{name}"), self.child.id().to_string()])
+            .status();
+        assert!(status.expect("kill is there").success());
+    }
+
+    /// Waits for the end, but not for ever.
+    pub(crate) fn end(mut self) -> Run {
+        drop(self.child.stdin.take());
+        self.wait()
+    }
+
+    /// Waits for the end while standard input stays open.
+    pub(crate) fn wait(mut self) -> Run {
+        let stdout = reader(self.child.stdout.take().expect("a pipe"));
+        let stderr = reader(self.child.stderr.take().expect("a pipe"));
+        let outputs = (stdout.recv_timeout(DEADLINE), stderr.recv_timeout(DEADLINE));
+        let (Ok(stdout), Ok(stderr)) = outputs else {
+            let _ = self.child.kill();
+            panic!("it hangs");
+        };
+        let code = self.child.wait().expect("it has ended").code();
+        Run {
+            code,
+            stdout,
+            stderr,
+        }
+    }
+}
+
+fn reader(mut pipe: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        pipe.read_to_end(&mut bytes).expect("a pipe can be read");
+        sender.send(String::from_utf8(bytes).expect("output in UTF-8"))
+    });
+    receiver
+}
+
+/// A process that has ended.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Run {
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        self
+    }
+
+    /// The number after `word` in the summary; 0 if it is not there.
+    pub(crate) fn count(&self, word: &str) -> u64 {
+        let rest = self.stdout.lines().find_map(|line| line.strip_prefix(word));
+        let Some(rest) = rest else { return 0 };
+        let number = rest
+            .trim_start()
+            .split(|c: char| !c.is_ascii_digit())
+            .next();
+        number
+            .and_then(|number| number.parse().ok())
+            .expect("a number")
+    }
+
+    /// Says that one link failed, with this status and message.
+    #[track_caller]
+    pub(crate) fn fails_with(&self, message: &str) {
+        assert!(self.stderr.contains(message), "no `{message}` in {self:#?}");
+        assert_eq!(
+            (self.code, self.count("downloaded")),
+            (Some(1), 0),
+            "{self:#?}"
+        );
+    }
+}
+
+/// A list of these links.
+pub(crate) fn list(links: impl IntoIterator<Item = String>) -> String {
+    links.into_iter().fold(String::new(), |mut list, link| {
+        writeln!(list, "{link}").expect("a string can be written to");
+        list
+    })
+}
+
+pub(crate) fn is_empty(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
+}

@@ -1,0 +1,126 @@
+//! Ctrl-C and other ways to end a run early.
+#![cfg(unix)]
+
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::harness::{Running, Sandbox, for_each_mode, list};
+use crate::server::{Server, ok, pdf, pdf_of, send};
+
+/// A server whose `/slow` never comes to its end until it is told to, and that says when its bytes are under way.
+fn slow_server() -> (Server, mpsc::Receiver<()>, Arc<AtomicBool>) {
+    let (started, starts) = mpsc::channel();
+    let (started, fast) = (Mutex::new(started), Arc::new(AtomicBool::new(false)));
+    let hurry = Arc::clone(&fast);
+    let server = Server::start(move |request, stream| {
+        let body = pdf_of(&request.path, 3_000_000);
+        if request.path != "/slow.pdf" {
+            ok(stream, &pdf(&request.path));
+        } else if hurry.load(SeqCst) {
+            let from: usize = request.header("range").map_or(0, |range| {
+                range
+                    .trim_start_matches("bytes=")
+                    .trim_end_matches('-')
+                    .parse()
+                    .expect("a number")
+            });
+            let range = format!(
+                "Content-Range: bytes {from}-{}/{}",
+                body.len() - 1,
+                body.len()
+            );
+            let status = if from > 0 {
+                "206 Partial Content"
+            } else {
+                "200 OK"
+            };
+            crate::server::respond(
+                stream,
+                &format!("{status}\r\nETag: \"v1\"\r\n{range}"),
+                &body[from..],
+            );
+        } else {
+            send(
+                stream,
+                format!(
+                    "HTTP/1.1 200 OK\r\nETag: \"v1\"\r\nContent-Length: {}\r\n\r\n",
+                    body.len()
+                ),
+            );
+            send(stream, &body[..2_000_000]);
+            let _ = started.lock().expect("no panic").send(());
+        }
+    });
+    (server, starts, fast)
+}
+
+#[test]
+fn ctrl_c_ends_a_run_in_order_and_the_next_run_goes_on() {
+    for_each_mode(|mode| {
+        let (server, starts, fast) = slow_server();
+        let sandbox = Sandbox::new();
+        let links = list(
+            ["/a.pdf", "/slow.pdf"]
+                .map(|path| server.url(path))
+                .into_iter()
+                .chain(
+                    // more than are under way at once
+                    (0..50).map(|n| server.url(&format!("/slow.pdf?{n}"))),
+                ),
+        );
+        sandbox.write("links.txt", links);
+        let args = ["links.txt", "-o", "out", "-m", mode, "-j", "1"];
+        let running = Running::start(sandbox.command(&args));
+        starts
+            .recv_timeout(Duration::from_mins(1))
+            .expect("the transfer has begun");
+        running.signal("INT");
+        let run = running.wait().exits(130);
+        assert_eq!(
+            (run.count("downloaded"), run.count("not tried")),
+            (1, 50),
+            "{run:?}"
+        );
+        assert!(run.stdout.contains("1 interrupted"), "{run:?}");
+        assert_eq!(sandbox.names(), ["a.pdf"]);
+        assert_eq!(sandbox.parts().len(), 1, "what has come is kept");
+        assert_eq!(
+            sandbox.journal().last().expect("a record")["status"],
+            "interrupted"
+        );
+
+        fast.store(true, SeqCst);
+        let run = sandbox.run(&args).exits(0);
+        assert_eq!((run.count("downloaded"), run.count("present")), (51, 1));
+        assert_eq!(sandbox.files()["slow.pdf"], pdf_of("/slow.pdf", 3_000_000));
+    });
+}
+
+#[test]
+fn an_interrupt_does_not_wait_for_a_pipe_or_for_a_retry() {
+    for_each_mode(|mode| {
+        let (asked, answers) = mpsc::channel();
+        let asked = Mutex::new(asked);
+        let server = Server::start(move |_, stream| {
+            crate::server::respond(stream, "503 Service Unavailable", b"");
+            let _ = asked.lock().expect("no panic").send(());
+        });
+        let sandbox = Sandbox::new();
+        let mut command = sandbox.command(&["-", "-o", "out", "-m", mode, "--retry-delay", "1h"]);
+        command.stdin(Stdio::piped());
+        let mut running = Running::start(command);
+        running.type_in(&format!("{}\n", server.url("/x.pdf")));
+        answers
+            .recv_timeout(Duration::from_mins(1))
+            .expect("it has been asked");
+        running.signal("TERM");
+        let run = running.wait().exits(143);
+        assert!(
+            run.stdout.contains("not tried   the rest of the list"),
+            "{run:?}"
+        );
+    });
+}

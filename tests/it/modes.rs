@@ -1,0 +1,151 @@
+//! Four modes, one result; they differ in how many links are under way at once.
+
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use crate::harness::{Sandbox, for_each_mode, list};
+use crate::server::{Server, ok, pdf};
+
+/// Counts those who are inside, and lets nobody out before a number of them are.
+#[derive(Default)]
+struct Gate {
+    inside: Mutex<(usize, usize)>,
+    changed: Condvar,
+}
+
+impl Gate {
+    fn pass(&self, together: usize) {
+        let mut state = self.inside.lock().expect("no panic");
+        state.0 += 1;
+        state.1 = state.1.max(state.0);
+        self.changed.notify_all();
+        let full = |state: &mut (usize, usize)| state.1 < together;
+        let (mut state, _) = self
+            .changed
+            .wait_timeout_while(state, Duration::from_secs(20), full)
+            .expect("no panic");
+        state.0 -= 1;
+    }
+
+    fn most(&self) -> usize {
+        self.inside.lock().expect("no panic").1
+    }
+}
+
+fn links(server: &Server, count: usize) -> String {
+    list((0..count).map(|n| server.url(&format!("/{n}.pdf"))))
+}
+
+#[test]
+fn as_many_links_as_asked_are_under_way_at_once_and_no_more() {
+    for_each_mode(|mode| {
+        let jobs = if mode == "sequential" { 1 } else { 5 };
+        let gate = Arc::new(Gate::default());
+        let inside = Arc::clone(&gate);
+        let server = Server::start(move |request, stream| {
+            inside.pass(jobs);
+            ok(stream, &pdf(&request.path));
+        });
+        let sandbox = Sandbox::new();
+        sandbox
+            .fetch(mode, links(&server, 23), &["-j", "5"])
+            .exits(0);
+        assert_eq!(gate.most(), jobs, "{mode}");
+        assert_eq!(sandbox.files().len(), 23);
+    });
+}
+
+#[test]
+fn all_modes_bring_the_same_files() {
+    let server = Server::of_pdfs();
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let run = sandbox.fetch(mode, links(&server, 300), &[]).exits(0);
+        assert_eq!(run.count("downloaded"), 300);
+        let files = sandbox.files();
+        assert_eq!(files.len(), 300);
+        for (name, content) in files {
+            assert_eq!(content, pdf(&format!("/{name}")), "{mode}: {name}");
+        }
+    });
+}
+
+#[test]
+fn connections_are_kept() {
+    for_each_mode(|mode| {
+        let server = Server::of_pdfs();
+        Sandbox::new()
+            .fetch(mode, links(&server, 200), &["-j", "4"])
+            .exits(0);
+        assert_eq!(server.requests().len(), 200, "one request a link");
+        assert!(
+            server.connections() <= 8,
+            "{mode}: {} connections",
+            server.connections()
+        );
+    });
+}
+
+#[test]
+fn a_comparison_runs_every_mode_in_a_folder_of_its_own() {
+    let server = Server::of_pdfs();
+    let sandbox = Sandbox::new();
+    sandbox.write("links.txt", links(&server, 7));
+    let run = sandbox.run(&["compare", "links.txt", "-o", "out"]).exits(0);
+    for_each_mode(|mode| {
+        assert!(
+            run.stdout
+                .lines()
+                .any(|line| line.starts_with(mode) && line.contains('█')),
+            "{run:?}"
+        );
+        for name in (0..7).map(|n| format!("{n}.pdf")) {
+            assert!(sandbox.path("out").join(mode).join(name).exists());
+        }
+    });
+    assert_eq!(server.requests().len(), 4 * 7);
+    sandbox.run(&["compare", "links.txt", "-o", "out"]).exits(2);
+}
+
+#[test]
+fn a_comparison_runs_the_modes_that_are_picked_and_reports_failures() {
+    let server = Server::start(|_, stream| crate::server::respond(stream, "404 Not Found", b""));
+    let sandbox = Sandbox::new();
+    let run = sandbox
+        .run(&["compare", &server.url("/x.pdf"), "--modes", "pool,async"])
+        .exits(1);
+    assert!(!run.stdout.contains("sequential"), "{run:?}");
+    assert_eq!(server.requests().len(), 2);
+    assert!(
+        crate::harness::is_empty(&sandbox.path(".")),
+        "temporary folders are elsewhere"
+    );
+}
+
+#[test]
+fn a_comparison_reads_standard_input_once_for_all() {
+    let server = Server::of_pdfs();
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command(&["compare", "-"]);
+    command.stdin(std::process::Stdio::piped());
+    let mut running = crate::harness::Running::start(command);
+    running.type_in(&links(&server, 3));
+    running.end().exits(0);
+    assert_eq!(server.requests().len(), 4 * 3);
+}
+
+#[test]
+fn the_demonstration_brings_ten_different_documents() {
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let run = sandbox
+            .run(&["--demo", "--mode", mode, "-o", "out"])
+            .exits(0);
+        assert_eq!(run.count("downloaded"), 10);
+        let mut contents: Vec<_> = sandbox.files().into_values().collect();
+        assert!(contents.iter().all(|content| content.len() > 200_000));
+        contents.sort();
+        contents.dedup();
+        assert_eq!(contents.len(), 10);
+    });
+}

@@ -1,0 +1,251 @@
+//! What is left of a transfer is gone on with, or else thrown away; never mixed up.
+
+use crate::harness::{Sandbox, for_each_mode};
+use crate::server::{Request, Server, close, pdf_of, respond, send};
+
+/// Large enough for a part with a name.
+const MIDDLE: usize = 3_000_000;
+
+const TAG: &str = "200 OK\r\nETag: \"v1\"";
+
+/// Sends the head of an answer with `body`, but only so many bytes of it.
+fn cut_off(stream: &mut std::net::TcpStream, head: &str, body: &[u8], sent: usize) {
+    send(
+        stream,
+        format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n", body.len()),
+    );
+    send(stream, &body[..sent]);
+    close(stream);
+}
+
+/// The first byte that a request asks for.
+fn first(request: &Request) -> Option<usize> {
+    request
+        .header("range")?
+        .strip_prefix("bytes=")?
+        .strip_suffix('-')?
+        .parse()
+        .ok()
+}
+
+fn partial(stream: &mut std::net::TcpStream, body: &[u8], from: usize, tag: &str) {
+    let range = format!("bytes {from}-{}/{}", body.len() - 1, body.len());
+    respond(
+        stream,
+        &format!("206 Partial Content\r\nETag: {tag}\r\nContent-Range: {range}"),
+        &body[from..],
+    );
+}
+
+#[test]
+fn a_retry_asks_for_the_rest() {
+    for_each_mode(|mode| {
+        let server = Server::start(|request, stream| {
+            let body = pdf_of("x", MIDDLE);
+            match first(request) {
+                None => cut_off(stream, TAG, &body, 2_000_000),
+                Some(from) => partial(stream, &body, from, "\"v1\""),
+            }
+        });
+        let sandbox = Sandbox::new();
+        sandbox.fetch(mode, server.url("/x.pdf"), &[]).exits(0);
+        assert_eq!(sandbox.files()["x.pdf"], pdf_of("x", MIDDLE));
+        let requests = server.requests();
+        assert_eq!(requests.len(), 2);
+        assert_eq!(requests[1].header("range"), Some("bytes=2000000-"));
+        assert_eq!(requests[1].header("if-range"), Some("\"v1\""));
+        assert!(crate::harness::is_empty(
+            &sandbox.path("out/.fetchpdf/parts")
+        ));
+    });
+}
+
+#[test]
+fn another_run_asks_for_the_rest() {
+    for_each_mode(|mode| {
+        let server = Server::start(|request, stream| {
+            let body = pdf_of("x", MIDDLE);
+            match (first(request), request.earlier) {
+                (None, 0) => cut_off(stream, TAG, &body, 1_500_000),
+                (None, _) => panic!("all of it is asked for again"),
+                (Some(from), _) => partial(stream, &body, from, "\"v1\""),
+            }
+        });
+        let sandbox = Sandbox::new();
+        sandbox
+            .fetch(mode, server.url("/x.pdf"), &["--retry", "0"])
+            .fails_with("truncated");
+        assert_eq!((sandbox.parts().len(), sandbox.names().len()), (1, 0));
+        let run = sandbox.fetch(mode, server.url("/x.pdf"), &[]).exits(0);
+        assert!(run.stdout.contains("1 (1 resumed)"), "{run:?}");
+        assert_eq!(sandbox.files()["x.pdf"], pdf_of("x", MIDDLE));
+        assert_eq!(
+            sandbox.journal().last().expect("a record")["status"],
+            "resumed"
+        );
+    });
+}
+
+#[test]
+fn without_a_strong_validator_it_starts_over() {
+    for head in [
+        "200 OK",
+        "200 OK\r\nETag: W/\"v1\"",
+        "200 OK\r\nETag: W/\"v1\"\r\nLast-Modified: Mon, 02 Jan 2006 15:04:05 GMT\r\nDate: Tue, 03 Jan 2006 15:04:05 GMT",
+        "200 OK\r\nLast-Modified: Mon, 02 Jan 2006 15:04:05 GMT\r\nDate: Mon, 02 Jan 2006 15:04:05 GMT",
+    ] {
+        for_each_mode(|mode| {
+            let server = Server::start(move |request, stream| {
+                let body = pdf_of("x", MIDDLE);
+                cut_off(
+                    stream,
+                    head,
+                    &body,
+                    if request.earlier == 0 {
+                        2_000_000
+                    } else {
+                        body.len()
+                    },
+                );
+            });
+            let sandbox = Sandbox::new();
+            sandbox.fetch(mode, server.url("/x.pdf"), &[]).exits(0);
+            assert_eq!(sandbox.files()["x.pdf"], pdf_of("x", MIDDLE));
+            assert_eq!(server.requests()[1].header("range"), None, "{head}");
+        });
+    }
+}
+
+#[test]
+fn a_modification_time_that_is_over_is_a_validator() {
+    for_each_mode(|mode| {
+        let server = Server::start(|request, stream| {
+            let head = "200 OK\r\nLast-Modified: Mon, 02 Jan 2006 15:04:05 GMT\r\nDate: Mon, 02 Jan 2006 15:04:07 GMT";
+            let body = pdf_of("x", MIDDLE);
+            match first(request) {
+                None => cut_off(stream, head, &body, 2_000_000),
+                Some(from) => partial(stream, &body, from, "\"v1\""),
+            }
+        });
+        let sandbox = Sandbox::new();
+        sandbox.fetch(mode, server.url("/x.pdf"), &[]).exits(0);
+        assert_eq!(
+            server.requests()[1].header("if-range"),
+            Some("Mon, 02 Jan 2006 15:04:05 GMT")
+        );
+        assert_eq!(sandbox.files()["x.pdf"], pdf_of("x", MIDDLE));
+    });
+}
+
+/// What a server may answer to a request for the rest, after it has cut off 2,000,000 bytes of version 1. Whatever it
+/// is, what lands is one version as a whole.
+#[test]
+fn a_server_that_does_not_give_the_rest_is_asked_for_the_whole() {
+    type Rest = fn(&mut std::net::TcpStream, &[u8], usize);
+    let answers: [(&str, Rest); 8] = [
+        ("the whole", |stream, new, _| {
+            respond(stream, "200 OK\r\nETag: \"v2\"", new);
+        }),
+        ("another offset", |stream, new, from| {
+            partial(stream, new, from - 1, "\"v1\"");
+        }),
+        ("another version", |stream, new, from| {
+            partial(stream, new, from, "\"v2\"");
+        }),
+        ("no range", |stream, new, from| {
+            respond(stream, "206 Partial Content", &new[from..]);
+        }),
+        ("another total", |stream, new, from| {
+            let range = format!("bytes {from}-{}/{}", new.len() - 1, new.len() + 7);
+            respond(
+                stream,
+                &format!("206 Partial Content\r\nContent-Range: {range}"),
+                &new[from..],
+            );
+        }),
+        ("several ranges", |stream, new, from| {
+            let kind = "Content-Type: multipart/byteranges; boundary=x";
+            respond(
+                stream,
+                &format!("206 Partial Content\r\n{kind}"),
+                &new[from..],
+            );
+        }),
+        ("nothing", |stream, _, _| {
+            respond(
+                stream,
+                "416 Range Not Satisfiable\r\nContent-Range: bytes */17",
+                b"",
+            );
+        }),
+        ("nothing, unexplained", |stream, _, _| {
+            respond(stream, "416 Range Not Satisfiable", b"");
+        }),
+    ];
+    for (what, rest) in answers {
+        for_each_mode(|mode| {
+            let server = Server::start(move |request, stream| {
+                let (old, new) = (pdf_of("old", MIDDLE), pdf_of("new", MIDDLE));
+                match (first(request), request.earlier) {
+                    (Some(from), _) => rest(stream, &new, from),
+                    (None, 0) => cut_off(stream, TAG, &old, 2_000_000),
+                    (None, _) => respond(stream, "200 OK\r\nETag: \"v2\"", &new),
+                }
+            });
+            let sandbox = Sandbox::new();
+            sandbox.fetch(mode, server.url("/x.pdf"), &[]).exits(0);
+            assert!(
+                sandbox.files()["x.pdf"] == pdf_of("new", MIDDLE),
+                "{mode}: {what}"
+            );
+            assert!(sandbox.parts().is_empty());
+        });
+    }
+}
+
+#[test]
+fn a_part_that_is_complete_needs_no_more_than_a_word() {
+    for_each_mode(|mode| {
+        let server = Server::start(|request, stream| {
+            let body = pdf_of("x", MIDDLE);
+            if first(request).is_some() {
+                let range = format!("Content-Range: bytes */{}", body.len());
+                respond(
+                    stream,
+                    &format!("416 Range Not Satisfiable\r\n{range}"),
+                    b"",
+                );
+                return;
+            }
+            // all the bytes, but not the end of the last chunk
+            send(
+                stream,
+                "HTTP/1.1 200 OK\r\nETag: \"v1\"\r\nTransfer-Encoding: chunked\r\n\r\n",
+            );
+            send(stream, format!("{:x}\r\n", body.len()));
+            send(stream, &body);
+            close(stream);
+        });
+        let sandbox = Sandbox::new();
+        sandbox.fetch(mode, server.url("/x.pdf"), &[]).exits(0);
+        assert_eq!(sandbox.files()["x.pdf"], pdf_of("x", MIDDLE));
+        assert_eq!(server.requests().len(), 2);
+    });
+}
+
+#[test]
+fn a_part_of_what_is_gone_is_thrown_away() {
+    for_each_mode(|mode| {
+        let server = Server::start(|request, stream| match request.earlier {
+            0 => cut_off(stream, TAG, &pdf_of("x", MIDDLE), 1_500_000),
+            _ => respond(stream, "410 Gone", b""),
+        });
+        let sandbox = Sandbox::new();
+        sandbox
+            .fetch(mode, server.url("/x.pdf"), &[])
+            .fails_with("410 Gone");
+        assert!(crate::harness::is_empty(
+            &sandbox.path("out/.fetchpdf/parts")
+        ));
+    });
+}

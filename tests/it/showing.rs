@@ -1,0 +1,183 @@
+//! What is printed, where, and in which form.
+
+use std::process::Stdio;
+
+use crate::harness::{Running, Sandbox, for_each_mode, list};
+use crate::server::{Server, ok, pdf, respond};
+
+fn mixed_server() -> Server {
+    Server::start(|request, stream| match request.path.as_str() {
+        "/gone.pdf" => respond(stream, "404 Not Found", b""),
+        "/page" => ok(stream, b"<html>"),
+        path => ok(stream, &pdf(path)),
+    })
+}
+
+fn mixed_list(server: &Server) -> String {
+    list(["/a.pdf", "/b.pdf", "/gone.pdf", "/page", "/a.pdf"].map(|path| server.url(path)))
+        + "nonsense\n"
+}
+
+#[test]
+fn the_summary_accounts_for_every_line() {
+    let server = mixed_server();
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let run = sandbox.fetch(mode, mixed_list(&server), &[]).exits(1);
+        insta::with_settings!({
+            filters => vec![
+                (r"mode        \w+(, \d+ at once)?", "mode        [mode]"),
+                (r"[\d.]+ KiB/s", "[rate]"), (r"[\d.]+ MiB/s", "[rate]"),
+                (r"[\d.]+ s\n", "[time]\n"),
+            ],
+        }, {
+            insta::allow_duplicates! { insta::assert_snapshot!(run.stdout, @"
+            mode        [mode]
+            downloaded  2
+            present     0
+            duplicate   1
+            failed      3: 1 bad_link, 1 http_status, 1 not_pdf
+            size        9.82 KiB, [rate]
+            elapsed     [time]
+            "); }
+        });
+    });
+}
+
+#[test]
+fn failures_go_to_standard_error_a_line_each() {
+    let server = mixed_server();
+    for_each_mode(|mode| {
+        let run = Sandbox::new()
+            .fetch(mode, mixed_list(&server), &[])
+            .exits(1);
+        let mut lines: Vec<_> = run
+            .stderr
+            .lines()
+            .map(|line| line.replace(&server.url(""), "http://HOST"))
+            .collect();
+        lines.sort();
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(lines.join("\n"), @"
+            links.txt:3: http://HOST/gone.pdf: http_status: 404 Not Found
+            links.txt:4: http://HOST/page: not_pdf: an HTML page
+            links.txt:6: nonsense: bad_link: not a URL: a link begins with `http://` or `https://`
+            ");
+        }
+    });
+}
+
+#[test]
+fn outside_a_terminal_there_are_no_control_characters() {
+    let server = mixed_server();
+    for_each_mode(|mode| {
+        for style in ["auto", "plain", "none"] {
+            let run = Sandbox::new()
+                .fetch(mode, mixed_list(&server), &["-v", "--progress", style])
+                .exits(1);
+            let odd = |c: char| c.is_control() && c != '\n';
+            assert!(
+                !run.stdout.contains(odd) && !run.stderr.contains(odd),
+                "{run:?}"
+            );
+        }
+    });
+}
+
+#[test]
+fn bars_are_drawn_where_they_are_asked_for() {
+    let server = mixed_server();
+    for_each_mode(|mode| {
+        let run = Sandbox::new()
+            .fetch(mode, mixed_list(&server), &["--progress", "bar"])
+            .exits(1);
+        assert!(!run.stdout.contains('\x1b'), "{run:?}");
+        assert!(run.stderr.contains("http_status: 404 Not Found"), "{run:?}");
+    });
+}
+
+#[test]
+fn quiet_leaves_only_failures() {
+    let server = mixed_server();
+    for_each_mode(|mode| {
+        let run = Sandbox::new()
+            .fetch(mode, mixed_list(&server), &["-q"])
+            .exits(1);
+        assert_eq!(
+            (run.stdout.as_str(), run.stderr.lines().count()),
+            ("", 3),
+            "{run:?}"
+        );
+        let run = Sandbox::new()
+            .fetch(mode, server.url("/a.pdf"), &["-q"])
+            .exits(0);
+        assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
+    });
+}
+
+#[test]
+fn verbose_tells_of_saved_files_too() {
+    let server = mixed_server();
+    for_each_mode(|mode| {
+        let run = Sandbox::new()
+            .fetch(mode, mixed_list(&server), &["-v"])
+            .exits(1);
+        assert!(
+            run.stderr.contains("/a.pdf: downloaded: a.pdf\n"),
+            "{run:?}"
+        );
+        assert!(run.stderr.contains("/a.pdf: duplicate\n"), "{run:?}");
+    });
+}
+
+#[test]
+fn a_reader_that_has_gone_away_is_no_failure() {
+    let server = mixed_server();
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let mut command = sandbox.command(&[&server.url("/a.pdf"), "-o", "out", "-m", mode]);
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut child = command
+            .stdout(writer)
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary starts");
+        assert_eq!(child.wait().expect("it ends").code(), Some(0));
+        assert_eq!(sandbox.names(), ["a.pdf"]);
+    });
+}
+
+#[test]
+fn credentials_are_sent_to_their_host_and_never_shown() {
+    for_each_mode(|mode| {
+        let other = Server::of_pdfs();
+        let elsewhere = other.url("/b.pdf");
+        let server = Server::start(move |request, stream| match request.path.as_str() {
+            "/a.pdf" => respond(stream, &format!("302 Found\r\nLocation: {elsewhere}"), b""),
+            _ => respond(stream, "404 Not Found", b""),
+        });
+        let sandbox = Sandbox::new();
+        let with_password = |path| server.url(path).replace("http://", "http://jane:hunter2@");
+        sandbox.write(
+            "links.txt",
+            list(["/a.pdf", "/gone.pdf"].map(with_password)),
+        );
+        let run = Running::start(sandbox.command(&["links.txt", "-v", "-o", "out", "-m", mode]))
+            .end()
+            .exits(1);
+        assert_eq!(
+            server.requests()[0].header("authorization"),
+            Some("Basic amFuZTpodW50ZXIy")
+        );
+        assert_eq!(other.requests()[0].header("authorization"), None);
+        let journal = std::fs::read_to_string(sandbox.path("out/.fetchpdf/journal.jsonl"))
+            .expect("a journal");
+        for text in [&run.stdout, &run.stderr, &journal] {
+            assert!(
+                !text.contains("hunter2") && !text.contains("jane"),
+                "{text}"
+            );
+        }
+    });
+}
