@@ -38,11 +38,11 @@ Exit codes:
 
 /// Download every PDF of a list of links, check each one, and say what became of every link
 #[derive(Debug, Parser)]
-#[command(version, after_help = "See `fetchpdf --help` for examples and exit codes.", after_long_help = EXAMPLES)]
+#[command(version, after_help = "See `fetchpdf --help` for all options, examples and exit codes.", after_long_help = EXAMPLES)]
 #[command(args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
-    compare: Option<CompareCommand>,
+    command: Option<Subcommands>,
     #[command(flatten)]
     run: RunArgs,
     /// How links are scheduled
@@ -60,7 +60,7 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum CompareCommand {
+enum Subcommands {
     /// Run the same list once in each mode, and print a table and a chart of the times
     Compare {
         #[command(flatten)]
@@ -72,34 +72,71 @@ enum CompareCommand {
         #[arg(short, long, value_name = "DIR")]
         output: Option<PathBuf>,
     },
+    /// Read the files of an output folder again, and compare them with the journal
+    Verify {
+        /// The output folder
+        #[arg(value_name = "DIR", default_value = ".")]
+        output: PathBuf,
+        /// Fetch again what is missing, changed or no PDF; files that were changed stay as they are
+        #[arg(long)]
+        refetch: bool,
+        /// Print no summary
+        #[arg(short, long)]
+        quiet: bool,
+    },
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 struct RunArgs {
-    /// Link lists, URLs, or `-` for standard input [default: standard input, if it is no terminal]
+    /// Link lists, URLs, or `-` for standard input, the default in a pipe
     #[arg(value_name = "LINKS")]
     links: Vec<Input>,
-    /// Fetch ten sample PDFs from a built-in server that takes 0.42 s to answer; no network is needed
+    /// Fetch ten sample PDFs from a slow built-in server instead
     #[arg(long, conflicts_with = "links")]
     demo: bool,
-    /// Links fetched at once [default: 64 in async mode, 16 in threads and pool mode]
+    /// Links fetched at once [default: 64, or 16 in threads and pool mode]
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
-    /// Tries after the first one, for failures that may pass
+    /// Tries after the first one
     #[arg(long, value_name = "N", default_value_t = DEFAULT_RETRIES)]
     retry: u32,
-    /// Longest pause before the first retry; it doubles from try to try
+    /// Longest first pause; it doubles from try to try
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
     retry_delay: Duration,
     /// Give up connecting after this time; 0 never does
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = limit)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = limit, hide_short_help = true)]
     connect_timeout: Duration,
     /// Give up waiting for an answer after this time; 0 never does
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = limit)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = limit, hide_short_help = true)]
     first_byte_timeout: Duration,
     /// Give up a transfer in which nothing comes for this time; 0 never does
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = limit)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = limit, hide_short_help = true)]
     stall_timeout: Duration,
+    /// A server that asks for a longer pause than this is not waited for
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration, hide_short_help = true)]
+    retry_max_wait: Duration,
+    /// Give up a link after this time, retries included [default: never]
+    #[arg(long, value_name = "TIME", value_parser = duration, hide_short_help = true)]
+    max_time: Option<Duration>,
+    /// Give up a transfer that is slower, in bytes a second over the stall timeout [default: never]
+    #[arg(long, value_name = "SIZE", value_parser = size, hide_short_help = true)]
+    min_speed: Option<u64>,
+    /// Largest file that is taken
+    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size)]
+    max_filesize: u64,
+    /// Compute the SHA-256 of each file for the journal
+    #[arg(long, hide_short_help = true)]
+    sha256: bool,
+    /// Fetch only https links
+    #[arg(long, hide_short_help = true)]
+    https_only: bool,
+    /// Follow redirects from https to http
+    #[arg(long, hide_short_help = true)]
+    allow_downgrade: bool,
+    /// Refuse hosts that are not on the public internet: for lists of strangers; no proxy is used then
+    #[arg(long, hide_short_help = true)]
+    deny_private: bool,
     /// How progress is shown
     #[arg(long, value_enum, default_value_t)]
     progress: progress::Style,
@@ -118,6 +155,8 @@ pub enum Command {
     Run(Config),
     /// A run in each of these modes, in folders that are kept if one is given.
     Compare(Config, Vec<Mode>, Option<PathBuf>),
+    /// A look at the files of an output folder. What is wrong is fetched again with this configuration, if there is one.
+    Verify(PathBuf, Option<Box<Config>>),
 }
 
 /// What the command line asks for, and how.
@@ -136,18 +175,37 @@ pub struct Request {
 /// When the server of `--demo` cannot be started.
 pub fn parse() -> anyhow::Result<Request> {
     let cli = Cli::parse();
-    Ok(match cli.compare {
+    Ok(match cli.command {
         None => Request {
             quiet: cli.run.quiet,
             command: Command::Run(cli.run.config(cli.mode, cli.output)?),
         },
-        Some(CompareCommand::Compare { run, modes, output }) => {
+        Some(Subcommands::Compare { run, modes, output }) => {
             // each run gets its own mode and folder
             let quiet = run.quiet;
             let config = run.config(Mode::default(), PathBuf::new())?;
             Request {
                 quiet,
                 command: Command::Compare(config, modes, output),
+            }
+        }
+        Some(Subcommands::Verify {
+            output,
+            refetch,
+            quiet,
+        }) => {
+            // the links come from the journal
+            let run = RunArgs {
+                links: vec![Input::Stdin],
+                quiet,
+                ..cli.run
+            };
+            let config = refetch
+                .then(|| run.config(Mode::default(), output.clone()))
+                .transpose()?;
+            Request {
+                quiet,
+                command: Command::Verify(output, config.map(Box::new)),
             }
         }
     })
@@ -175,11 +233,18 @@ impl RunArgs {
                 retry: RetryPolicy {
                     retries: self.retry,
                     delay: self.retry_delay,
-                    ..RetryPolicy::default()
+                    max_wait: self.retry_max_wait,
                 },
                 connect_timeout: self.connect_timeout,
                 first_byte_timeout: self.first_byte_timeout,
                 stall_timeout: self.stall_timeout,
+                max_time: self.max_time,
+                min_speed: self.min_speed,
+                max_filesize: self.max_filesize,
+                sha256: self.sha256,
+                https_only: self.https_only,
+                allow_downgrade: self.allow_downgrade,
+                deny_private: self.deny_private,
                 proxy: !self.demo,
             },
             progress: if self.quiet {
@@ -188,6 +253,7 @@ impl RunArgs {
                 self.progress
             },
             verbose: self.verbose,
+            forget: Vec::new(),
         })
     }
 }
@@ -213,6 +279,19 @@ fn duration(text: &str) -> Result<Duration, String> {
         .parse()
         .map_err(|_| "a time begins with a number, such as `0.5` or `2s`".to_owned())?;
     Duration::try_from_secs_f64(number * seconds).map_err(|error| error.to_string())
+}
+
+/// A number of bytes: `10000`, `64k`, `10M`, `1G`, in powers of 1,024.
+fn size(text: &str) -> Result<u64, String> {
+    let (number, shift) = match text.as_bytes().last() {
+        Some(b'k' | b'K') => (&text[..text.len() - 1], 10),
+        Some(b'm' | b'M') => (&text[..text.len() - 1], 20),
+        Some(b'g' | b'G') => (&text[..text.len() - 1], 30),
+        _ => (text, 0),
+    };
+    let wrong = || "a size is a number and `k`, `M` or `G`, such as `64k` or `10M`".to_owned();
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    number.checked_mul(1 << shift).ok_or_else(wrong)
 }
 
 /// A time in which something has to happen; 0 is for ever.
@@ -258,5 +337,30 @@ mod tests {
             assert!(duration(text).is_err(), "{text}");
         }
         assert_eq!(limit("0"), Ok(Duration::MAX));
+    }
+
+    #[test]
+    fn sizes_are_powers_of_1024() {
+        for (text, bytes) in [
+            ("10000", 10_000),
+            ("64k", 65_536),
+            ("10M", 10 << 20),
+            ("1G", 1 << 30),
+            ("0", 0),
+        ] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in [
+            "",
+            "k",
+            "-1",
+            "1.5M",
+            "1T",
+            "1kb",
+            "99999999999999999999",
+            "18446744073709551615G",
+        ] {
+            assert!(size(text).is_err(), "{text}");
+        }
     }
 }

@@ -47,7 +47,7 @@ pub fn compare(config: &Config, modes: &[Mode], keep: Option<&Path>) -> anyhow::
             mode: *mode,
             ..config.clone()
         })?;
-        let ended_early = report.signal.is_some();
+        let ended_early = report.stopped.is_some();
         reports.push(report);
         if ended_early {
             break;

@@ -4,14 +4,18 @@
 //! [`Fetcher`] serves all modes.
 
 mod body;
+mod client;
+mod disposition;
 mod range;
+mod reply;
 mod request;
 mod trouble;
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::outcome::{Failure, Outcome, Saved, Status};
@@ -19,8 +23,11 @@ use crate::plan::Job;
 use crate::report::{Journal, Record, Tally, Transfer};
 use crate::retry::RetryPolicy;
 use crate::store::{Part, Store};
+pub(crate) use body::hexadecimal;
+
 use body::Body;
-use request::{Reply, Requester};
+use reply::Reply;
+use request::Requester;
 use trouble::disk;
 
 /// Connecting, TLS included, may take so long by default.
@@ -32,11 +39,15 @@ pub const DEFAULT_FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A body may pause for so long by default. There is no limit for the whole: it would kill large files on slow lines.
 pub const DEFAULT_STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// A file may be so large by default, in bytes: more than any paper, and less than what an endless body fills.
+pub const DEFAULT_MAX_FILESIZE: u64 = 1024 * 1024 * 1024;
+
 /// How often to look whether another process has finished with a part.
 const PART_POLL: Duration = Duration::from_millis(200);
 
 /// How links are fetched.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct Options {
     /// When to try again.
     pub retry: RetryPolicy,
@@ -46,6 +57,20 @@ pub struct Options {
     pub first_byte_timeout: Duration,
     /// How long a body may pause.
     pub stall_timeout: Duration,
+    /// How long a link may take as a whole, retries included.
+    pub max_time: Option<Duration>,
+    /// How many bytes a second a body must have at least, over each stall timeout.
+    pub min_speed: Option<u64>,
+    /// How many bytes a file may have at most.
+    pub max_filesize: u64,
+    /// Whether the SHA-256 of each file is computed.
+    pub sha256: bool,
+    /// Whether only https links are fetched.
+    pub https_only: bool,
+    /// Whether a redirect from https to http is followed.
+    pub allow_downgrade: bool,
+    /// Whether addresses that are not on the public internet are refused.
+    pub deny_private: bool,
     /// Whether the proxies that the system or the environment names are used.
     pub proxy: bool,
 }
@@ -93,22 +118,30 @@ impl Fetcher {
             job,
             transfer: tally.begin(job.name()),
             attempts: 0,
+            left_over: false,
             started: Instant::now(),
         };
+        let limit = self.options.max_time.unwrap_or(Duration::MAX);
         let result = tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(Failure::new(Status::Interrupted, "the run ended before this link did")),
-            result = self.persevere(&mut download) => result,
+            result = timeout(limit, self.persevere(&mut download)) => result.unwrap_or_else(|_| {
+                let message = format!("not done within {} s (`--max-time`)", limit.as_secs_f64());
+                Err(Failure::new(Status::Timeout, message))
+            }),
         };
         download.record(result.map_or_else(Outcome::Failed, Outcome::Saved))
     }
 
     /// Tries until it works, or until the policy says that it will not.
     async fn persevere(&self, download: &mut Download<'_>) -> Result<Saved, Failure> {
+        let id = download.job.id;
         // dropped with this future when the run is interrupted, and kept on disk then
-        let mut part = self
-            .when_free(|| self.store.unfinished(download.job.id))
-            .await?;
+        let mut part = match self.when_free(id, || self.store.unfinished(id)).await? {
+            Free::Opened(part) => part,
+            Free::Saved(saved) => return Ok(saved),
+        };
+        download.left_over = part.is_some();
         loop {
             download.attempts += 1;
             let failure = match self.attempt(download, &mut part).await {
@@ -133,45 +166,51 @@ impl Fetcher {
     /// One request, and the body that answers it.
     async fn attempt(
         &self,
-        download: &Download<'_>,
+        download: &mut Download<'_>,
         part: &mut Option<Part>,
     ) -> Result<Saved, Failure> {
         let (reply, start) = self.ask(download, part).await?;
         let total = reply.total(start);
-        let status = if start == Start::Over {
-            Status::Downloaded
-        } else {
-            Status::Resumed
-        };
-        let part = match part {
-            Some(part) if start == Start::Over => {
-                part.restart(reply.origin(download.job)).map_err(disk)?;
-                part
+        if start == Start::Over {
+            download.left_over = false;
+            let origin = reply.origin(download.job);
+            if let Some(part) = part {
+                part.restart(origin).map_err(disk)?;
+            } else {
+                let id = download.job.id;
+                match self
+                    .when_free(id, || self.store.create(id, total, origin.clone()))
+                    .await?
+                {
+                    Free::Opened(created) => *part = Some(created),
+                    Free::Saved(saved) => return Ok(saved),
+                }
             }
-            Some(part) => part,
-            None => {
-                let create = || {
-                    self.store
-                        .create(download.job.id, total, reply.origin(download.job))
-                };
-                part.insert(self.when_free(create).await?)
-            }
-        };
-        let answer = reply.answer(download.job);
-        let mut body = Body::begin(part, total, reply.is_framed())?;
+        }
+        let part = part
+            .as_mut()
+            .expect("it was there, or has just been created");
+        let (answer, suggested) = (reply.answer(download.job), reply.file_name());
+        let mut body = Body::begin(part, total, reply.is_framed(), self.options.sha256)?;
         if start != Start::End {
-            body.receive(reply, &download.transfer, self.options.stall_timeout)
+            body.receive(reply, &download.transfer, &self.options)
                 .await?;
         }
-        let suspect = body.end()?;
-        self.land(download, part, |file, bytes, modified| Saved {
-            status,
-            file,
-            bytes,
-            modified,
-            suspect,
-            answer: Some(answer.clone()),
-        })
+        let proof = body.end()?;
+        let saved = Saved {
+            status: if download.left_over {
+                Status::Resumed
+            } else {
+                Status::Downloaded
+            },
+            file: String::new(),
+            bytes: part.len(),
+            modified: part.seal().map_err(disk)?,
+            sha256: proof.sha256,
+            suspect: proof.suspect,
+            answer: Some(answer),
+        };
+        self.land(download, part, &saved, suggested.as_deref())
     }
 
     /// Asks for what is missing: the rest of `part` if there is one that can be continued, else the whole.
@@ -205,34 +244,76 @@ impl Fetcher {
         &self,
         download: &Download<'_>,
         part: &mut Part,
-        saved: impl Fn(String, u64, SystemTime) -> Saved,
+        saved: &Saved,
+        suggested: Option<&str>,
     ) -> Result<Saved, Failure> {
-        let modified = part.seal().map_err(disk)?;
-        for name in download.job.names() {
-            let saved = saved(name, part.len(), modified);
+        let id = download.job.id;
+        for file in download.job.names(suggested) {
+            let saved = Saved {
+                file,
+                ..saved.clone()
+            };
             self.journal
                 .append(&download.record(Outcome::Saved(saved.clone())))
                 .map_err(disk)?;
             match self.store.publish(part, &saved.file) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(disk(error)),
                 Ok(()) => return Ok(saved),
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(disk(error));
+                }
+                Err(_) => {}
+            }
+            if let Some(theirs) = self.saved_meanwhile(id)? {
+                // the last line of a link counts, and ours names a file that is not there
+                self.journal
+                    .append(&download.record(Outcome::Saved(theirs.clone())))
+                    .map_err(disk)?;
+                return Ok(theirs);
             }
         }
         unreachable!("there is always one more name")
     }
 
-    /// Opens a part as soon as no other process works on it.
-    async fn when_free<T>(&self, open: impl Fn() -> io::Result<T>) -> Result<T, Failure> {
+    /// Opens a part as soon as no other process works on it. That process may have left nothing to do.
+    async fn when_free<T>(
+        &self,
+        id: u64,
+        open: impl Fn() -> io::Result<T>,
+    ) -> Result<Free<T>, Failure> {
+        let mut waited = false;
         loop {
             match open() {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     tokio::time::sleep(PART_POLL).await;
                 }
-                result => return result.map_err(disk),
+                result => {
+                    let theirs = if waited {
+                        self.saved_meanwhile(id)?
+                    } else {
+                        None
+                    };
+                    let opened = result.map_err(disk)?;
+                    return Ok(theirs.map_or(Free::Opened(opened), Free::Saved));
+                }
             }
+            waited = true;
         }
     }
+
+    /// The file that another process has saved for the link with this `id` since this run began.
+    fn saved_meanwhile(&self, id: u64) -> Result<Option<Saved>, Failure> {
+        self.journal
+            .saved_by_others(id, |saved| self.store.has(saved))
+            .map_err(disk)
+    }
+}
+
+/// What has become of a part that another process may have been working on.
+enum Free<T> {
+    /// It is ours now.
+    Opened(T),
+    /// It is finished.
+    Saved(Saved),
 }
 
 /// Where the body of an answer begins.
@@ -251,6 +332,8 @@ struct Download<'a> {
     job: &'a Job,
     transfer: Transfer,
     attempts: u32,
+    /// Whether bytes of an earlier run are part of it.
+    left_over: bool,
     started: Instant,
 }
 

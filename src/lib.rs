@@ -13,20 +13,23 @@ pub mod cli;
 pub mod compare;
 pub mod demo;
 pub mod fetch;
-pub mod interrupt;
 pub mod links;
 pub mod mode;
 pub mod outcome;
 pub mod pdf;
 pub mod plan;
+mod process;
 pub mod progress;
 pub mod queue;
 pub mod report;
 pub mod retry;
+pub mod stop;
 pub mod store;
+pub mod verify;
 
 use std::io;
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -35,7 +38,6 @@ use anyhow::Context;
 use tokio::runtime::Runtime;
 
 use fetch::Fetcher;
-use interrupt::Interrupt;
 use links::{Input, Links};
 use mode::{Mode, caught};
 use outcome::{Failure, Outcome, Status};
@@ -43,7 +45,8 @@ use plan::{Job, Plan, Step};
 use progress::Progress;
 use queue::Queue;
 use report::{Journal, Record, Report, Tally};
-use store::Store;
+use stop::{Cause, Stop};
+use store::{Store, journal_of};
 
 /// Everything that a run depends on.
 #[derive(Debug, Clone)]
@@ -62,6 +65,8 @@ pub struct Config {
     pub progress: progress::Style,
     /// Whether to tell of retries and saved files, too.
     pub verbose: bool,
+    /// Links that are fetched again although the journal knows their files, by their identity: see [`links::Link::id`].
+    pub forget: Vec<u64>,
 }
 
 impl Config {
@@ -90,7 +95,11 @@ pub fn run(config: &Config) -> anyhow::Result<Report> {
         )
     };
     let store = Arc::new(Store::open(&config.output).with_context(cannot_write)?);
-    let (journal, history) = Journal::open(&store.state()).with_context(cannot_write)?;
+    let (journal, mut history) =
+        Journal::open(journal_of(&config.output)).with_context(cannot_write)?;
+    for id in &config.forget {
+        history.forget(*id);
+    }
     let tally = Arc::new(Tally::default());
     let inputs = config.inputs.clone();
     let progress = Progress::start(config.progress, Arc::clone(&tally), move || {
@@ -106,22 +115,22 @@ pub fn run(config: &Config) -> anyhow::Result<Report> {
     let mut plan = Plan::new(links, Arc::clone(&store), history);
     // a list of which everything is here needs no runtime and no client
     let first = plan.by_ref().find_map(|step| run.unsettled(step));
-    let signal = match first {
+    let stopped = match first {
         Some(job) => run.fetch_all(config, &store, job, plan)?,
         None => None,
     };
     run.progress.finish();
+    let counts = run.tally.counts();
     Ok(Report {
         mode: config.mode,
         jobs: config.limit().get(),
-        counts: run.tally.counts(),
+        counts,
         saved_bytes: run.tally.saved_bytes(),
         received_bytes: run.tally.received_bytes(),
         elapsed: started.elapsed(),
-        untried: signal.and_then(|_| {
-            links::count(&config.inputs)?.checked_sub(run.tally.counts().iter().sum())
-        }),
-        signal,
+        untried: stopped
+            .and_then(|_| links::count(&config.inputs)?.checked_sub(counts.iter().sum())),
+        stopped,
         list_error: run
             .list_error
             .lock()
@@ -140,67 +149,69 @@ struct Run {
 }
 
 impl Run {
-    /// Fetches `first` and all that follows in the plan; tells which signal ended it, if one did.
+    /// Fetches `first` and all that follows in the plan; tells why it ended early, if it did.
     fn fetch_all(
         self: &Arc<Self>,
         config: &Config,
         store: &Arc<Store>,
         first: Job,
         plan: impl Iterator<Item = io::Result<Step>> + Send + 'static,
-    ) -> anyhow::Result<Option<u8>> {
+    ) -> anyhow::Result<Option<Cause>> {
+        process::raise_open_files();
         let runtime = runtime()?;
+        runtime.block_on(async { process::survive_large_files() });
         let queue = Arc::new(Queue::default());
         let closing = Arc::clone(&queue);
-        let interrupt = Interrupt::listen(&runtime, move || closing.close());
+        let stop = Arc::new(Stop::new(move || closing.close()));
+        runtime.spawn(Arc::clone(&stop).at_signals());
         let notice = self.verbose.then(|| -> fetch::Notice {
             let run = Arc::clone(self);
             Box::new(move |text| run.progress.say(text))
         });
         let (store, journal) = (Arc::clone(store), Arc::clone(&self.journal));
-        let fetcher = Arc::new(Fetcher::new(
-            config.fetch.clone(),
-            store,
-            journal,
-            interrupt.token(),
-            notice,
-        )?);
+        let fetcher = Fetcher::new(config.fetch.clone(), store, journal, stop.token(), notice)?;
+        let fetcher = Arc::new(fetcher);
         // not joined: after an interrupt it may be waiting for a pipe that never ends
         let (run, feeding) = (Arc::clone(self), Arc::clone(&queue));
-        std::thread::spawn(move || {
-            let jobs = std::iter::once(first).chain(plan.filter_map(|step| run.unsettled(step)));
-            for job in jobs {
-                if !feeding.push(job) {
-                    return;
-                }
-            }
-            feeding.end();
-        });
+        std::thread::spawn(move || run.feed(&feeding, first, plan));
         let next = move || {
             let queue = Arc::clone(&queue);
             async move { queue.next().await }
         };
-        let run = Arc::clone(self);
+        let (run, stopping) = (Arc::clone(self), Arc::clone(&stop));
         let work = move |job: Job| {
-            let (run, fetcher) = (Arc::clone(&run), Arc::clone(&fetcher));
+            let (run, fetcher, stop) = (
+                Arc::clone(&run),
+                Arc::clone(&fetcher),
+                Arc::clone(&stopping),
+            );
             async move {
                 let record = caught(fetcher.fetch(&job, &run.tally))
                     .await
                     .unwrap_or_else(|panic| {
-                        let message =
-                            format!("fetchpdf itself has failed, which is a bug: {panic}");
-                        Record::new(
-                            &job.link,
-                            Outcome::Failed(Failure::new(Status::Interrupted, message)),
-                        )
+                        let failure = Failure::new(Status::Interrupted, format!("{BUG}: {panic}"));
+                        Record::new(&job.link, Outcome::Failed(failure))
                     });
+                if matches!(&record.outcome, Outcome::Failed(failure) if failure.disk_full) {
+                    stop.stop(Cause::DiskFull);
+                }
                 run.settle(&record);
             }
         };
         config.mode.for_each(&runtime, config.limit(), next, work);
-        let signal = interrupt.signal();
         // a name that is being looked up is nothing to wait for
         runtime.shutdown_background();
-        Ok(signal)
+        Ok(stop.cause())
+    }
+
+    /// Puts `first` and all that follows in the plan into the queue, and ends it.
+    fn feed(&self, queue: &Queue<Job>, first: Job, plan: impl Iterator<Item = io::Result<Step>>) {
+        let mut jobs = std::iter::once(first).chain(plan.filter_map(|step| self.unsettled(step)));
+        // a queue that never ends would be waited for for ever
+        if catch_unwind(AssertUnwindSafe(|| jobs.all(|job| queue.push(job)))).is_err() {
+            self.list_failed(BUG);
+        }
+        queue.end();
     }
 
     /// Settles a step whose outcome is known; a job that is to be done comes back.
@@ -208,14 +219,16 @@ impl Run {
         match step {
             Ok(Step::Fetch(job)) => return Some(job),
             Ok(Step::Settled(record)) => self.settle(&record),
-            Err(error) => {
-                *self
-                    .list_error
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
-            }
+            Err(error) => self.list_failed(&error.to_string()),
         }
         None
+    }
+
+    fn list_failed(&self, why: &str) {
+        *self
+            .list_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(why.to_owned());
     }
 
     /// Counts, writes down and shows what became of a link.
@@ -232,6 +245,8 @@ impl Run {
         }
     }
 }
+
+const BUG: &str = "fetchpdf itself has failed, which is a bug";
 
 /// The runtime that all modes share: as many threads as there are cores, and no more than I/O can keep busy.
 fn runtime() -> anyhow::Result<Runtime> {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use fetchpdf::cli::{self, Command};
 use fetchpdf::compare::compare;
+use fetchpdf::verify::verify;
 
 fn main() -> ExitCode {
     match run() {
@@ -23,6 +24,24 @@ fn run() -> anyhow::Result<u8> {
             let report = fetchpdf::run(&config)?;
             (report.to_string(), report.exit_code(), report.list_error)
         }
+        Command::Verify(output, refetch) => {
+            let findings = verify(&output)?;
+            findings
+                .bad
+                .iter()
+                .for_each(|finding| say(&finding.to_string()));
+            match refetch {
+                Some(config) if !findings.bad.is_empty() => {
+                    let report = fetchpdf::run(&findings.refetch(*config))?;
+                    (
+                        format!("{findings}\n{report}"),
+                        report.exit_code(),
+                        report.list_error,
+                    )
+                }
+                _ => (findings.to_string(), findings.exit_code(), None),
+            }
+        }
         Command::Compare(config, modes, keep) => {
             let comparison = compare(&config, &modes, keep.as_deref())?;
             (comparison.to_string(), comparison.exit_code(), None)
@@ -39,5 +58,9 @@ fn run() -> anyhow::Result<u8> {
 }
 
 fn fail(message: &str) {
-    let _ = writeln!(std::io::stderr(), "error: {message}");
+    say(&format!("error: {message}"));
+}
+
+fn say(message: &str) {
+    let _ = writeln!(std::io::stderr(), "{message}");
 }

@@ -42,6 +42,8 @@ pub struct Saved {
     pub bytes: u64,
     /// Its modification time, by which the next run knows it again.
     pub modified: SystemTime,
+    /// The SHA-256 of its bytes in hexadecimal, if it was asked for.
+    pub sha256: Option<String>,
     /// What is odd about it although all of it arrived, such as a missing `%%EOF`.
     pub suspect: Option<&'static str>,
     /// The answer that brought it; none for a file that was here already.
@@ -72,6 +74,8 @@ pub struct Failure {
     pub http_status: Option<u16>,
     /// How long the server asked to wait (RFC 9110 section 10.2.3).
     pub retry_after: Option<Duration>,
+    /// Whether the disk is full, so that no other link can do better.
+    pub disk_full: bool,
 }
 
 impl Failure {
@@ -83,6 +87,7 @@ impl Failure {
             message: printable(message.as_ref()),
             http_status: None,
             retry_after: None,
+            disk_full: false,
         }
     }
 
@@ -127,7 +132,7 @@ pub enum Status {
     Present,
     /// An earlier line names the same URL.
     Duplicate,
-    /// Failed: the line is no http or https URL.
+    /// Failed: the line is no http or https URL, or one that this run is told not to fetch.
     BadLink,
     /// Failed: the host name has no address.
     Dns,
@@ -147,6 +152,8 @@ pub enum Status {
     Truncated,
     /// Failed: the body is something else than a PDF.
     NotPdf,
+    /// Failed: the file is larger than this run takes.
+    TooLarge,
     /// Failed: the file cannot be written.
     Disk,
     /// Failed: the run ended before the link did.
@@ -155,7 +162,7 @@ pub enum Status {
 
 impl Status {
     /// All words, in the order in which a summary lists them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Downloaded,
         Self::Resumed,
         Self::Present,
@@ -170,6 +177,7 @@ impl Status {
         Self::TooManyRedirects,
         Self::Truncated,
         Self::NotPdf,
+        Self::TooLarge,
         Self::Disk,
         Self::Interrupted,
     ];
@@ -192,6 +200,7 @@ impl Status {
             Self::TooManyRedirects => "too_many_redirects",
             Self::Truncated => "truncated",
             Self::NotPdf => "not_pdf",
+            Self::TooLarge => "too_large",
             Self::Disk => "disk",
             Self::Interrupted => "interrupted",
         }

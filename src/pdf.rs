@@ -7,7 +7,7 @@ use std::fmt;
 
 /// How much of either end is looked at, in bytes: `%PDF-` may be preceded, and `%%EOF` followed by so much junk, as
 /// readers accept it (PDF Reference 1.4, appendix H, notes 13 and 18).
-pub const END: usize = 1024;
+const END: usize = 1024;
 
 /// An incremental check of one body.
 #[derive(Debug, Clone, Default)]

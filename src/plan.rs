@@ -10,7 +10,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::links::{BadLink, Link, fingerprint, has_credentials};
-use crate::outcome::{Outcome, Saved, Status};
+use crate::outcome::{Outcome, Saved};
 use crate::report::{History, Record};
 use crate::store::Store;
 
@@ -29,22 +29,20 @@ impl Job {
     /// The name that its file is to have.
     #[must_use]
     pub fn name(&self) -> String {
-        self.nth_name(u32::from(self.taken))
+        nth_name(&self.name, self.id, u32::from(self.taken))
     }
 
     /// Names for its file, in the order in which they are to be tried while the one before belongs to another file: the
     /// one that the URL suggests unless an earlier link has it, one with a hash of the URL, and numbered ones.
-    pub fn names(&self) -> impl Iterator<Item = String> {
-        (u32::from(self.taken)..).map(|n| self.nth_name(n))
-    }
-
-    fn nth_name(&self, n: u32) -> String {
-        let hash = self.id >> 32;
-        match n {
-            0 => self.name.clone(),
-            1 => name::with_suffix(&self.name, &format!("-{hash:08x}")),
-            n => name::with_suffix(&self.name, &format!("-{hash:08x}-{n}")),
-        }
+    ///
+    /// `suggested` is the server's name for it, which counts where the URL itself does not end in the name of a PDF.
+    pub fn names(&self, suggested: Option<&str>) -> impl Iterator<Item = String> {
+        let better = suggested
+            .filter(|_| !name::is_said_by(&self.link.url))
+            .and_then(name::safe);
+        let first = u32::from(better.is_none() && self.taken);
+        let base = better.unwrap_or_else(|| self.name.clone());
+        (first..).map(move |n| nth_name(&base, self.id, n))
     }
 }
 
@@ -107,17 +105,7 @@ impl<L> Plan<L> {
 
     /// The file that an earlier run has saved for a link, if it is still as that run has left it.
     fn present(&self, id: u64) -> Option<Saved> {
-        let known = self.history.find(id)?;
-        self.store
-            .has(known.file, known.bytes, known.modified)
-            .then(|| Saved {
-                status: Status::Present,
-                file: known.file.to_owned(),
-                bytes: known.bytes,
-                modified: known.modified,
-                suspect: None,
-                answer: None,
-            })
+        self.history.find(id).filter(|saved| self.store.has(saved))
     }
 
     /// Takes `name` for a link of this run; false if another one has it. Some file systems do not tell upper from lower
@@ -135,5 +123,14 @@ impl<L: Iterator<Item = io::Result<Result<Link, BadLink>>>> Iterator for Plan<L>
             Ok(link) => self.step(link),
             Err(bad) => Step::Settled(Box::new(Record::bad_link(bad))),
         }))
+    }
+}
+
+fn nth_name(base: &str, id: u64, n: u32) -> String {
+    let hash = id >> 32;
+    match n {
+        0 => base.to_owned(),
+        1 => name::with_suffix(base, &format!("-{hash:08x}")),
+        n => name::with_suffix(base, &format!("-{hash:08x}-{n}")),
     }
 }

@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use indicatif::HumanBytes;
 
-pub use journal::{History, Journal, Known};
+pub use journal::{History, Journal, SavedLine, each_saved};
 pub use record::Record;
 pub use tally::{Tally, Transfer};
 
 use crate::mode::Mode;
 use crate::outcome::Status;
+use crate::stop::Cause;
 
 /// The result of a whole run. [`fmt::Display`] is the summary.
 #[derive(Debug, Clone)]
@@ -31,8 +32,8 @@ pub struct Report {
     pub received_bytes: u64,
     /// From the start of the run to its end.
     pub elapsed: Duration,
-    /// The signal that ended the run early, if one did.
-    pub signal: Option<u8>,
+    /// Why the run ended before its list, if it did.
+    pub stopped: Option<Cause>,
     /// How many links nobody has tried because the run ended early, if that is known.
     pub untried: Option<u64>,
     /// Why a list could not be read to its end.
@@ -62,8 +63,9 @@ impl Report {
     /// plus the number of the signal that ended the run.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        match self.signal {
-            Some(signal) => 128 + signal,
+        match self.stopped {
+            Some(Cause::Signal(signal)) => 128 + signal,
+            Some(Cause::DiskFull) => 1,
             None if self.list_error.is_some() => 2,
             None => u8::from(self.failed() > 0),
         }
@@ -114,15 +116,12 @@ impl fmt::Display for Report {
         } else {
             writeln!(f, ": {}", reasons.join(", "))?;
         }
-        if self.signal.is_some() {
+        if let Some(cause) = self.stopped {
             let untried = self.untried.map_or_else(
                 || "the rest of the list".to_owned(),
                 |count| count.to_string(),
             );
-            writeln!(
-                f,
-                "not tried   {untried}; run the same command again to go on"
-            )?;
+            writeln!(f, "not tried   {untried}: {cause}")?;
         }
         writeln!(
             f,

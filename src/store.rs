@@ -17,8 +17,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::SystemTime;
 
+use crate::outcome::Saved;
 pub use part::{Held, Origin, Part};
 
 /// The folder for what is not a result, in the output folder.
@@ -26,6 +26,12 @@ const STATE: &str = ".fetchpdf";
 
 /// A body of at most so many bytes is not worth a named part: it is fetched again sooner than resumed.
 const SMALL: u64 = 1024 * 1024;
+
+/// The path of the journal of an output folder.
+#[must_use]
+pub fn journal_of(output: &Path) -> PathBuf {
+    output.join(STATE).join("journal.jsonl")
+}
 
 /// An output folder.
 #[derive(Debug)]
@@ -67,19 +73,13 @@ impl Store {
         })
     }
 
-    /// The folder for what is not a result.
+    /// Whether a file is here as it was saved, by its length and modification time.
     #[must_use]
-    pub fn state(&self) -> PathBuf {
-        self.output.join(STATE)
-    }
-
-    /// Whether `file` is here, with this length and modification time.
-    #[must_use]
-    pub fn has(&self, file: &str, bytes: u64, modified: SystemTime) -> bool {
-        fs::symlink_metadata(self.output.join(file)).is_ok_and(|found| {
+    pub fn has(&self, saved: &Saved) -> bool {
+        fs::symlink_metadata(self.output.join(&saved.file)).is_ok_and(|found| {
             found.is_file()
-                && found.len() == bytes
-                && found.modified().is_ok_and(|time| time == modified)
+                && found.len() == saved.bytes
+                && found.modified().is_ok_and(|time| time == saved.modified)
         })
     }
 

@@ -1,13 +1,16 @@
 //! The body of an answer on its way into a part, checked as it passes.
 
-use std::time::Duration;
+use std::fmt::Write;
+use std::time::{Duration, Instant};
 
+use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 
-use super::request::Reply;
+use super::Options;
+use super::reply::Reply;
 use super::trouble::{broken_body, disk};
 use crate::outcome::{Failure, Status};
-use crate::pdf::{Check, END, Verdict};
+use crate::pdf::{Check, Kind, Verdict};
 use crate::report::Transfer;
 use crate::store::Part;
 
@@ -15,8 +18,15 @@ use crate::store::Part;
 pub(super) struct Body<'a> {
     part: &'a mut Part,
     check: Check,
+    hash: Option<Sha256>,
     total: Option<u64>,
     framed: bool,
+}
+
+/// What can be said of a body that is whole.
+pub(super) struct Proof {
+    pub(super) suspect: Option<&'static str>,
+    pub(super) sha256: Option<String>,
 }
 
 impl<'a> Body<'a> {
@@ -26,53 +36,65 @@ impl<'a> Body<'a> {
         part: &'a mut Part,
         total: Option<u64>,
         framed: bool,
+        hashed: bool,
     ) -> Result<Self, Failure> {
         let mut check = Check::default();
+        let mut hash = hashed.then(Sha256::new);
         if !part.is_empty() {
-            let (head, tail) = part.ends(END).map_err(disk)?;
-            check
-                .update(&head)
-                .and_then(|()| check.update(&tail))
-                .map_err(|kind| not_pdf(&kind))?;
+            let mut verdict = Ok(());
+            let see = |bytes: &[u8]| {
+                if verdict.is_ok() {
+                    verdict = check.update(bytes);
+                }
+                if let Some(hash) = &mut hash {
+                    hash.update(bytes);
+                }
+            };
+            part.reread(see).map_err(disk)?;
+            verdict.map_err(|kind| not_pdf(&kind))?;
         }
         Ok(Self {
             part,
             check,
+            hash,
             total,
             framed,
         })
     }
 
-    /// Takes all that comes. A byte every `stall` keeps the transfer alive.
+    /// Takes all that comes, within the limits of `options`.
     pub(super) async fn receive(
         &mut self,
         mut reply: Reply,
         transfer: &Transfer,
-        stall: Duration,
+        options: &Options,
     ) -> Result<(), Failure> {
         transfer.restart(self.part.len(), self.total);
+        self.fits(self.total.unwrap_or(0), options.max_filesize)?;
+        let mut pace = Pace::new(options);
         loop {
-            let chunk = timeout(stall, reply.response.chunk()).await.map_err(|_| {
-                let message = format!(
-                    "nothing came for {} s after {} bytes",
-                    stall.as_secs_f64(),
-                    self.part.len()
-                );
-                Failure::new(Status::Timeout, message)
-            })?;
-            let Some(chunk) =
-                chunk.map_err(|error| broken_body(&error, self.part.len(), self.total))?
-            else {
-                return Ok(());
-            };
+            let next = timeout(options.stall_timeout, reply.response.chunk()).await;
+            let chunk = next.map_err(|_| self.too_slow("nothing came", options.stall_timeout))?;
+            let chunk = chunk.map_err(|error| broken_body(&error, self.part.len(), self.total))?;
+            let Some(chunk) = chunk else { return Ok(()) };
             transfer.advance(chunk.len() as u64);
             self.check.update(&chunk).map_err(|kind| not_pdf(&kind))?;
+            if let Some(hash) = &mut self.hash {
+                hash.update(&chunk);
+            }
+            let length = chunk.len() as u64;
+            self.fits(self.part.len() + length, options.max_filesize)?;
             self.part.write(chunk).map_err(disk)?;
+            if pace.is_lost(length) {
+                return Err(
+                    self.too_slow("less than the minimum speed came", options.stall_timeout)
+                );
+            }
         }
     }
 
-    /// The verdict on a body that has ended: an error, or what is odd about it.
-    pub(super) fn end(self) -> Result<Option<&'static str>, Failure> {
+    /// The verdict on a body that has ended.
+    pub(super) fn end(self) -> Result<Proof, Failure> {
         let length = self.part.len();
         if let Some(total) = self.total
             && length != total
@@ -86,18 +108,89 @@ impl<'a> Body<'a> {
                 format!("{length} bytes came of {total}"),
             ));
         }
-        match self.check.finish() {
-            Verdict::Whole => Ok(None),
-            Verdict::Suspect(why) if self.framed => Ok(Some(why)),
+        let suspect = match self.check.finish() {
+            Verdict::Whole => None,
+            Verdict::Suspect(why) if self.framed => Some(why),
             Verdict::Suspect(why) => {
                 let message = format!("the connection ended after {length} bytes, with {why}");
-                Err(Failure::new(Status::Truncated, message))
+                return Err(Failure::new(Status::Truncated, message));
             }
-            Verdict::NotPdf(kind) => Err(not_pdf(&kind)),
+            Verdict::NotPdf(kind) => return Err(not_pdf(&kind)),
+        };
+        Ok(Proof {
+            suspect,
+            sha256: self.hash.map(|hash| hexadecimal(&hash.finalize())),
+        })
+    }
+
+    fn fits(&self, length: u64, most: u64) -> Result<(), Failure> {
+        if length <= most {
+            return Ok(());
         }
+        let message = match self.total {
+            Some(total) => {
+                format!("{total} bytes, and at most {most} are taken (`--max-filesize`)")
+            }
+            None => format!("more than {most} bytes (`--max-filesize`)"),
+        };
+        Err(Failure::new(Status::TooLarge, message))
+    }
+
+    fn too_slow(&self, what: &str, time: Duration) -> Failure {
+        let message = format!(
+            "{what} for {} s after {} bytes",
+            time.as_secs_f64(),
+            self.part.len()
+        );
+        Failure::new(Status::Timeout, message)
     }
 }
 
-fn not_pdf(kind: &crate::pdf::Kind) -> Failure {
+/// Watches that a body keeps a minimum speed, measured over windows of the stall timeout.
+struct Pace {
+    least: Option<(u64, Duration)>,
+    since: Instant,
+    received: u64,
+}
+
+impl Pace {
+    fn new(options: &Options) -> Self {
+        let least = options
+            .min_speed
+            .map(|speed| (speed, options.stall_timeout));
+        Self {
+            least,
+            since: Instant::now(),
+            received: 0,
+        }
+    }
+
+    /// Whether a window has ended with too few bytes, `length` more included.
+    fn is_lost(&mut self, length: u64) -> bool {
+        let Some((speed, window)) = self.least else {
+            return false;
+        };
+        self.received += length;
+        let elapsed = self.since.elapsed();
+        if elapsed < window {
+            return false;
+        }
+        let slow = crate::report::rate(self.received, elapsed) < speed;
+        (self.since, self.received) = (Instant::now(), 0);
+        slow
+    }
+}
+
+/// The digits of a hash.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("a string can be written to");
+            text
+        })
+}
+
+fn not_pdf(kind: &Kind) -> Failure {
     Failure::new(Status::NotPdf, kind.to_string())
 }

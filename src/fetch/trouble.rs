@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io;
 
-use super::request::DnsError;
+use super::client::DnsError;
 use crate::outcome::{Failure, Status};
 
 /// The failure of a request that got no answer.
@@ -12,7 +12,11 @@ pub(super) fn no_answer(error: &reqwest::Error) -> Failure {
         return Failure::new(Status::Timeout, "no connection within the connect timeout");
     }
     if let Some(error) = find::<DnsError>(error) {
-        return Failure::new(Status::Dns, error.to_string());
+        let status = match error {
+            DnsError::NoAddress { .. } => Status::Dns,
+            DnsError::Private { .. } => Status::BadLink,
+        };
+        return Failure::new(status, error.to_string());
     }
     if let Some(error) = find::<rustls::Error>(error) {
         return Failure::new(Status::Tls, format!("no trusted connection: {error}"));
@@ -35,6 +39,20 @@ pub(super) fn no_answer(error: &reqwest::Error) -> Failure {
     Failure::new(Status::Connect, cause)
 }
 
+/// Whether the connection was closed before a byte of an answer came.
+pub(super) fn is_closed_connection(error: &reqwest::Error) -> bool {
+    let closed = |error: &io::Error| {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+        matches!(
+            error.kind(),
+            BrokenPipe | ConnectionAborted | ConnectionReset
+        )
+    };
+    find::<hyper::Error>(error).is_some_and(|error| {
+        error.is_incomplete_message() || error.is_closed() || error.is_canceled()
+    }) || find::<io::Error>(error).is_some_and(closed)
+}
+
 /// The failure of a body that broke off after `received` bytes of `total`.
 pub(super) fn broken_body(error: &reqwest::Error, received: u64, total: Option<u64>) -> Failure {
     let of = total.map_or_else(String::new, |total| format!(" of {total}"));
@@ -51,10 +69,14 @@ pub(super) fn broken_body(error: &reqwest::Error, received: u64, total: Option<u
     reason = "it is what `map_err` hands over"
 )]
 pub(super) fn disk(error: io::Error) -> Failure {
-    Failure::new(
-        Status::Disk,
-        format!("cannot write the file: {}", io_message(&error)),
-    )
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    Failure {
+        disk_full: matches!(error.kind(), QuotaExceeded | StorageFull),
+        ..Failure::new(
+            Status::Disk,
+            format!("cannot write the file: {}", io_message(&error)),
+        )
+    }
 }
 
 /// The first error of type `T` among the causes of `error`, also inside I/O errors.
@@ -90,6 +112,7 @@ fn io_message(error: &io::Error) -> String {
         io::ErrorKind::ConnectionReset => "connection reset by the server".to_owned(),
         io::ErrorKind::UnexpectedEof => "the connection ended too early".to_owned(),
         io::ErrorKind::StorageFull => "no space left on the disk".to_owned(),
+        io::ErrorKind::FileTooLarge => "larger than the system lets this process write".to_owned(),
         _ => {
             let text = error.to_string();
             let text = text.split(" (os error").next().unwrap_or_default();

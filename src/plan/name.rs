@@ -1,5 +1,6 @@
 //! The file name of a link: safe on every system, whatever the URL says.
 
+use icu_normalizer::ComposingNormalizerBorrowed;
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
@@ -13,15 +14,23 @@ const EXTENSION: &str = ".pdf";
 /// The name that `url` suggests: its last path segment, or its host if it has none.
 #[must_use]
 pub fn of_url(url: &Url) -> String {
-    let segment = url
-        .path()
-        .rsplit('/')
-        .find(|segment| !segment.is_empty())
-        .unwrap_or_default();
-    let name = percent_decode_str(segment).decode_utf8_lossy();
-    safe(&name)
+    safe(&percent_decode_str(last_segment(url)).decode_utf8_lossy())
         .or_else(|| safe(url.host_str().unwrap_or_default()))
         .unwrap_or_else(|| format!("download{EXTENSION}"))
+}
+
+/// Whether `url` itself ends in the name of a PDF.
+#[must_use]
+pub fn is_said_by(url: &Url) -> bool {
+    let segment = last_segment(url);
+    segment.len() > EXTENSION.len() && split_extension(segment).0.len() < segment.len()
+}
+
+fn last_segment(url: &Url) -> &str {
+    url.path()
+        .rsplit('/')
+        .find(|segment| !segment.is_empty())
+        .unwrap_or_default()
 }
 
 /// `name` as one path component with `.pdf` at its end; none if nothing of it is left.
@@ -30,7 +39,9 @@ pub fn of_url(url: &Url) -> String {
 /// dashes, and white space and dots at the end go, and a name that Windows keeps for a device gets a `_` before it.
 #[must_use]
 pub fn safe(name: &str) -> Option<String> {
-    let name: String = name
+    // macOS takes the composed and the decomposed form of a letter for the same
+    let name: String = ComposingNormalizerBorrowed::new_nfc()
+        .normalize(name)
         .chars()
         .map(|c| match c {
             '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' | '\u{fffd}' => '_',

@@ -8,44 +8,53 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Deserialize;
 
 use super::Record;
 use crate::links::fingerprint;
-
-/// The name of the journal in the state folder.
-const NAME: &str = "journal.jsonl";
+use crate::outcome::{Saved, Status};
 
 /// A journal that is open for appending.
 #[derive(Debug)]
 pub struct Journal {
+    path: PathBuf,
     file: File,
     torn: AtomicBool,
+    /// Its length when it was opened, and what we have added since.
+    length: AtomicU64,
+    opened_at: u64,
 }
 
 impl Journal {
-    /// Opens the journal of a state folder, and reads what earlier runs have written.
+    /// Opens the journal at `path`, and reads what earlier runs have written.
     ///
     /// # Errors
     ///
-    /// When it cannot be created, read or written.
-    pub fn open(state: &Path) -> io::Result<(Self, History)> {
-        let path = state.join(NAME);
+    /// When it cannot be created, read or written, or is a symbolic link.
+    pub fn open(path: PathBuf) -> io::Result<(Self, History)> {
+        if path.is_symlink() {
+            let message = format!("`{}` is a symbolic link", path.display());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
         let mut file = OpenOptions::new()
             .read(true)
             .append(true)
             .create(true)
-            .open(path)?;
-        let history = History::read(&file)?;
-        let torn = ends_without_newline(&mut file)?;
+            .open(&path)?;
+        let opened_at = file.metadata()?.len();
+        let history = History::read((&file).take(opened_at))?;
+        let torn = AtomicBool::new(ends_without_newline(&mut file)?);
         Ok((
             Self {
+                path,
                 file,
-                torn: AtomicBool::new(torn),
+                torn,
+                length: AtomicU64::new(opened_at),
+                opened_at,
             },
             history,
         ))
@@ -65,7 +74,32 @@ impl Journal {
         if written.is_err() {
             self.torn.store(true, Relaxed);
         }
+        self.length.fetch_add(line.len() as u64, Relaxed);
         written
+    }
+
+    /// What other processes have saved for the link with this identity since the journal was opened, if it `is_here`.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn saved_by_others(
+        &self,
+        id: u64,
+        is_here: impl Fn(&Saved) -> bool,
+    ) -> io::Result<Option<Saved>> {
+        if self.file.metadata()?.len() == self.length.load(Relaxed) {
+            return Ok(None);
+        }
+        let mut file = File::open(&self.path)?;
+        file.seek(SeekFrom::Start(self.opened_at))?;
+        let mut found = None;
+        each_saved(file, |line| {
+            if fingerprint(&line.url) == id {
+                found = Some(line.to_saved()).filter(&is_here).or(found.take());
+            }
+        })?;
+        Ok(found)
     }
 }
 
@@ -82,72 +116,107 @@ struct Entry {
     name: usize,
     length: u32,
     bytes: u64,
-    modified: u64,
-}
-
-/// A file that an earlier run has saved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known<'a> {
-    /// Its path below the output folder.
-    pub file: &'a str,
-    /// Its length in bytes.
-    pub bytes: u64,
-    /// Its modification time.
-    pub modified: SystemTime,
+    mtime_ns: u64,
 }
 
 impl History {
-    /// The file of the link with this identity.
-    #[must_use]
-    pub fn find(&self, id: u64) -> Option<Known<'_>> {
-        let entry = self.files.get(&id)?;
-        Some(Known {
-            file: &self.names[entry.name..entry.name + entry.length as usize],
-            bytes: entry.bytes,
-            modified: UNIX_EPOCH + Duration::from_nanos(entry.modified),
-        })
-    }
-
-    fn read(file: &File) -> io::Result<Self> {
+    /// Reads a journal. What is no line of a saved file counts for nothing.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn read(journal: impl Read) -> io::Result<Self> {
         let mut history = Self::default();
-        let mut reader = BufReader::with_capacity(256 * 1024, file);
-        let mut line = Vec::new();
-        while reader.by_ref().read_until(b'\n', &mut line)? > 0 {
-            if let Ok(saved) = serde_json::from_slice::<SavedLine>(&line) {
-                history.add(&saved);
-            }
-            line.clear();
-        }
+        each_saved(journal, |line| history.add(line))?;
         Ok(history)
     }
 
-    fn add(&mut self, saved: &SavedLine) {
-        let Ok(length) = u32::try_from(saved.file.len()) else {
+    /// The file that was saved last for the link with this identity.
+    #[must_use]
+    pub fn find(&self, id: u64) -> Option<Saved> {
+        let entry = self.files.get(&id)?;
+        let file = self.names[entry.name..entry.name + entry.length as usize].into();
+        let line = SavedLine {
+            url: "".into(),
+            file,
+            bytes: entry.bytes,
+            mtime_ns: entry.mtime_ns,
+            sha256: None,
+        };
+        Some(line.to_saved())
+    }
+
+    /// Forgets what was saved for the link with this identity; tells whether it was known.
+    pub fn forget(&mut self, id: u64) -> bool {
+        self.files.remove(&id).is_some()
+    }
+
+    fn add(&mut self, line: &SavedLine) {
+        let Ok(length) = u32::try_from(line.file.len()) else {
             return;
         };
-        if !is_one_component(&saved.file) {
-            return;
-        }
         let entry = Entry {
             name: self.names.len(),
             length,
-            bytes: saved.bytes,
-            modified: saved.mtime_ns,
+            bytes: line.bytes,
+            mtime_ns: line.mtime_ns,
         };
-        self.names.push_str(&saved.file);
-        self.files.insert(fingerprint(&saved.url), entry);
+        self.names.push_str(&line.file);
+        self.files.insert(fingerprint(&line.url), entry);
     }
 }
 
 /// The fields that only the line of a saved file has.
-#[derive(Deserialize)]
-struct SavedLine<'a> {
+#[derive(Debug, Deserialize)]
+pub struct SavedLine<'a> {
+    /// The URL of the list.
     #[serde(borrow)]
-    url: Cow<'a, str>,
+    pub url: Cow<'a, str>,
+    /// The name of the file.
     #[serde(borrow)]
-    file: Cow<'a, str>,
-    bytes: u64,
-    mtime_ns: u64,
+    pub file: Cow<'a, str>,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// Its modification time, in nanoseconds since 1970.
+    pub mtime_ns: u64,
+    /// Its SHA-256 in hexadecimal, if that was asked for.
+    #[serde(borrow, default)]
+    pub sha256: Option<Cow<'a, str>>,
+}
+
+impl SavedLine<'_> {
+    /// The outcome of a link whose file is as this line says.
+    #[must_use]
+    pub fn to_saved(&self) -> Saved {
+        Saved {
+            status: Status::Present,
+            file: self.file.clone().into_owned(),
+            bytes: self.bytes,
+            modified: UNIX_EPOCH + Duration::from_nanos(self.mtime_ns),
+            sha256: self.sha256.clone().map(Cow::into_owned),
+            suspect: None,
+            answer: None,
+        }
+    }
+}
+
+/// Calls `see` with each line of a saved file, in order.
+///
+/// # Errors
+///
+/// When the journal cannot be read.
+pub fn each_saved(journal: impl Read, mut see: impl FnMut(&SavedLine)) -> io::Result<()> {
+    let mut reader = BufReader::with_capacity(256 * 1024, journal);
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line)? > 0 {
+        if let Ok(saved) = serde_json::from_slice::<SavedLine>(&line)
+            && is_one_component(&saved.file)
+        {
+            see(&saved);
+        }
+        line.clear();
+    }
+    Ok(())
 }
 
 /// Whether `file` is a name and not a path that could lead out of the output folder: a journal may have been tampered with.

@@ -70,6 +70,7 @@ impl Record {
             file: saved.map(|saved| saved.file.as_str()),
             bytes: saved.map(|saved| saved.bytes),
             mtime_ns: saved.map(|saved| nanoseconds(saved.modified)),
+            sha256: saved.and_then(|saved| saved.sha256.as_deref()),
             etag: answer.and_then(|answer| answer.etag.as_deref()),
             last_modified: answer.and_then(|answer| answer.last_modified.as_deref()),
             attempts: self.attempts,
@@ -130,6 +131,8 @@ struct Fields<'a> {
     bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mtime_ns: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     etag: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

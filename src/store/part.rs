@@ -178,23 +178,21 @@ impl Part {
         Ok(())
     }
 
-    /// The first and the last `most` bytes, for a check that has not seen them.
+    /// Shows all bytes to `see`, in order: to a check that has not seen them.
     ///
     /// # Errors
     ///
     /// When they cannot be read.
-    pub fn ends(&mut self, most: usize) -> io::Result<(Vec<u8>, Vec<u8>)> {
+    pub fn reread(&mut self, mut see: impl FnMut(&[u8])) -> io::Result<()> {
         self.flush()?;
-        let mut head = Vec::new();
         self.file.rewind()?;
-        let most = most as u64;
-        (&self.file).take(most).read_to_end(&mut head)?;
-        let mut tail = Vec::new();
-        self.file
-            .seek(SeekFrom::Start(self.written.saturating_sub(most)))?;
-        (&self.file).take(most).read_to_end(&mut tail)?;
-        self.file.seek(SeekFrom::Start(self.written))?;
-        Ok((head, tail))
+        let mut buffer = vec![0; BATCH];
+        loop {
+            match self.file.read(&mut buffer)? {
+                0 => return Ok(()),
+                length => see(&buffer[..length]),
+            }
+        }
     }
 
     /// Ends the writing, and tells the modification time that the file will keep.

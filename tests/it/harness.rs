@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// No test needs a tenth of this; it only ends what hangs.
 const DEADLINE: Duration = Duration::from_secs(90);
@@ -239,4 +239,14 @@ pub(crate) fn list(links: impl IntoIterator<Item = String>) -> String {
 
 pub(crate) fn is_empty(folder: &Path) -> bool {
     fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+/// Waits until something is so, but not for ever.
+#[track_caller]
+pub(crate) fn until(is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "it never happens");
+        std::thread::yield_now();
+    }
 }

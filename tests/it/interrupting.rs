@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::harness::{Running, Sandbox, for_each_mode, list};
+use crate::harness::{Running, Sandbox, for_each_mode, list, until};
 use crate::server::{Server, ok, pdf, pdf_of, send};
 
 /// A server whose `/slow` never comes to its end until it is told to, and that says when its bytes are under way.
@@ -77,6 +77,7 @@ fn ctrl_c_ends_a_run_in_order_and_the_next_run_goes_on() {
         starts
             .recv_timeout(Duration::from_mins(1))
             .expect("the transfer has begun");
+        until(|| !sandbox.parts().is_empty());
         running.signal("INT");
         let run = running.wait().exits(130);
         assert_eq!(

@@ -1,54 +1,39 @@
-//! Ctrl-C and its kin: the first one ends the run in order, the second one at once.
+//! What the process asks of the system: signals and limits. Each has a portable form.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
-
-use tokio::runtime::Runtime;
-use tokio_util::sync::CancellationToken;
-
-/// Whether the run is to end, and which signal said so.
-#[derive(Debug, Default)]
-pub struct Interrupt {
-    token: CancellationToken,
-    signal: AtomicU8,
+/// Raises the number of files and connections that may be open at once as far as the system lets us.
+#[cfg(unix)]
+pub(crate) fn raise_open_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // a limit that stays as it is may suffice, and if it does not, the links say so
+    let _ = setrlimit(Resource::Nofile, limit);
 }
 
-impl Interrupt {
-    /// Listens on `runtime`, and calls `stop` at the first signal.
-    pub fn listen(runtime: &Runtime, stop: impl FnOnce() + Send + 'static) -> Arc<Self> {
-        let interrupt = Arc::new(Self::default());
-        let ours = Arc::clone(&interrupt);
-        runtime.spawn(async move {
-            let mut signals = Signals::new();
-            let signal = signals.next().await;
-            ours.signal.store(signal, Relaxed);
-            ours.token.cancel();
-            stop();
-            std::process::exit(128 + i32::from(signals.next().await));
-        });
-        interrupt
-    }
+/// There is no such limit to raise.
+#[cfg(not(unix))]
+pub(crate) fn raise_open_files() {}
 
-    /// A token that is cancelled by the first signal.
-    #[must_use]
-    pub fn token(&self) -> CancellationToken {
-        self.token.clone()
-    }
-
-    /// The number of the signal that came, if one did.
-    #[must_use]
-    pub fn signal(&self) -> Option<u8> {
-        Some(self.signal.load(Relaxed)).filter(|signal| *signal > 0)
-    }
+/// Makes a write beyond the largest file that is allowed an error and not the end of the process. To be called within a
+/// runtime.
+#[cfg(unix)]
+pub(crate) fn survive_large_files() {
+    use tokio::signal::unix::{SignalKind, signal};
+    // it stays as it is after the handle is gone
+    let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
 }
+
+/// It is an error already.
+#[cfg(not(unix))]
+pub(crate) fn survive_large_files() {}
 
 /// SIGINT, SIGTERM and SIGHUP, except those that were ignored when we were started: `nohup` and `&` rely on that.
 #[cfg(unix)]
-struct Signals(Vec<(u8, tokio::signal::unix::Signal)>);
+pub(crate) struct Signals(Vec<(u8, tokio::signal::unix::Signal)>);
 
 #[cfg(unix)]
 impl Signals {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
         let ignored = ignored_signals();
         let kinds = [
@@ -65,7 +50,7 @@ impl Signals {
         Self(wanted.collect())
     }
 
-    async fn next(&mut self) -> u8 {
+    pub(crate) async fn next(&mut self) -> u8 {
         use std::task::Poll;
         std::future::poll_fn(|context| {
             let mut signals = self.0.iter_mut();
@@ -88,15 +73,15 @@ fn ignored_signals() -> u64 {
 }
 
 #[cfg(not(unix))]
-struct Signals;
+pub(crate) struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self
     }
 
-    async fn next(&mut self) -> u8 {
+    pub(crate) async fn next(&mut self) -> u8 {
         const INTERRUPT: u8 = 2;
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;

@@ -1,0 +1,192 @@
+//! What a server has answered, and what it means for a link.
+
+use std::time::{Duration, SystemTime};
+
+use reqwest::header::{self, HeaderName};
+use reqwest::{Response, Url, Version};
+use tokio::time::timeout;
+
+use super::range::ContentRange;
+use super::{Start, disposition};
+use crate::links::shown;
+use crate::outcome::{Answer, Failure, Status};
+use crate::plan::Job;
+use crate::retry::retry_after;
+use crate::store::{Held, Origin};
+
+/// The body of an answer that is of no interest is read up to so many bytes, to keep the connection.
+const DRAIN: u64 = 16 * 1024;
+
+/// An answer, with the URL that gave it.
+pub(super) struct Reply {
+    pub(super) response: Response,
+    pub(super) url: Url,
+}
+
+impl Reply {
+    pub(super) fn status(&self) -> u16 {
+        self.response.status().as_u16()
+    }
+
+    /// How long the file is, if the answer says so.
+    pub(super) fn total(&self, start: Start) -> Option<u64> {
+        match (start, self.content_range()) {
+            (Start::Over, _) => self.response.content_length(),
+            (_, Some(ContentRange::Bytes { total, .. })) => total,
+            (_, Some(ContentRange::Unsatisfied { total })) => Some(total),
+            (_, None) => None,
+        }
+    }
+
+    /// Whether the protocol marks the end of the body: otherwise a closed connection may mean anything.
+    pub(super) fn is_framed(&self) -> bool {
+        self.response.content_length().is_some()
+            || self
+                .response
+                .headers()
+                .contains_key(header::TRANSFER_ENCODING)
+            || self.response.version() >= Version::HTTP_2
+    }
+
+    /// Whether a 206 holds the rest of what is held, and of nothing else.
+    pub(super) fn continues(&self, held: Held<'_>) -> bool {
+        let Some(ContentRange::Bytes { first, total, .. }) = self.content_range() else {
+            return false;
+        };
+        let same_total =
+            held.origin.total.is_none() || total.is_none() || held.origin.total == total;
+        first == held.bytes && same_total && self.is_of(held.origin)
+    }
+
+    /// Whether a 416 says that the file is exactly as long as what is held.
+    pub(super) fn has_no_more_than(&self, held: Held<'_>) -> bool {
+        self.content_range() == Some(ContentRange::Unsatisfied { total: held.bytes })
+            && self.is_of(held.origin)
+    }
+
+    /// What to ask for the rest with, should the body break off.
+    pub(super) fn origin(&self, job: &Job) -> Option<Origin> {
+        let encoded = self
+            .header(header::CONTENT_ENCODING)
+            .is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"));
+        (!encoded).then_some(Origin {
+            url: shown(&job.link.url).into_owned(),
+            validator: self.strong_validator()?.to_owned(),
+            total: self.response.content_length(),
+        })
+    }
+
+    pub(super) fn answer(&self, job: &Job) -> Answer {
+        Answer {
+            final_url: (self.url != job.link.url).then(|| shown(&self.url).into_owned()),
+            status: self.status(),
+            etag: self.header(header::ETAG).map(str::to_owned),
+            last_modified: self.header(header::LAST_MODIFIED).map(str::to_owned),
+        }
+    }
+
+    /// The server's name for the file.
+    pub(super) fn file_name(&self) -> Option<String> {
+        disposition::file_name(
+            self.response
+                .headers()
+                .get(header::CONTENT_DISPOSITION)?
+                .as_bytes(),
+        )
+    }
+
+    /// The failure that this answer is, if it is no file.
+    pub(super) fn failure(&self) -> Failure {
+        let code = self.response.status();
+        let reason = code.canonical_reason().unwrap_or("(no known status)");
+        let status = if code.as_u16() == 429 {
+            Status::RateLimited
+        } else {
+            Status::HttpStatus
+        };
+        Failure {
+            http_status: Some(code.as_u16()),
+            retry_after: self
+                .header(header::RETRY_AFTER)
+                .and_then(|value| retry_after(value, SystemTime::now())),
+            ..Failure::new(status, format!("{} {reason}", code.as_u16()))
+        }
+    }
+
+    /// Reads a short body to its end, so that the connection can be used again.
+    pub(super) async fn drain(mut self) {
+        if self
+            .response
+            .content_length()
+            .is_some_and(|length| length <= DRAIN)
+        {
+            let all = async { while let Ok(Some(_)) = self.response.chunk().await {} };
+            // whatever comes of it, the answer itself is known
+            let _ = timeout(Duration::from_secs(1), all).await;
+        }
+    }
+
+    pub(super) fn is_redirect(&self) -> bool {
+        matches!(self.status(), 301 | 302 | 303 | 307 | 308)
+    }
+
+    /// Where a redirect points.
+    pub(super) fn location(&self) -> Result<Url, Failure> {
+        let Some(location) = self.response.headers().get(header::LOCATION) else {
+            return Err(self.leads("nowhere: it has no `Location`"));
+        };
+        let location = String::from_utf8_lossy(location.as_bytes());
+        let Ok(mut next) = self.url.join(&location) else {
+            return Err(self.leads(&format!("nowhere: its `Location` is `{location}`")));
+        };
+        if !matches!(next.scheme(), "http" | "https") {
+            return Err(self.leads(&format!("to `{}`, which is not fetched", next.scheme())));
+        }
+        next.set_fragment(None);
+        Ok(next)
+    }
+
+    /// The failure of a redirect that is not followed.
+    pub(super) fn leads(&self, whereto: &str) -> Failure {
+        let message = format!("{} leads {whereto}", self.response.status());
+        Failure {
+            http_status: Some(self.status()),
+            ..Failure::new(Status::HttpStatus, message)
+        }
+    }
+
+    fn is_of(&self, origin: &Origin) -> bool {
+        let says_else = |name| {
+            self.header(name)
+                .is_some_and(|value| value != origin.validator)
+        };
+        if origin.validator.starts_with('"') {
+            !says_else(header::ETAG)
+        } else {
+            !says_else(header::LAST_MODIFIED)
+        }
+    }
+
+    /// A validator that changes with every byte: an entity tag that is not weak, or, where there is none, a modification
+    /// time that was over when the answer was sent (RFC 9110 sections 8.8.2.2 and 13.1.5).
+    fn strong_validator(&self) -> Option<&str> {
+        if let Some(etag) = self.header(header::ETAG) {
+            return (etag.len() >= 2 && etag.starts_with('"') && etag.ends_with('"'))
+                .then_some(etag);
+        }
+        let modified = self.header(header::LAST_MODIFIED)?;
+        let date = httpdate::parse_http_date(self.header(header::DATE)?).ok()?;
+        let age = date
+            .duration_since(httpdate::parse_http_date(modified).ok()?)
+            .ok()?;
+        (age >= Duration::from_secs(1)).then_some(modified)
+    }
+
+    fn content_range(&self) -> Option<ContentRange> {
+        ContentRange::parse(self.header(header::CONTENT_RANGE)?)
+    }
+
+    fn header(&self, name: HeaderName) -> Option<&str> {
+        self.response.headers().get(name)?.to_str().ok()
+    }
+}
