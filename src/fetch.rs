@@ -137,23 +137,23 @@ impl Fetcher {
     async fn persevere(&self, download: &mut Download<'_>) -> Result<Saved, Failure> {
         let id = download.job.id;
         // dropped with this future when the run is interrupted, and kept on disk then
-        let mut part = match self.when_free(id, || self.store.unfinished(id)).await? {
-            Free::Opened(part) => part,
-            Free::Saved(saved) => return Ok(saved),
-        };
+        let mut part = self.when_free(|| self.store.unfinished(id)).await?.opened;
         download.left_over = part.is_some();
         loop {
             download.attempts += 1;
-            let failure = match self.attempt(download, &mut part).await {
+            let result = self.attempt(download, &mut part).await;
+            let lasting = result
+                .as_ref()
+                .map_or_else(|failure| !failure.retryable(), |_| true);
+            if lasting && let Some(part) = part.take() {
+                // nothing is left of one that has got its name
+                part.discard();
+            }
+            let failure = match result {
                 Ok(saved) => return Ok(saved),
                 Err(failure) => failure,
             };
             let Some(pause) = self.options.retry.pause(download.attempts, &failure) else {
-                if let Some(part) = part
-                    && !failure.retryable()
-                {
-                    part.discard();
-                }
                 return Err(self.options.retry.verdict(failure));
             };
             if let Some(notice) = &self.notice {
@@ -178,12 +178,12 @@ impl Fetcher {
                 part.restart(origin).map_err(disk)?;
             } else {
                 let id = download.job.id;
-                match self
-                    .when_free(id, || self.store.create(id, total, origin.clone()))
-                    .await?
-                {
-                    Free::Opened(created) => *part = Some(created),
-                    Free::Saved(saved) => return Ok(saved),
+                let create = || self.store.create(id, total, origin.clone());
+                let Free { opened, waited } = self.when_free(create).await?;
+                *part = Some(opened);
+                // whoever we waited for may have left nothing to do
+                if waited && let Some(saved) = self.saved_meanwhile(id)? {
+                    return Ok(saved);
                 }
             }
         }
@@ -274,27 +274,15 @@ impl Fetcher {
         unreachable!("there is always one more name")
     }
 
-    /// Opens a part as soon as no other process works on it. That process may have left nothing to do.
-    async fn when_free<T>(
-        &self,
-        id: u64,
-        open: impl Fn() -> io::Result<T>,
-    ) -> Result<Free<T>, Failure> {
+    /// Opens a part as soon as no other process works on it.
+    async fn when_free<T>(&self, open: impl Fn() -> io::Result<T>) -> Result<Free<T>, Failure> {
         let mut waited = false;
         loop {
             match open() {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     tokio::time::sleep(PART_POLL).await;
                 }
-                result => {
-                    let theirs = if waited {
-                        self.saved_meanwhile(id)?
-                    } else {
-                        None
-                    };
-                    let opened = result.map_err(disk)?;
-                    return Ok(theirs.map_or(Free::Opened(opened), Free::Saved));
-                }
+                result => return result.map(|opened| Free { opened, waited }).map_err(disk),
             }
             waited = true;
         }
@@ -308,12 +296,11 @@ impl Fetcher {
     }
 }
 
-/// What has become of a part that another process may have been working on.
-enum Free<T> {
-    /// It is ours now.
-    Opened(T),
-    /// It is finished.
-    Saved(Saved),
+/// A part that no other process works on.
+struct Free<T> {
+    opened: T,
+    /// Whether one has, a moment ago.
+    waited: bool,
 }
 
 /// Where the body of an answer begins.

@@ -277,3 +277,79 @@ fn folders_are_created_as_deep_as_asked() {
         pdf("/a.pdf")
     );
 }
+
+#[test]
+fn the_servers_name_counts_where_the_link_has_none() {
+    for_each_mode(|mode| {
+        let server = Server::start(|request, stream| {
+            let name = match request.path.as_str() {
+                "/download?id=1" => {
+                    "attachment; filename*=UTF-8''na%C3%AFve%20paper.pdf; filename=\"x.pdf\""
+                }
+                "/download?id=2" => "attachment; filename=\"../../up.pdf\"",
+                "/download?id=3" => "attachment; filename=\"C:\\\\dir\\\\con\"",
+                "/download?id=4" => "attachment; filename=\"\"",
+                _ => "attachment; filename=other.pdf",
+            };
+            respond(
+                stream,
+                &format!("200 OK\r\nContent-Disposition: {name}"),
+                &pdf(&request.path),
+            );
+        });
+        let sandbox = Sandbox::new();
+        let paths = [
+            "/download?id=1",
+            "/download?id=2",
+            "/download?id=3",
+            "/download?id=4",
+            "/named.pdf",
+        ];
+        let links = list(paths.map(|path| server.url(path)));
+        sandbox.fetch(mode, &links, &[]).exits(0);
+        let names = sandbox.names();
+        for name in [
+            "naïve paper.pdf",
+            "_.._up.pdf",
+            "C__dir_con.pdf",
+            "named.pdf",
+        ] {
+            assert!(names.contains(&name.to_owned()), "no `{name}` in {names:?}");
+        }
+        assert_eq!(
+            (
+                names.len(),
+                names
+                    .iter()
+                    .filter(|name| name.starts_with("download"))
+                    .count()
+            ),
+            (5, 1)
+        );
+        assert_eq!(
+            sandbox.fetch(mode, &links, &[]).exits(0).count("present"),
+            5
+        );
+    });
+}
+
+#[test]
+fn names_that_look_the_same_are_the_same_name() {
+    let server = Server::of_pdfs();
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        // composed and decomposed, and in another case
+        let links = list(
+            ["/1/caf%C3%A9.pdf", "/2/cafe%CC%81.pdf", "/3/CAF%C3%89.PDF"]
+                .map(|path| server.url(path)),
+        );
+        sandbox.fetch(mode, links, &[]).exits(0);
+        let names = sandbox.names();
+        assert_eq!(names.len(), 3);
+        assert_eq!(
+            names.iter().filter(|name| name.contains('-')).count(),
+            2,
+            "{names:?}"
+        );
+    });
+}

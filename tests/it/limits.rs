@@ -1,0 +1,249 @@
+//! What a user does not want, and what a server is not trusted with.
+
+use crate::harness::{Sandbox, for_each_mode, is_empty, list};
+use crate::server::{Server, close, ok, pdf, pdf_of, respond, send};
+
+#[test]
+fn a_file_that_is_announced_too_large_is_not_taken() {
+    for_each_mode(|mode| {
+        let server = Server::start(|_, stream| ok(stream, &pdf_of("x", 70_000)));
+        let sandbox = Sandbox::new();
+        let run = sandbox.fetch(mode, server.url("/x.pdf"), &["--max-filesize", "64k"]);
+        run.fails_with("too_large: 70028 bytes, and at most 65536 are taken");
+        assert!(sandbox.names().is_empty() && is_empty(&sandbox.path("out/.fetchpdf/parts")));
+        sandbox
+            .fetch(mode, server.url("/x.pdf"), &["--max-filesize", "70k"])
+            .exits(0);
+    });
+}
+
+#[test]
+fn a_body_without_end_is_not_taken() {
+    for_each_mode(|mode| {
+        let server = Server::start(|_, stream| {
+            send(
+                stream,
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n%PDF-1.7\n\r\n",
+            );
+            let chunk = [b"1000\r\n", &[b'x'; 4096][..], b"\r\n"].concat();
+            // as long as somebody takes it
+            while std::io::Write::write_all(stream, &chunk).is_ok() {}
+        });
+        let sandbox = Sandbox::new();
+        let run = sandbox.fetch(mode, server.url("/x.pdf"), &["--max-filesize", "2M"]);
+        run.fails_with("too_large: more than 2097152 bytes");
+        assert!(sandbox.names().is_empty() && is_empty(&sandbox.path("out/.fetchpdf/parts")));
+    });
+}
+
+#[test]
+fn a_drip_is_given_up_where_a_speed_is_asked_for() {
+    for_each_mode(|mode| {
+        let server = Server::start(|_, stream| {
+            send(
+                stream,
+                "HTTP/1.1 200 OK\r\nContent-Length: 900000\r\n\r\n%PDF-1.7\n",
+            );
+            // each byte comes well within the stall timeout
+            while std::io::Write::write_all(stream, b"x").is_ok() {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+        });
+        let args = [
+            "--min-speed",
+            "100k",
+            "--stall-timeout",
+            "300ms",
+            "--retry",
+            "0",
+        ];
+        let run = Sandbox::new().fetch(mode, server.url("/x.pdf"), &args);
+        run.fails_with("timeout: less than the minimum speed came for 0.3 s");
+    });
+}
+
+#[test]
+fn a_link_that_takes_too_long_as_a_whole_is_given_up() {
+    for_each_mode(|mode| {
+        let server = Server::start(|_, stream| respond(stream, "503 Service Unavailable", b""));
+        let sandbox = Sandbox::new();
+        sandbox.write("links.txt", server.url("/x.pdf"));
+        let run = sandbox.run(&[
+            "links.txt",
+            "-o",
+            "out",
+            "-m",
+            mode,
+            "--retry-delay",
+            "1h",
+            "--max-time",
+            "100ms",
+        ]);
+        run.fails_with("timeout: not done within 0.1 s (`--max-time`)");
+    });
+}
+
+#[test]
+fn patience_with_a_server_has_the_limit_that_is_set() {
+    for_each_mode(|mode| {
+        let server =
+            Server::start(|_, stream| respond(stream, "429 Slow down\r\nRetry-After: 2", b""));
+        let run = Sandbox::new().fetch(mode, server.url("/x.pdf"), &["--retry-max-wait", "1s"]);
+        run.fails_with("rate_limited: 429 Too Many Requests; the server asks to come back in 2 s");
+        assert_eq!(server.requests().len(), 1);
+    });
+}
+
+#[test]
+fn a_kept_connection_that_was_closed_is_no_failure_of_the_link() {
+    for_each_mode(|mode| {
+        let server =
+            Server::start(
+                |request, stream| match (request.path.as_str(), request.earlier) {
+                    ("/b.pdf", 0) => close(stream),
+                    (path, _) => ok(stream, &pdf(path)),
+                },
+            );
+        let sandbox = Sandbox::new();
+        let links = format!("{}\n{}\n", server.url("/a.pdf"), server.url("/b.pdf"));
+        sandbox
+            .fetch(mode, links, &["--retry", "0", "-j", "1"])
+            .exits(0);
+        assert_eq!((server.requests().len(), server.connections()), (3, 2));
+        let record = sandbox.journal().pop().expect("a record");
+        assert_eq!(
+            (&record["file"], &record["attempts"]),
+            (&"b.pdf".into(), &1.into())
+        );
+    });
+}
+
+#[test]
+fn a_new_connection_that_is_closed_is_a_failure() {
+    for_each_mode(|mode| {
+        let server = Server::start(|_, stream| close(stream));
+        let run = Sandbox::new().fetch(mode, server.url("/x.pdf"), &["--retry", "0"]);
+        run.fails_with("connect: the server closed the connection without an answer");
+        assert_eq!(server.requests().len(), 1);
+    });
+}
+
+#[test]
+fn private_hosts_are_refused_where_that_is_asked_for() {
+    for_each_mode(|mode| {
+        let server = Server::of_pdfs();
+        let port = server
+            .url("")
+            .rsplit(':')
+            .next()
+            .expect("a port")
+            .to_owned();
+        let hosts = [
+            "127.0.0.1",
+            "0x7f.2",
+            "localhost",
+            "[::ffff:127.0.0.1]",
+            "10.0.0.1",
+            "169.254.169.254",
+            "[fd00::1]",
+        ];
+        let links = list(hosts.map(|host| format!("http://{host}:{port}/x.pdf")));
+        let sandbox = Sandbox::new();
+        let run = sandbox.fetch(mode, links, &["--deny-private"]).exits(1);
+        assert_eq!(
+            run.stderr.matches("is not on the public internet").count(),
+            7,
+            "{run:?}"
+        );
+        assert_eq!((server.connections(), sandbox.names().len()), (0, 0));
+    });
+}
+
+#[test]
+fn only_https_where_that_is_asked_for() {
+    for_each_mode(|mode| {
+        let server = Server::of_pdfs();
+        let run = Sandbox::new().fetch(mode, server.url("/x.pdf"), &["--https-only"]);
+        run.fails_with("bad_link: only `https` links are fetched");
+        assert_eq!(server.connections(), 0);
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_limit_on_the_size_of_files_is_a_failure_of_the_link_alone() {
+    for_each_mode(|mode| {
+        let server = Server::start(|request, stream| {
+            let middle = if request.path == "/large.pdf" {
+                3_000_000
+            } else {
+                5000
+            };
+            ok(stream, &pdf_of(&request.path, middle));
+        });
+        let sandbox = Sandbox::new();
+        sandbox.write(
+            "links.txt",
+            format!("{}\n{}\n", server.url("/large.pdf"), server.url("/a.pdf")),
+        );
+        let mut command = std::process::Command::new("sh");
+        let script = format!(
+            "ulimit -f 500; exec '{}' links.txt -o out -m {mode}",
+            env!("CARGO_BIN_EXE_fetchpdf")
+        );
+        command.args(["-c", &script]).current_dir(sandbox.path("."));
+        let run = crate::harness::Running::start(command).end().exits(1);
+        assert!(
+            run.stderr
+                .contains("disk: cannot write the file: larger than"),
+            "{run:?}"
+        );
+        assert_eq!(sandbox.names(), ["a.pdf"]);
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn links_that_are_planted_in_the_folder_are_not_followed() {
+    use std::os::unix::fs::symlink;
+    let server = Server::start(|request, stream| ok(stream, &pdf_of(&request.path, 3_000_000)));
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let link = server.url("/a.pdf");
+        sandbox.write("victim", "precious");
+        sandbox.write("out/placeholder", "");
+        symlink(sandbox.path("victim"), sandbox.path("out/a.pdf")).expect("a link");
+        sandbox.fetch(mode, &link, &[]).exits(0);
+        assert_eq!(
+            std::fs::read(sandbox.path("victim")).expect("a file"),
+            b"precious"
+        );
+
+        for state in [".fetchpdf", ".fetchpdf/parts", ".fetchpdf/journal.jsonl"] {
+            let sandbox = Sandbox::new();
+            sandbox.write("elsewhere/file", "precious");
+            sandbox.write("out/.fetchpdf/x", "");
+            let at = sandbox.path("out").join(state);
+            if state == ".fetchpdf" {
+                std::fs::remove_dir_all(&at).expect("a folder");
+            }
+            let target = if state.ends_with("jsonl") {
+                "elsewhere/file"
+            } else {
+                "elsewhere"
+            };
+            symlink(sandbox.path(target), &at).expect("a link");
+            sandbox.fetch(mode, &link, &[]).exits(2);
+            assert_eq!(
+                std::fs::read(sandbox.path("elsewhere/file")).expect("a file"),
+                b"precious"
+            );
+            assert_eq!(
+                std::fs::read_dir(sandbox.path("elsewhere"))
+                    .expect("a folder")
+                    .count(),
+                1
+            );
+        }
+    });
+}

@@ -1,0 +1,105 @@
+//! A second look at what an earlier run has saved.
+
+use std::fs;
+
+use crate::harness::{Sandbox, list};
+use crate::server::{Server, ok, pdf, respond};
+
+/// Five files, of which four are no longer what they were.
+fn damaged(server: &Server, args: &[&str]) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let names = ["good", "missing", "longer", "flipped", "replaced"];
+    sandbox
+        .fetch(
+            "async",
+            list(names.map(|name| server.url(&format!("/{name}.pdf")))),
+            args,
+        )
+        .exits(0);
+    let path = |name: &str| sandbox.path(&format!("out/{name}.pdf"));
+    fs::remove_file(path("missing")).expect("a file");
+    fs::write(
+        path("longer"),
+        [pdf("/longer.pdf"), b"more".to_vec()].concat(),
+    )
+    .expect("a file");
+    let mut flipped = pdf("/flipped.pdf");
+    flipped[2000] ^= 1;
+    rewrite(&path("flipped"), &flipped);
+    rewrite(&path("replaced"), &vec![b'x'; pdf("/replaced.pdf").len()]);
+    sandbox
+}
+
+/// Writes other bytes to a file, and keeps its time.
+fn rewrite(path: &std::path::Path, bytes: &[u8]) {
+    let time = fs::metadata(path)
+        .and_then(|file| file.modified())
+        .expect("a file");
+    fs::write(path, bytes).expect("a file");
+    let file = fs::File::options().write(true).open(path).expect("a file");
+    file.set_modified(time).expect("a time");
+}
+
+#[test]
+fn files_are_compared_with_the_journal() {
+    let server = Server::of_pdfs();
+    let run = damaged(&server, &["--sha256"])
+        .run(&["verify", "out"])
+        .exits(1);
+    insta::assert_snapshot!(run.stdout, @"
+    good        1
+    missing     1
+    changed     2
+    not_pdf     1
+    unreadable  0
+    ");
+    for line in [
+        "missing.pdf: missing: ",
+        "longer.pdf: changed: ",
+        "flipped.pdf: changed: ",
+        "replaced.pdf: not_pdf: ",
+    ] {
+        assert!(run.stderr.contains(line), "{run:?}");
+    }
+    // without a hash, a bit that has flipped is not seen
+    let run = damaged(&server, &[]).run(&["verify", "out"]).exits(1);
+    assert_eq!((run.count("good"), run.count("changed")), (2, 1));
+}
+
+#[test]
+fn what_is_damaged_is_fetched_again() {
+    let server = Server::of_pdfs();
+    let sandbox = damaged(&server, &["--sha256"]);
+    let run = sandbox.run(&["verify", "out", "--refetch"]).exits(0);
+    assert_eq!(run.count("downloaded"), 4, "{run:?}");
+    assert_eq!(server.requests().len(), 5 + 4);
+    let run = sandbox.run(&["verify", "out"]).exits(0);
+    assert_eq!((run.count("good"), run.stderr.as_str()), (5, ""));
+    // what somebody may have changed on purpose is still there
+    assert!(sandbox.files()["longer.pdf"].ends_with(b"more"));
+}
+
+#[test]
+fn a_folder_without_a_journal_cannot_be_verified() {
+    let run = Sandbox::new().run(&["verify", "nowhere"]).exits(2);
+    assert!(
+        run.stderr.contains("cannot read the journal of `nowhere`"),
+        "{run:?}"
+    );
+}
+
+#[test]
+fn hashes_are_written_down_where_they_are_asked_for() {
+    let server = Server::start(|request, stream| match request.path.as_str() {
+        "/x.pdf" => ok(stream, b"%PDF-1.0 startxref %%EOF"),
+        _ => respond(stream, "404 Not Found", b""),
+    });
+    let sandbox = Sandbox::new();
+    sandbox
+        .fetch("async", server.url("/x.pdf"), &["--sha256"])
+        .exits(0);
+    assert_eq!(
+        sandbox.journal()[0]["sha256"],
+        "4268d5b636e9487336fb46ec5791689f2a8db4d4b4e421c10c5fcb7faa5887c5"
+    );
+}
