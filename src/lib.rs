@@ -157,7 +157,7 @@ impl Run {
         first: Job,
         plan: impl Iterator<Item = io::Result<Step>> + Send + 'static,
     ) -> anyhow::Result<Option<Cause>> {
-        process::raise_open_files();
+        let jobs = self.jobs_within(config.limit(), process::raise_open_files());
         let runtime = runtime()?;
         runtime.block_on(async { process::survive_large_files() });
         let queue = Arc::new(Queue::default());
@@ -198,10 +198,27 @@ impl Run {
                 run.settle(&record);
             }
         };
-        config.mode.for_each(&runtime, config.limit(), next, work);
+        config.mode.for_each(&runtime, jobs, next, work);
         // a name that is being looked up is nothing to wait for
         runtime.shutdown_background();
         Ok(stop.cause())
+    }
+
+    /// As many jobs as wanted, or as many as a process can do that may open only so many files at once.
+    fn jobs_within(&self, wanted: NonZeroUsize, open_files: Option<u64>) -> NonZeroUsize {
+        // for a job a file, its connection and one that is kept; some for lists, the journal and the runtime
+        let room = open_files.map_or(u64::MAX, |limit| limit.saturating_sub(24) / 3);
+        let room = usize::try_from(room)
+            .ok()
+            .and_then(NonZeroUsize::new)
+            .unwrap_or(NonZeroUsize::MIN);
+        if room < wanted {
+            let limit = open_files.unwrap_or_default();
+            self.progress.say(&format!(
+                "only {room} links at once: this process may open only {limit} files (`ulimit -n`)"
+            ));
+        }
+        room.min(wanted)
     }
 
     /// Puts `first` and all that follows in the plan into the queue, and ends it.

@@ -1,18 +1,21 @@
 //! What the process asks of the system: signals and limits. Each has a portable form.
 
-/// Raises the number of files and connections that may be open at once as far as the system lets us.
+/// Raises the number of files and connections that may be open at once as far as the system lets us, and tells it.
 #[cfg(unix)]
-pub(crate) fn raise_open_files() {
+pub(crate) fn raise_open_files() -> Option<u64> {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
-    // a limit that stays as it is may suffice, and if it does not, the links say so
+    // a limit that stays as it is may suffice
     let _ = setrlimit(Resource::Nofile, limit);
+    getrlimit(Resource::Nofile).current
 }
 
 /// There is no such limit to raise.
 #[cfg(not(unix))]
-pub(crate) fn raise_open_files() {}
+pub(crate) fn raise_open_files() -> Option<u64> {
+    None
+}
 
 /// Makes a write beyond the largest file that is allowed an error and not the end of the process. To be called within a
 /// runtime.

@@ -5,7 +5,6 @@
 //! to a file that is opened for appending.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -103,20 +102,21 @@ impl Journal {
     }
 }
 
-/// What earlier runs have saved, by the identity of the link.
+/// What earlier runs have saved, by the identity of the link. Some tens of bytes a file: there may be millions.
 #[derive(Debug, Default)]
 pub struct History {
     names: String,
-    files: HashMap<u64, Entry>,
+    /// In the order of their identities.
+    files: Vec<Entry>,
 }
 
-/// Some tens of bytes a record: there may be millions.
 #[derive(Debug)]
 struct Entry {
-    name: usize,
-    length: u32,
+    id: u64,
     bytes: u64,
     mtime_ns: u64,
+    name: u32,
+    name_length: u16,
 }
 
 impl History {
@@ -128,16 +128,23 @@ impl History {
     pub fn read(journal: impl Read) -> io::Result<Self> {
         let mut history = Self::default();
         each_saved(journal, |line| history.add(line))?;
+        let files = &mut history.files;
+        // of several lines of a link, the last one counts
+        files.sort_by_key(|entry| entry.id);
+        files.reverse();
+        files.dedup_by_key(|entry| entry.id);
+        files.reverse();
         Ok(history)
     }
 
     /// The file that was saved last for the link with this identity.
     #[must_use]
     pub fn find(&self, id: u64) -> Option<Saved> {
-        let entry = self.files.get(&id)?;
-        let file = self.names[entry.name..entry.name + entry.length as usize].into();
+        let entry = &self.files[self.position(id)?];
+        let file = &self.names[entry.name as usize..][..usize::from(entry.name_length)];
+        let (url, file) = ("".into(), file.into());
         let line = SavedLine {
-            url: "".into(),
+            url,
             file,
             bytes: entry.bytes,
             mtime_ns: entry.mtime_ns,
@@ -146,23 +153,32 @@ impl History {
         Some(line.to_saved())
     }
 
-    /// Forgets what was saved for the link with this identity; tells whether it was known.
-    pub fn forget(&mut self, id: u64) -> bool {
-        self.files.remove(&id).is_some()
+    /// Forgets what was saved for the link with this identity.
+    pub fn forget(&mut self, id: u64) {
+        if let Some(position) = self.position(id) {
+            self.files.remove(position);
+        }
+    }
+
+    fn position(&self, id: u64) -> Option<usize> {
+        self.files.binary_search_by_key(&id, |entry| entry.id).ok()
     }
 
     fn add(&mut self, line: &SavedLine) {
-        let Ok(length) = u32::try_from(line.file.len()) else {
-            return;
-        };
-        let entry = Entry {
-            name: self.names.len(),
-            length,
-            bytes: line.bytes,
-            mtime_ns: line.mtime_ns,
-        };
-        self.names.push_str(&line.file);
-        self.files.insert(fingerprint(&line.url), entry);
+        // names are shorter, and all of them together, too
+        if let (Ok(name), Ok(name_length)) =
+            (self.names.len().try_into(), line.file.len().try_into())
+        {
+            let (id, bytes, mtime_ns) = (fingerprint(&line.url), line.bytes, line.mtime_ns);
+            self.files.push(Entry {
+                id,
+                bytes,
+                mtime_ns,
+                name,
+                name_length,
+            });
+            self.names.push_str(&line.file);
+        }
     }
 }
 
