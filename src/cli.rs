@@ -96,7 +96,7 @@ struct RunArgs {
     #[arg(long, conflicts_with = "links")]
     demo: bool,
     /// Links fetched at once [default: 64, or 16 in threads and pool mode]
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = jobs)]
     jobs: Option<NonZeroUsize>,
     /// Tries after the first one
     #[arg(long, value_name = "N", default_value_t = DEFAULT_RETRIES)]
@@ -255,6 +255,19 @@ impl RunArgs {
             verbose: self.verbose,
             forget: Vec::new(),
         })
+    }
+}
+
+/// A number of links at once. More than this would only cost memory.
+fn jobs(text: &str) -> Result<NonZeroUsize, String> {
+    const MOST: usize = 10_000;
+    let jobs: NonZeroUsize = text
+        .parse()
+        .map_err(|_| format!("a number from 1 to {MOST}"))?;
+    if jobs.get() > MOST {
+        Err(format!("a number from 1 to {MOST}"))
+    } else {
+        Ok(jobs)
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod body;
 mod client;
+mod cookies;
 mod disposition;
 mod range;
 mod reply;
@@ -22,6 +23,7 @@ use crate::outcome::{Failure, Outcome, Saved, Status};
 use crate::plan::Job;
 use crate::report::{Journal, Record, Tally, Transfer};
 use crate::retry::RetryPolicy;
+use crate::store::system::is_exhausted;
 use crate::store::{Part, Store};
 pub(crate) use body::hexadecimal;
 
@@ -137,23 +139,26 @@ impl Fetcher {
     async fn persevere(&self, download: &mut Download<'_>) -> Result<Saved, Failure> {
         let id = download.job.id;
         // dropped with this future when the run is interrupted, and kept on disk then
-        let mut part = self.when_free(|| self.store.unfinished(id)).await?.opened;
+        let mut part = self.when_free(id, || self.store.unfinished(id)).await?;
         download.left_over = part.is_some();
         loop {
             download.attempts += 1;
-            let result = self.attempt(download, &mut part).await;
-            let lasting = result
-                .as_ref()
-                .map_or_else(|failure| !failure.retryable(), |_| true);
-            if lasting && let Some(part) = part.take() {
-                // nothing is left of one that has got its name
-                part.discard();
-            }
-            let failure = match result {
-                Ok(saved) => return Ok(saved),
+            let failure = match self.attempt(download, &mut part).await {
+                Ok(Attempt::Saved(saved)) => {
+                    // nothing is left of one that has got its name
+                    part.into_iter().for_each(Part::discard);
+                    return Ok(saved);
+                }
+                Ok(Attempt::TakenOver) => {
+                    download.attempts -= 1;
+                    download.left_over = true;
+                    continue;
+                }
                 Err(failure) => failure,
             };
             let Some(pause) = self.options.retry.pause(download.attempts, &failure) else {
+                let useless = |part: &Part| !failure.retryable() || part.held().is_none();
+                part.into_iter().filter(useless).for_each(Part::discard);
                 return Err(self.options.retry.verdict(failure));
             };
             if let Some(notice) = &self.notice {
@@ -168,30 +173,27 @@ impl Fetcher {
         &self,
         download: &mut Download<'_>,
         part: &mut Option<Part>,
-    ) -> Result<Saved, Failure> {
+    ) -> Result<Attempt, Failure> {
         let (reply, start) = self.ask(download, part).await?;
-        let total = reply.total(start);
-        if start == Start::Over {
-            download.left_over = false;
-            let origin = reply.origin(download.job);
-            if let Some(part) = part {
-                part.restart(origin).map_err(disk)?;
-            } else {
-                let id = download.job.id;
-                let create = || self.store.create(id, total, origin.clone());
-                let Free { opened, waited } = self.when_free(create).await?;
-                *part = Some(opened);
-                // whoever we waited for may have left nothing to do
-                if waited && let Some(saved) = self.saved_meanwhile(id)? {
-                    return Ok(saved);
-                }
-            }
+        if let Some(failure) = reply.uninvited_encoding() {
+            return Err(failure);
         }
-        let part = part
-            .as_mut()
-            .expect("it was there, or has just been created");
+        let total = reply.total(start, part.as_ref().and_then(Part::held));
+        let part = match part {
+            Some(part) if start == Start::Over => {
+                download.left_over = false;
+                part.restart(reply.origin()).map_err(disk)?;
+                part
+            }
+            Some(part) => part,
+            None => match self.create(download.job.id, total, &reply).await? {
+                Some(created) => part.insert(created),
+                None => return self.take_over(download.job.id, part).await,
+            },
+        };
         let (answer, suggested) = (reply.answer(download.job), reply.file_name());
-        let mut body = Body::begin(part, total, reply.is_framed(), self.options.sha256)?;
+        let framed = reply.is_framed() && (start == Start::Over || total.is_some());
+        let mut body = Body::begin(part, total, framed, self.options.sha256)?;
         if start != Start::End {
             body.receive(reply, &download.transfer, &self.options)
                 .await?;
@@ -211,6 +213,7 @@ impl Fetcher {
             answer: Some(answer),
         };
         self.land(download, part, &saved, suggested.as_deref())
+            .map(Attempt::Saved)
     }
 
     /// Asks for what is missing: the rest of `part` if there is one that can be continued, else the whole.
@@ -274,17 +277,45 @@ impl Fetcher {
         unreachable!("there is always one more name")
     }
 
-    /// Opens a part as soon as no other process works on it.
-    async fn when_free<T>(&self, open: impl Fn() -> io::Result<T>) -> Result<Free<T>, Failure> {
-        let mut waited = false;
+    /// A part for the body of `reply`; none if another process works on the same link.
+    async fn create(
+        &self,
+        id: u64,
+        total: Option<u64>,
+        reply: &Reply,
+    ) -> Result<Option<Part>, Failure> {
+        let create = || match self.store.create(id, total, reply.origin()) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            part => part.map(Some),
+        };
+        self.when_free(id, create).await
+    }
+
+    /// Waits for another process that works on the same link, and takes over what it leaves.
+    async fn take_over(&self, id: u64, part: &mut Option<Part>) -> Result<Attempt, Failure> {
+        *part = Some(self.when_free(id, || self.store.named(id)).await?);
+        Ok(self
+            .saved_meanwhile(id)?
+            .map_or(Attempt::TakenOver, Attempt::Saved))
+    }
+
+    /// Opens something as soon as no other process works on the part, and files can be opened, as long as there is progress.
+    async fn when_free<T>(&self, id: u64, open: impl Fn() -> io::Result<T>) -> Result<T, Failure> {
+        let (mut length, mut since) = (None, Instant::now());
         loop {
-            match open() {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    tokio::time::sleep(PART_POLL).await;
+            let error = match open() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock || is_exhausted(&error) => {
+                    error
                 }
-                result => return result.map(|opened| Free { opened, waited }).map_err(disk),
+                result => return result.map_err(disk),
+            };
+            let now = self.store.part_length(id);
+            if now != length {
+                (length, since) = (now, Instant::now());
+            } else if since.elapsed() >= self.options.stall_timeout {
+                return Err(disk(error));
             }
-            waited = true;
+            tokio::time::sleep(PART_POLL).await;
         }
     }
 
@@ -296,11 +327,12 @@ impl Fetcher {
     }
 }
 
-/// A part that no other process works on.
-struct Free<T> {
-    opened: T,
-    /// Whether one has, a moment ago.
-    waited: bool,
+/// What has come of one request.
+enum Attempt {
+    /// The file of the link.
+    Saved(Saved),
+    /// What another process has left of it, and another request is to complete.
+    TakenOver,
 }
 
 /// Where the body of an answer begins.

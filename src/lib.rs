@@ -113,11 +113,17 @@ pub fn run(config: &Config) -> anyhow::Result<Report> {
         list_error: Mutex::new(None),
     });
     let mut plan = Plan::new(links, Arc::clone(&store), history);
-    // a list of which everything is here needs no runtime and no client
-    let first = plan.by_ref().find_map(|step| run.unsettled(step));
-    let stopped = match first {
-        Some(job) => run.fetch_all(config, &store, job, plan)?,
-        None => None,
+    let waits = config.inputs.iter().any(Input::may_wait);
+    // a list of which everything is here needs no runtime and no client; but who waits for a pipe must hear signals
+    let first = if waits {
+        None
+    } else {
+        plan.by_ref().find_map(|step| run.unsettled(step))
+    };
+    let stopped = if waits || first.is_some() {
+        run.fetch_all(config, &store, first, plan)?
+    } else {
+        None
     };
     run.progress.finish();
     let counts = run.tally.counts();
@@ -149,12 +155,12 @@ struct Run {
 }
 
 impl Run {
-    /// Fetches `first` and all that follows in the plan; tells why it ended early, if it did.
+    /// Fetches `first`, if there is one, and all that follows in the plan; tells why it ended early, if it did.
     fn fetch_all(
         self: &Arc<Self>,
         config: &Config,
         store: &Arc<Store>,
-        first: Job,
+        first: Option<Job>,
         plan: impl Iterator<Item = io::Result<Step>> + Send + 'static,
     ) -> anyhow::Result<Option<Cause>> {
         let jobs = self.jobs_within(config.limit(), process::raise_open_files());
@@ -221,9 +227,16 @@ impl Run {
         room.min(wanted)
     }
 
-    /// Puts `first` and all that follows in the plan into the queue, and ends it.
-    fn feed(&self, queue: &Queue<Job>, first: Job, plan: impl Iterator<Item = io::Result<Step>>) {
-        let mut jobs = std::iter::once(first).chain(plan.filter_map(|step| self.unsettled(step)));
+    /// Puts `first`, if there is one, and all that follows in the plan into the queue, and ends it.
+    fn feed(
+        &self,
+        queue: &Queue<Job>,
+        first: Option<Job>,
+        plan: impl Iterator<Item = io::Result<Step>>,
+    ) {
+        let mut jobs = first
+            .into_iter()
+            .chain(plan.filter_map(|step| self.unsettled(step)));
         // a queue that never ends would be waited for for ever
         if catch_unwind(AssertUnwindSafe(|| jobs.all(|job| queue.push(job)))).is_err() {
             self.list_failed(BUG);

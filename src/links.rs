@@ -29,6 +29,18 @@ pub enum Input {
     Url(String),
 }
 
+impl Input {
+    /// Whether reading it may mean to wait for somebody who writes it.
+    #[must_use]
+    pub fn may_wait(&self) -> bool {
+        match self {
+            Self::Url(_) => false,
+            Self::Stdin => true,
+            Self::List(path) => !path.metadata().is_ok_and(|list| list.is_file()),
+        }
+    }
+}
+
 impl FromStr for Input {
     type Err = std::convert::Infallible;
 
@@ -236,13 +248,14 @@ impl Lines {
     }
 }
 
-struct Line {
-    text: Vec<u8>,
+/// A line without its end, or the beginning of one that is too long.
+pub(crate) struct Line {
+    pub(crate) text: Vec<u8>,
     whole: bool,
 }
 
 /// Reads to the end of the line and keeps at most [`LONGEST_LINE`] bytes of it.
-fn read_line(reader: &mut impl BufRead) -> io::Result<Option<Line>> {
+pub(crate) fn read_line(reader: &mut impl BufRead) -> io::Result<Option<Line>> {
     let mut line = Line {
         text: Vec::new(),
         whole: true,

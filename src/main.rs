@@ -44,7 +44,11 @@ fn run() -> anyhow::Result<u8> {
         }
         Command::Compare(config, modes, keep) => {
             let comparison = compare(&config, &modes, keep.as_deref())?;
-            (comparison.to_string(), comparison.exit_code(), None)
+            let list_error = comparison
+                .reports
+                .iter()
+                .find_map(|report| report.list_error.clone());
+            (comparison.to_string(), comparison.exit_code(), list_error)
         }
     };
     if !request.quiet {

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 
-use crate::links::{BadLink, Link, fingerprint, has_credentials};
+use crate::links::{BadLink, Link, fingerprint};
 use crate::outcome::{Outcome, Saved};
 use crate::report::{History, Record};
 use crate::store::Store;
@@ -77,15 +77,10 @@ impl<L> Plan<L> {
     }
 
     fn step(&mut self, link: Link) -> Step {
-        let key = fingerprint(link.url.as_str());
-        if !self.seen.insert(key) {
+        let id = link.id();
+        if !self.seen.insert(id) {
             return Step::Settled(Box::new(Record::new(&link, Outcome::Duplicate)));
         }
-        let id = if has_credentials(&link.url) {
-            link.id()
-        } else {
-            key
-        };
         if let Some(saved) = self.present(id) {
             self.claim(&saved.file);
             return Step::Settled(Box::new(Record::new(&link, Outcome::Saved(saved))));

@@ -61,7 +61,7 @@ impl RetryPolicy {
     #[must_use]
     pub fn verdict(&self, failure: Failure) -> Failure {
         match failure.retry_after {
-            Some(asked) if asked > self.max_wait => Failure {
+            Some(asked) if asked > self.max_wait && failure.retryable() => Failure {
                 status: Status::RateLimited,
                 message: format!(
                     "{}; the server asks to come back in {} s",

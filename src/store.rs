@@ -10,13 +10,12 @@
 //! Nothing gets a final name before it is proven, and nothing that is there is ever replaced. Knows nothing of HTTP.
 
 mod part;
-mod system;
+pub(crate) mod system;
 
 use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::outcome::Saved;
 pub use part::{Held, Origin, Part};
@@ -39,7 +38,7 @@ pub struct Store {
     output: PathBuf,
     parts: PathBuf,
     left_over: HashSet<String>,
-    unnamed: AtomicBool,
+    unnamed: bool,
 }
 
 impl Store {
@@ -62,6 +61,14 @@ impl Store {
                 return Err(io::Error::new(io::ErrorKind::NotADirectory, message));
             }
         }
+        let mut unnamed = system::may_have_unnamed_files();
+        if unnamed {
+            match Part::unnamed(output) {
+                Err(error) if system::lacks_unnamed_files(&error) => unnamed = false,
+                // a folder that cannot be written: better said now than for each link
+                tried => drop(tried?),
+            }
+        }
         let left_over = fs::read_dir(&parts)?
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
             .collect();
@@ -69,7 +76,7 @@ impl Store {
             output: output.to_owned(),
             parts,
             left_over,
-            unnamed: AtomicBool::new(system::may_have_unnamed_files()),
+            unnamed,
         })
     }
 
@@ -90,7 +97,16 @@ impl Store {
     /// When another process is working on it ([`io::ErrorKind::WouldBlock`]), or when it cannot be opened.
     pub fn unfinished(&self, id: u64) -> io::Result<Option<Part>> {
         let left = self.left_over.contains(&part::file_name(id));
-        left.then(|| Part::named(&self.parts, id)).transpose()
+        left.then(|| self.named(id)).transpose()
+    }
+
+    /// The part with a name of the transfer with this `id`, with what is in it.
+    ///
+    /// # Errors
+    ///
+    /// When another process is working on it ([`io::ErrorKind::WouldBlock`]), or when it cannot be opened.
+    pub fn named(&self, id: u64) -> io::Result<Part> {
+        Part::named(&self.parts, id)
     }
 
     /// An empty part for a body of `length` bytes, if that is known, which will belong to `origin`.
@@ -99,9 +115,24 @@ impl Store {
     ///
     /// When another process is working on the same link ([`io::ErrorKind::WouldBlock`]), or when it cannot be created.
     pub fn create(&self, id: u64, length: Option<u64>, origin: Option<Origin>) -> io::Result<Part> {
-        let mut part = self.create_file(id, length)?;
+        let small = length.is_some_and(|length| length <= SMALL);
+        let mut part = if small && self.unnamed {
+            Part::unnamed(&self.output)?
+        } else {
+            self.named(id)?
+        };
         part.restart(origin)?;
         Ok(part)
+    }
+
+    /// How many bytes the part with this `id` has, whoever works on it.
+    #[must_use]
+    pub fn part_length(&self, id: u64) -> Option<u64> {
+        Some(
+            fs::symlink_metadata(self.parts.join(part::file_name(id)))
+                .ok()?
+                .len(),
+        )
     }
 
     /// Gives a sealed part the final name `file`.
@@ -111,18 +142,5 @@ impl Store {
     /// When that name is taken ([`io::ErrorKind::AlreadyExists`]) or cannot be given; the part is as before then.
     pub fn publish(&self, part: &mut Part, file: &str) -> io::Result<()> {
         part.publish(&self.output.join(file))
-    }
-
-    fn create_file(&self, id: u64, length: Option<u64>) -> io::Result<Part> {
-        let small = length.is_some_and(|length| length <= SMALL);
-        if small && self.unnamed.load(Relaxed) {
-            match Part::unnamed(&self.output) {
-                Err(error) if system::lacks_unnamed_files(&error) => {
-                    self.unnamed.store(false, Relaxed);
-                }
-                part => return part,
-            }
-        }
-        Part::named(&self.parts, id)
     }
 }

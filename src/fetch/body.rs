@@ -83,6 +83,14 @@ impl<'a> Body<'a> {
                 hash.update(&chunk);
             }
             let length = chunk.len() as u64;
+            if let Some(total) = self.total.filter(|total| self.part.len() + length > *total) {
+                // whatever these bytes are, they cannot be continued
+                self.part.restart(None).map_err(disk)?;
+                return Err(Failure::new(
+                    Status::Truncated,
+                    format!("more bytes came than the {total} announced"),
+                ));
+            }
             self.fits(self.part.len() + length, options.max_filesize)?;
             self.part.write(chunk).map_err(disk)?;
             if pace.is_lost(length) {
@@ -99,10 +107,6 @@ impl<'a> Body<'a> {
         if let Some(total) = self.total
             && length != total
         {
-            if length > total {
-                // whatever these bytes are, they cannot be continued
-                self.part.restart(None).map_err(disk)?;
-            }
             return Err(Failure::new(
                 Status::Truncated,
                 format!("{length} bytes came of {total}"),

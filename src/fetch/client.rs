@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use tower_layer::layer_fn;
 use tower_service::Service;
 
 use super::Options;
+use super::cookies::Cookies;
 use super::trouble::is_closed_connection;
 
 /// Below what common servers keep an idle connection for: a longer time finds it closed.
@@ -75,7 +77,7 @@ fn builder(options: &Options) -> ClientBuilder {
         )
         .referer(false)
         .redirect(redirect::Policy::none())
-        .cookie_store(true)
+        .cookie_provider(Arc::new(Cookies::default()))
         .connect_timeout(options.connect_timeout)
         .pool_idle_timeout(IDLE)
         .dns_resolver(Resolver {

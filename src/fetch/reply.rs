@@ -28,23 +28,29 @@ impl Reply {
         self.response.status().as_u16()
     }
 
-    /// How long the file is, if the answer says so.
-    pub(super) fn total(&self, start: Start) -> Option<u64> {
+    /// How long the file is, if this answer or the one that began it says so.
+    pub(super) fn total(&self, start: Start, held: Option<Held<'_>>) -> Option<u64> {
         match (start, self.content_range()) {
             (Start::Over, _) => self.response.content_length(),
-            (_, Some(ContentRange::Bytes { total, .. })) => total,
-            (_, Some(ContentRange::Unsatisfied { total })) => Some(total),
-            (_, None) => None,
+            (
+                _,
+                Some(
+                    ContentRange::Bytes {
+                        total: Some(total), ..
+                    }
+                    | ContentRange::Unsatisfied { total },
+                ),
+            ) => Some(total),
+            _ => held.and_then(|held| held.origin.total),
         }
     }
 
     /// Whether the protocol marks the end of the body: otherwise a closed connection may mean anything.
     pub(super) fn is_framed(&self) -> bool {
+        let codings = self.header(header::TRANSFER_ENCODING).unwrap_or_default();
+        let last = codings.rsplit(',').next().unwrap_or_default().trim();
         self.response.content_length().is_some()
-            || self
-                .response
-                .headers()
-                .contains_key(header::TRANSFER_ENCODING)
+            || last.eq_ignore_ascii_case("chunked")
             || self.response.version() >= Version::HTTP_2
     }
 
@@ -58,19 +64,29 @@ impl Reply {
         first == held.bytes && same_total && self.is_of(held.origin)
     }
 
-    /// Whether a 416 says that the file is exactly as long as what is held.
+    /// Whether a 416 says that the file is exactly as long as what is held, and nothing else said otherwise.
     pub(super) fn has_no_more_than(&self, held: Held<'_>) -> bool {
+        let total = Some(held.bytes);
         self.content_range() == Some(ContentRange::Unsatisfied { total: held.bytes })
+            && (held.origin.total.is_none() || held.origin.total == total)
             && self.is_of(held.origin)
     }
 
-    /// What to ask for the rest with, should the body break off.
-    pub(super) fn origin(&self, job: &Job) -> Option<Origin> {
-        let encoded = self
+    /// The failure of a body in an encoding that was not asked for, and that would be saved as it is.
+    pub(super) fn uninvited_encoding(&self) -> Option<Failure> {
+        let coding = self
             .header(header::CONTENT_ENCODING)
-            .is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"));
-        (!encoded).then_some(Origin {
-            url: shown(&job.link.url).into_owned(),
+            .filter(|coding| !coding.eq_ignore_ascii_case("identity"))?;
+        Some(Failure::new(
+            Status::NotPdf,
+            format!("data in the encoding `{coding}`, which was not asked for"),
+        ))
+    }
+
+    /// What to ask for the rest with, should the body break off.
+    pub(super) fn origin(&self) -> Option<Origin> {
+        Some(Origin {
+            url: shown(&self.url).into_owned(),
             validator: self.strong_validator()?.to_owned(),
             total: self.response.content_length(),
         })
@@ -155,16 +171,17 @@ impl Reply {
         }
     }
 
+    /// Whether this answer is about the file that `origin` tells of. A validator means something for its own URL only
+    /// (RFC 9110 section 8.8.1).
     fn is_of(&self, origin: &Origin) -> bool {
-        let says_else = |name| {
-            self.header(name)
-                .is_some_and(|value| value != origin.validator)
-        };
-        if origin.validator.starts_with('"') {
-            !says_else(header::ETAG)
+        let by_tag = origin.validator.starts_with('"');
+        let validator = self.header(if by_tag {
+            header::ETAG
         } else {
-            !says_else(header::LAST_MODIFIED)
-        }
+            header::LAST_MODIFIED
+        });
+        shown(&self.url) == origin.url.as_str()
+            && validator.is_none_or(|validator| validator == origin.validator)
     }
 
     /// A validator that changes with every byte: an entity tag that is not weak, or, where there is none, a modification

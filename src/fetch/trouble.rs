@@ -8,6 +8,12 @@ use crate::outcome::{Failure, Status};
 
 /// The failure of a request that got no answer.
 pub(super) fn no_answer(error: &reqwest::Error) -> Failure {
+    if error.is_builder() {
+        return Failure::new(
+            Status::BadLink,
+            "no request can be made of this URL: it is too long, or not valid in HTTP",
+        );
+    }
     if error.is_timeout() {
         return Failure::new(Status::Timeout, "no connection within the connect timeout");
     }
@@ -111,6 +117,9 @@ fn io_message(error: &io::Error) -> String {
         io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
         io::ErrorKind::ConnectionReset => "connection reset by the server".to_owned(),
         io::ErrorKind::UnexpectedEof => "the connection ended too early".to_owned(),
+        io::ErrorKind::WouldBlock => {
+            "another process works on this link and makes no progress".to_owned()
+        }
         io::ErrorKind::StorageFull => "no space left on the disk".to_owned(),
         io::ErrorKind::FileTooLarge => "larger than the system lets this process write".to_owned(),
         _ => {

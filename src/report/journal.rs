@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, UNIX_EPOCH};
@@ -14,8 +14,9 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde::Deserialize;
 
 use super::Record;
-use crate::links::fingerprint;
+use crate::links::{fingerprint, read_line};
 use crate::outcome::{Saved, Status};
+use crate::store::system::open_plain;
 
 /// A journal that is open for appending.
 #[derive(Debug)]
@@ -33,17 +34,12 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// When it cannot be created, read or written, or is a symbolic link.
+    /// When it cannot be created, read or written, or is no file of its own kind, such as a symbolic link.
     pub fn open(path: PathBuf) -> io::Result<(Self, History)> {
-        if path.is_symlink() {
-            let message = format!("`{}` is a symbolic link", path.display());
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
-        }
-        let mut file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(&path)?;
+        let mut file = open_plain(
+            &path,
+            OpenOptions::new().read(true).append(true).create(true),
+        )?;
         let opened_at = file.metadata()?.len();
         let history = History::read((&file).take(opened_at))?;
         let torn = AtomicBool::new(ends_without_newline(&mut file)?);
@@ -223,14 +219,12 @@ impl SavedLine<'_> {
 /// When the journal cannot be read.
 pub fn each_saved(journal: impl Read, mut see: impl FnMut(&SavedLine)) -> io::Result<()> {
     let mut reader = BufReader::with_capacity(256 * 1024, journal);
-    let mut line = Vec::new();
-    while reader.read_until(b'\n', &mut line)? > 0 {
-        if let Ok(saved) = serde_json::from_slice::<SavedLine>(&line)
+    while let Some(line) = read_line(&mut reader)? {
+        if let Ok(saved) = serde_json::from_slice::<SavedLine>(&line.text)
             && is_one_component(&saved.file)
         {
             see(&saved);
         }
-        line.clear();
     }
     Ok(())
 }

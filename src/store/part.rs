@@ -1,6 +1,6 @@
 //! One transfer on its way to a file.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, IoSlice, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -16,10 +16,13 @@ const BATCH: usize = 256 * 1024;
 /// A batch has at most so many pieces.
 const PIECES: usize = 64;
 
+/// No sidecar of ours is longer, in bytes.
+const LONGEST_SIDECAR: u64 = 256 * 1024;
+
 /// What a part is a part of: what it takes to ask a server for the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
-    /// The URL of the list, without credentials.
+    /// The URL that they came from, after redirects and without credentials.
     pub url: String,
     /// A strong validator: an entity tag or a date, as `If-Range` takes it (RFC 9110 section 13.1.5).
     pub validator: String,
@@ -233,8 +236,14 @@ impl Part {
     }
 
     fn read_origin(&self) -> Option<Origin> {
-        let json = fs::read(self.sidecar()?).ok()?;
-        serde_json::from_slice(&json).ok()
+        let sidecar = system::open_plain(&self.sidecar()?, OpenOptions::new().read(true)).ok()?;
+        let origin: Origin = serde_json::from_reader(sidecar.take(LONGEST_SIDECAR)).ok()?;
+        // it goes into a request
+        let sendable = origin
+            .validator
+            .bytes()
+            .all(|byte| matches!(byte, b' '..=b'~'));
+        sendable.then_some(origin)
     }
 }
 

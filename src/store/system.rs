@@ -11,10 +11,24 @@ pub(super) fn may_have_unnamed_files() -> bool {
     cfg!(target_os = "linux") && Path::new("/proc/self/fd").exists()
 }
 
-/// Opens a part for reading and writing, creates it if it is missing, and follows no symbolic link.
+/// Opens a part for reading and writing, and creates it if it is missing. What somebody has put in its place, such as a
+/// link to another file, is taken away first.
 pub(super) fn open_part(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
+    if fs::symlink_metadata(path).is_ok_and(|found| !is_of_its_own(&found)) {
+        fs::remove_file(path)?;
+    }
+    open_plain(
+        path,
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false),
+    )
+}
+
+/// Opens a file with `options`, and neither follows a symbolic link nor waits for a pipe.
+pub(crate) fn open_plain(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
@@ -30,6 +44,34 @@ pub(super) fn open_part(path: &Path) -> io::Result<File> {
             format!("`{}` is not a file", path.display()),
         ))
     }
+}
+
+/// Whether `error` says that no more files can be opened for now.
+#[cfg(unix)]
+pub(crate) fn is_exhausted(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    [Errno::MFILE, Errno::NFILE]
+        .iter()
+        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+/// Whether `error` says that no more files can be opened for now.
+#[cfg(not(unix))]
+pub(crate) fn is_exhausted(_: &io::Error) -> bool {
+    false
+}
+
+/// Whether this is a file that has one name only.
+#[cfg(unix)]
+fn is_of_its_own(found: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    found.is_file() && found.nlink() == 1
+}
+
+/// Whether this is a file.
+#[cfg(not(unix))]
+fn is_of_its_own(found: &fs::Metadata) -> bool {
+    found.is_file()
 }
 
 /// Whether `path` still leads to `file`.

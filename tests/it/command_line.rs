@@ -27,7 +27,10 @@ fn wrong_usage_is_exit_2_and_says_what_is_wrong() {
             &["x.txt", "--mode", "fast"][..],
             "[possible values: sequential, threads, pool, async]",
         ),
-        (&["x.txt", "-j", "0"], "invalid value '0' for '--jobs <N>'"),
+        (
+            &["x.txt", "-j", "0"],
+            "invalid value '0' for '--jobs <N>': a number from 1 to 10000",
+        ),
         (
             &["x.txt", "--stall-timeout", "soon"],
             "a time is a number and `ms`, `s`, `m` or `h`",

@@ -436,3 +436,49 @@ fn a_server_that_asks_for_patience_gets_it_or_an_end() {
         assert_eq!(server.requests().len(), 1);
     });
 }
+
+#[test]
+fn an_encoding_that_was_not_asked_for_is_never_saved() {
+    for_each_mode(|mode| {
+        // stored blocks leave the marks of a PDF readable in the compressed data
+        let server = Server::start(|_, stream| {
+            let stored = [
+                b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff\x01".to_vec(),
+                pdf("x"),
+            ]
+            .concat();
+            respond(stream, "200 OK\r\nContent-Encoding: gzip", &stored);
+        });
+        let (run, files) = fetch_one(&server, mode, &[]);
+        run.fails_with("not_pdf: data in the encoding `gzip`, which was not asked for");
+        assert!(files.is_empty() && server.requests().len() == 1);
+    });
+}
+
+#[test]
+fn a_transfer_coding_that_marks_no_end_is_no_frame() {
+    for_each_mode(|mode| {
+        let server = Server::start(|_, stream| {
+            send(
+                stream,
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n",
+            );
+            send(stream, &pdf("x")[..2000]);
+            close(stream);
+        });
+        let (run, files) = fetch_one(&server, mode, &["--retry", "0"]);
+        assert!(files.is_empty(), "{run:?}");
+        run.exits(1);
+    });
+}
+
+#[test]
+fn what_will_not_pass_is_not_called_passing() {
+    for_each_mode(|mode| {
+        let server =
+            Server::start(|_, stream| respond(stream, "404 Not Found\r\nRetry-After: 3600", b""));
+        fetch_one(&server, mode, &[])
+            .0
+            .fails_with("http_status: 404 Not Found\n");
+    });
+}

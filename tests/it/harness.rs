@@ -155,6 +155,18 @@ impl Running {
         assert!(status.expect("kill is there").success());
     }
 
+    /// Reads standard error until a line of it contains `word`.
+    #[cfg(unix)]
+    pub(crate) fn until_it_says(&mut self, word: &str) {
+        let stderr = self.child.stderr.as_mut().expect("a pipe");
+        let mut said = String::new();
+        while !said.contains(word) {
+            let mut byte = [0];
+            stderr.read_exact(&mut byte).expect("it says more");
+            said.push(byte[0].into());
+        }
+    }
+
     /// Waits for the end, but not for ever.
     pub(crate) fn end(mut self) -> Run {
         drop(self.child.stdin.take());

@@ -125,3 +125,20 @@ fn an_interrupt_does_not_wait_for_a_pipe_or_for_a_retry() {
         );
     });
 }
+
+#[test]
+fn an_interrupt_is_heard_before_the_first_link() {
+    for_each_mode(|mode| {
+        let server = Server::of_pdfs();
+        let sandbox = Sandbox::new();
+        sandbox.fetch(mode, server.url("/a.pdf"), &[]).exits(0);
+        let mut command = sandbox.command(&["-", "-o", "out", "-m", mode, "-v"]);
+        command.stdin(Stdio::piped());
+        let mut running = Running::start(command);
+        running.type_in(&format!("{}\n", server.url("/a.pdf")));
+        // it says that the link is present, and waits for the next one
+        running.until_it_says("present");
+        running.signal("INT");
+        assert_eq!(running.wait().exits(130).count("present"), 1);
+    });
+}

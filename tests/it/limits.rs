@@ -219,6 +219,7 @@ fn links_that_are_planted_in_the_folder_are_not_followed() {
             b"precious"
         );
 
+        assert!(is_empty(&sandbox.path("out/.fetchpdf/parts")));
         for state in [".fetchpdf", ".fetchpdf/parts", ".fetchpdf/journal.jsonl"] {
             let sandbox = Sandbox::new();
             sandbox.write("elsewhere/file", "precious");
@@ -246,4 +247,42 @@ fn links_that_are_planted_in_the_folder_are_not_followed() {
             );
         }
     });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_part_that_is_a_link_to_another_file_is_not_written_to() {
+    type Plant = fn(&std::path::Path, &std::path::Path) -> std::io::Result<()>;
+    let plants: [Plant; 2] = [
+        |victim, part| std::fs::hard_link(victim, part),
+        |victim, part| std::os::unix::fs::symlink(victim, part),
+    ];
+    for plant in plants {
+        for_each_mode(|mode| {
+            let server = Server::start(|request, stream| match request.earlier {
+                0 => {
+                    send(
+                        stream,
+                        "HTTP/1.1 200 OK\r\nETag: \"v\"\r\nContent-Length: 9000000\r\n\r\n%PDF-1.7\n",
+                    );
+                    close(stream);
+                }
+                _ => ok(stream, &pdf_of("x", 3_000_000)),
+            });
+            let sandbox = Sandbox::new();
+            sandbox.write("victim", "precious");
+            sandbox
+                .fetch(mode, server.url("/x.pdf"), &["--retry", "0"])
+                .exits(1);
+            let part = sandbox.parts().pop().expect("a part");
+            std::fs::remove_file(&part).expect("a file");
+            plant(&sandbox.path("victim"), &part).expect("a link");
+            sandbox.fetch(mode, server.url("/x.pdf"), &[]).exits(0);
+            assert_eq!(
+                std::fs::read(sandbox.path("victim")).expect("a file"),
+                b"precious"
+            );
+            assert!(sandbox.files()["x.pdf"] == pdf_of("x", 3_000_000));
+        });
+    }
 }

@@ -1,6 +1,8 @@
 //! The binary, run as a user runs it, against servers on loopback.
 
 mod command_line;
+#[cfg(target_os = "linux")]
+mod encrypting;
 mod fetching;
 mod files;
 mod harness;

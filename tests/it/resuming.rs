@@ -142,7 +142,7 @@ fn a_modification_time_that_is_over_is_a_validator() {
 #[test]
 fn a_server_that_does_not_give_the_rest_is_asked_for_the_whole() {
     type Rest = fn(&mut std::net::TcpStream, &[u8], usize);
-    let answers: [(&str, Rest); 8] = [
+    let answers: [(&str, Rest); 9] = [
         ("the whole", |stream, new, _| {
             respond(stream, "200 OK\r\nETag: \"v2\"", new);
         }),
@@ -178,6 +178,16 @@ fn a_server_that_does_not_give_the_rest_is_asked_for_the_whole() {
                 b"",
             );
         }),
+        (
+            "no more than is here, against what it said before",
+            |stream, _, from| {
+                respond(
+                    stream,
+                    &format!("416 Range Not Satisfiable\r\nContent-Range: bytes */{from}"),
+                    b"",
+                );
+            },
+        ),
         ("nothing, unexplained", |stream, _, _| {
             respond(stream, "416 Range Not Satisfiable", b"");
         }),
@@ -247,5 +257,83 @@ fn a_part_of_what_is_gone_is_thrown_away() {
         assert!(crate::harness::is_empty(
             &sandbox.path("out/.fetchpdf/parts")
         ));
+    });
+}
+
+#[test]
+fn a_piece_is_not_taken_for_the_rest() {
+    for_each_mode(|mode| {
+        let server = Server::start(|request, stream| {
+            let body = pdf_of("x", MIDDLE);
+            match first(request) {
+                None => cut_off(stream, TAG, &body, 2_000_000),
+                Some(from) => {
+                    let range = format!(
+                        "ETag: \"v1\"\r\nContent-Range: bytes {from}-{}/*",
+                        from + 99
+                    );
+                    respond(
+                        stream,
+                        &format!("206 Partial Content\r\n{range}"),
+                        &body[from..from + 100],
+                    );
+                }
+            }
+        });
+        let sandbox = Sandbox::new();
+        sandbox
+            .fetch(mode, server.url("/x.pdf"), &["--retry", "2"])
+            .fails_with("truncated: 2000200 bytes came of 3000028");
+        assert!(sandbox.names().is_empty());
+    });
+}
+
+#[test]
+fn parts_of_two_mirrors_are_not_put_together() {
+    for_each_mode(|mode| {
+        let server =
+            Server::start(
+                |request, stream| match (request.path.as_str(), first(request)) {
+                    ("/x.pdf", _) => {
+                        let mirror = if request.earlier == 0 { "/one" } else { "/two" };
+                        respond(stream, &format!("302 Found\r\nLocation: {mirror}"), b"");
+                    }
+                    ("/one", _) => cut_off(stream, TAG, &pdf_of("one", MIDDLE), 2_000_000),
+                    (_, Some(from)) => partial(stream, &pdf_of("two", MIDDLE), from, "\"v1\""),
+                    (_, None) => respond(stream, TAG, &pdf_of("two", MIDDLE)),
+                },
+            );
+        let sandbox = Sandbox::new();
+        sandbox.fetch(mode, server.url("/x.pdf"), &[]).exits(0);
+        assert!(sandbox.files()["x.pdf"] == pdf_of("two", MIDDLE));
+    });
+}
+
+#[test]
+fn more_bytes_than_announced_are_not_taken() {
+    for_each_mode(|mode| {
+        let server = Server::start(|request, stream| {
+            let body = pdf_of("x", MIDDLE);
+            let Some(from) = first(request) else {
+                return cut_off(stream, TAG, &body, 2_000_000);
+            };
+            let range = format!(
+                "Content-Range: bytes {from}-{}/{}",
+                body.len() - 1,
+                body.len()
+            );
+            send(
+                stream,
+                format!(
+                    "HTTP/1.1 206 Partial Content\r\n{range}\r\nTransfer-Encoding: chunked\r\n\r\n"
+                ),
+            );
+            // as long as somebody takes it
+            let chunk = [b"1000\r\n", &[b'x'; 4096][..], b"\r\n"].concat();
+            while std::io::Write::write_all(stream, &chunk).is_ok() {}
+        });
+        let sandbox = Sandbox::new();
+        let run = sandbox.fetch(mode, server.url("/x.pdf"), &["--retry", "1"]);
+        run.fails_with("truncated: more bytes came than the 3000028 announced");
     });
 }
