@@ -10,8 +10,10 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::links::Input;
 use crate::mode::Mode;
+use crate::queue::policy::{DEFAULT_PER_HOST, HostLimits, Limiting, Limits, Rate, duration};
 use crate::retry::{DEFAULT_RETRIES, RetryPolicy};
-use crate::{Config, demo, fetch, progress};
+use crate::stop::Failures;
+use crate::{Config, demo, fetch, progress, stop};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,6 +25,11 @@ Examples:
 
 Link lists:
   One link a line, UTF-8. Blank lines and lines that begin with `#` are skipped.
+
+Hosts:
+  At most 8 links of one host are fetched at once (`--per-host`), and pauses that it asks for are kept. Hosts that ask
+  for more patience get it without a word: arxiv.org and export.arxiv.org, one at a time and 3 s between two starts.
+  `--host arxiv.org:per-host=2` says otherwise.
 
 Modes:
   sequential  one link after the other
@@ -60,6 +67,7 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one of them")]
 enum Subcommands {
     /// Run the same list once in each mode, and print a table and a chart of the times
     Compare {
@@ -98,11 +106,26 @@ struct RunArgs {
     /// Links fetched at once [default: 64, or 16 in threads and pool mode]
     #[arg(short, long, value_name = "N", value_parser = jobs)]
     jobs: Option<NonZeroUsize>,
+    /// Links of one host fetched at once; 0 is no limit [default: 8, none on loopback]
+    #[arg(long, value_name = "N")]
+    per_host: Option<u32>,
+    /// Time between two starts at one host
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = duration, hide_short_help = true)]
+    wait: Duration,
+    /// Spread `--wait` by half to one and a half
+    #[arg(long, hide_short_help = true)]
+    random_wait: bool,
+    /// At most so many starts at one host in a time, such as `5/15s`
+    #[arg(long, value_name = "N/TIME", hide_short_help = true)]
+    rate: Option<Rate>,
+    /// Limits of one host, such as `example.org:per-host=2,wait=1s,rate=5/15s`; may be given several times
+    #[arg(long, value_name = "HOST:LIMITS", hide_short_help = true)]
+    host: Vec<HostLimits>,
     /// Tries after the first one
     #[arg(long, value_name = "N", default_value_t = DEFAULT_RETRIES)]
     retry: u32,
     /// Longest first pause; it doubles from try to try
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration, hide_short_help = true)]
     retry_delay: Duration,
     /// Give up connecting after this time; 0 never does
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = limit, hide_short_help = true)]
@@ -125,6 +148,24 @@ struct RunArgs {
     /// Largest file that is taken
     #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size)]
     max_filesize: u64,
+    /// Take files under the names of links for theirs, whoever put them here
+    #[arg(long)]
+    skip_existing: bool,
+    /// Bytes a second for the whole run, at most
+    #[arg(long, value_name = "SIZE", value_parser = size, hide_short_help = true)]
+    limit_rate: Option<u64>,
+    /// End the run after so many failures, or a share of them such as `5%`
+    #[arg(long, value_name = "N|P%", hide_short_help = true)]
+    max_failures: Option<Failures>,
+    /// End the run after this time
+    #[arg(long, value_name = "TIME", value_parser = duration, hide_short_help = true)]
+    max_total_time: Option<Duration>,
+    /// End the run after so many new files
+    #[arg(long, value_name = "N", hide_short_help = true)]
+    max_downloads: Option<u64>,
+    /// End the run after so many bytes of new files
+    #[arg(long, value_name = "SIZE", value_parser = size, hide_short_help = true)]
+    quota: Option<u64>,
     /// Compute the SHA-256 of each file for the journal
     #[arg(long, hide_short_help = true)]
     sha256: bool,
@@ -229,6 +270,27 @@ impl RunArgs {
             output,
             mode,
             jobs: self.jobs,
+            hosts: Limiting {
+                limits: Limits {
+                    per_host: self.per_host.unwrap_or(DEFAULT_PER_HOST),
+                    wait: self.wait,
+                    random_wait: self.random_wait,
+                    rate: self.rate,
+                },
+                per_host_is_said: self.per_host.is_some(),
+                hosts: self
+                    .host
+                    .into_iter()
+                    .map(|limits| (limits.name.clone(), limits))
+                    .collect(),
+            },
+            limits: stop::Limits {
+                failures: self.max_failures,
+                time: self.max_total_time,
+                downloads: self.max_downloads,
+                bytes: self.quota,
+            },
+            skip_existing: self.skip_existing,
             fetch: fetch::Options {
                 retry: RetryPolicy {
                     retries: self.retry,
@@ -241,6 +303,7 @@ impl RunArgs {
                 max_time: self.max_time,
                 min_speed: self.min_speed,
                 max_filesize: self.max_filesize,
+                limit_rate: self.limit_rate,
                 sha256: self.sha256,
                 https_only: self.https_only,
                 allow_downgrade: self.allow_downgrade,
@@ -269,29 +332,6 @@ fn jobs(text: &str) -> Result<NonZeroUsize, String> {
     } else {
         Ok(jobs)
     }
-}
-
-/// A time: `2`, `0.5`, `500ms`, `2s`, `1m`, `1h`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let at = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(at);
-    let seconds = match unit {
-        "ms" => 0.001,
-        "" | "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        _ => {
-            return Err(
-                "a time is a number and `ms`, `s`, `m` or `h`, such as `500ms` or `2s`".to_owned(),
-            );
-        }
-    };
-    let number: f64 = number
-        .parse()
-        .map_err(|_| "a time begins with a number, such as `0.5` or `2s`".to_owned())?;
-    Duration::try_from_secs_f64(number * seconds).map_err(|error| error.to_string())
 }
 
 /// A number of bytes: `10000`, `64k`, `10M`, `1G`, in powers of 1,024.

@@ -3,6 +3,7 @@
 //! Infallible by type: whatever goes wrong with a link is its outcome. Knows nothing of threads or terminals; the same
 //! [`Fetcher`] serves all modes.
 
+mod bandwidth;
 mod body;
 mod client;
 mod cookies;
@@ -16,6 +17,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use reqwest::Url;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +29,7 @@ use crate::store::system::is_exhausted;
 use crate::store::{Part, Store};
 pub(crate) use body::hexadecimal;
 
+use bandwidth::Bandwidth;
 use body::Body;
 use reply::Reply;
 use request::Requester;
@@ -65,6 +68,8 @@ pub struct Options {
     pub min_speed: Option<u64>,
     /// How many bytes a file may have at most.
     pub max_filesize: u64,
+    /// How many bytes a second all bodies together may have at most.
+    pub limit_rate: Option<u64>,
     /// Whether the SHA-256 of each file is computed.
     pub sha256: bool,
     /// Whether only https links are fetched.
@@ -77,17 +82,23 @@ pub struct Options {
     pub proxy: bool,
 }
 
-/// Takes a remark on a link while it is fetched, such as that it is tried again.
-pub type Notice = Box<dyn Fn(&str) + Send + Sync>;
+/// What has come of one try.
+#[derive(Debug)]
+pub enum Fetched {
+    /// The link has ended.
+    Done(Record),
+    /// It failed like this, and is to be tried again after a pause.
+    Again(Duration, Failure),
+}
 
 /// What fetches links. Shared by all threads and tasks of a run.
 pub struct Fetcher {
     options: Options,
     requester: Requester,
+    bandwidth: Option<Bandwidth>,
     store: Arc<Store>,
     journal: Arc<Journal>,
     stop: CancellationToken,
-    notice: Option<Notice>,
 }
 
 impl Fetcher {
@@ -101,109 +112,100 @@ impl Fetcher {
         store: Arc<Store>,
         journal: Arc<Journal>,
         stop: CancellationToken,
-        notice: Option<Notice>,
     ) -> anyhow::Result<Self> {
         let requester = Requester::new(&options)?;
         Ok(Self {
+            bandwidth: options.limit_rate.map(Bandwidth::new),
             options,
             requester,
             store,
             journal,
             stop,
-            notice,
         })
     }
 
-    /// Fetches one link.
-    pub async fn fetch(&self, job: &Job, tally: &Arc<Tally>) -> Record {
-        let mut download = Download {
-            job,
-            transfer: tally.begin(job.name()),
-            attempts: 0,
-            left_over: false,
-            started: Instant::now(),
-        };
+    /// Tries one link once.
+    pub async fn fetch(&self, job: &mut Job, tally: &Arc<Tally>) -> Fetched {
+        let transfer = tally.begin(job.name());
+        let started = *job.started.get_or_insert_with(Instant::now);
+        job.attempts += 1;
         let limit = self.options.max_time.unwrap_or(Duration::MAX);
+        let left = limit.saturating_sub(started.elapsed());
         let result = tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(Failure::new(Status::Interrupted, "the run ended before this link did")),
-            result = timeout(limit, self.persevere(&mut download)) => result.unwrap_or_else(|_| {
-                let message = format!("not done within {} s (`--max-time`)", limit.as_secs_f64());
-                Err(Failure::new(Status::Timeout, message))
-            }),
+            result = timeout(left, self.attempt(job, &transfer)) => result.unwrap_or_else(|_| Err(out_of_time(limit))),
         };
-        download.record(result.map_or_else(Outcome::Failed, Outcome::Saved))
-    }
-
-    /// Tries until it works, or until the policy says that it will not.
-    async fn persevere(&self, download: &mut Download<'_>) -> Result<Saved, Failure> {
-        let id = download.job.id;
-        // dropped with this future when the run is interrupted, and kept on disk then
-        let mut part = self.when_free(id, || self.store.unfinished(id)).await?;
-        download.left_over = part.is_some();
-        loop {
-            download.attempts += 1;
-            let failure = match self.attempt(download, &mut part).await {
-                Ok(Attempt::Saved(saved)) => {
-                    // nothing is left of one that has got its name
-                    part.into_iter().for_each(Part::discard);
-                    return Ok(saved);
-                }
-                Ok(Attempt::TakenOver) => {
-                    download.attempts -= 1;
-                    download.left_over = true;
-                    continue;
-                }
-                Err(failure) => failure,
-            };
-            let Some(pause) = self.options.retry.pause(download.attempts, &failure) else {
-                let useless = |part: &Part| !failure.retryable() || part.held().is_none();
-                part.into_iter().filter(useless).for_each(Part::discard);
-                return Err(self.options.retry.verdict(failure));
-            };
-            if let Some(notice) = &self.notice {
-                notice(&download.retry_notice(&failure, pause));
-            }
-            tokio::time::sleep(pause).await;
+        let failure = match result {
+            Ok(saved) => return Fetched::Done(job.record(Outcome::Saved(saved))),
+            Err(failure) => failure,
+        };
+        match self.options.retry.pause(job.attempts, &failure) {
+            Some(pause) if started.elapsed() + pause < limit => Fetched::Again(pause, failure),
+            Some(_) => Fetched::Done(job.record(Outcome::Failed(out_of_time(limit)))),
+            None => Fetched::Done(job.record(Outcome::Failed(self.options.retry.verdict(failure)))),
         }
     }
 
+    /// One try. What is left of it when it fails, or is dropped in the middle, waits on disk for the next one.
+    async fn attempt(&self, job: &Job, transfer: &Transfer) -> Result<Saved, Failure> {
+        let (id, again) = (job.id, job.attempts > 1);
+        let mut part = self
+            .when_free(id, || self.store.unfinished(id, again))
+            .await?;
+        let result = loop {
+            match self.transfer(job, transfer, &mut part).await {
+                Ok(Transferred::TakenOver) => {}
+                Ok(Transferred::Saved(saved)) => break Ok(saved),
+                Err(failure) => break Err(failure),
+            }
+        };
+        // of one that has got its name, nothing is left
+        let worthless = result
+            .as_ref()
+            .map_or_else(|failure| !failure.retryable(), |_| true);
+        part.into_iter()
+            .filter(|part| worthless || part.held().is_none())
+            .for_each(Part::discard);
+        result
+    }
+
     /// One request, and the body that answers it.
-    async fn attempt(
+    async fn transfer(
         &self,
-        download: &mut Download<'_>,
+        job: &Job,
+        transfer: &Transfer,
         part: &mut Option<Part>,
-    ) -> Result<Attempt, Failure> {
-        let (reply, start) = self.ask(download, part).await?;
+    ) -> Result<Transferred, Failure> {
+        let (reply, start) = self.ask(&job.url(), part).await?;
         if let Some(failure) = reply.uninvited_encoding() {
             return Err(failure);
         }
         let total = reply.total(start, part.as_ref().and_then(Part::held));
         let part = match part {
             Some(part) if start == Start::Over => {
-                download.left_over = false;
                 part.restart(reply.origin()).map_err(disk)?;
                 part
             }
             Some(part) => part,
-            None => match self.create(download.job.id, total, &reply).await? {
+            None => match self.create(job.id, total, &reply).await? {
                 Some(created) => part.insert(created),
-                None => return self.take_over(download.job.id, part).await,
+                None => return self.take_over(job.id, part).await,
             },
         };
-        let (answer, suggested) = (reply.answer(download.job), reply.file_name());
+        let (answer, suggested) = (reply.answer(&job.url()), reply.file_name());
         let framed = reply.is_framed() && (start == Start::Over || total.is_some());
         let mut body = Body::begin(part, total, framed, self.options.sha256)?;
         if start != Start::End {
-            body.receive(reply, &download.transfer, &self.options)
+            body.receive(reply, transfer, &self.options, self.bandwidth.as_ref())
                 .await?;
         }
         let proof = body.end()?;
         let saved = Saved {
-            status: if download.left_over {
-                Status::Resumed
-            } else {
+            status: if start == Start::Over {
                 Status::Downloaded
+            } else {
+                Status::Resumed
             },
             file: String::new(),
             bytes: part.len(),
@@ -212,19 +214,15 @@ impl Fetcher {
             suspect: proof.suspect,
             answer: Some(answer),
         };
-        self.land(download, part, &saved, suggested.as_deref())
-            .map(Attempt::Saved)
+        self.land(job, part, &saved, suggested.as_deref())
+            .map(Transferred::Saved)
     }
 
     /// Asks for what is missing: the rest of `part` if there is one that can be continued, else the whole.
-    async fn ask(
-        &self,
-        download: &Download<'_>,
-        part: &mut Option<Part>,
-    ) -> Result<(Reply, Start), Failure> {
+    async fn ask(&self, url: &Url, part: &mut Option<Part>) -> Result<(Reply, Start), Failure> {
         loop {
             let held = part.as_ref().and_then(Part::held);
-            let reply = self.requester.get(&download.job.link.url, held).await?;
+            let reply = self.requester.get(url, held).await?;
             match (reply.status(), held) {
                 (200, _) => return Ok((reply, Start::Over)),
                 (206, Some(held)) if reply.continues(held) => return Ok((reply, Start::Middle)),
@@ -245,19 +243,18 @@ impl Fetcher {
     /// our own file look like somebody else's.
     fn land(
         &self,
-        download: &Download<'_>,
+        job: &Job,
         part: &mut Part,
         saved: &Saved,
         suggested: Option<&str>,
     ) -> Result<Saved, Failure> {
-        let id = download.job.id;
-        for file in download.job.names(suggested) {
+        for file in job.names(suggested) {
             let saved = Saved {
                 file,
                 ..saved.clone()
             };
             self.journal
-                .append(&download.record(Outcome::Saved(saved.clone())))
+                .append(&job.record(Outcome::Saved(saved.clone())))
                 .map_err(disk)?;
             match self.store.publish(part, &saved.file) {
                 Ok(()) => return Ok(saved),
@@ -266,10 +263,10 @@ impl Fetcher {
                 }
                 Err(_) => {}
             }
-            if let Some(theirs) = self.saved_meanwhile(id)? {
+            if let Some(theirs) = self.saved_meanwhile(job.id)? {
                 // the last line of a link counts, and ours names a file that is not there
                 self.journal
-                    .append(&download.record(Outcome::Saved(theirs.clone())))
+                    .append(&job.record(Outcome::Saved(theirs.clone())))
                     .map_err(disk)?;
                 return Ok(theirs);
             }
@@ -292,11 +289,11 @@ impl Fetcher {
     }
 
     /// Waits for another process that works on the same link, and takes over what it leaves.
-    async fn take_over(&self, id: u64, part: &mut Option<Part>) -> Result<Attempt, Failure> {
+    async fn take_over(&self, id: u64, part: &mut Option<Part>) -> Result<Transferred, Failure> {
         *part = Some(self.when_free(id, || self.store.named(id)).await?);
         Ok(self
             .saved_meanwhile(id)?
-            .map_or(Attempt::TakenOver, Attempt::Saved))
+            .map_or(Transferred::TakenOver, Transferred::Saved))
     }
 
     /// Opens something as soon as no other process works on the part, and files can be opened, as long as there is progress.
@@ -328,7 +325,7 @@ impl Fetcher {
 }
 
 /// What has come of one request.
-enum Attempt {
+enum Transferred {
     /// The file of the link.
     Saved(Saved),
     /// What another process has left of it, and another request is to complete.
@@ -346,31 +343,7 @@ enum Start {
     End,
 }
 
-/// One link on its way.
-struct Download<'a> {
-    job: &'a Job,
-    transfer: Transfer,
-    attempts: u32,
-    /// Whether bytes of an earlier run are part of it.
-    left_over: bool,
-    started: Instant,
-}
-
-impl Download<'_> {
-    fn record(&self, outcome: Outcome) -> Record {
-        Record {
-            attempts: self.attempts,
-            elapsed: self.started.elapsed(),
-            ..Record::new(&self.job.link, outcome)
-        }
-    }
-
-    fn retry_notice(&self, failure: &Failure, pause: Duration) -> String {
-        let (place, next) = (&self.job.link.place, self.attempts + 1);
-        format!(
-            "{place}: {}: {failure}; try {next} in {:.1} s",
-            self.job.name(),
-            pause.as_secs_f64()
-        )
-    }
+fn out_of_time(limit: Duration) -> Failure {
+    let message = format!("not done within {} s (`--max-time`)", limit.as_secs_f64());
+    Failure::new(Status::Timeout, message)
 }

@@ -32,18 +32,19 @@ use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tokio::runtime::Runtime;
 
-use fetch::Fetcher;
+use fetch::{Fetched, Fetcher};
 use links::{Input, Links};
 use mode::{Mode, caught};
 use outcome::{Failure, Outcome, Status};
 use plan::{Job, Plan, Step};
 use progress::Progress;
-use queue::Queue;
+use queue::policy::Limiting;
+use queue::{Feedback, Finished, Pushed, Queue, Started, Verdict};
 use report::{Journal, Record, Report, Tally};
 use stop::{Cause, Stop};
 use store::{Store, journal_of};
@@ -59,6 +60,12 @@ pub struct Config {
     pub mode: Mode,
     /// How many links are fetched at once; none for what suits the mode.
     pub jobs: Option<NonZeroUsize>,
+    /// How much each host is asked at once and how often.
+    pub hosts: Limiting,
+    /// When the run has done enough.
+    pub limits: stop::Limits,
+    /// Whether a file that is here under the name of a link counts as that link's, whoever put it there.
+    pub skip_existing: bool,
     /// How each link is fetched.
     pub fetch: fetch::Options,
     /// How progress is shown.
@@ -110,9 +117,11 @@ pub fn run(config: &Config) -> anyhow::Result<Report> {
         tally,
         progress,
         verbose: config.verbose,
+        jobs: config.limit(),
+        limits: config.limits,
         list_error: Mutex::new(None),
     });
-    let mut plan = Plan::new(links, Arc::clone(&store), history);
+    let mut plan = Plan::new(links, Arc::clone(&store), history, config.skip_existing);
     let waits = config.inputs.iter().any(Input::may_wait);
     // a list of which everything is here needs no runtime and no client; but who waits for a pipe must hear signals
     let first = if waits {
@@ -151,6 +160,8 @@ struct Run {
     tally: Arc<Tally>,
     progress: Progress,
     verbose: bool,
+    jobs: NonZeroUsize,
+    limits: stop::Limits,
     list_error: Mutex<Option<String>>,
 }
 
@@ -166,48 +177,144 @@ impl Run {
         let jobs = self.jobs_within(config.limit(), process::raise_open_files());
         let runtime = runtime()?;
         runtime.block_on(async { process::survive_large_files() });
-        let queue = Arc::new(Queue::default());
-        let closing = Arc::clone(&queue);
-        let stop = Arc::new(Stop::new(move || closing.close()));
+        let queue = Arc::new(Queue::new(config.hosts.clone()));
+        let (run, closing) = (Arc::clone(self), Arc::clone(&queue));
+        let stop = Arc::new(Stop::new(move || run.interrupt(&closing.close())));
         runtime.spawn(Arc::clone(&stop).at_signals());
-        let notice = self.verbose.then(|| -> fetch::Notice {
-            let run = Arc::clone(self);
-            Box::new(move |text| run.progress.say(text))
-        });
+        if let Some(time) = config.limits.time {
+            let stop = Arc::clone(&stop);
+            runtime.spawn(async move {
+                tokio::time::sleep(time).await;
+                stop.stop(Cause::Limit("--max-total-time"));
+            });
+        }
         let (store, journal) = (Arc::clone(store), Arc::clone(&self.journal));
-        let fetcher = Fetcher::new(config.fetch.clone(), store, journal, stop.token(), notice)?;
-        let fetcher = Arc::new(fetcher);
+        let fetcher = Arc::new(Fetcher::new(
+            config.fetch.clone(),
+            store,
+            journal,
+            stop.token(),
+        )?);
         // not joined: after an interrupt it may be waiting for a pipe that never ends
         let (run, feeding) = (Arc::clone(self), Arc::clone(&queue));
         std::thread::spawn(move || run.feed(&feeding, first, plan));
+        runtime.spawn(Arc::clone(self).watch(Arc::clone(&queue)));
+        let taking = Arc::clone(&queue);
         let next = move || {
-            let queue = Arc::clone(&queue);
+            let queue = Arc::clone(&taking);
             async move { queue.next().await }
         };
         let (run, stopping) = (Arc::clone(self), Arc::clone(&stop));
-        let work = move |job: Job| {
-            let (run, fetcher, stop) = (
-                Arc::clone(&run),
-                Arc::clone(&fetcher),
-                Arc::clone(&stopping),
-            );
-            async move {
-                let record = caught(fetcher.fetch(&job, &run.tally))
-                    .await
-                    .unwrap_or_else(|panic| {
-                        let failure = Failure::new(Status::Interrupted, format!("{BUG}: {panic}"));
-                        Record::new(&job.link, Outcome::Failed(failure))
-                    });
-                if matches!(&record.outcome, Outcome::Failed(failure) if failure.disk_full) {
-                    stop.stop(Cause::DiskFull);
-                }
-                run.settle(&record);
-            }
+        let work = move |started: Started<Job>| {
+            let (run, fetcher) = (Arc::clone(&run), Arc::clone(&fetcher));
+            let (stop, queue) = (Arc::clone(&stopping), Arc::clone(&queue));
+            async move { run.work(&fetcher, &queue, &stop, started).await }
         };
         config.mode.for_each(&runtime, jobs, next, work);
         // a name that is being looked up is nothing to wait for
         runtime.shutdown_background();
         Ok(stop.cause())
+    }
+
+    /// Lets a connection come back to the client before the next link of its host starts: it would open another one, and
+    /// the host have more of them than allowed.
+    async fn make_room(&self, per_host: u32) {
+        const TIME: Duration = Duration::from_millis(1);
+        if per_host > 0
+            && usize::try_from(per_host).is_ok_and(|per_host| per_host < self.jobs.get())
+        {
+            tokio::time::sleep(TIME).await;
+        }
+    }
+
+    /// Tries one link, and tells the queue what that says about its host.
+    async fn work(
+        &self,
+        fetcher: &Fetcher,
+        queue: &Queue<Job>,
+        stop: &Stop,
+        started: Started<Job>,
+    ) {
+        let Started { mut job, ticket } = started;
+        let result = caught(fetcher.fetch(&mut job, &self.tally))
+            .await
+            .unwrap_or_else(|panic| {
+                let failure = Failure::new(Status::Interrupted, format!("{BUG}: {panic}"));
+                Fetched::Done(job.record(Outcome::Failed(failure)))
+            });
+        self.make_room(ticket.per_host).await;
+        let given_up = match result {
+            Fetched::Again(pause, failure) => {
+                if self.verbose {
+                    let (place, name, next) = (&job.place, job.name(), job.attempts + 1);
+                    let pause = pause.as_secs_f64();
+                    self.progress.say(&format!(
+                        "{place}: {name}: {failure}; try {next} in {pause:.1} s"
+                    ));
+                }
+                let again = Finished::Again(job, Instant::now() + pause);
+                queue.finish(&ticket, again, feedback(&failure, pause))
+            }
+            Fetched::Done(record) => {
+                let feedback = match &record.outcome {
+                    Outcome::Failed(failure) => {
+                        feedback(failure, failure.retry_after.unwrap_or_default())
+                    }
+                    _ => Feedback::Good,
+                };
+                if matches!(&record.outcome, Outcome::Failed(failure) if failure.disk_full) {
+                    stop.stop(Cause::DiskFull);
+                }
+                self.settle(&record);
+                if let Some(option) = self.enough() {
+                    stop.stop(Cause::Limit(option));
+                }
+                queue.finish(&ticket, Finished::Ended, feedback)
+            }
+        };
+        if let Some((jobs, verdict)) = given_up {
+            for job in &jobs {
+                self.settle(&unasked(job, &verdict));
+            }
+        }
+    }
+
+    /// The option by which the run has done enough, if it has.
+    fn enough(&self) -> Option<&'static str> {
+        let (counts, bytes) = (self.tally.counts(), self.tally.saved_bytes());
+        let failed = Status::ALL
+            .into_iter()
+            .filter(|status| status.failed())
+            .map(|status| counts[status as usize])
+            .sum();
+        let downloads = counts[Status::Downloaded as usize] + counts[Status::Resumed as usize];
+        self.limits
+            .reached(failed, counts.iter().sum(), downloads, bytes)
+    }
+
+    /// Tells of what holds the run back, as long as it runs.
+    async fn watch(self: Arc<Self>, queue: Arc<Queue<Job>>) {
+        let mut held_back = 0;
+        while held_back < HELD_BACK {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            self.tally.set_resting_hosts(queue.resting());
+            held_back = if queue.is_held_back() {
+                held_back + 1
+            } else {
+                0
+            };
+        }
+        self.progress.say(
+            "the limit of links at once to one host holds this run back: `--per-host` raises it",
+        );
+    }
+
+    /// Settles what waits for another try when the run ends. What has not been tried at all is counted by the report.
+    fn interrupt(&self, jobs: &[Job]) {
+        for job in jobs.iter().filter(|job| job.attempts > 0) {
+            let failure = Failure::new(Status::Interrupted, "the run ended before this link did");
+            self.settle(&job.record(Outcome::Failed(failure)));
+        }
     }
 
     /// As many jobs as wanted, or as many as a process can do that may open only so many files at once.
@@ -237,8 +344,16 @@ impl Run {
         let mut jobs = first
             .into_iter()
             .chain(plan.filter_map(|step| self.unsettled(step)));
+        let push = |job: Job| match queue.push(job) {
+            Pushed::Queued => true,
+            Pushed::GivenUp(job, verdict) => {
+                self.settle(&unasked(&job, &verdict));
+                true
+            }
+            Pushed::Closed => false,
+        };
         // a queue that never ends would be waited for for ever
-        if catch_unwind(AssertUnwindSafe(|| jobs.all(|job| queue.push(job)))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| jobs.all(push))).is_err() {
             self.list_failed(BUG);
         }
         queue.end();
@@ -275,6 +390,39 @@ impl Run {
         }
     }
 }
+
+/// What a failure says about the host of its link; a host that asks for patience gets `pause`.
+fn feedback(failure: &Failure, pause: Duration) -> Feedback {
+    let message = || failure.to_string().into();
+    match (failure.status, failure.http_status) {
+        (Status::Dns, _) => Feedback::NoAddress(message()),
+        (Status::RateLimited, _) | (_, Some(429 | 503)) => Feedback::Busy(pause, message()),
+        (Status::Connect | Status::Tls | Status::Timeout, _) | (_, Some(500..)) => {
+            Feedback::Bad(message())
+        }
+        (Status::Truncated | Status::Disk | Status::Interrupted, _) => Feedback::Neutral,
+        _ => Feedback::Good,
+    }
+}
+
+/// The record of a link that nobody asked for, because its host is given up.
+fn unasked(job: &Job, verdict: &Verdict) -> Record {
+    let failure = if verdict.no_address {
+        Failure::new(Status::Dns, verdict.message.trim_start_matches("dns: "))
+    } else {
+        Failure::new(
+            Status::HostUnhealthy,
+            format!(
+                "not asked for, after others of its host: {}",
+                verdict.message
+            ),
+        )
+    };
+    job.record(Outcome::Failed(failure))
+}
+
+/// After so many seconds, a run that is held back says so.
+const HELD_BACK: u32 = 20;
 
 const BUG: &str = "fetchpdf itself has failed, which is a bug";
 

@@ -101,6 +101,7 @@ impl Failure {
             | Status::Timeout
             | Status::RateLimited
             | Status::Truncated
+            | Status::HostUnhealthy
             | Status::Disk
             | Status::Interrupted => true,
             _ => false,
@@ -126,7 +127,7 @@ pub fn retryable_status(code: u16) -> bool {
 pub enum Status {
     /// Saved: all of it was fetched in this run.
     Downloaded,
-    /// Saved: a part of an earlier run was completed.
+    /// Saved: what an earlier try or run had left was completed.
     Resumed,
     /// Saved: it was here already; nothing was asked.
     Present,
@@ -154,6 +155,8 @@ pub enum Status {
     NotPdf,
     /// Failed: the file is larger than this run takes.
     TooLarge,
+    /// Failed: its host does not work for others, so it was not asked for this one.
+    HostUnhealthy,
     /// Failed: the file cannot be written.
     Disk,
     /// Failed: the run ended before the link did.
@@ -162,7 +165,7 @@ pub enum Status {
 
 impl Status {
     /// All words, in the order in which a summary lists them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Downloaded,
         Self::Resumed,
         Self::Present,
@@ -178,6 +181,7 @@ impl Status {
         Self::Truncated,
         Self::NotPdf,
         Self::TooLarge,
+        Self::HostUnhealthy,
         Self::Disk,
         Self::Interrupted,
     ];
@@ -201,6 +205,7 @@ impl Status {
             Self::Truncated => "truncated",
             Self::NotPdf => "not_pdf",
             Self::TooLarge => "too_large",
+            Self::HostUnhealthy => "host_unhealthy",
             Self::Disk => "disk",
             Self::Interrupted => "interrupted",
         }

@@ -8,28 +8,43 @@ pub mod name;
 use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use crate::links::{BadLink, Link, fingerprint};
+use reqwest::Url;
+
+use crate::links::{BadLink, Link, Place, fingerprint};
 use crate::outcome::{Outcome, Saved};
+use crate::queue::OfHost;
 use crate::report::{History, Record};
 use crate::store::Store;
 
-/// One link to fetch.
-#[derive(Debug, Clone)]
+/// One link to fetch. Many may wait, so it holds little more than its URL.
+#[derive(Debug)]
 pub struct Job {
-    /// The link.
-    pub link: Link,
+    /// Where the link stands.
+    pub place: Place,
+    url: Box<str>,
     /// The identity of its URL: see [`Link::id`].
     pub id: u64,
-    name: String,
+    /// Whether an earlier link has the name that its URL suggests.
     taken: bool,
+    /// How many requests have been tried.
+    pub attempts: u32,
+    /// When the first one was.
+    pub started: Option<Instant>,
 }
 
 impl Job {
+    /// Its URL.
+    #[must_use]
+    pub fn url(&self) -> Url {
+        Url::parse(&self.url).expect("it was one when the list was read")
+    }
+
     /// The name that its file is to have.
     #[must_use]
     pub fn name(&self) -> String {
-        nth_name(&self.name, self.id, u32::from(self.taken))
+        nth_name(&name::of_url(&self.url()), self.id, u32::from(self.taken))
     }
 
     /// Names for its file, in the order in which they are to be tried while the one before belongs to another file: the
@@ -37,12 +52,35 @@ impl Job {
     ///
     /// `suggested` is the server's name for it, which counts where the URL itself does not end in the name of a PDF.
     pub fn names(&self, suggested: Option<&str>) -> impl Iterator<Item = String> {
+        let (url, id) = (self.url(), self.id);
         let better = suggested
-            .filter(|_| !name::is_said_by(&self.link.url))
+            .filter(|_| !name::is_said_by(&url))
             .and_then(name::safe);
         let first = u32::from(better.is_none() && self.taken);
-        let base = better.unwrap_or_else(|| self.name.clone());
-        (first..).map(move |n| nth_name(&base, self.id, n))
+        let base = better.unwrap_or_else(|| name::of_url(&url));
+        (first..).map(move |n| nth_name(&base, id, n))
+    }
+
+    /// Its record, if this is what became of it.
+    #[must_use]
+    pub fn record(&self, outcome: Outcome) -> Record {
+        Record {
+            attempts: self.attempts,
+            elapsed: self
+                .started
+                .map_or(Duration::ZERO, |started| started.elapsed()),
+            ..Record::new(&self.place, &self.url(), outcome)
+        }
+    }
+}
+
+impl OfHost for Job {
+    fn host(&self) -> &str {
+        let authority = self.url.find("://").map_or(0, |scheme| scheme + 3);
+        let end = self.url[authority..]
+            .find(['/', '?', '#'])
+            .map_or(self.url.len(), |length| authority + length);
+        &self.url[..end]
     }
 }
 
@@ -60,17 +98,21 @@ pub struct Plan<L> {
     links: L,
     store: Arc<Store>,
     history: History,
+    skip_existing: bool,
     seen: HashSet<u64>,
     names: HashSet<u64>,
 }
 
 impl<L> Plan<L> {
     /// A plan for `links` into `store`, which earlier runs have left as `history` says.
-    pub fn new(links: L, store: Arc<Store>, history: History) -> Self {
+    ///
+    /// With `skip_existing`, a file that is here under the name of a link is taken for that link's.
+    pub fn new(links: L, store: Arc<Store>, history: History, skip_existing: bool) -> Self {
         Self {
             links,
             store,
             history,
+            skip_existing,
             seen: HashSet::new(),
             names: HashSet::new(),
         }
@@ -79,23 +121,43 @@ impl<L> Plan<L> {
     fn step(&mut self, link: Link) -> Step {
         let id = link.id();
         if !self.seen.insert(id) {
-            return Step::Settled(Box::new(Record::new(&link, Outcome::Duplicate)));
+            return Step::Settled(Box::new(Record::new(
+                &link.place,
+                &link.url,
+                Outcome::Duplicate,
+            )));
         }
         if let Some(saved) = self.present(id) {
             self.claim(&saved.file);
-            return Step::Settled(Box::new(Record::new(&link, Outcome::Saved(saved))));
+            return Step::Settled(Box::new(Record::new(
+                &link.place,
+                &link.url,
+                Outcome::Saved(saved),
+            )));
         }
-        let mut job = Job {
-            name: name::of_url(&link.url),
-            taken: false,
-            link,
+        let base = name::of_url(&link.url);
+        let taken = !self.claim(&base);
+        if taken {
+            self.claim(&nth_name(&base, id, 1));
+        }
+        if self.skip_existing
+            && let Some(saved) = self.store.file(nth_name(&base, id, u32::from(taken)))
+        {
+            return Step::Settled(Box::new(Record::new(
+                &link.place,
+                &link.url,
+                Outcome::Saved(saved),
+            )));
+        }
+        let url = String::from(link.url).into_boxed_str();
+        Step::Fetch(Job {
+            place: link.place,
+            url,
             id,
-        };
-        job.taken = !self.claim(&job.name);
-        if job.taken {
-            self.claim(&job.name());
-        }
-        Step::Fetch(job)
+            taken,
+            attempts: 0,
+            started: None,
+        })
     }
 
     /// The file that an earlier run has saved for a link, if it is still as that run has left it.

@@ -167,6 +167,11 @@ impl View {
             0 => String::new(),
             failed => format!(", {failed} failed"),
         };
+        let resting = match self.tally.resting_hosts() {
+            0 => String::new(),
+            1 => " · 1 host is resting".to_owned(),
+            hosts => format!(" · {hosts} hosts are resting"),
+        };
         let of = self
             .total
             .map_or_else(String::new, |total| format!("/{total}"));
@@ -176,7 +181,7 @@ impl View {
         });
         let per_second = HumanBytes(rate(bytes, elapsed));
         format!(
-            "{done}{of}{failed} · {}, {per_second}/s · {}{left}",
+            "{done}{of}{failed} · {}, {per_second}/s · {}{left}{resting}",
             HumanBytes(bytes),
             clock(elapsed)
         )

@@ -1,17 +1,29 @@
-//! Which link may start now: today the next one of the list.
+//! Which link may start now: total and per-host limits, pauses that hosts ask for, hosts that do not work.
 //!
-//! One thread reads the list and pushes, any number of workers take. The queue is short, so that a list is read only as
-//! fast as its links are fetched, however long it is. Knows nothing of how a link is fetched.
+//! One thread reads the list and pushes, any number of workers take. The list is read only a little ahead of its links, and
+//! further only to find hosts that are free. Knows nothing of how a link is fetched.
 
-use std::collections::VecDeque;
+mod host;
+pub mod policy;
+pub mod schedule;
+
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::Notify;
 
-/// The list is read so many links ahead of the transfers.
-const LOOKAHEAD: usize = 1024;
+pub use host::{Feedback, Verdict};
+use policy::Limiting;
+pub use schedule::{Finished, OfHost, Started, Ticket};
+use schedule::{Next, Schedule};
 
-/// A bounded queue between one reader and many workers.
+/// The list is read so many links ahead as a rule.
+const NEAR: usize = 1024;
+
+/// The list is read so many links ahead when workers find no host that is free.
+const FAR: usize = 100_000;
+
+/// The links that wait, between one reader and many workers.
 #[derive(Debug)]
 pub struct Queue<J> {
     state: Mutex<State<J>>,
@@ -21,81 +33,160 @@ pub struct Queue<J> {
 
 #[derive(Debug)]
 struct State<J> {
-    jobs: VecDeque<J>,
-    ended: bool,
+    schedule: Schedule<J>,
+    /// How many workers find nothing to do.
+    idle: usize,
+    closed: bool,
 }
 
-impl<J> Default for Queue<J> {
-    fn default() -> Self {
+/// What has become of a link that was pushed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Pushed<J> {
+    /// It waits for its turn.
+    Queued,
+    /// Its host is given up.
+    GivenUp(J, Verdict),
+    /// Nobody will take it any more.
+    Closed,
+}
+
+impl<J: OfHost> Queue<J> {
+    /// An empty queue.
+    #[must_use]
+    pub fn new(limiting: Limiting) -> Self {
+        let state = State {
+            schedule: Schedule::new(limiting),
+            idle: 0,
+            closed: false,
+        };
         Self {
-            state: Mutex::new(State {
-                jobs: VecDeque::new(),
-                ended: false,
-            }),
+            state: Mutex::new(state),
             ready: Notify::new(),
             room: Condvar::new(),
         }
     }
-}
 
-impl<J> Queue<J> {
-    /// Adds a job, and waits while the queue is full; false if the queue has been closed and nobody will take it.
-    pub fn push(&self, job: J) -> bool {
+    /// Adds a link, and waits while the queue is full.
+    pub fn push(&self, job: J) -> Pushed<J> {
         let mut state = self.lock();
-        while state.jobs.len() >= LOOKAHEAD && !state.ended {
+        while state.is_full() && !state.closed {
             state = self
                 .room
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        if state.ended {
-            return false;
+        if state.closed {
+            return Pushed::Closed;
         }
-        state.jobs.push_back(job);
+        if let Err((job, verdict)) = state.schedule.push(job, Instant::now()) {
+            return Pushed::GivenUp(job, verdict);
+        }
+        let wake = state.idle > 0;
         drop(state);
-        self.ready.notify_one();
-        true
+        if wake {
+            self.ready.notify_one();
+        }
+        Pushed::Queued
     }
 
-    /// Says that no job will follow. Those that are queued are still taken.
+    /// Says that no link will follow. Those that wait are still taken.
     pub fn end(&self) {
-        self.lock().ended = true;
+        self.lock().schedule.end();
         self.ready.notify_waiters();
     }
 
-    /// Ends the queue at once: what nobody has taken is dropped.
-    pub fn close(&self) {
+    /// Ends the queue at once, and gives back what nobody has taken.
+    pub fn close(&self) -> Vec<J> {
         let mut state = self.lock();
-        state.ended = true;
-        state.jobs.clear();
+        state.closed = true;
+        let left = state.schedule.clear();
         drop(state);
         self.ready.notify_waiters();
         self.room.notify_all();
+        left
     }
 
-    /// The next job, as soon as there is one; none once the queue has ended and is empty.
-    pub async fn next(&self) -> Option<J> {
+    /// The next link, as soon as one may start; none once all have ended and none will follow.
+    pub async fn next(&self) -> Option<Started<J>> {
         loop {
             // from here on, no notification is missed
             let ready = self.ready.notified();
-            {
+            let until = {
                 let mut state = self.lock();
-                if let Some(job) = state.jobs.pop_front() {
-                    if state.jobs.len() == LOOKAHEAD / 2 {
-                        self.room.notify_one();
+                match state.schedule.next(Instant::now()) {
+                    Next::Start(started) => {
+                        if state.idle > 0 && state.schedule.is_ready() {
+                            self.ready.notify_one();
+                        }
+                        if state.schedule.waiting() <= NEAR / 2 {
+                            self.room.notify_one();
+                        }
+                        return Some(started);
                     }
-                    return Some(job);
+                    Next::End => return None,
+                    Next::Wait(until) => {
+                        state.idle += 1;
+                        self.room.notify_one();
+                        until
+                    }
                 }
-                if state.ended {
-                    return None;
-                }
+            };
+            if let Some(until) = until {
+                let _ = tokio::time::timeout_at(until.into(), ready).await;
+            } else {
+                ready.await;
             }
-            ready.await;
+            self.lock().idle -= 1;
         }
+    }
+
+    /// Hears what has become of a link, and gives back those that are given up with their host.
+    pub fn finish(
+        &self,
+        ticket: &Ticket,
+        finished: Finished<J>,
+        feedback: Feedback,
+    ) -> Option<(Vec<J>, Verdict)> {
+        let mut state = self.lock();
+        let now = Instant::now();
+        let finished = match finished {
+            // so that it comes back at once to a worker, which will say that it was interrupted
+            Finished::Again(job, _) if state.closed => Finished::Again(job, now),
+            finished => finished,
+        };
+        let given_up = state.schedule.finish(ticket, finished, feedback, now);
+        let (wake, all) = (state.idle > 0, state.schedule.is_over());
+        drop(state);
+        if all {
+            self.ready.notify_waiters();
+        } else if wake {
+            self.ready.notify_one();
+        }
+        given_up
+    }
+
+    /// How many hosts are left alone for now.
+    #[must_use]
+    pub fn resting(&self) -> usize {
+        self.lock().schedule.resting()
+    }
+
+    /// Whether links wait only because of the limit of links at once to one host.
+    #[must_use]
+    pub fn is_held_back(&self) -> bool {
+        let state = self.lock();
+        state.idle > 0 && state.schedule.is_held_back(Instant::now())
     }
 
     fn lock(&self) -> MutexGuard<'_, State<J>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<J: OfHost> State<J> {
+    fn is_full(&self) -> bool {
+        let looking = self.idle > 0 && !self.schedule.is_ready();
+        self.schedule.waiting() >= if looking { FAR } else { NEAR }
     }
 }
 
@@ -105,31 +196,44 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test]
-    async fn jobs_come_in_order_and_then_the_end() {
-        let queue = Queue::default();
-        assert!(queue.push(1) && queue.push(2));
-        queue.end();
-        assert_eq!(
-            (queue.next().await, queue.next().await, queue.next().await),
-            (Some(1), Some(2), None)
-        );
-        assert!(!queue.push(3));
+    #[derive(Debug, PartialEq, Eq)]
+    struct Link(usize);
+
+    impl OfHost for Link {
+        fn host(&self) -> &'static str {
+            "http://a.example"
+        }
     }
 
     #[test]
-    fn the_list_is_read_no_further_than_the_lookahead() {
-        let queue = Arc::new(Queue::default());
+    fn the_list_is_read_only_a_little_ahead() {
+        let queue = Arc::new(Queue::new(Limiting::default()));
         let feeding = Arc::clone(&queue);
         let feeder = std::thread::spawn(move || {
-            (0..9 * LOOKAHEAD)
-                .take_while(|job| feeding.push(*job))
+            (0..9 * NEAR)
+                .take_while(|link| feeding.push(Link(*link)) == Pushed::Queued)
                 .count()
         });
-        while queue.lock().jobs.len() < LOOKAHEAD {
+        while queue.lock().schedule.waiting() < NEAR {
             std::thread::yield_now();
         }
-        queue.close();
-        assert_eq!(feeder.join().expect("no panic"), LOOKAHEAD);
+        assert_eq!(queue.close().len(), NEAR);
+        assert_eq!(feeder.join().expect("no panic"), NEAR);
+    }
+
+    #[tokio::test]
+    async fn links_come_in_order_and_then_the_end() {
+        let queue = Queue::new(Limiting::default());
+        assert_eq!(
+            (queue.push(Link(1)), queue.push(Link(2))),
+            (Pushed::Queued, Pushed::Queued)
+        );
+        queue.end();
+        for expected in [1, 2] {
+            let Started { job, ticket } = queue.next().await.expect("a link");
+            assert_eq!(job, Link(expected));
+            queue.finish(&ticket, Finished::Ended, Feedback::Good);
+        }
+        assert_eq!(queue.next().await, None);
     }
 }

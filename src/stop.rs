@@ -1,7 +1,9 @@
 //! The early end of a run: Ctrl-C and its kin, and what makes going on pointless. A second signal ends the process at once.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -14,16 +16,22 @@ pub enum Cause {
     Signal(u8),
     /// There is no space left in the output folder.
     DiskFull,
+    /// The user wanted no more: the option that said so.
+    Limit(&'static str),
 }
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Signal(_) => "run the same command again to go on",
+        match self {
+            Self::Signal(_) => f.write_str("run the same command again to go on"),
             Self::DiskFull => {
-                "no space left on the disk; make room, and run the same command again"
+                f.write_str("no space left on the disk; make room, and run the same command again")
             }
-        })
+            Self::Limit(option) => write!(
+                f,
+                "`{option}` is reached; run the same command again to go on"
+            ),
+        }
     }
 }
 
@@ -69,5 +77,73 @@ impl Stop {
         let signal = signals.next().await;
         self.stop(Cause::Signal(signal));
         std::process::exit(128 + i32::from(signals.next().await));
+    }
+}
+
+/// When a run has done enough.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    /// So many failures, or this share of all links that have ended.
+    pub failures: Option<Failures>,
+    /// So long a time.
+    pub time: Option<Duration>,
+    /// So many new files.
+    pub downloads: Option<u64>,
+    /// So many bytes of new files.
+    pub bytes: Option<u64>,
+}
+
+/// A number of failures that is too many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failures {
+    /// So many.
+    Count(u64),
+    /// So many in a hundred, once so many links have ended that it means something.
+    Percent(u64),
+}
+
+/// A share of fewer links says nothing.
+const FEW: u64 = 20;
+
+impl Limits {
+    /// The option that says that these numbers are enough, if there is one.
+    #[must_use]
+    pub fn reached(
+        &self,
+        failed: u64,
+        ended: u64,
+        downloads: u64,
+        bytes: u64,
+    ) -> Option<&'static str> {
+        let too_many = match self.failures {
+            Some(Failures::Count(count)) => failed >= count,
+            Some(Failures::Percent(percent)) => ended >= FEW && failed * 100 >= percent * ended,
+            None => false,
+        };
+        if too_many {
+            Some("--max-failures")
+        } else if self.downloads.is_some_and(|most| downloads >= most) {
+            Some("--max-downloads")
+        } else if self.bytes.is_some_and(|most| bytes >= most) {
+            Some("--quota")
+        } else {
+            None
+        }
+    }
+}
+
+impl FromStr for Failures {
+    type Err = String;
+
+    /// `10`, or `5%`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (number, kind): (_, fn(u64) -> Self) = match text.strip_suffix('%') {
+            Some(percent) => (percent, Self::Percent),
+            None => (text, Self::Count),
+        };
+        match number.parse() {
+            Ok(number) if number > 0 => Ok(kind(number)),
+            _ => Err("a number or a share, such as `10` or `5%`".to_owned()),
+        }
     }
 }

@@ -16,8 +16,9 @@ use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-use crate::outcome::Saved;
+use crate::outcome::{Saved, Status};
 pub use part::{Held, Origin, Part};
 
 /// The folder for what is not a result, in the output folder.
@@ -90,13 +91,29 @@ impl Store {
         })
     }
 
-    /// What an earlier run has left of the transfer with this `id`.
+    /// The file of this name, if it is here and not empty, whoever put it there.
+    #[must_use]
+    pub fn file(&self, name: String) -> Option<Saved> {
+        let found = fs::symlink_metadata(self.output.join(&name)).ok()?;
+        (found.is_file() && found.len() > 0).then(|| Saved {
+            status: Status::Present,
+            file: name,
+            bytes: found.len(),
+            modified: found.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+            sha256: None,
+            suspect: None,
+            answer: None,
+        })
+    }
+
+    /// What an earlier run has left of the transfer with this `id`, or an earlier try of this run if it is tried `again`.
     ///
     /// # Errors
     ///
     /// When another process is working on it ([`io::ErrorKind::WouldBlock`]), or when it cannot be opened.
-    pub fn unfinished(&self, id: u64) -> io::Result<Option<Part>> {
-        let left = self.left_over.contains(&part::file_name(id));
+    pub fn unfinished(&self, id: u64, again: bool) -> io::Result<Option<Part>> {
+        let left = self.left_over.contains(&part::file_name(id))
+            || again && self.part_length(id).is_some();
         left.then(|| self.named(id)).transpose()
     }
 

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 
 use super::Options;
+use super::bandwidth::Bandwidth;
 use super::reply::Reply;
 use super::trouble::{broken_body, disk};
 use crate::outcome::{Failure, Status};
@@ -68,6 +69,7 @@ impl<'a> Body<'a> {
         mut reply: Reply,
         transfer: &Transfer,
         options: &Options,
+        bandwidth: Option<&Bandwidth>,
     ) -> Result<(), Failure> {
         transfer.restart(self.part.len(), self.total);
         self.fits(self.total.unwrap_or(0), options.max_filesize)?;
@@ -93,6 +95,9 @@ impl<'a> Body<'a> {
             }
             self.fits(self.part.len() + length, options.max_filesize)?;
             self.part.write(chunk).map_err(disk)?;
+            if let Some(bandwidth) = bandwidth {
+                tokio::time::sleep(bandwidth.take(length)).await;
+            }
             if pace.is_lost(length) {
                 return Err(
                     self.too_slow("less than the minimum speed came", options.stall_timeout)

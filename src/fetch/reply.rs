@@ -10,7 +10,6 @@ use super::range::ContentRange;
 use super::{Start, disposition};
 use crate::links::shown;
 use crate::outcome::{Answer, Failure, Status};
-use crate::plan::Job;
 use crate::retry::retry_after;
 use crate::store::{Held, Origin};
 
@@ -92,9 +91,9 @@ impl Reply {
         })
     }
 
-    pub(super) fn answer(&self, job: &Job) -> Answer {
+    pub(super) fn answer(&self, asked: &Url) -> Answer {
         Answer {
-            final_url: (self.url != job.link.url).then(|| shown(&self.url).into_owned()),
+            final_url: (self.url != *asked).then(|| shown(&self.url).into_owned()),
             status: self.status(),
             etag: self.header(header::ETAG).map(str::to_owned),
             last_modified: self.header(header::LAST_MODIFIED).map(str::to_owned),

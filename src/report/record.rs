@@ -3,9 +3,10 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use reqwest::Url;
 use serde::Serialize;
 
-use crate::links::{BadLink, Link, Place, shown};
+use crate::links::{BadLink, Place, shown};
 use crate::outcome::{Failure, Outcome, Status};
 
 /// What became of one line of the list.
@@ -24,12 +25,12 @@ pub struct Record {
 }
 
 impl Record {
-    /// The record of `link`, with no request tried so far.
+    /// The record of the link `url` at `place`, with no request tried so far.
     #[must_use]
-    pub fn new(link: &Link, outcome: Outcome) -> Self {
+    pub fn new(place: &Place, url: &Url, outcome: Outcome) -> Self {
         Self {
-            place: link.place.clone(),
-            url: shown(&link.url).into_owned(),
+            place: place.clone(),
+            url: shown(url).into_owned(),
             outcome,
             attempts: 0,
             elapsed: Duration::ZERO,

@@ -1,7 +1,7 @@
 //! Live counts of a run: what the progress display reads while transfers add to them.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Record;
@@ -14,6 +14,7 @@ pub struct Tally {
     saved_bytes: AtomicU64,
     received_bytes: AtomicU64,
     started: AtomicU64,
+    resting_hosts: AtomicUsize,
     transfers: Mutex<BTreeMap<u64, Arc<Live>>>,
 }
 
@@ -52,6 +53,17 @@ impl Tally {
     #[must_use]
     pub fn received_bytes(&self) -> u64 {
         self.received_bytes.load(Relaxed)
+    }
+
+    /// How many hosts are left alone for now.
+    #[must_use]
+    pub fn resting_hosts(&self) -> usize {
+        self.resting_hosts.load(Relaxed)
+    }
+
+    /// Notes how many hosts are left alone for now.
+    pub fn set_resting_hosts(&self, hosts: usize) {
+        self.resting_hosts.store(hosts, Relaxed);
     }
 
     /// Begins a transfer, which is active until it is dropped.

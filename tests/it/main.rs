@@ -6,6 +6,7 @@ mod encrypting;
 mod fetching;
 mod files;
 mod harness;
+mod hosts;
 mod interrupting;
 mod limits;
 mod lists;

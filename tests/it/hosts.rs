@@ -1,0 +1,255 @@
+//! How hosts are asked: how much at once, how often, and when no more.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::harness::{Sandbox, for_each_mode, list};
+use crate::server::{Server, close, ok, pdf, respond};
+
+fn links(server: &Server, count: usize) -> impl Iterator<Item = String> {
+    (0..count).map(|n| server.url(&format!("/{n}.pdf")))
+}
+
+#[test]
+fn no_more_links_of_a_host_than_allowed_are_under_way_at_once() {
+    for_each_mode(|mode| {
+        let inside = Arc::new(Mutex::new((0, 0)));
+        let counting = Arc::clone(&inside);
+        let server = Server::start(move |request, stream| {
+            let change = |by: i32| {
+                let mut inside = counting.lock().expect("no panic");
+                inside.0 += by;
+                inside.1 = inside.1.max(inside.0);
+            };
+            change(1);
+            std::thread::yield_now();
+            change(-1);
+            ok(stream, &pdf(&request.path));
+        });
+        let sandbox = Sandbox::new();
+        sandbox
+            .fetch(
+                mode,
+                list(links(&server, 60)),
+                &["--per-host", "2", "-j", "16"],
+            )
+            .exits(0);
+        assert!(inside.lock().expect("no panic").1 <= 2, "{mode}");
+        assert!(
+            server.connections() <= 4,
+            "{mode}: {} connections",
+            server.connections()
+        );
+        assert_eq!(sandbox.names().len(), 60);
+    });
+}
+
+#[test]
+fn starts_at_one_host_keep_their_distance() {
+    for_each_mode(|mode| {
+        for limit in [
+            &["--wait", "60ms"][..],
+            &["--rate", "1/60ms"],
+            &["--host", "127.0.0.1:wait=60ms"],
+        ] {
+            let times = Arc::new(Mutex::new(Vec::new()));
+            let noting = Arc::clone(&times);
+            let server = Server::start(move |request, stream| {
+                noting.lock().expect("no panic").push(Instant::now());
+                ok(stream, &pdf(&request.path));
+            });
+            Sandbox::new()
+                .fetch(mode, list(links(&server, 4)), limit)
+                .exits(0);
+            let times = times.lock().expect("no panic");
+            // what is sent with the right distance may arrive with a little less
+            assert!(
+                times[3] - times[0] > Duration::from_millis(150),
+                "{mode} {limit:?}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_host_that_asks_for_a_pause_is_left_alone_for_so_long() {
+    for_each_mode(|mode| {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let noting = Arc::clone(&asked);
+        let server = Server::start(move |request, stream| {
+            let mut asked = noting.lock().expect("no panic");
+            asked.push(Instant::now());
+            if asked.len() == 1 {
+                respond(stream, "429 Too Many Requests\r\nRetry-After: 1", b"");
+            } else {
+                ok(stream, &pdf(&request.path));
+            }
+        });
+        let sandbox = Sandbox::new();
+        sandbox
+            .fetch(mode, list(links(&server, 5)), &["-j", "1"])
+            .exits(0);
+        let asked = asked.lock().expect("no panic");
+        assert_eq!((asked.len(), sandbox.names().len()), (6, 5));
+        assert!(
+            asked[1] - asked[0] >= Duration::from_secs(1),
+            "not only the link that was refused waits"
+        );
+    });
+}
+
+#[test]
+fn a_host_that_does_not_work_is_not_asked_for_each_of_its_links() {
+    for_each_mode(|mode| {
+        let dead = Server::start(|_, stream| close(stream));
+        let good = Server::of_pdfs();
+        let sandbox = Sandbox::new();
+        let run = sandbox
+            .fetch(
+                mode,
+                list(links(&dead, 500).chain(links(&good, 40))),
+                &["-j", "8"],
+            )
+            .exits(1);
+        assert_eq!((run.count("downloaded"), run.count("failed")), (40, 500));
+        assert!(run.stdout.contains(" host_unhealthy"), "{run:?}");
+        assert!(
+            dead.requests().len() < 100,
+            "{mode}: {} requests",
+            dead.requests().len()
+        );
+        let unasked = sandbox
+            .journal()
+            .into_iter()
+            .filter(|record| record["status"] == "host_unhealthy");
+        assert!(
+            unasked.clone().count() > 400
+                && unasked.clone().all(|record| record["retryable"] == true)
+        );
+    });
+}
+
+#[test]
+fn a_name_that_leads_nowhere_is_not_looked_up_for_each_of_its_links() {
+    for_each_mode(|mode| {
+        let links = list((0..2000).map(|n| format!("http://no-such-host.invalid/{n}.pdf")));
+        let run = Sandbox::new().fetch(mode, links, &[]).exits(1);
+        assert!(run.stdout.contains("failed      2000: 2000 dns"), "{run:?}");
+    });
+}
+
+#[test]
+fn a_link_that_waits_for_its_retry_holds_nobody_up() {
+    for_each_mode(|mode| {
+        let server =
+            Server::start(
+                |request, stream| match (request.path.as_str(), request.earlier) {
+                    ("/0.pdf", 0) => respond(stream, "500 Internal Server Error", b""),
+                    (path, _) => ok(stream, &pdf(path)),
+                },
+            );
+        let sandbox = Sandbox::new();
+        sandbox.write("links.txt", list(links(&server, 4)));
+        let args = [
+            "links.txt",
+            "-o",
+            "out",
+            "-m",
+            mode,
+            "-j",
+            "1",
+            "--retry-delay",
+            "200ms",
+            "-q",
+        ];
+        sandbox.run(&args).exits(0);
+        let order: Vec<_> = server
+            .requests()
+            .into_iter()
+            .map(|request| request.path)
+            .collect();
+        assert_eq!(order.len(), 5);
+        assert_eq!(order[0], "/0.pdf");
+    });
+}
+
+#[test]
+fn a_run_ends_when_it_has_done_enough() {
+    for_each_mode(|mode| {
+        let server = Server::start(|request, stream| match request.path.as_str() {
+            "/bad.pdf" => respond(stream, "404 Not Found", b""),
+            path => ok(stream, &pdf(path)),
+        });
+        for (limit, value, downloaded) in [
+            ("--max-downloads", "5", 5),
+            ("--quota", "20k", 5),
+            ("--max-failures", "1", 0),
+        ] {
+            let sandbox = Sandbox::new();
+            let bad = (limit == "--max-failures").then(|| server.url("/bad.pdf"));
+            let links = list(bad.into_iter().chain(links(&server, 30)));
+            let run = sandbox
+                .fetch(mode, &links, &[limit, value, "-j", "1"])
+                .exits(1);
+            assert_eq!(run.count("downloaded"), downloaded, "{run:?}");
+            assert!(
+                run.stdout.contains(&format!("`{limit}` is reached")),
+                "{run:?}"
+            );
+            let run = sandbox.fetch(mode, &links, &[]);
+            assert_eq!(
+                run.count("downloaded") + run.count("present"),
+                30,
+                "the same command again does the rest"
+            );
+        }
+        let stuck = Server::start(|_, _| {});
+        let run = Sandbox::new()
+            .fetch(
+                mode,
+                list(links(&stuck, 9)),
+                &["--max-total-time", "100ms", "-j", "2"],
+            )
+            .exits(1);
+        assert!(
+            run.stdout.contains("`--max-total-time` is reached"),
+            "{run:?}"
+        );
+    });
+}
+
+#[test]
+fn files_of_others_count_where_that_is_asked_for() {
+    for_each_mode(|mode| {
+        let server = Server::of_pdfs();
+        let sandbox = Sandbox::new();
+        sandbox.write("out/0.pdf", "from somewhere else");
+        sandbox.write("out/1.pdf", "");
+        let run = sandbox
+            .fetch(mode, list(links(&server, 3)), &["--skip-existing"])
+            .exits(0);
+        assert_eq!(
+            (
+                run.count("present"),
+                run.count("downloaded"),
+                server.requests().len()
+            ),
+            (1, 2, 2)
+        );
+        assert_eq!(sandbox.files()["0.pdf"], b"from somewhere else");
+    });
+}
+
+#[test]
+fn a_limited_rate_is_kept() {
+    for_each_mode(|mode| {
+        let server = Server::of_pdfs();
+        let sandbox = Sandbox::new();
+        let started = Instant::now();
+        sandbox
+            .fetch(mode, list(links(&server, 20)), &["--limit-rate", "200k"])
+            .exits(0);
+        // twenty files of five kilobytes
+        assert!(started.elapsed() > Duration::from_millis(350));
+    });
+}
