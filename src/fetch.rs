@@ -126,7 +126,8 @@ impl Fetcher {
 
     /// Tries one link once.
     pub async fn fetch(&self, job: &mut Job, tally: &Arc<Tally>) -> Fetched {
-        let transfer = tally.begin(job.name());
+        let url = job.url();
+        let transfer = tally.begin(job.name(&url));
         let started = *job.started.get_or_insert_with(Instant::now);
         job.attempts += 1;
         let limit = self.options.max_time.unwrap_or(Duration::MAX);
@@ -134,7 +135,7 @@ impl Fetcher {
         let result = tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(Failure::new(Status::Interrupted, "the run ended before this link did")),
-            result = timeout(left, self.attempt(job, &transfer)) => result.unwrap_or_else(|_| Err(out_of_time(limit))),
+            result = timeout(left, self.attempt(job, &url, &transfer)) => result.unwrap_or_else(|_| Err(out_of_time(limit))),
         };
         let failure = match result {
             Ok(saved) => return Fetched::Done(job.record(Outcome::Saved(saved))),
@@ -148,13 +149,13 @@ impl Fetcher {
     }
 
     /// One try. What is left of it when it fails, or is dropped in the middle, waits on disk for the next one.
-    async fn attempt(&self, job: &Job, transfer: &Transfer) -> Result<Saved, Failure> {
+    async fn attempt(&self, job: &Job, url: &Url, transfer: &Transfer) -> Result<Saved, Failure> {
         let (id, again) = (job.id, job.attempts > 1);
         let mut part = self
             .when_free(id, || self.store.unfinished(id, again))
             .await?;
         let result = loop {
-            match self.transfer(job, transfer, &mut part).await {
+            match self.transfer(job, url, transfer, &mut part).await {
                 Ok(Transferred::TakenOver) => {}
                 Ok(Transferred::Saved(saved)) => break Ok(saved),
                 Err(failure) => break Err(failure),
@@ -174,10 +175,11 @@ impl Fetcher {
     async fn transfer(
         &self,
         job: &Job,
+        url: &Url,
         transfer: &Transfer,
         part: &mut Option<Part>,
     ) -> Result<Transferred, Failure> {
-        let (reply, start) = self.ask(&job.url(), part).await?;
+        let (reply, start) = self.ask(url, part).await?;
         if let Some(failure) = reply.uninvited_encoding() {
             return Err(failure);
         }
@@ -193,7 +195,7 @@ impl Fetcher {
                 None => return self.take_over(job.id, part).await,
             },
         };
-        let (answer, suggested) = (reply.answer(&job.url()), reply.file_name());
+        let (answer, suggested) = (reply.answer(url), reply.file_name());
         let framed = reply.is_framed() && (start == Start::Over || total.is_some());
         let mut body = Body::begin(part, total, framed, self.options.sha256)?;
         if start != Start::End {
@@ -214,8 +216,8 @@ impl Fetcher {
             suspect: proof.suspect,
             answer: Some(answer),
         };
-        self.land(job, part, &saved, suggested.as_deref())
-            .map(Transferred::Saved)
+        let names = job.names(url, suggested.as_deref());
+        self.land(job, part, &saved, names).map(Transferred::Saved)
     }
 
     /// Asks for what is missing: the rest of `part` if there is one that can be continued, else the whole.
@@ -246,9 +248,9 @@ impl Fetcher {
         job: &Job,
         part: &mut Part,
         saved: &Saved,
-        suggested: Option<&str>,
+        names: impl Iterator<Item = String>,
     ) -> Result<Saved, Failure> {
-        for file in job.names(suggested) {
+        for file in names {
             let saved = Saved {
                 file,
                 ..saved.clone()

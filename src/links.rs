@@ -2,6 +2,8 @@
 //!
 //! Owns what a list looks like and where each link stands in it; knows nothing of HTTP or of the files that are written.
 
+mod count;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
@@ -14,6 +16,7 @@ use reqwest::Url;
 use sha2::{Digest, Sha256};
 
 use crate::outcome::printable;
+pub use count::count;
 
 /// A line that is longer, in bytes, is no link.
 const LONGEST_LINE: usize = 64 * 1024;
@@ -346,52 +349,6 @@ fn open_list(path: &PathBuf) -> io::Result<File> {
         ));
     }
     Ok(file)
-}
-
-/// How many links `inputs` hold, by a quick look at their lines; none if that cannot be said before reading them.
-#[must_use]
-pub fn count(inputs: &[Input]) -> Option<u64> {
-    inputs
-        .iter()
-        .map(|input| match input {
-            Input::Url(_) => Some(1),
-            Input::Stdin => None,
-            Input::List(path) => count_lines(path),
-        })
-        .sum()
-}
-
-/// The lines of a list that are neither blank nor comments. A list that cannot be read twice, or is so large that
-/// reading it twice takes noticeable time, is not counted.
-fn count_lines(path: &PathBuf) -> Option<u64> {
-    const LARGEST: u64 = 256 * 1024 * 1024;
-    if !path
-        .metadata()
-        .is_ok_and(|list| list.is_file() && list.len() <= LARGEST)
-    {
-        return None;
-    }
-    let mut reader = BufReader::with_capacity(256 * 1024, File::open(path).ok()?);
-    let mut count = 0;
-    let mut blank = true;
-    loop {
-        let buffer = reader.fill_buf().ok()?;
-        let length = buffer.len();
-        for line in buffer.split_inclusive(|byte| *byte == b'\n') {
-            if blank {
-                let text = line.trim_ascii_start();
-                blank = text.is_empty();
-                count += u64::from(!blank && !text.starts_with(b"#"));
-            }
-            if line.ends_with(b"\n") {
-                blank = true;
-            }
-        }
-        if length == 0 {
-            return Some(count);
-        }
-        reader.consume(length);
-    }
 }
 
 #[cfg(test)]

@@ -59,9 +59,9 @@ impl Check {
     pub fn finish(&self) -> Verdict {
         if !self.is_pdf {
             Verdict::NotPdf(Kind::of(&self.head))
-        } else if !contains(&self.tail, b"%%EOF") {
+        } else if !ends_with_mark(&self.tail, b"%%EOF") {
             Verdict::Suspect("no `%%EOF` near the end")
-        } else if !contains(&self.tail, b"startxref") {
+        } else if !ends_with_mark(&self.tail, b"startxref") {
             Verdict::Suspect("no `startxref` near the end")
         } else {
             Verdict::Whole
@@ -154,6 +154,14 @@ fn title(text: &str, lower: &str) -> Option<String> {
     let words: Vec<_> = text.get(start..end)?.split_whitespace().collect();
     let title: String = words.join(" ").chars().take(LONGEST).collect();
     (!title.is_empty()).then_some(title)
+}
+
+/// Whether `needle` is in `haystack`, sought from the end: there it stands as a rule.
+fn ends_with_mark(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack
+        .windows(needle.len())
+        .rev()
+        .any(|window| window == needle)
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {

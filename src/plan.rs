@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::Url;
 
-use crate::links::{BadLink, Link, Place, fingerprint};
+use crate::links::{BadLink, Link, Place, fingerprint, shown};
 use crate::outcome::{Outcome, Saved};
 use crate::queue::OfHost;
 use crate::report::{History, Record};
@@ -41,35 +41,42 @@ impl Job {
         Url::parse(&self.url).expect("it was one when the list was read")
     }
 
-    /// The name that its file is to have.
+    /// The name that its file is to have; `url` is its URL.
     #[must_use]
-    pub fn name(&self) -> String {
-        nth_name(&name::of_url(&self.url()), self.id, u32::from(self.taken))
+    pub fn name(&self, url: &Url) -> String {
+        nth_name(&name::of_url(url), self.id, u32::from(self.taken))
     }
 
     /// Names for its file, in the order in which they are to be tried while the one before belongs to another file: the
-    /// one that the URL suggests unless an earlier link has it, one with a hash of the URL, and numbered ones.
+    /// one that its `url` suggests unless an earlier link has it, one with a hash of the URL, and numbered ones.
     ///
     /// `suggested` is the server's name for it, which counts where the URL itself does not end in the name of a PDF.
-    pub fn names(&self, suggested: Option<&str>) -> impl Iterator<Item = String> {
-        let (url, id) = (self.url(), self.id);
+    pub fn names(&self, url: &Url, suggested: Option<&str>) -> impl Iterator<Item = String> {
         let better = suggested
-            .filter(|_| !name::is_said_by(&url))
+            .filter(|_| !name::is_said_by(url))
             .and_then(name::safe);
         let first = u32::from(better.is_none() && self.taken);
-        let base = better.unwrap_or_else(|| name::of_url(&url));
+        let (base, id) = (better.unwrap_or_else(|| name::of_url(url)), self.id);
         (first..).map(move |n| nth_name(&base, id, n))
     }
 
     /// Its record, if this is what became of it.
     #[must_use]
     pub fn record(&self, outcome: Outcome) -> Record {
+        // most URLs are fit to be shown as they are, and need not be read again for it
+        let url = if self.url.contains('@') {
+            shown(&self.url()).into_owned()
+        } else {
+            self.url.to_string()
+        };
         Record {
+            place: self.place.clone(),
+            url,
+            outcome,
             attempts: self.attempts,
             elapsed: self
                 .started
                 .map_or(Duration::ZERO, |started| started.elapsed()),
-            ..Record::new(&self.place, &self.url(), outcome)
         }
     }
 }

@@ -7,7 +7,7 @@ mod host;
 pub mod policy;
 pub mod schedule;
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::Notify;
@@ -165,9 +165,9 @@ impl<J: OfHost> Queue<J> {
         given_up
     }
 
-    /// How many hosts are left alone for now.
+    /// The hosts that are left alone for now, because they do not work.
     #[must_use]
-    pub fn resting(&self) -> usize {
+    pub fn resting(&self) -> Vec<Arc<str>> {
         self.lock().schedule.resting()
     }
 
@@ -192,8 +192,6 @@ impl<J: OfHost> State<J> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     #[derive(Debug, PartialEq, Eq)]

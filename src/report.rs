@@ -1,5 +1,6 @@
 //! What became of a run: the counts, the summary, and the records of its links.
 
+mod hosts;
 mod journal;
 mod record;
 mod tally;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use indicatif::HumanBytes;
 
+pub use hosts::{Failing, HostTally, Notable};
 pub use journal::{History, Journal, SavedLine, each_saved};
 pub use record::Record;
 pub use tally::{Tally, Transfer};
@@ -34,6 +36,8 @@ pub struct Report {
     pub elapsed: Duration,
     /// Why the run ended before its list, if it did.
     pub stopped: Option<Cause>,
+    /// The hosts that are worth a word.
+    pub hosts: Notable,
     /// How many links nobody has tried because the run ended early, if that is known.
     pub untried: Option<u64>,
     /// Why a list could not be read to its end.
@@ -129,6 +133,7 @@ impl fmt::Display for Report {
             HumanBytes(self.saved_bytes),
             HumanBytes(self.rate())
         )?;
+        write!(f, "{}", self.hosts)?;
         writeln!(f, "elapsed     {}", seconds(self.elapsed))
     }
 }

@@ -20,6 +20,9 @@ const RESTS: u32 = 3;
 /// After so many good answers in a row, a host that is asked slowly is asked a little faster.
 const GOOD: u32 = 10;
 
+/// Fewer good answers say nothing about how many a host gives in a time.
+const FEW: u32 = 5;
+
 /// What an answer says about its host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Feedback {
@@ -266,7 +269,7 @@ impl<J> Host<J> {
             if self.limits.per_host > 0 {
                 self.allowance = self.allowance.min(self.limits.per_host);
             }
-            self.pace = self.pace.mul_f64(0.95);
+            self.pace = self.pace.mul_f64(0.9);
             if self.pace < Duration::from_millis(1) {
                 self.pace = Duration::ZERO;
             }
@@ -313,13 +316,13 @@ impl<J> Host<J> {
             return;
         }
         self.allowance = (self.allowance.min(self.running + 1) / 2).max(1);
-        let since = now.saturating_duration_since(self.paced_since) + pause;
-        self.pace = if self.good > 0 {
-            (since / self.good).max(self.pace)
-        } else {
-            self.pace * 2
-        };
         self.busy_at = Some(now);
+        if self.good < FEW {
+            self.pace *= 2;
+            return;
+        }
+        let since = now.saturating_duration_since(self.paced_since) + pause;
+        self.pace = (since / self.good).max(self.pace);
         self.good = 0;
         self.paced_since = self.not_before;
     }

@@ -113,6 +113,16 @@ fn a_host_that_does_not_work_is_not_asked_for_each_of_its_links() {
             .exits(1);
         assert_eq!((run.count("downloaded"), run.count("failed")), (40, 500));
         assert!(run.stdout.contains(" host_unhealthy"), "{run:?}");
+        let failing = format!(
+            "failing     {}: 500 of 500, mostly host_unhealthy\n",
+            dead.url("")
+        );
+        assert!(run.stdout.contains(&failing), "{run:?}");
+        assert!(
+            run.stdout
+                .contains(&format!("slowest     {}: ", good.url(""))),
+            "{run:?}"
+        );
         assert!(
             dead.requests().len() < 100,
             "{mode}: {} requests",

@@ -1,0 +1,138 @@
+//! How the hosts of a run have done.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::seconds;
+use crate::outcome::{Outcome, Status};
+use crate::report::Record;
+
+/// So many hosts are named in a summary.
+const NAMED: usize = 5;
+
+/// So many hosts are counted, so that a list of millions of hosts takes no memory for it.
+const COUNTED: usize = 10_000;
+
+/// Counts of links by host.
+#[derive(Debug, Default)]
+pub struct HostTally(Mutex<HashMap<Box<str>, Counts>>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    ended: u64,
+    saved: u64,
+    /// The time that the saved ones took.
+    time: Duration,
+    failed: [u64; Status::ALL.len()],
+}
+
+impl HostTally {
+    /// Counts a link of `host` that has ended.
+    pub fn count(&self, host: &str, record: &Record) {
+        let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !hosts.contains_key(host) {
+            if hosts.len() >= COUNTED {
+                return;
+            }
+            hosts.insert(host.into(), Counts::default());
+        }
+        let counts = hosts
+            .get_mut(host)
+            .expect("it is there, or was just inserted");
+        counts.ended += 1;
+        if let Outcome::Failed(failure) = &record.outcome {
+            counts.failed[failure.status as usize] += 1;
+        } else {
+            counts.saved += 1;
+            counts.time += record.elapsed;
+        }
+    }
+
+    /// The hosts that are worth a word.
+    #[must_use]
+    pub fn notable(&self) -> Notable {
+        let hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if hosts.len() < 2 {
+            // the summary as a whole is about this one
+            return Notable::default();
+        }
+        let mut failing: Vec<_> = hosts
+            .iter()
+            .filter_map(|(host, counts)| counts.failing(host))
+            .collect();
+        failing.sort_by(|a, b| b.failed.cmp(&a.failed).then_with(|| a.host.cmp(&b.host)));
+        failing.truncate(NAMED);
+        let mut slowest: Vec<_> = hosts
+            .iter()
+            .filter_map(|(host, counts)| {
+                let saved = u32::try_from(counts.saved)
+                    .ok()
+                    .filter(|saved| *saved > 0)?;
+                Some((host.to_string(), counts.time / saved))
+            })
+            .collect();
+        slowest.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        slowest.truncate(NAMED);
+        Notable { failing, slowest }
+    }
+}
+
+impl Counts {
+    fn failing(&self, host: &str) -> Option<Failing> {
+        let reason = Status::ALL
+            .into_iter()
+            .max_by_key(|status| self.failed[*status as usize])?;
+        let failed = self.failed.iter().sum();
+        (failed > 0).then(|| Failing {
+            host: host.to_owned(),
+            failed,
+            ended: self.ended,
+            reason,
+        })
+    }
+}
+
+/// The hosts of a run that are worth a word. [`fmt::Display`] is their part of the summary.
+#[derive(Debug, Clone, Default)]
+pub struct Notable {
+    /// Those with the most failures.
+    pub failing: Vec<Failing>,
+    /// Those whose links took longest, and how long on the average.
+    pub slowest: Vec<(String, Duration)>,
+}
+
+/// A host with failures.
+#[derive(Debug, Clone)]
+pub struct Failing {
+    /// The host: scheme, name and port.
+    pub host: String,
+    /// How many of its links have failed.
+    pub failed: u64,
+    /// How many have ended at all.
+    pub ended: u64,
+    /// The commonest reason.
+    pub reason: Status,
+}
+
+impl fmt::Display for Notable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Failing {
+            host,
+            failed,
+            ended,
+            reason,
+        } in &self.failing
+        {
+            writeln!(
+                f,
+                "failing     {host}: {failed} of {ended}, mostly {reason}"
+            )?;
+        }
+        for (host, time) in &self.slowest {
+            writeln!(f, "slowest     {host}: {} a link", seconds(*time))?;
+        }
+        Ok(())
+    }
+}

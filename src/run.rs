@@ -1,0 +1,361 @@
+//! One run: the list is planned, queued, fetched by the mode's workers, and accounted for.
+
+mod verdict;
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use tokio::runtime::Runtime;
+
+use crate::fetch::{Fetched, Fetcher};
+use crate::links::{self, Input, Links};
+use crate::mode::caught;
+use crate::outcome::{Failure, Outcome, Status};
+use crate::plan::{Job, Plan, Step};
+use crate::progress::Progress;
+use crate::queue::{Feedback, Finished, OfHost, Pushed, Queue, Started};
+use crate::report::{HostTally, Journal, Record, Report, Tally};
+use crate::stop::{Cause, Stop};
+use crate::store::{Store, journal_of};
+use crate::{Config, process, stop};
+use verdict::{feedback, unasked};
+
+/// Fetches every link of a list. A link that fails is counted and never ends the run.
+///
+/// # Errors
+///
+/// When the run itself cannot be done: a list cannot be opened, or the output folder cannot be written.
+pub fn run(config: &Config) -> anyhow::Result<Report> {
+    let started = Instant::now();
+    let links = Links::open(&config.inputs)?;
+    let cannot_write = || {
+        format!(
+            "cannot write to the output folder `{}`",
+            config.output.display()
+        )
+    };
+    let store = Arc::new(Store::open(&config.output).with_context(cannot_write)?);
+    let (journal, mut history) =
+        Journal::open(journal_of(&config.output)).with_context(cannot_write)?;
+    for id in &config.forget {
+        history.forget(*id);
+    }
+    let tally = Arc::new(Tally::default());
+    let inputs = config.inputs.clone();
+    let progress = Progress::start(config.progress, Arc::clone(&tally), move || {
+        links::count(&inputs)
+    });
+    let run = Arc::new(Run {
+        journal: Arc::new(journal),
+        tally,
+        progress,
+        verbose: config.verbose,
+        hosts: HostTally::default(),
+        jobs: config.limit(),
+        limits: config.limits,
+        list_error: Mutex::new(None),
+    });
+    let mut plan = Plan::new(links, Arc::clone(&store), history, config.skip_existing);
+    let waits = config.inputs.iter().any(Input::may_wait);
+    // a list of which everything is here needs no runtime and no client; but who waits for a pipe must hear signals
+    let first = if waits {
+        None
+    } else {
+        plan.by_ref().find_map(|step| run.unsettled(step))
+    };
+    let stopped = if waits || first.is_some() {
+        run.fetch_all(config, &store, first, plan)?
+    } else {
+        None
+    };
+    run.progress.finish();
+    let counts = run.tally.counts();
+    Ok(Report {
+        mode: config.mode,
+        jobs: config.limit().get(),
+        counts,
+        saved_bytes: run.tally.saved_bytes(),
+        received_bytes: run.tally.received_bytes(),
+        elapsed: started.elapsed(),
+        untried: stopped
+            .and_then(|_| links::count(&config.inputs)?.checked_sub(counts.iter().sum())),
+        hosts: run.hosts.notable(),
+        stopped,
+        list_error: run
+            .list_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(),
+    })
+}
+
+/// What all workers of a run share.
+struct Run {
+    journal: Arc<Journal>,
+    tally: Arc<Tally>,
+    progress: Progress,
+    verbose: bool,
+    hosts: HostTally,
+    jobs: NonZeroUsize,
+    limits: stop::Limits,
+    list_error: Mutex<Option<String>>,
+}
+
+impl Run {
+    /// Fetches `first`, if there is one, and all that follows in the plan; tells why it ended early, if it did.
+    fn fetch_all(
+        self: &Arc<Self>,
+        config: &Config,
+        store: &Arc<Store>,
+        first: Option<Job>,
+        plan: impl Iterator<Item = io::Result<Step>> + Send + 'static,
+    ) -> anyhow::Result<Option<Cause>> {
+        let jobs = self.jobs_within(config.limit(), process::raise_open_files());
+        let runtime = runtime()?;
+        runtime.block_on(async { process::survive_large_files() });
+        let queue = Arc::new(Queue::new(config.hosts.clone()));
+        let (run, closing) = (Arc::clone(self), Arc::clone(&queue));
+        let stop = Arc::new(Stop::new(move || run.interrupt(&closing.close())));
+        runtime.spawn(Arc::clone(&stop).at_signals());
+        if let Some(time) = config.limits.time {
+            let stop = Arc::clone(&stop);
+            runtime.spawn(async move {
+                tokio::time::sleep(time).await;
+                stop.stop(Cause::Limit("--max-total-time"));
+            });
+        }
+        let (store, journal) = (Arc::clone(store), Arc::clone(&self.journal));
+        let fetcher = Arc::new(Fetcher::new(
+            config.fetch.clone(),
+            store,
+            journal,
+            stop.token(),
+        )?);
+        // not joined: after an interrupt it may be waiting for a pipe that never ends
+        let (run, feeding) = (Arc::clone(self), Arc::clone(&queue));
+        std::thread::spawn(move || run.feed(&feeding, first, plan));
+        runtime.spawn(Arc::clone(self).watch(Arc::clone(&queue)));
+        let taking = Arc::clone(&queue);
+        let next = move || {
+            let queue = Arc::clone(&taking);
+            async move { queue.next().await }
+        };
+        let (run, stopping) = (Arc::clone(self), Arc::clone(&stop));
+        let work = move |started: Started<Job>| {
+            let (run, fetcher) = (Arc::clone(&run), Arc::clone(&fetcher));
+            let (stop, queue) = (Arc::clone(&stopping), Arc::clone(&queue));
+            async move { run.work(&fetcher, &queue, &stop, started).await }
+        };
+        config.mode.for_each(&runtime, jobs, next, work);
+        // a name that is being looked up is nothing to wait for
+        runtime.shutdown_background();
+        Ok(stop.cause())
+    }
+
+    /// Lets a connection come back to the client before the next link of its host starts: it would open another one, and
+    /// the host have more of them than allowed.
+    async fn make_room(&self, per_host: u32) {
+        const TIME: Duration = Duration::from_millis(1);
+        if per_host > 0
+            && usize::try_from(per_host).is_ok_and(|per_host| per_host < self.jobs.get())
+        {
+            tokio::time::sleep(TIME).await;
+        }
+    }
+
+    /// Tries one link, and tells the queue what that says about its host.
+    async fn work(
+        &self,
+        fetcher: &Fetcher,
+        queue: &Queue<Job>,
+        stop: &Stop,
+        started: Started<Job>,
+    ) {
+        let Started { mut job, ticket } = started;
+        let result = caught(fetcher.fetch(&mut job, &self.tally))
+            .await
+            .unwrap_or_else(|panic| {
+                let failure = Failure::new(Status::Interrupted, format!("{BUG}: {panic}"));
+                Fetched::Done(job.record(Outcome::Failed(failure)))
+            });
+        self.make_room(ticket.per_host).await;
+        let given_up = match result {
+            Fetched::Again(pause, failure) => {
+                if self.verbose {
+                    let (place, name, next) = (&job.place, job.name(&job.url()), job.attempts + 1);
+                    let pause = pause.as_secs_f64();
+                    self.progress.say(&format!(
+                        "{place}: {name}: {failure}; try {next} in {pause:.1} s"
+                    ));
+                }
+                let again = Finished::Again(job, Instant::now() + pause);
+                queue.finish(&ticket, again, feedback(&failure, pause))
+            }
+            Fetched::Done(record) => {
+                let feedback = match &record.outcome {
+                    Outcome::Failed(failure) => {
+                        feedback(failure, failure.retry_after.unwrap_or_default())
+                    }
+                    _ => Feedback::Good,
+                };
+                if matches!(&record.outcome, Outcome::Failed(failure) if failure.disk_full) {
+                    stop.stop(Cause::DiskFull);
+                }
+                self.settle(&record);
+                self.hosts.count(job.host(), &record);
+                if let Some(option) = self.enough() {
+                    stop.stop(Cause::Limit(option));
+                }
+                queue.finish(&ticket, Finished::Ended, feedback)
+            }
+        };
+        if let Some((jobs, verdict)) = given_up {
+            for job in &jobs {
+                let record = unasked(job, &verdict);
+                self.hosts.count(job.host(), &record);
+                self.settle(&record);
+            }
+        }
+    }
+
+    /// The option by which the run has done enough, if it has.
+    fn enough(&self) -> Option<&'static str> {
+        let (counts, bytes) = (self.tally.counts(), self.tally.saved_bytes());
+        let failed = Status::ALL
+            .into_iter()
+            .filter(|status| status.failed())
+            .map(|status| counts[status as usize])
+            .sum();
+        let downloads = counts[Status::Downloaded as usize] + counts[Status::Resumed as usize];
+        self.limits
+            .reached(failed, counts.iter().sum(), downloads, bytes)
+    }
+
+    /// Tells of what holds the run back, as long as it runs.
+    async fn watch(self: Arc<Self>, queue: Arc<Queue<Job>>) {
+        let (mut held_back, mut known) = (0, Vec::new());
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let resting = queue.resting();
+            self.tally.set_resting_hosts(resting.len());
+            for host in resting
+                .iter()
+                .filter(|host| self.verbose && !known.contains(*host))
+            {
+                self.progress.say(&format!(
+                    "{host}: failures in a row: it is left alone for a minute"
+                ));
+            }
+            known = resting;
+            held_back = if queue.is_held_back() {
+                held_back + 1
+            } else {
+                0
+            };
+            if held_back == HELD_BACK {
+                self.progress.say("the limit of links at once to one host holds this run back: `--per-host` raises it");
+            }
+        }
+    }
+
+    /// Settles what waits for another try when the run ends. What has not been tried at all is counted by the report.
+    fn interrupt(&self, jobs: &[Job]) {
+        for job in jobs.iter().filter(|job| job.attempts > 0) {
+            let failure = Failure::new(Status::Interrupted, "the run ended before this link did");
+            self.settle(&job.record(Outcome::Failed(failure)));
+        }
+    }
+
+    /// As many jobs as wanted, or as many as a process can do that may open only so many files at once.
+    fn jobs_within(&self, wanted: NonZeroUsize, open_files: Option<u64>) -> NonZeroUsize {
+        // for a job a file, its connection and one that is kept; some for lists, the journal and the runtime
+        let room = open_files.map_or(u64::MAX, |limit| limit.saturating_sub(24) / 3);
+        let room = usize::try_from(room)
+            .ok()
+            .and_then(NonZeroUsize::new)
+            .unwrap_or(NonZeroUsize::MIN);
+        if room < wanted {
+            let limit = open_files.unwrap_or_default();
+            self.progress.say(&format!(
+                "only {room} links at once: this process may open only {limit} files (`ulimit -n`)"
+            ));
+        }
+        room.min(wanted)
+    }
+
+    /// Puts `first`, if there is one, and all that follows in the plan into the queue, and ends it.
+    fn feed(
+        &self,
+        queue: &Queue<Job>,
+        first: Option<Job>,
+        plan: impl Iterator<Item = io::Result<Step>>,
+    ) {
+        let mut jobs = first
+            .into_iter()
+            .chain(plan.filter_map(|step| self.unsettled(step)));
+        let push = |job: Job| match queue.push(job) {
+            Pushed::Queued => true,
+            Pushed::GivenUp(job, verdict) => {
+                self.settle(&unasked(&job, &verdict));
+                true
+            }
+            Pushed::Closed => false,
+        };
+        // a queue that never ends would be waited for for ever
+        if catch_unwind(AssertUnwindSafe(|| jobs.all(push))).is_err() {
+            self.list_failed(BUG);
+        }
+        queue.end();
+    }
+
+    /// Settles a step whose outcome is known; a job that is to be done comes back.
+    fn unsettled(&self, step: io::Result<Step>) -> Option<Job> {
+        match step {
+            Ok(Step::Fetch(job)) => return Some(job),
+            Ok(Step::Settled(record)) => self.settle(&record),
+            Err(error) => self.list_failed(&error.to_string()),
+        }
+        None
+    }
+
+    fn list_failed(&self, why: &str) {
+        *self
+            .list_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(why.to_owned());
+    }
+
+    /// Counts, writes down and shows what became of a link.
+    fn settle(&self, record: &Record) {
+        self.tally.count(record);
+        let failed = matches!(record.outcome, Outcome::Failed(_));
+        if failed && let Err(error) = self.journal.append(record) {
+            self.progress
+                .say(&format!("cannot write the journal: {error}"));
+        }
+        let interrupted = record.outcome.status() == Status::Interrupted;
+        if (failed && !interrupted) || self.verbose {
+            self.progress.say(&record.to_string());
+        }
+    }
+}
+
+/// After so many seconds, a run that is held back says so.
+const HELD_BACK: u32 = 20;
+
+const BUG: &str = "fetchpdf itself has failed, which is a bug";
+
+/// The runtime that all modes share: as many threads as there are cores, and no more than I/O can keep busy.
+fn runtime() -> anyhow::Result<Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder
+        .worker_threads(cores.min(4))
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+}
