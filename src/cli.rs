@@ -1,5 +1,7 @@
 //! The command line: what users write, turned into what a run needs to know. Knows nothing of how things are done.
 
+mod request;
+
 use std::io::IsTerminal;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -14,6 +16,8 @@ use crate::queue::policy::{DEFAULT_PER_HOST, HostLimits, Limiting, Limits, Rate,
 use crate::retry::{DEFAULT_RETRIES, RetryPolicy};
 use crate::stop::Failures;
 use crate::{Config, demo, fetch, progress, stop};
+use request::Command;
+pub use request::{Ending, Request};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -187,26 +191,6 @@ struct RunArgs {
     /// Show retries and saved files, too
     #[arg(short, long)]
     verbose: bool,
-}
-
-/// What the command line asks for.
-#[derive(Debug)]
-pub enum Command {
-    /// One run.
-    Run(Config),
-    /// A run in each of these modes, in folders that are kept if one is given.
-    Compare(Config, Vec<Mode>, Option<PathBuf>),
-    /// A look at the files of an output folder. What is wrong is fetched again with this configuration, if there is one.
-    Verify(PathBuf, Option<Box<Config>>),
-}
-
-/// What the command line asks for, and how.
-#[derive(Debug)]
-pub struct Request {
-    /// What is to be done.
-    pub command: Command,
-    /// Whether standard output is to stay empty.
-    pub quiet: bool,
 }
 
 /// Reads the command line. Where it is wrong or asks for help, prints that and ends the process.

@@ -1,8 +1,34 @@
-//! What the process asks of the system: signals and limits. Each has a portable form.
+//! What the process asks of the system: threads, signals and limits. Each has a portable form.
+
+use std::num::NonZeroUsize;
+
+use anyhow::Context;
+use tokio::runtime::Runtime;
+
+/// The runtime that all modes share: as many threads as there are cores, and no more than I/O can keep busy.
+pub(crate) fn runtime() -> anyhow::Result<Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder
+        .worker_threads(cores.min(4))
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+}
+
+/// As many jobs as wanted, or as many as a process can do that may open only so many files at once.
+pub(crate) fn jobs_within(wanted: NonZeroUsize) -> NonZeroUsize {
+    // for a job a file, its connection and one that is kept; some for lists, the journal and the runtime
+    let room = raise_open_files().map_or(u64::MAX, |limit| limit.saturating_sub(24) / 3);
+    let room = usize::try_from(room).unwrap_or(usize::MAX);
+    NonZeroUsize::new(room)
+        .unwrap_or(NonZeroUsize::MIN)
+        .min(wanted)
+}
 
 /// Raises the number of files and connections that may be open at once as far as the system lets us, and tells it.
 #[cfg(unix)]
-pub(crate) fn raise_open_files() -> Option<u64> {
+fn raise_open_files() -> Option<u64> {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
@@ -13,7 +39,7 @@ pub(crate) fn raise_open_files() -> Option<u64> {
 
 /// There is no such limit to raise.
 #[cfg(not(unix))]
-pub(crate) fn raise_open_files() -> Option<u64> {
+fn raise_open_files() -> Option<u64> {
     None
 }
 

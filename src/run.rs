@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use tokio::runtime::Runtime;
 
 use crate::fetch::{Fetched, Fetcher};
 use crate::links::{self, Input, Links};
@@ -114,8 +113,13 @@ impl Run {
         first: Option<Job>,
         plan: impl Iterator<Item = io::Result<Step>> + Send + 'static,
     ) -> anyhow::Result<Option<Cause>> {
-        let jobs = self.jobs_within(config.limit(), process::raise_open_files());
-        let runtime = runtime()?;
+        let jobs = process::jobs_within(config.limit());
+        if jobs < config.limit() {
+            self.progress.say(&format!(
+                "only {jobs} links at once: this process may open only so many files (`ulimit -n`)"
+            ));
+        }
+        let runtime = process::runtime()?;
         runtime.block_on(async { process::survive_large_files() });
         let queue = Arc::new(Queue::new(config.hosts.clone()));
         let (run, closing) = (Arc::clone(self), Arc::clone(&queue));
@@ -270,23 +274,6 @@ impl Run {
         }
     }
 
-    /// As many jobs as wanted, or as many as a process can do that may open only so many files at once.
-    fn jobs_within(&self, wanted: NonZeroUsize, open_files: Option<u64>) -> NonZeroUsize {
-        // for a job a file, its connection and one that is kept; some for lists, the journal and the runtime
-        let room = open_files.map_or(u64::MAX, |limit| limit.saturating_sub(24) / 3);
-        let room = usize::try_from(room)
-            .ok()
-            .and_then(NonZeroUsize::new)
-            .unwrap_or(NonZeroUsize::MIN);
-        if room < wanted {
-            let limit = open_files.unwrap_or_default();
-            self.progress.say(&format!(
-                "only {room} links at once: this process may open only {limit} files (`ulimit -n`)"
-            ));
-        }
-        room.min(wanted)
-    }
-
     /// Puts `first`, if there is one, and all that follows in the plan into the queue, and ends it.
     fn feed(
         &self,
@@ -348,14 +335,3 @@ impl Run {
 const HELD_BACK: u32 = 20;
 
 const BUG: &str = "fetchpdf itself has failed, which is a bug";
-
-/// The runtime that all modes share: as many threads as there are cores, and no more than I/O can keep busy.
-fn runtime() -> anyhow::Result<Runtime> {
-    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder
-        .worker_threads(cores.min(4))
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")
-}

@@ -1,0 +1,107 @@
+//! What the command line asks for, and how it ends.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::Config;
+use crate::compare::{Comparison, compare};
+use crate::mode::Mode;
+use crate::report::Report;
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub(super) enum Command {
+    Run(Config),
+    /// A run in each of these modes, in folders that are kept if one is given.
+    Compare(Config, Vec<Mode>, Option<PathBuf>),
+    /// A look at the files of an output folder. What is wrong is fetched again with this configuration, if there is one.
+    Verify(PathBuf, Option<Box<Config>>),
+}
+
+/// What the command line asks for, and how.
+#[derive(Debug)]
+pub struct Request {
+    pub(super) command: Command,
+    pub(super) quiet: bool,
+}
+
+/// What is left to say and to do when all is done.
+#[derive(Debug)]
+pub struct Ending {
+    /// What belongs on standard output.
+    pub summary: String,
+    /// The exit code.
+    pub code: u8,
+    /// What went wrong with the run as a whole, although it was done.
+    pub error: Option<String>,
+}
+
+impl Request {
+    /// Does what is asked for.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be done at all.
+    pub fn run(self) -> anyhow::Result<Ending> {
+        let ending = match self.command {
+            Command::Run(config) => crate::run(&config)?.into(),
+            Command::Compare(config, modes, keep) => {
+                compare(&config, &modes, keep.as_deref())?.into()
+            }
+            Command::Verify(output, refetch) => verify(&output, refetch.map(|config| *config))?,
+        };
+        let summary = if self.quiet {
+            String::new()
+        } else {
+            ending.summary
+        };
+        Ok(Ending { summary, ..ending })
+    }
+}
+
+impl From<Report> for Ending {
+    fn from(report: Report) -> Self {
+        Self {
+            summary: report.to_string(),
+            code: report.exit_code(),
+            error: report.list_error,
+        }
+    }
+}
+
+impl From<Comparison> for Ending {
+    fn from(comparison: Comparison) -> Self {
+        let error = comparison
+            .reports
+            .iter()
+            .find_map(|report| report.list_error.clone());
+        Self {
+            summary: comparison.to_string(),
+            code: comparison.exit_code(),
+            error,
+        }
+    }
+}
+
+/// Looks at the files of a folder, and says what is wrong with them.
+fn verify(output: &Path, refetch: Option<Config>) -> anyhow::Result<Ending> {
+    let findings = crate::verify::verify(output)?;
+    for finding in &findings.bad {
+        let _ = writeln!(std::io::stderr(), "{finding}");
+    }
+    let (summary, code) = (findings.to_string(), findings.exit_code());
+    match refetch.filter(|_| code != 0) {
+        None => Ok(Ending {
+            summary,
+            code,
+            error: None,
+        }),
+        Some(config) => {
+            let ending = Ending::from(crate::run(&findings.refetch(config))?);
+            Ok(Ending {
+                summary: format!("{summary}\n{}", ending.summary),
+                ..ending
+            })
+        }
+    }
+}
