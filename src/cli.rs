@@ -13,6 +13,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use crate::links::Input;
 use crate::mode::Mode;
 use crate::queue::policy::{DEFAULT_PER_HOST, HostLimits, Limiting, Limits, Rate, duration};
+use crate::report::{OutputOptions, Print};
 use crate::retry::{DEFAULT_RETRIES, RetryPolicy};
 use crate::stop::Failures;
 use crate::{Config, demo, fetch, progress, stop};
@@ -68,6 +69,8 @@ struct Cli {
         display_order = 0
     )]
     output: PathBuf,
+    #[command(flatten)]
+    records: RecordArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -96,6 +99,41 @@ enum Subcommands {
         #[arg(short, long)]
         quiet: bool,
     },
+}
+
+#[derive(Debug, Args)]
+struct RecordArgs {
+    /// What standard output is for; what is not the summary makes it go to standard error
+    #[arg(long, value_enum, default_value_t, hide_short_help = true)]
+    print: Print,
+    /// Print the record of each link as it ends, as NDJSON: the same as `--print json`
+    #[arg(long, conflicts_with = "print")]
+    json: bool,
+    /// End each path with NUL, for `xargs -0`; implies `--print paths`
+    #[arg(short = '0', long, conflicts_with = "json", hide_short_help = true)]
+    null: bool,
+    /// Write the records of this run to a file: CSV if its name says so, else NDJSON
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    report: Option<PathBuf>,
+    /// Write the links that failed to a file, as a list with the reasons as comments
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    error_file: Option<PathBuf>,
+}
+
+impl RecordArgs {
+    fn options(self) -> OutputOptions {
+        let print = match self.print {
+            _ if self.json => Print::Json,
+            Print::Summary if self.null => Print::Paths,
+            print => print,
+        };
+        OutputOptions {
+            print,
+            null: self.null,
+            report: self.report,
+            errors: self.error_file,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -203,7 +241,11 @@ pub fn parse() -> anyhow::Result<Request> {
     Ok(match cli.command {
         None => Request {
             quiet: cli.run.quiet,
-            command: Command::Run(cli.run.config(cli.mode, cli.output)?),
+            command: Command::Run(
+                cli.run
+                    .config(cli.mode, cli.output)?
+                    .with_records(cli.records.options()),
+            ),
         },
         Some(Subcommands::Compare { run, modes, output }) => {
             // each run gets its own mode and folder
@@ -294,6 +336,7 @@ impl RunArgs {
                 deny_private: self.deny_private,
                 proxy: !self.demo,
             },
+            records: OutputOptions::default(),
             progress: if self.quiet {
                 progress::Style::None
             } else {

@@ -56,6 +56,8 @@ pub struct Config {
     pub skip_existing: bool,
     /// How each link is fetched.
     pub fetch: fetch::Options,
+    /// Which records go where.
+    pub records: report::OutputOptions,
     /// How progress is shown.
     pub progress: progress::Style,
     /// Whether to tell of retries and saved files, too.
@@ -65,6 +67,14 @@ pub struct Config {
 }
 
 impl Config {
+    /// The same, with records for programs. These tell the SHA-256 of each file.
+    #[must_use]
+    pub fn with_records(mut self, records: report::OutputOptions) -> Self {
+        self.fetch.sha256 |= records.print == report::Print::Json || records.report.is_some();
+        self.records = records;
+        self
+    }
+
     /// How many links are fetched at once.
     #[must_use]
     pub fn limit(&self) -> NonZeroUsize {

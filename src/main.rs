@@ -14,7 +14,11 @@ fn main() -> ExitCode {
         }
     };
     // a reader that has gone away does not change what became of the links
-    let _ = std::io::stdout().write_all(ending.summary.as_bytes());
+    let _ = if ending.summary_on_stdout {
+        std::io::stdout().write_all(ending.summary.as_bytes())
+    } else {
+        std::io::stderr().write_all(ending.summary.as_bytes())
+    };
     if let Some(error) = ending.error {
         complain(&error);
     }

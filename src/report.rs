@@ -2,6 +2,7 @@
 
 mod hosts;
 mod journal;
+mod output;
 mod record;
 mod tally;
 
@@ -12,6 +13,7 @@ use indicatif::HumanBytes;
 
 pub use hosts::{Failing, HostTally, Notable};
 pub use journal::{History, Journal, SavedLine, each_saved};
+pub use output::{FIELDS, Output, OutputOptions, Print};
 pub use record::Record;
 pub use tally::{Tally, Transfer};
 

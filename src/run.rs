@@ -17,7 +17,7 @@ use crate::outcome::{Failure, Outcome, Status};
 use crate::plan::{Job, Plan, Step};
 use crate::progress::Progress;
 use crate::queue::{Feedback, Finished, OfHost, Pushed, Queue, Started};
-use crate::report::{HostTally, Journal, Record, Report, Tally};
+use crate::report::{HostTally, Journal, Output, Record, Report, Tally};
 use crate::stop::{Cause, Stop};
 use crate::store::{Store, journal_of};
 use crate::{Config, process, stop};
@@ -43,6 +43,7 @@ pub fn run(config: &Config) -> anyhow::Result<Report> {
     for id in &config.forget {
         history.forget(*id);
     }
+    let output = Output::open(&config.records, &config.output)?;
     let tally = Arc::new(Tally::default());
     let inputs = config.inputs.clone();
     let progress = Progress::start(config.progress, Arc::clone(&tally), move || {
@@ -51,6 +52,7 @@ pub fn run(config: &Config) -> anyhow::Result<Report> {
     let run = Arc::new(Run {
         journal: Arc::new(journal),
         tally,
+        output,
         progress,
         verbose: config.verbose,
         hosts: HostTally::default(),
@@ -96,6 +98,7 @@ pub fn run(config: &Config) -> anyhow::Result<Report> {
 struct Run {
     journal: Arc<Journal>,
     tally: Arc<Tally>,
+    output: Output,
     progress: Progress,
     verbose: bool,
     hosts: HostTally,
@@ -320,9 +323,14 @@ impl Run {
     fn settle(&self, record: &Record) {
         self.tally.count(record);
         let failed = matches!(record.outcome, Outcome::Failed(_));
-        if failed && let Err(error) = self.journal.append(record) {
+        let journaled = if failed {
+            self.journal.append(record)
+        } else {
+            Ok(())
+        };
+        if let Err(error) = journaled.and_then(|()| self.output.write(record)) {
             self.progress
-                .say(&format!("cannot write the journal: {error}"));
+                .say(&format!("cannot write a record: {error}"));
         }
         let interrupted = record.outcome.status() == Status::Interrupted;
         if (failed && !interrupted) || self.verbose {

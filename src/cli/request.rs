@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::Config;
 use crate::compare::{Comparison, compare};
 use crate::mode::Mode;
-use crate::report::Report;
+use crate::report::{Print, Report};
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -28,8 +28,10 @@ pub struct Request {
 /// What is left to say and to do when all is done.
 #[derive(Debug)]
 pub struct Ending {
-    /// What belongs on standard output.
+    /// What became of it all.
     pub summary: String,
+    /// Whether standard output is the place for it: otherwise records for programs are there.
+    pub summary_on_stdout: bool,
     /// The exit code.
     pub code: u8,
     /// What went wrong with the run as a whole, although it was done.
@@ -44,7 +46,10 @@ impl Request {
     /// When it cannot be done at all.
     pub fn run(self) -> anyhow::Result<Ending> {
         let ending = match self.command {
-            Command::Run(config) => crate::run(&config)?.into(),
+            Command::Run(config) => Ending {
+                summary_on_stdout: config.records.print == Print::Summary,
+                ..crate::run(&config)?.into()
+            },
             Command::Compare(config, modes, keep) => {
                 compare(&config, &modes, keep.as_deref())?.into()
             }
@@ -63,6 +68,7 @@ impl From<Report> for Ending {
     fn from(report: Report) -> Self {
         Self {
             summary: report.to_string(),
+            summary_on_stdout: true,
             code: report.exit_code(),
             error: report.list_error,
         }
@@ -77,6 +83,7 @@ impl From<Comparison> for Ending {
             .find_map(|report| report.list_error.clone());
         Self {
             summary: comparison.to_string(),
+            summary_on_stdout: true,
             code: comparison.exit_code(),
             error,
         }
@@ -93,6 +100,7 @@ fn verify(output: &Path, refetch: Option<Config>) -> anyhow::Result<Ending> {
     match refetch.filter(|_| code != 0) {
         None => Ok(Ending {
             summary,
+            summary_on_stdout: true,
             code,
             error: None,
         }),

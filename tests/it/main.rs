@@ -11,6 +11,7 @@ mod interrupting;
 mod limits;
 mod lists;
 mod modes;
+mod records;
 mod resuming;
 mod server;
 mod sharing;

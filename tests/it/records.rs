@@ -1,0 +1,180 @@
+//! Output for programs.
+
+use std::fs;
+use std::process::Stdio;
+
+use crate::harness::{Sandbox, for_each_mode, list};
+use crate::server::{Server, ok, pdf, respond};
+
+fn server() -> Server {
+    Server::start(|request, stream| match request.path.as_str() {
+        "/gone.pdf" => respond(stream, "404 Not Found", b""),
+        path => ok(stream, &pdf(path)),
+    })
+}
+
+fn links(server: &Server) -> String {
+    list(["/a.pdf", "/gone.pdf", "/b,%22c%22.pdf", "/a.pdf"].map(|path| server.url(path)))
+        + "nonsense, \"quoted\"\n"
+}
+
+#[test]
+fn records_are_printed_as_links_end() {
+    let server = server();
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let run = sandbox.fetch(mode, links(&server), &["--json"]).exits(1);
+        let records: Vec<serde_json::Value> = run
+            .stdout
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("a record"))
+            .collect();
+        let mut words: Vec<_> = records
+            .iter()
+            .map(|record| record["status"].as_str().expect("a word"))
+            .collect();
+        words.sort_unstable();
+        assert_eq!(
+            words,
+            [
+                "bad_link",
+                "downloaded",
+                "downloaded",
+                "duplicate",
+                "http_status"
+            ]
+        );
+        assert!(
+            run.stderr.contains("\ndownloaded  2\n"),
+            "the summary is on standard error: {run:?}"
+        );
+        let saved = records
+            .iter()
+            .find(|record| record["file"] == "a.pdf")
+            .expect("its record");
+        assert_eq!(saved["sha256"].as_str().map(str::len), Some(64));
+        let known = |record: &serde_json::Value| {
+            let fields: Vec<_> = record
+                .as_object()
+                .expect("an object")
+                .keys()
+                .cloned()
+                .collect();
+            fields
+                .iter()
+                .all(|field| fetchpdf::report::FIELDS.contains(&field.as_str()))
+        };
+        assert!(records.iter().all(known));
+    });
+}
+
+#[test]
+fn a_record_comes_while_the_list_is_still_open() {
+    use std::io::{BufRead, BufReader};
+    let server = server();
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let mut command = sandbox.command(&["-", "-o", "out", "-m", mode, "--print", "paths"]);
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        command
+            .stdin(Stdio::piped())
+            .stdout(writer)
+            .stderr(Stdio::null());
+        let mut child = command.spawn().expect("the binary starts");
+        drop(command);
+        let mut lines = BufReader::new(reader).lines();
+        let mut stdin = child.stdin.take().expect("a pipe");
+        for name in ["1.pdf", "2.pdf"] {
+            std::io::Write::write_all(
+                &mut stdin,
+                format!("{}\n", server.url(&format!("/{name}"))).as_bytes(),
+            )
+            .expect("it reads");
+            let path = lines.next().expect("a line").expect("text");
+            assert!(
+                path.ends_with(name) && sandbox.path(&path).exists(),
+                "{path}"
+            );
+        }
+        drop(stdin);
+        assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    });
+}
+
+#[test]
+fn paths_end_as_asked() {
+    let server = server();
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let run = sandbox.fetch(mode, links(&server), &["-0"]).exits(1);
+        let mut paths: Vec<_> = run.stdout.split_terminator('\0').collect();
+        paths.sort_unstable();
+        assert_eq!(paths, ["out/a.pdf", "out/b,_c_.pdf"]);
+    });
+}
+
+#[test]
+fn reports_keep_what_was_hostile() {
+    let server = server();
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        sandbox
+            .fetch(mode, links(&server), &["--report", "run.csv"])
+            .exits(1);
+        let mut table = csv::Reader::from_path(sandbox.path("run.csv")).expect("a table");
+        assert_eq!(
+            table
+                .headers()
+                .expect("a header")
+                .iter()
+                .collect::<Vec<_>>(),
+            fetchpdf::report::FIELDS
+        );
+        let rows: Vec<_> = table.records().map(|row| row.expect("a row")).collect();
+        assert_eq!(rows.len(), 5);
+        assert!(
+            rows.iter()
+                .any(|row| &row[2] == "nonsense, \"quoted\"" && &row[1] == "bad_link")
+        );
+
+        sandbox
+            .fetch(mode, links(&server), &["--report", "run.jsonl"])
+            .exits(1);
+        let lines = fs::read_to_string(sandbox.path("run.jsonl")).expect("a report");
+        assert_eq!(lines.lines().count(), 5);
+        assert_eq!(lines.matches("\"status\":\"present\"").count(), 2);
+    });
+}
+
+#[test]
+fn what_failed_is_a_list_again() {
+    let server = server();
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        sandbox
+            .fetch(mode, links(&server), &["--error-file", "failed.txt"])
+            .exits(1);
+        let failed = fs::read_to_string(sandbox.path("failed.txt")).expect("a list");
+        let expected = format!(
+            "# links.txt:2: http_status: 404 Not Found\n{}\n",
+            server.url("/gone.pdf")
+        );
+        assert!(failed.contains(&expected), "{failed}");
+        let run = sandbox.fetch(mode, failed, &[]).exits(1);
+        assert_eq!((run.count("failed"), run.count("downloaded")), (1, 0));
+    });
+}
+
+#[test]
+fn a_report_that_cannot_be_written_ends_the_run_at_once() {
+    let server = server();
+    let sandbox = Sandbox::new();
+    let run = sandbox
+        .fetch("async", links(&server), &["--report", "no/such/folder.csv"])
+        .exits(2);
+    assert!(
+        run.stderr.contains("cannot create `no/such/folder.csv`"),
+        "{run:?}"
+    );
+    assert!(server.requests().is_empty());
+}
