@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::links::Input;
+use crate::links::{Input, Only};
 use crate::mode::Mode;
 use crate::queue::policy::{DEFAULT_PER_HOST, HostLimits, Limiting, Limits, Rate, duration};
 use crate::report::{OutputOptions, Print};
@@ -145,6 +145,9 @@ struct RunArgs {
     /// Fetch ten sample PDFs from a slow built-in server instead
     #[arg(long, conflicts_with = "links")]
     demo: bool,
+    /// Of records of an earlier run, take only some: `failed`, `retryable`, or words such as `timeout,connect`
+    #[arg(long, value_name = "WORDS", hide_short_help = true)]
+    only: Option<Only>,
     /// Links fetched at once [default: 64, or 16 in threads and pool mode]
     #[arg(short, long, value_name = "N", value_parser = jobs)]
     jobs: Option<NonZeroUsize>,
@@ -293,6 +296,7 @@ impl RunArgs {
         };
         Ok(Config {
             inputs,
+            only: self.only,
             output,
             mode,
             jobs: self.jobs,

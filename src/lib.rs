@@ -42,6 +42,8 @@ use queue::policy::Limiting;
 pub struct Config {
     /// Where the links come from.
     pub inputs: Vec<Input>,
+    /// Which records of an earlier run are links again; none for all.
+    pub only: Option<links::Only>,
     /// The folder that the files go to; it is created if it is missing.
     pub output: PathBuf,
     /// The scheduler.

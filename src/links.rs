@@ -3,6 +3,7 @@
 //! Owns what a list looks like and where each link stands in it; knows nothing of HTTP or of the files that are written.
 
 mod count;
+mod json;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,6 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::outcome::printable;
 pub use count::count;
+pub use json::Only;
 
 /// A line that is longer, in bytes, is no link.
 const LONGEST_LINE: usize = 64 * 1024;
@@ -131,6 +133,7 @@ pub struct Links {
     inputs: std::vec::IntoIter<(Arc<str>, Lines)>,
     current: Option<(Arc<str>, Lines)>,
     line: u64,
+    only: Option<Only>,
 }
 
 /// What reads one input.
@@ -140,12 +143,12 @@ enum Lines {
 }
 
 impl Links {
-    /// Opens every input, and reads none.
+    /// Opens every input, and reads none. Of records of an earlier run, `only` some are wanted.
     ///
     /// # Errors
     ///
     /// When a list cannot be opened: the error names it.
-    pub fn open(inputs: &[Input]) -> io::Result<Self> {
+    pub fn open(inputs: &[Input], only: Option<Only>) -> io::Result<Self> {
         let mut opened = Vec::with_capacity(inputs.len());
         for (number, input) in (1..).zip(inputs) {
             opened.push(match input {
@@ -179,6 +182,7 @@ impl Links {
             inputs: opened.into_iter(),
             current: None,
             line: 0,
+            only,
         })
     }
 
@@ -207,7 +211,7 @@ impl Iterator for Links {
                 Ok(Some(line)) => {
                     let place = self.place(&source);
                     self.current = Some((source, lines));
-                    if let Some(link) = parse(&line, place) {
+                    if let Some(link) = parse(&line, place, self.only.as_ref()) {
                         return Some(Ok(link));
                     }
                 }
@@ -286,27 +290,29 @@ pub(crate) fn read_line(reader: &mut impl BufRead) -> io::Result<Option<Line>> {
     }
 }
 
-/// The link of a line; nothing for a blank line or a comment.
-fn parse(line: &Line, place: Place) -> Option<Result<Link, BadLink>> {
+/// The link of a line; nothing for a blank line, a comment, or a record that is not wanted.
+fn parse(line: &Line, place: Place, only: Option<&Only>) -> Option<Result<Link, BadLink>> {
     let text = line.text.trim_ascii();
     if text.is_empty() || text.starts_with(b"#") {
         return None;
     }
-    let problem = if !line.whole {
-        format!("the line is longer than {LONGEST_LINE} bytes")
-    } else if let Ok(text) = std::str::from_utf8(text) {
-        match parse_url(text.trim()) {
-            Ok(url) => return Some(Ok(Link { place, url })),
-            Err(problem) => problem,
-        }
-    } else {
-        "the line is not UTF-8 text".to_owned()
+    let url = match std::str::from_utf8(text).map(str::trim) {
+        _ if !line.whole => Err(format!("the line is longer than {LONGEST_LINE} bytes")),
+        Err(_) => Err("the line is not UTF-8 text".to_owned()),
+        Ok(text) if text.starts_with('{') => match json::link(text, only).transpose()? {
+            Ok(url) => parse_url(url.trim()),
+            Err(problem) => Err(problem),
+        },
+        Ok(text) => parse_url(text),
     };
-    Some(Err(BadLink {
-        place,
-        text: excerpt(text),
-        problem,
-    }))
+    Some(match url {
+        Ok(url) => Ok(Link { place, url }),
+        Err(problem) => Err(BadLink {
+            place,
+            text: excerpt(text),
+            problem,
+        }),
+    })
 }
 
 fn parse_url(text: &str) -> Result<Url, String> {
@@ -367,6 +373,7 @@ mod tests {
             inputs: vec![input].into_iter(),
             current: None,
             line: 0,
+            only: None,
         };
         links
             .map(|line| line.expect("memory can be read"))

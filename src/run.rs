@@ -30,7 +30,7 @@ use verdict::{feedback, unasked};
 /// When the run itself cannot be done: a list cannot be opened, or the output folder cannot be written.
 pub fn run(config: &Config) -> anyhow::Result<Report> {
     let started = Instant::now();
-    let links = Links::open(&config.inputs)?;
+    let links = Links::open(&config.inputs, config.only.clone())?;
     let cannot_write = || {
         format!(
             "cannot write to the output folder `{}`",

@@ -178,3 +178,60 @@ fn a_report_that_cannot_be_written_ends_the_run_at_once() {
     );
     assert!(server.requests().is_empty());
 }
+
+#[test]
+fn records_are_links_again() {
+    let server = server();
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let dead = "http://127.0.0.1:1/x.pdf";
+        sandbox
+            .fetch(
+                mode,
+                format!("{}{dead}\n", links(&server)),
+                &["--report", "run.jsonl", "--retry", "0"],
+            )
+            .exits(1);
+        let again = |only: &[&str]| {
+            let args = [
+                &["run.jsonl", "-o", "again", "-m", mode, "--retry", "0"],
+                only,
+            ]
+            .concat();
+            let run = sandbox.run(&args);
+            (
+                run.count("downloaded"),
+                run.count("failed"),
+                run.count("duplicate"),
+            )
+        };
+        assert_eq!(again(&["--only", "failed"]), (0, 3, 0));
+        assert_eq!(again(&["--only", "retryable"]), (0, 1, 0));
+        assert_eq!(again(&["--only", "http_status,connect"]), (0, 2, 0));
+        assert_eq!(again(&["--only", "downloaded"]), (2, 0, 0));
+        assert_eq!(again(&[]), (0, 3, 1));
+        sandbox.run(&["run.jsonl", "--only", "lost"]).exits(2);
+    });
+}
+
+#[test]
+fn links_in_json_of_other_programs_are_links() {
+    let server = server();
+    let sandbox = Sandbox::new();
+    let text = format!(
+        "{{\"id\": 1, \"pdf_url\": \"{}\"}}\n{{\"link\":\"{}\"}}\n{{\"title\": \"no link\"}}\n{{broken\n",
+        server.url("/1.pdf"),
+        server.url("/2.pdf")
+    );
+    let run = sandbox.fetch("async", text, &[]).exits(1);
+    assert_eq!((run.count("downloaded"), run.count("failed")), (2, 2));
+    assert!(
+        run.stderr.contains("links.txt:3: ")
+            && run.stderr.contains("bad_link: a record without `url`"),
+        "{run:?}"
+    );
+    assert!(
+        run.stderr.contains("links.txt:4: ") && run.stderr.contains("bad_link: not valid JSON"),
+        "{run:?}"
+    );
+}
