@@ -1,6 +1,7 @@
 //! The command line: what users write, turned into what a run needs to know. Knows nothing of how things are done.
 
 mod request;
+mod values;
 
 use std::io::IsTerminal;
 use std::num::NonZeroUsize;
@@ -19,6 +20,7 @@ use crate::stop::Failures;
 use crate::{Config, demo, fetch, progress, stop};
 use request::Command;
 pub use request::{Ending, Request};
+use values::{jobs, limit, size};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -352,37 +354,6 @@ impl RunArgs {
     }
 }
 
-/// A number of links at once. More than this would only cost memory.
-fn jobs(text: &str) -> Result<NonZeroUsize, String> {
-    const MOST: usize = 10_000;
-    let jobs: NonZeroUsize = text
-        .parse()
-        .map_err(|_| format!("a number from 1 to {MOST}"))?;
-    if jobs.get() > MOST {
-        Err(format!("a number from 1 to {MOST}"))
-    } else {
-        Ok(jobs)
-    }
-}
-
-/// A number of bytes: `10000`, `64k`, `10M`, `1G`, in powers of 1,024.
-fn size(text: &str) -> Result<u64, String> {
-    let (number, shift) = match text.as_bytes().last() {
-        Some(b'k' | b'K') => (&text[..text.len() - 1], 10),
-        Some(b'm' | b'M') => (&text[..text.len() - 1], 20),
-        Some(b'g' | b'G') => (&text[..text.len() - 1], 30),
-        _ => (text, 0),
-    };
-    let wrong = || "a size is a number and `k`, `M` or `G`, such as `64k` or `10M`".to_owned();
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    number.checked_mul(1 << shift).ok_or_else(wrong)
-}
-
-/// A time in which something has to happen; 0 is for ever.
-fn limit(text: &str) -> Result<Duration, String> {
-    duration(text).map(|time| if time.is_zero() { Duration::MAX } else { time })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -390,61 +361,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn times_have_units() {
-        for (text, milliseconds) in [
-            ("2", 2000),
-            ("0.5", 500),
-            ("500ms", 500),
-            ("2s", 2000),
-            ("1m", 60_000),
-            ("0", 0),
-        ] {
-            assert_eq!(
-                duration(text),
-                Ok(Duration::from_millis(milliseconds)),
-                "{text}"
-            );
-        }
-        for text in [
-            "",
-            "s",
-            "-1",
-            "1d",
-            "1 s",
-            ".",
-            "1e3",
-            "99999999999999999999999",
-        ] {
-            assert!(duration(text).is_err(), "{text}");
-        }
-        assert_eq!(limit("0"), Ok(Duration::MAX));
-    }
-
-    #[test]
-    fn sizes_are_powers_of_1024() {
-        for (text, bytes) in [
-            ("10000", 10_000),
-            ("64k", 65_536),
-            ("10M", 10 << 20),
-            ("1G", 1 << 30),
-            ("0", 0),
-        ] {
-            assert_eq!(size(text), Ok(bytes), "{text}");
-        }
-        for text in [
-            "",
-            "k",
-            "-1",
-            "1.5M",
-            "1T",
-            "1kb",
-            "99999999999999999999",
-            "18446744073709551615G",
-        ] {
-            assert!(size(text).is_err(), "{text}");
-        }
     }
 }
