@@ -236,7 +236,7 @@ impl Fetcher {
                     .as_mut()
                     .map_or(Ok(()), |part| part.restart(None))
                     .map_err(disk)?,
-                _ => return Err(reply.failure()),
+                _ => return Err(reply.failure(url)),
             }
         }
     }

@@ -74,6 +74,8 @@ pub struct Failure {
     pub http_status: Option<u16>,
     /// How long the server asked to wait (RFC 9110 section 10.2.3).
     pub retry_after: Option<Duration>,
+    /// Whether it is not the host of the link that failed, but one that it redirected to.
+    pub elsewhere: bool,
     /// Whether the disk is full, so that no other link can do better.
     pub disk_full: bool,
 }
@@ -87,6 +89,7 @@ impl Failure {
             message: printable(message.as_ref()),
             http_status: None,
             retry_after: None,
+            elsewhere: false,
             disk_full: false,
         }
     }

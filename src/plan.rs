@@ -5,6 +5,7 @@
 
 pub mod name;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
@@ -82,12 +83,18 @@ impl Job {
 }
 
 impl OfHost for Job {
-    fn host(&self) -> &str {
-        let authority = self.url.find("://").map_or(0, |scheme| scheme + 3);
-        let end = self.url[authority..]
+    fn host(&self) -> Cow<'_, str> {
+        let scheme = self.url.find("://").map_or(0, |scheme| scheme + 3);
+        let end = self.url[scheme..]
             .find(['/', '?', '#'])
-            .map_or(self.url.len(), |length| authority + length);
-        &self.url[..end]
+            .map_or(self.url.len(), |length| scheme + length);
+        match self.url[scheme..end].rfind('@') {
+            None => self.url[..end].into(),
+            // who asks does not make it another host
+            Some(at) => [&self.url[..scheme], &self.url[scheme + at + 1..end]]
+                .concat()
+                .into(),
+        }
     }
 }
 

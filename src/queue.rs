@@ -115,10 +115,10 @@ impl<J: OfHost> Queue<J> {
                 let mut state = self.lock();
                 match state.schedule.next(Instant::now()) {
                     Next::Start(started) => {
-                        if state.idle > 0 && state.schedule.is_ready() {
+                        if state.idle > 0 && state.schedule.has_more() {
                             self.ready.notify_one();
                         }
-                        if state.schedule.waiting() <= NEAR / 2 {
+                        if state.schedule.waiting() <= NEAR / 2 || state.is_looking() {
                             self.room.notify_one();
                         }
                         return Some(started);
@@ -140,21 +140,22 @@ impl<J: OfHost> Queue<J> {
         }
     }
 
-    /// Hears what has become of a link, and gives back those that are given up with their host.
+    /// Hears what has become of a link, and gives back those that will not be tried, and why: without a verdict on their
+    /// host, it is that the queue is closed.
     pub fn finish(
         &self,
         ticket: &Ticket,
         finished: Finished<J>,
         feedback: Feedback,
-    ) -> Option<(Vec<J>, Verdict)> {
+    ) -> (Vec<J>, Option<Verdict>) {
         let mut state = self.lock();
-        let now = Instant::now();
-        let finished = match finished {
-            // so that it comes back at once to a worker, which will say that it was interrupted
-            Finished::Again(job, _) if state.closed => Finished::Again(job, now),
-            finished => finished,
+        let (finished, mut back) = match finished {
+            Finished::Again(job, _) if state.closed => (Finished::Ended, vec![job]),
+            finished => (finished, Vec::new()),
         };
-        let given_up = state.schedule.finish(ticket, finished, feedback, now);
+        let given_up = state
+            .schedule
+            .finish(ticket, finished, feedback, Instant::now());
         let (wake, all) = (state.idle > 0, state.schedule.is_over());
         drop(state);
         if all {
@@ -162,7 +163,14 @@ impl<J: OfHost> Queue<J> {
         } else if wake {
             self.ready.notify_one();
         }
-        given_up
+        match given_up {
+            Some((jobs, verdict)) if back.is_empty() => (jobs, Some(verdict)),
+            Some((mut jobs, _)) => {
+                back.append(&mut jobs);
+                (back, None)
+            }
+            None => (back, None),
+        }
     }
 
     /// The hosts that are left alone for now, because they do not work.
@@ -185,8 +193,12 @@ impl<J: OfHost> Queue<J> {
 
 impl<J: OfHost> State<J> {
     fn is_full(&self) -> bool {
-        let looking = self.idle > 0 && !self.schedule.is_ready();
-        self.schedule.waiting() >= if looking { FAR } else { NEAR }
+        self.schedule.waiting() >= if self.is_looking() { FAR } else { NEAR }
+    }
+
+    /// Whether workers find no host that is free.
+    fn is_looking(&self) -> bool {
+        self.idle > 0 && !self.schedule.is_ready()
     }
 }
 
@@ -198,8 +210,8 @@ mod tests {
     struct Link(usize);
 
     impl OfHost for Link {
-        fn host(&self) -> &'static str {
-            "http://a.example"
+        fn host(&self) -> std::borrow::Cow<'_, str> {
+            "http://a.example".into()
         }
     }
 

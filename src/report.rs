@@ -71,8 +71,9 @@ impl Report {
     pub fn exit_code(&self) -> u8 {
         match self.stopped {
             Some(Cause::Signal(signal)) => 128 + signal,
-            Some(Cause::DiskFull | Cause::Limit(_)) => 1,
-            None if self.list_error.is_some() => 2,
+            _ if self.list_error.is_some() => 2,
+            Some(_) => 1,
+
             None => u8::from(self.failed() > 0),
         }
     }

@@ -16,7 +16,7 @@ use crate::mode::caught;
 use crate::outcome::{Failure, Outcome, Status};
 use crate::plan::{Job, Plan, Step};
 use crate::progress::Progress;
-use crate::queue::{Feedback, Finished, OfHost, Pushed, Queue, Started};
+use crate::queue::{Feedback, Finished, OfHost, Pushed, Queue, Started, Verdict};
 use crate::report::{HostTally, Journal, Output, Record, Report, Tally};
 use crate::stop::{Cause, Stop};
 use crate::store::{Store, journal_of};
@@ -57,6 +57,7 @@ pub fn run(config: &Config) -> anyhow::Result<Report> {
         verbose: config.verbose,
         hosts: HostTally::default(),
         jobs: config.limit(),
+        max_wait: config.fetch.retry.max_wait,
         limits: config.limits,
         list_error: Mutex::new(None),
     });
@@ -103,6 +104,7 @@ struct Run {
     verbose: bool,
     hosts: HostTally,
     jobs: NonZeroUsize,
+    max_wait: Duration,
     limits: stop::Limits,
     list_error: Mutex<Option<String>>,
 }
@@ -155,7 +157,12 @@ impl Run {
         let work = move |started: Started<Job>| {
             let (run, fetcher) = (Arc::clone(&run), Arc::clone(&fetcher));
             let (stop, queue) = (Arc::clone(&stopping), Arc::clone(&queue));
-            async move { run.work(&fetcher, &queue, &stop, started).await }
+            async move {
+                if let Err(panic) = caught(run.work(&fetcher, &queue, &stop, started)).await {
+                    run.list_failed(&format!("{BUG}: {panic}"));
+                    stop.stop(Cause::Bug);
+                }
+            }
         };
         config.mode.for_each(&runtime, jobs, next, work);
         // a name that is being looked up is nothing to wait for
@@ -200,33 +207,40 @@ impl Run {
                     ));
                 }
                 let again = Finished::Again(job, Instant::now() + pause);
-                queue.finish(&ticket, again, feedback(&failure, pause))
+                queue.finish(&ticket, again, feedback(&failure, pause, self.max_wait))
             }
             Fetched::Done(record) => {
                 let feedback = match &record.outcome {
-                    Outcome::Failed(failure) => {
-                        feedback(failure, failure.retry_after.unwrap_or_default())
-                    }
+                    Outcome::Failed(failure) => feedback(
+                        failure,
+                        failure.retry_after.unwrap_or_default(),
+                        self.max_wait,
+                    ),
                     _ => Feedback::Good,
                 };
                 if matches!(&record.outcome, Outcome::Failed(failure) if failure.disk_full) {
                     stop.stop(Cause::DiskFull);
                 }
                 self.settle(&record);
-                self.hosts.count(job.host(), &record);
-                if let Some(option) = self.enough() {
-                    stop.stop(Cause::Limit(option));
-                }
+                self.hosts.count(&job.host(), &record);
                 queue.finish(&ticket, Finished::Ended, feedback)
             }
         };
-        if let Some((jobs, verdict)) = given_up {
-            for job in &jobs {
-                let record = unasked(job, &verdict);
-                self.hosts.count(job.host(), &record);
-                self.settle(&record);
-            }
+        let (jobs, verdict) = given_up;
+        match verdict {
+            None => self.interrupt(&jobs),
+            Some(verdict) => jobs.iter().for_each(|job| self.give_up(job, &verdict)),
         }
+        if let Some(option) = self.enough() {
+            stop.stop(Cause::Limit(option));
+        }
+    }
+
+    /// Settles a link whose host is given up.
+    fn give_up(&self, job: &Job, verdict: &Verdict) {
+        let record = unasked(job, verdict);
+        self.hosts.count(&job.host(), &record);
+        self.settle(&record);
     }
 
     /// The option by which the run has done enough, if it has.
@@ -290,7 +304,7 @@ impl Run {
         let push = |job: Job| match queue.push(job) {
             Pushed::Queued => true,
             Pushed::GivenUp(job, verdict) => {
-                self.settle(&unasked(&job, &verdict));
+                self.give_up(&job, &verdict);
                 true
             }
             Pushed::Closed => false,

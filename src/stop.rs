@@ -18,15 +18,17 @@ pub enum Cause {
     DiskFull,
     /// The user wanted no more: the option that said so.
     Limit(&'static str),
+    /// The program itself has failed.
+    Bug,
 }
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Signal(_) => f.write_str("run the same command again to go on"),
             Self::DiskFull => {
                 f.write_str("no space left on the disk; make room, and run the same command again")
             }
+            Self::Signal(_) | Self::Bug => f.write_str("run the same command again to go on"),
             Self::Limit(option) => write!(
                 f,
                 "`{option}` is reached; run the same command again to go on"

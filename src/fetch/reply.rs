@@ -111,7 +111,7 @@ impl Reply {
     }
 
     /// The failure that this answer is, if it is no file.
-    pub(super) fn failure(&self) -> Failure {
+    pub(super) fn failure(&self, asked: &Url) -> Failure {
         let code = self.response.status();
         let reason = code.canonical_reason().unwrap_or("(no known status)");
         let status = if code.as_u16() == 429 {
@@ -121,6 +121,7 @@ impl Reply {
         };
         Failure {
             http_status: Some(code.as_u16()),
+            elsewhere: self.url.origin() != asked.origin(),
             retry_after: self
                 .header(header::RETRY_AFTER)
                 .and_then(|value| retry_after(value, SystemTime::now())),

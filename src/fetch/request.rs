@@ -35,7 +35,10 @@ impl Requester {
         loop {
             let here = visited.last().expect("it begins with one");
             let reply = Reply {
-                response: self.send(here, held).await?,
+                response: self.send(here, held).await.map_err(|failure| Failure {
+                    elsewhere: here.origin() != url.origin(),
+                    ..failure
+                })?,
                 url: here.clone(),
             };
             if !reply.is_redirect() {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::policy::Limits;
+use crate::outcome::Status;
 
 /// After so many failures in a row that speak of the host, it is given a rest.
 const FAILURES: u32 = 8;
@@ -20,6 +21,15 @@ const RESTS: u32 = 3;
 /// After so many good answers in a row, a host that is asked slowly is asked a little faster.
 const GOOD: u32 = 10;
 
+/// Failures of this weight use up a last chance: one without an answer weighs eight times as much as one with an answer.
+const LAST_CHANCE: u32 = 64;
+
+/// The time between two tries of a host that does not answer and has its last chance.
+const BETWEEN_TRIES: Duration = Duration::from_millis(250);
+
+/// However busy a host is, it is not asked less often.
+const SLOWEST_PACE: Duration = Duration::from_secs(10);
+
 /// Fewer good answers say nothing about how many a host gives in a time.
 const FEW: u32 = 5;
 
@@ -32,6 +42,10 @@ pub enum Feedback {
     Neutral,
     /// It does not work, and this is how.
     Bad(Arc<str>),
+    /// It answers, and does not work.
+    Broken(Arc<str>),
+    /// It asks for a longer pause than anybody will wait.
+    Away(Arc<str>),
     /// It asks for so long a pause.
     Busy(Duration, Arc<str>),
     /// Its name leads nowhere.
@@ -43,8 +57,8 @@ pub enum Feedback {
 pub struct Verdict {
     /// What its last failure was.
     pub message: Arc<str>,
-    /// Whether it is that its name leads nowhere.
-    pub no_address: bool,
+    /// The word for it.
+    pub status: Status,
 }
 
 /// The state of a host.
@@ -54,8 +68,12 @@ enum Health {
     Fine { failures: u32 },
     /// It is left alone until then, for the so-and-so-many-th time.
     Resting { until: Instant, rests: u32 },
-    /// It has had its rest, or there is nothing else to do, and one link at a time tries it.
-    Probing { rests: u32, last_chance: bool },
+    /// It has had its rest, or there is nothing else to do, and one link at a time tries it. In the latter case, it is its
+    /// last chance, and failures so far weigh so much.
+    Probing {
+        rests: u32,
+        last_chance: Option<u32>,
+    },
     /// It is given up.
     Dead(Verdict),
 }
@@ -87,6 +105,7 @@ pub(super) struct Host<J> {
     /// The time between two starts that the host has taught us.
     pace: Duration,
     good: u32,
+    has_worked: bool,
     busy_at: Option<Instant>,
     paced_since: Instant,
 }
@@ -108,6 +127,7 @@ impl<J> Host<J> {
             },
             pace: Duration::ZERO,
             good: 0,
+            has_worked: false,
             busy_at: None,
             paced_since: now,
         }
@@ -143,8 +163,13 @@ impl<J> Host<J> {
         self.running == 0
             && self.waiting() == 0
             && self.health == Health::Fine { failures: 0 }
-            && self.pace.is_zero()
+            && self.busy_at.is_none()
             && self.earliest() <= now
+            && self.limits.rate.is_none_or(|rate| {
+                self.starts
+                    .back()
+                    .is_none_or(|last| *last + rate.time <= now)
+            })
     }
 
     /// Whether it is only its limit of links at once that holds its links back.
@@ -166,9 +191,11 @@ impl<J> Host<J> {
             return Turn::None;
         }
         let due = self.again.keys().next().map(|(due, _)| *due);
-        let patient = matches!(self.health, Health::Probing { .. });
         let ready = match due {
-            Some(due) if patient || self.jobs.is_empty() => due,
+            _ if self.prefers_untried() => now,
+            Some(due) if self.jobs.is_empty() || matches!(self.health, Health::Probing { .. }) => {
+                due
+            }
             None if self.jobs.is_empty() => return Turn::None,
             _ => now,
         };
@@ -182,10 +209,11 @@ impl<J> Host<J> {
 
     /// Takes the link whose turn it is: one that is due again comes before those that have not been tried.
     pub(super) fn start(&mut self, now: Instant) -> Option<J> {
+        let untried = self.prefers_untried();
         let due = self
             .again
             .first_entry()
-            .filter(|entry| entry.key().0 <= now);
+            .filter(|entry| entry.key().0 <= now && !untried);
         let job = match due {
             Some(entry) => entry.remove(),
             None => self.jobs.pop_front()?,
@@ -220,20 +248,32 @@ impl<J> Host<J> {
         match feedback {
             Feedback::Good => self.works(),
             Feedback::Neutral => {}
-            Feedback::Bad(message) => self.fails(message, last, false, now),
+            Feedback::Bad(message) => {
+                self.fails(message, Status::HostUnhealthy, LAST_CHANCE / 8, last, now);
+            }
+            Feedback::Broken(message) => self.fails(message, Status::HostUnhealthy, 1, last, now),
+            Feedback::Away(message) => {
+                self.health = Health::Dead(Verdict {
+                    message,
+                    status: Status::RateLimited,
+                });
+            }
+            Feedback::NoAddress(message) if self.has_worked => {
+                self.fails(message, Status::HostUnhealthy, LAST_CHANCE / 8, last, now);
+            }
             Feedback::NoAddress(message) => {
                 // one link asks for all of them
                 if let Health::Fine { .. } = self.health {
                     self.health = Health::Probing {
                         rests: 0,
-                        last_chance: true,
+                        last_chance: Some(LAST_CHANCE),
                     };
                 }
-                self.fails(message, last, true, now);
+                self.fails(message, Status::Dns, LAST_CHANCE, last, now);
             }
             Feedback::Busy(pause, message) => {
                 self.slows_down(pause, started, now);
-                self.fails(message, last, false, now);
+                self.fails(message, Status::HostUnhealthy, 1, last, now);
             }
         }
         if self.verdict().is_some() {
@@ -254,13 +294,20 @@ impl<J> Host<J> {
         if let Health::Resting { rests, .. } = self.health {
             self.health = Health::Probing {
                 rests,
-                last_chance: true,
+                last_chance: Some(0),
             };
         }
     }
 
+    /// Whether the next try goes to a link that has not been tried: one that has may be what does not work.
+    fn prefers_untried(&self) -> bool {
+        !self.jobs.is_empty()
+            && matches!(self.health, Health::Probing { last_chance: Some(weight), .. } if weight < LAST_CHANCE)
+    }
+
     fn works(&mut self) {
-        if !matches!(self.health, Health::Dead(_)) {
+        self.has_worked = true;
+        if self.verdict().is_none() {
             self.health = Health::Fine { failures: 0 };
         }
         self.good += 1;
@@ -270,13 +317,10 @@ impl<J> Host<J> {
                 self.allowance = self.allowance.min(self.limits.per_host);
             }
             self.pace = self.pace.mul_f64(0.9);
-            if self.pace < Duration::from_millis(1) {
-                self.pace = Duration::ZERO;
-            }
         }
     }
 
-    fn fails(&mut self, message: Arc<str>, last: bool, no_address: bool, now: Instant) {
+    fn fails(&mut self, message: Arc<str>, status: Status, weight: u32, last: bool, now: Instant) {
         self.health = match self.health {
             Health::Fine { failures } if failures + 1 < FAILURES => Health::Fine {
                 failures: failures + 1,
@@ -286,24 +330,32 @@ impl<J> Host<J> {
                 rests: 1,
             },
             Health::Probing {
-                last_chance: true, ..
-            } if last => Health::Dead(Verdict {
-                message,
-                no_address,
-            }),
+                rests,
+                last_chance: Some(weighed),
+            } => {
+                let weighed = weighed.saturating_add(weight);
+                if last && weighed >= LAST_CHANCE {
+                    Health::Dead(Verdict { message, status })
+                } else {
+                    if weight > 1 {
+                        self.not_before = self.not_before.max(now + BETWEEN_TRIES);
+                    }
+                    Health::Probing {
+                        rests,
+                        last_chance: Some(weighed),
+                    }
+                }
+            }
             Health::Probing {
-                last_chance: false,
+                last_chance: None,
                 rests,
             } if rests < RESTS => Health::Resting {
                 until: now + REST,
                 rests: rests + 1,
             },
             Health::Probing {
-                last_chance: false, ..
-            } => Health::Dead(Verdict {
-                message,
-                no_address,
-            }),
+                last_chance: None, ..
+            } => Health::Dead(Verdict { message, status }),
             // one that was started before the rest
             ref other => other.clone(),
         };
@@ -317,12 +369,16 @@ impl<J> Host<J> {
         }
         self.allowance = (self.allowance.min(self.running + 1) / 2).max(1);
         self.busy_at = Some(now);
-        if self.good < FEW {
-            self.pace *= 2;
-            return;
+        match self.good {
+            // it is still busy
+            0 => return,
+            1..FEW => self.pace *= 2,
+            good => {
+                let since = now.saturating_duration_since(self.paced_since) + pause;
+                self.pace = self.pace.max(since / good);
+            }
         }
-        let since = now.saturating_duration_since(self.paced_since) + pause;
-        self.pace = (since / self.good).max(self.pace);
+        self.pace = self.pace.min(SLOWEST_PACE);
         self.good = 0;
         self.paced_since = self.not_before;
     }
@@ -342,7 +398,7 @@ impl<J> Host<J> {
         {
             self.health = Health::Probing {
                 rests,
-                last_chance: false,
+                last_chance: None,
             };
         }
     }

@@ -133,6 +133,9 @@ impl FromStr for Rate {
     }
 }
 
+/// Ten years, in seconds: what is added to a point in time must not overflow.
+const LONGEST: f64 = 315_360_000.0;
+
 /// A time: `2`, `0.5`, `500ms`, `2s`, `1m`, `1h`.
 ///
 /// # Errors
@@ -157,6 +160,9 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     let number: f64 = number
         .parse()
         .map_err(|_| "a time begins with a number, such as `0.5` or `2s`".to_owned())?;
+    if number * seconds > LONGEST {
+        return Err("a time of more than ten years is none".to_owned());
+    }
     Duration::try_from_secs_f64(number * seconds).map_err(|error| error.to_string())
 }
 

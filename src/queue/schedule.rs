@@ -1,5 +1,6 @@
 //! Which link may start now: pure decisions over all hosts, told the time.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,7 +27,7 @@ pub struct Schedule<J> {
 /// What belongs to a host.
 pub trait OfHost {
     /// The host: scheme, name and port, such as `https://example.org`.
-    fn host(&self) -> &str;
+    fn host(&self) -> Cow<'_, str>;
 }
 
 /// Where a host stands.
@@ -97,6 +98,12 @@ impl<J: OfHost> Schedule<J> {
         self.waiting
     }
 
+    /// Whether a link may start now or at a time that is known.
+    #[must_use]
+    pub fn has_more(&self) -> bool {
+        self.is_ready() || !self.asleep.is_empty()
+    }
+
     /// Whether a link may start now, as far as is known without looking at the time.
     #[must_use]
     pub fn is_ready(&self) -> bool {
@@ -138,11 +145,11 @@ impl<J: OfHost> Schedule<J> {
         let host = job.host();
         let known = self
             .hosts
-            .get_key_value(host)
+            .get_key_value(&*host)
             .map(|(name, _)| Arc::clone(name));
         let name = known.unwrap_or_else(|| {
-            let name: Arc<str> = host.into();
-            let state = Host::new(self.limiting.of(name_of(host)), now);
+            let name: Arc<str> = (&*host).into();
+            let state = Host::new(self.limiting.of(name_of(&host)), now);
             self.hosts
                 .insert(Arc::clone(&name), (state, Place::Nowhere));
             name
@@ -335,8 +342,8 @@ mod tests {
     }
 
     impl OfHost for Link {
-        fn host(&self) -> &str {
-            &self.host
+        fn host(&self) -> Cow<'_, str> {
+            self.host.as_str().into()
         }
     }
 
@@ -626,5 +633,77 @@ mod tests {
             "{refused} of {}",
             run.starts.len()
         );
+    }
+
+    #[test]
+    fn broken_links_do_not_condemn_their_host() {
+        for per_host in [1, 2, 8] {
+            let run = simulate(
+                Limits {
+                    per_host,
+                    ..Limits::default()
+                },
+                64,
+                (0..320).map(|n| link(0, n)),
+                |link, _| {
+                    let broken = link.number < 20;
+                    let feedback = if broken {
+                        Feedback::Broken("500".into())
+                    } else {
+                        Feedback::Good
+                    };
+                    (Duration::from_millis(10), feedback)
+                },
+            );
+            let good: std::collections::HashSet<_> =
+                run.starts.iter().map(|(_, link)| link.number).collect();
+            // all of them are tried; some of the broken ones are given up with their last try
+            assert!(
+                good.len() == 320 && run.given_up < 20,
+                "{per_host}: {} {}",
+                good.len(),
+                run.given_up
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_that_fails_once_is_asked_again() {
+        let run = simulate(
+            Limits::default(),
+            2,
+            (0..50).map(|n| link(0, n)),
+            |link, _| {
+                let fails = link.number == 20;
+                (
+                    Duration::from_millis(10),
+                    if fails {
+                        Feedback::NoAddress("dns: none".into())
+                    } else {
+                        Feedback::Good
+                    },
+                )
+            },
+        );
+        assert_eq!(run.given_up, 0);
+    }
+
+    #[test]
+    fn an_outage_does_not_slow_a_host_for_ever() {
+        let run = simulate(
+            Limits::default(),
+            1,
+            (0..100).map(|n| link(0, n)),
+            |_, now| {
+                let out = (5..15).contains(&now.as_secs());
+                let feedback = if out {
+                    Feedback::Busy(Duration::from_secs(1), "503".into())
+                } else {
+                    Feedback::Good
+                };
+                (Duration::from_millis(500), feedback)
+            },
+        );
+        assert!(run.elapsed < Duration::from_secs(110), "{:?}", run.elapsed);
     }
 }

@@ -263,3 +263,77 @@ fn a_limited_rate_is_kept() {
         assert!(started.elapsed() > Duration::from_millis(350));
     });
 }
+
+#[test]
+fn a_redirect_that_leads_nowhere_is_not_held_against_its_host() {
+    for_each_mode(|mode| {
+        let server = Server::start(|request, stream| match request.path.as_str() {
+            path if path.starts_with("/moved") => {
+                respond(
+                    stream,
+                    "302 Found\r\nLocation: http://no-such-host.invalid/x.pdf",
+                    b"",
+                );
+            }
+            path => ok(stream, &pdf(path)),
+        });
+        let sandbox = Sandbox::new();
+        let moved = (0..12).map(|n| server.url(&format!("/moved{n}.pdf")));
+        let links = list(moved.chain(links(&server, 40)));
+        let run = sandbox
+            .fetch(mode, links, &["--per-host", "2", "--retry", "0"])
+            .exits(1);
+        assert_eq!(
+            (run.count("downloaded"), run.count("failed")),
+            (40, 12),
+            "{run:?}"
+        );
+    });
+}
+
+#[test]
+fn a_server_that_asks_for_an_absurd_pause_is_left_at_once() {
+    for_each_mode(|mode| {
+        let server = Server::start(|_, stream| {
+            respond(
+                stream,
+                "429 Too Many Requests\r\nRetry-After: 99999999999999999999",
+                b"",
+            );
+        });
+        let good = Server::of_pdfs();
+        let sandbox = Sandbox::new();
+        let links = list(links(&server, 30).chain(links(&good, 20)));
+        let run = sandbox.fetch(mode, links, &["-j", "2"]).exits(1);
+        assert_eq!(
+            (run.count("downloaded"), run.count("failed")),
+            (20, 30),
+            "{run:?}"
+        );
+        assert!(
+            run.stdout.contains(": 30 rate_limited") && server.requests().len() <= 4,
+            "{run:?}"
+        );
+    });
+}
+
+#[test]
+fn a_password_is_no_part_of_a_host() {
+    for_each_mode(|mode| {
+        let server = Server::start(|_, stream| respond(stream, "404 Not Found", b""));
+        let good = Server::of_pdfs();
+        let secret = links(&server, 3).map(|link| link.replace("http://", "http://jane:hunter2@"));
+        let run = Sandbox::new()
+            .fetch(mode, list(secret.chain(links(&good, 1))), &["-v"])
+            .exits(1);
+        assert!(
+            !run.stdout.contains("hunter2") && !run.stderr.contains("hunter2"),
+            "{run:?}"
+        );
+        assert!(
+            run.stdout
+                .contains(&format!("failing     {}: 3 of 3", server.url(""))),
+            "{run:?}"
+        );
+    });
+}
