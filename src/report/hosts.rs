@@ -31,6 +31,10 @@ struct Counts {
 impl HostTally {
     /// Counts a link of `host` that has ended.
     pub fn count(&self, host: &str, record: &Record) {
+        if record.outcome.status() == Status::Interrupted {
+            // no fault of the host
+            return;
+        }
         let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !hosts.contains_key(host) {
             if hosts.len() >= COUNTED {
