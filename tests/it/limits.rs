@@ -106,8 +106,9 @@ fn a_kept_connection_that_was_closed_is_no_failure_of_the_link() {
             );
         let sandbox = Sandbox::new();
         let links = format!("{}\n{}\n", server.url("/a.pdf"), server.url("/b.pdf"));
+        // the connection has to be back with the client when the second link asks for one
         sandbox
-            .fetch(mode, links, &["--retry", "0", "-j", "1"])
+            .fetch(mode, links, &["--retry", "0", "-j", "1", "--wait", "200ms"])
             .exits(0);
         assert_eq!((server.requests().len(), server.connections()), (3, 2));
         let record = sandbox.journal().pop().expect("a record");
