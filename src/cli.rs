@@ -46,7 +46,7 @@ Modes:
 
 Exit codes:
   0    every link is here
-  1    some links failed
+  1    some links failed, or the run ended early: a limit was reached, or the disk is full
   2    wrong usage, or the run itself could not be done
   130  interrupted by Ctrl-C; the same command again goes on from there";
 

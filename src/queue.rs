@@ -113,6 +113,10 @@ impl<J: OfHost> Queue<J> {
             let ready = self.ready.notified();
             let until = {
                 let mut state = self.lock();
+                if state.closed {
+                    // what is under way may never be finished, should its worker have failed
+                    return None;
+                }
                 match state.schedule.next(Instant::now()) {
                     Next::Start(started) => {
                         if state.idle > 0 && state.schedule.has_more() {
@@ -245,5 +249,21 @@ mod tests {
             queue.finish(&ticket, Finished::Ended, Feedback::Good);
         }
         assert_eq!(queue.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn a_closed_queue_ends_although_a_link_is_under_way() {
+        let queue = Queue::new(Limiting::default());
+        assert_eq!(queue.push(Link(1)), Pushed::Queued);
+        let started = queue.next().await.expect("a link");
+        assert!(queue.close().is_empty());
+        tokio::select! {
+            biased;
+            next = queue.next() => assert_eq!(next, None),
+            () = std::future::ready(()) => panic!("a worker waits for a link that may never end"),
+        }
+        let again = Finished::Again(started.job, Instant::now());
+        let (back, verdict) = queue.finish(&started.ticket, again, Feedback::Neutral);
+        assert_eq!((back, verdict), (vec![Link(1)], None));
     }
 }
