@@ -1,5 +1,7 @@
 //! The command line: what users write, turned into what a run needs to know. Knows nothing of how things are done.
 
+mod files;
+mod lists;
 mod request;
 mod values;
 
@@ -11,13 +13,15 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::links::{Input, Only};
+use crate::links::Input;
 use crate::mode::Mode;
 use crate::queue::policy::{DEFAULT_PER_HOST, HostLimits, Limiting, Limits, Rate, duration};
 use crate::report::{OutputOptions, Print};
 use crate::retry::{DEFAULT_RETRIES, RetryPolicy};
 use crate::stop::Failures;
 use crate::{Config, demo, fetch, progress, stop};
+use files::FileArgs;
+use lists::ListArgs;
 use request::Command;
 pub use request::{Ending, Request};
 use values::{jobs, limit, size};
@@ -30,8 +34,16 @@ Examples:
   grep -o 'https://[^ ]*[.]pdf' notes.md | fetchpdf
   fetchpdf compare --demo                     the four modes, side by side
 
-Link lists:
-  One link a line, UTF-8. Blank lines and lines that begin with `#` are skipped.
+Link lists, plain or compressed with gzip or Zstandard, known by their beginning:
+  plain   one link a line, UTF-8, after a tab the name for its file; blank lines and lines that begin with `#` are skipped
+  CSV     and TSV with a header: `--url-column`, `--name-column`, `--carry`
+  JSONL   the same with fields; records of an earlier run are such a list, too: `--only failed`
+  aria2   input files and sessions: several URLs of one file, `out=`, `dir=`, `checksum=sha-256=`, `header=`
+  With `--extract`, any text, Markdown or HTML is a list.
+
+Names:
+  {name} {stem} {host} {path} {index} {line} {sha256} {date} {col.NAME}; a width pads numbers and shortens text, as in
+  {index:06} or {sha256:12}, and `/` makes folders. Names are made safe, and none is taken from another file.
 
 Hosts:
   At most 8 links of one host are fetched at once (`--per-host`), and pauses that it asks for are kept. Hosts that ask
@@ -53,7 +65,7 @@ Exit codes:
 /// Download every PDF of a list of links, check each one, and say what became of every link
 #[derive(Debug, Parser)]
 #[command(version, after_help = "See `fetchpdf --help` for all options, examples and exit codes.", after_long_help = EXAMPLES)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, args_override_self = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Subcommands>,
@@ -106,19 +118,41 @@ enum Subcommands {
 #[derive(Debug, Args)]
 struct RecordArgs {
     /// What standard output is for; what is not the summary makes it go to standard error
-    #[arg(long, value_enum, default_value_t, hide_short_help = true)]
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        hide_short_help = true,
+        help_heading = "Output for programs"
+    )]
     print: Print,
     /// Print the record of each link as it ends, as NDJSON: the same as `--print json`
     #[arg(long, conflicts_with = "print")]
     json: bool,
     /// End each path with NUL, for `xargs -0`; implies `--print paths`
-    #[arg(short = '0', long, conflicts_with = "json", hide_short_help = true)]
+    #[arg(
+        short = '0',
+        long,
+        conflicts_with = "json",
+        hide_short_help = true,
+        help_heading = "Output for programs"
+    )]
     null: bool,
     /// Write the records of this run to a file: CSV if its name says so, else NDJSON
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        hide_short_help = true,
+        help_heading = "Output for programs"
+    )]
     report: Option<PathBuf>,
     /// Write the links that failed to a file, as a list with the reasons as comments
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        hide_short_help = true,
+        help_heading = "Output for programs"
+    )]
     error_file: Option<PathBuf>,
 }
 
@@ -134,6 +168,7 @@ impl RecordArgs {
             null: self.null,
             report: self.report,
             errors: self.error_file,
+            columns: Vec::new(),
         }
     }
 }
@@ -147,9 +182,6 @@ struct RunArgs {
     /// Fetch ten sample PDFs from a slow built-in server instead
     #[arg(long, conflicts_with = "links")]
     demo: bool,
-    /// Of records of an earlier run, take only some: `failed`, `retryable`, or words such as `timeout,connect`
-    #[arg(long, value_name = "WORDS", hide_short_help = true)]
-    only: Option<Only>,
     /// Links fetched at once [default: 64, or 16 in threads and pool mode]
     #[arg(short, long, value_name = "N", value_parser = jobs)]
     jobs: Option<NonZeroUsize>,
@@ -157,73 +189,87 @@ struct RunArgs {
     #[arg(long, value_name = "N")]
     per_host: Option<u32>,
     /// Time between two starts at one host
-    #[arg(long, value_name = "TIME", default_value = "0", value_parser = duration, hide_short_help = true)]
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = duration, hide_short_help = true, help_heading = "Hosts")]
     wait: Duration,
     /// Spread `--wait` by half to one and a half
-    #[arg(long, hide_short_help = true)]
+    #[arg(long, hide_short_help = true, help_heading = "Hosts")]
     random_wait: bool,
     /// At most so many starts at one host in a time, such as `5/15s`
-    #[arg(long, value_name = "N/TIME", hide_short_help = true)]
+    #[arg(
+        long,
+        value_name = "N/TIME",
+        hide_short_help = true,
+        help_heading = "Hosts"
+    )]
     rate: Option<Rate>,
     /// Limits of one host, such as `example.org:per-host=2,wait=1s,rate=5/15s`; may be given several times
-    #[arg(long, value_name = "HOST:LIMITS", hide_short_help = true)]
+    #[arg(
+        long,
+        value_name = "HOST:LIMITS",
+        hide_short_help = true,
+        help_heading = "Hosts"
+    )]
     host: Vec<HostLimits>,
     /// Tries after the first one
     #[arg(long, value_name = "N", default_value_t = DEFAULT_RETRIES)]
     retry: u32,
     /// Longest first pause; it doubles from try to try
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration, hide_short_help = true)]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration, hide_short_help = true, help_heading = "Patience")]
     retry_delay: Duration,
     /// Give up connecting after this time; 0 never does
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = limit, hide_short_help = true)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = limit, hide_short_help = true, help_heading = "Patience")]
     connect_timeout: Duration,
     /// Give up waiting for an answer after this time; 0 never does
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = limit, hide_short_help = true)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = limit, hide_short_help = true, help_heading = "Patience")]
     first_byte_timeout: Duration,
     /// Give up a transfer in which nothing comes for this time; 0 never does
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = limit, hide_short_help = true)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = limit, hide_short_help = true, help_heading = "Patience")]
     stall_timeout: Duration,
     /// A server that asks for a longer pause than this is not waited for
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration, hide_short_help = true)]
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration, hide_short_help = true, help_heading = "Patience")]
     retry_max_wait: Duration,
     /// Give up a link after this time, retries included [default: never]
-    #[arg(long, value_name = "TIME", value_parser = duration, hide_short_help = true)]
+    #[arg(long, value_name = "TIME", value_parser = duration, hide_short_help = true, help_heading = "Patience")]
     max_time: Option<Duration>,
     /// Give up a transfer that is slower, in bytes a second over the stall timeout [default: never]
-    #[arg(long, value_name = "SIZE", value_parser = size, hide_short_help = true)]
+    #[arg(long, value_name = "SIZE", value_parser = size, hide_short_help = true, help_heading = "Patience")]
     min_speed: Option<u64>,
     /// Largest file that is taken
     #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size)]
     max_filesize: u64,
-    /// Take files under the names of links for theirs, whoever put them here
-    #[arg(long)]
-    skip_existing: bool,
     /// Bytes a second for the whole run, at most
-    #[arg(long, value_name = "SIZE", value_parser = size, hide_short_help = true)]
+    #[arg(long, value_name = "SIZE", value_parser = size, hide_short_help = true, help_heading = "Limits of the run")]
     limit_rate: Option<u64>,
     /// End the run after so many failures, or a share of them such as `5%`
-    #[arg(long, value_name = "N|P%", hide_short_help = true)]
+    #[arg(
+        long,
+        value_name = "N|P%",
+        hide_short_help = true,
+        help_heading = "Limits of the run"
+    )]
     max_failures: Option<Failures>,
     /// End the run after this time
-    #[arg(long, value_name = "TIME", value_parser = duration, hide_short_help = true)]
+    #[arg(long, value_name = "TIME", value_parser = duration, hide_short_help = true, help_heading = "Limits of the run")]
     max_total_time: Option<Duration>,
     /// End the run after so many new files
-    #[arg(long, value_name = "N", hide_short_help = true)]
+    #[arg(
+        long,
+        value_name = "N",
+        hide_short_help = true,
+        help_heading = "Limits of the run"
+    )]
     max_downloads: Option<u64>,
     /// End the run after so many bytes of new files
-    #[arg(long, value_name = "SIZE", value_parser = size, hide_short_help = true)]
+    #[arg(long, value_name = "SIZE", value_parser = size, hide_short_help = true, help_heading = "Limits of the run")]
     quota: Option<u64>,
-    /// Compute the SHA-256 of each file for the journal
-    #[arg(long, hide_short_help = true)]
-    sha256: bool,
     /// Fetch only https links
-    #[arg(long, hide_short_help = true)]
+    #[arg(long, hide_short_help = true, help_heading = "Safety")]
     https_only: bool,
     /// Follow redirects from https to http
-    #[arg(long, hide_short_help = true)]
+    #[arg(long, hide_short_help = true, help_heading = "Safety")]
     allow_downgrade: bool,
     /// Refuse hosts that are not on the public internet: for lists of strangers; no proxy is used then
-    #[arg(long, hide_short_help = true)]
+    #[arg(long, hide_short_help = true, help_heading = "Safety")]
     deny_private: bool,
     /// How progress is shown
     #[arg(long, value_enum, default_value_t)]
@@ -234,6 +280,10 @@ struct RunArgs {
     /// Show retries and saved files, too
     #[arg(short, long)]
     verbose: bool,
+    #[command(flatten)]
+    lists: ListArgs,
+    #[command(flatten)]
+    files: FileArgs,
 }
 
 /// Reads the command line. Where it is wrong or asks for help, prints that and ends the process.
@@ -244,14 +294,16 @@ struct RunArgs {
 pub fn parse() -> anyhow::Result<Request> {
     let cli = Cli::parse();
     Ok(match cli.command {
-        None => Request {
-            quiet: cli.run.quiet,
-            command: Command::Run(
-                cli.run
-                    .config(cli.mode, cli.output)?
-                    .with_records(cli.records.options()),
-            ),
-        },
+        None => {
+            let (quiet, dry) = (cli.run.quiet, cli.run.files.dry_run);
+            let records = cli.records.options();
+            let config = cli.run.config(cli.mode, cli.output)?.with_records(records);
+            let command = if dry { Command::DryRun } else { Command::Run };
+            Request {
+                quiet,
+                command: command(config),
+            }
+        }
         Some(Subcommands::Compare { run, modes, output }) => {
             // each run gets its own mode and folder
             let quiet = run.quiet;
@@ -298,7 +350,7 @@ impl RunArgs {
         };
         Ok(Config {
             inputs,
-            only: self.only,
+            lists: self.lists.options(self.files.template()),
             output,
             mode,
             jobs: self.jobs,
@@ -322,7 +374,6 @@ impl RunArgs {
                 downloads: self.max_downloads,
                 bytes: self.quota,
             },
-            skip_existing: self.skip_existing,
             fetch: fetch::Options {
                 retry: RetryPolicy {
                     retries: self.retry,
@@ -336,12 +387,15 @@ impl RunArgs {
                 min_speed: self.min_speed,
                 max_filesize: self.max_filesize,
                 limit_rate: self.limit_rate,
-                sha256: self.sha256,
+                sha256: self.files.need_hash(),
+                dedupe: self.files.dedupe,
+                remote_time: self.files.remote_time,
                 https_only: self.https_only,
                 allow_downgrade: self.allow_downgrade,
                 deny_private: self.deny_private,
                 proxy: !self.demo,
             },
+            plan: self.files.options(),
             records: OutputOptions::default(),
             progress: if self.quiet {
                 progress::Style::None

@@ -8,13 +8,15 @@ mod body;
 mod client;
 mod cookies;
 mod disposition;
+mod landing;
 mod range;
 mod reply;
 mod request;
 mod trouble;
 
+use std::collections::{HashMap, HashSet};
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use reqwest::Url;
@@ -22,17 +24,19 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::outcome::{Failure, Outcome, Saved, Status};
-use crate::plan::Job;
-use crate::report::{Journal, Record, Tally, Transfer};
+use crate::plan::{self, Job};
+use crate::report::{Journal, Record, SavedLine, Tally, Transfer, each_saved};
 use crate::retry::RetryPolicy;
 use crate::store::system::is_exhausted;
 use crate::store::{Part, Store};
 pub(crate) use body::hexadecimal;
+pub use landing::Dedupe;
 
 use bandwidth::Bandwidth;
 use body::Body;
+use landing::Landing;
 use reply::Reply;
-use request::Requester;
+use request::{Asked, Requester};
 use trouble::disk;
 
 /// Connecting, TLS included, may take so long by default.
@@ -72,6 +76,10 @@ pub struct Options {
     pub limit_rate: Option<u64>,
     /// Whether the SHA-256 of each file is computed.
     pub sha256: bool,
+    /// What becomes of a file whose bytes are here already.
+    pub dedupe: Dedupe,
+    /// Whether a file gets the time that its server says it was changed.
+    pub remote_time: bool,
     /// Whether only https links are fetched.
     pub https_only: bool,
     /// Whether a redirect from https to http is followed.
@@ -97,29 +105,48 @@ pub struct Fetcher {
     requester: Requester,
     bandwidth: Option<Bandwidth>,
     store: Arc<Store>,
-    journal: Arc<Journal>,
+    landing: Landing,
     stop: CancellationToken,
 }
 
 impl Fetcher {
-    /// A fetcher into `store`, which writes to `journal` what it is about to save, and gives up when `stop` is cancelled.
+    /// A fetcher into `store`, which names files as `plan` says, writes to `journal` what it is about to save, and gives up
+    /// when `stop` is cancelled.
     ///
     /// # Errors
     ///
     /// When the HTTP client cannot be built.
     pub fn new(
         options: Options,
+        plan: &plan::Options,
         store: Arc<Store>,
         journal: Arc<Journal>,
         stop: CancellationToken,
     ) -> anyhow::Result<Self> {
         let requester = Requester::new(&options)?;
+        let mut known = HashMap::new();
+        if options.dedupe != Dedupe::None {
+            each_saved(journal.reader()?, |line: &SavedLine| {
+                if let Some(hash) = &line.sha256 {
+                    known.insert(hash.clone().into_owned(), line.to_saved());
+                }
+            })?;
+        }
+        let landing = Landing {
+            store: Arc::clone(&store),
+            journal,
+            naming: Arc::clone(&plan.naming),
+            existing: plan.existing,
+            dedupe: options.dedupe,
+            known: Mutex::new(known),
+            given: Mutex::new(HashSet::new()),
+        };
         Ok(Self {
             bandwidth: options.limit_rate.map(Bandwidth::new),
             options,
             requester,
             store,
-            journal,
+            landing,
             stop,
         })
     }
@@ -127,9 +154,10 @@ impl Fetcher {
     /// Tries one link once.
     pub async fn fetch(&self, job: &mut Job, tally: &Arc<Tally>) -> Fetched {
         let url = job.url();
-        let transfer = tally.begin(job.name(&url));
+        let transfer = tally.begin(job.name(&self.landing.naming, &url));
         let started = *job.started.get_or_insert_with(Instant::now);
         job.attempts += 1;
+        job.tries += 1;
         let limit = self.options.max_time.unwrap_or(Duration::MAX);
         let left = limit.saturating_sub(started.elapsed());
         let result = tokio::select! {
@@ -141,10 +169,16 @@ impl Fetcher {
             Ok(saved) => return Fetched::Done(job.record(Outcome::Saved(saved))),
             Err(failure) => failure,
         };
-        match self.options.retry.pause(job.attempts, &failure) {
-            Some(pause) if started.elapsed() + pause < limit => Fetched::Again(pause, failure),
-            Some(_) => Fetched::Done(job.record(Outcome::Failed(out_of_time(limit)))),
-            None => Fetched::Done(job.record(Outcome::Failed(self.options.retry.verdict(failure)))),
+        let failure = match self.options.retry.pause(job.tries, &failure) {
+            Some(pause) if started.elapsed() + pause < limit => {
+                return Fetched::Again(pause, failure);
+            }
+            Some(_) => out_of_time(limit),
+            None => self.options.retry.verdict(failure),
+        };
+        match job.try_mirror(failure.clone()) {
+            Ok(()) => Fetched::Again(Duration::ZERO, failure),
+            Err(failure) => Fetched::Done(job.record(Outcome::Failed(failure))),
         }
     }
 
@@ -179,7 +213,15 @@ impl Fetcher {
         transfer: &Transfer,
         part: &mut Option<Part>,
     ) -> Result<Transferred, Failure> {
-        let (reply, start) = self.ask(url, part).await?;
+        let (reply, start) = self.ask(job, url, part).await?;
+        if let (Start::Unchanged, Some(here)) = (start, &job.here) {
+            let answer = Some(reply.answer(url));
+            let saved = Saved {
+                answer,
+                ..here.saved.clone()
+            };
+            return Ok(Transferred::Saved(saved));
+        }
         if let Some(failure) = reply.uninvited_encoding() {
             return Err(failure);
         }
@@ -197,12 +239,19 @@ impl Fetcher {
         };
         let (answer, suggested) = (reply.answer(url), reply.file_name());
         let framed = reply.is_framed() && (start == Start::Over || total.is_some());
-        let mut body = Body::begin(part, total, framed, self.options.sha256)?;
+        let checksum = job.details.as_ref().and_then(|details| details.checksum);
+        let hashed = self.options.sha256 || checksum.is_some();
+        let mut body = Body::begin(part, total, framed, hashed)?;
         if start != Start::End {
             body.receive(reply, transfer, &self.options, self.bandwidth.as_ref())
                 .await?;
         }
-        let proof = body.end()?;
+        let proof = body.end(checksum)?;
+        let modified = answer
+            .last_modified
+            .as_deref()
+            .filter(|_| self.options.remote_time);
+        let modified = modified.and_then(|date| httpdate::parse_http_date(date).ok());
         let saved = Saved {
             status: if start == Start::Over {
                 Status::Downloaded
@@ -211,21 +260,46 @@ impl Fetcher {
             },
             file: String::new(),
             bytes: part.len(),
-            modified: part.seal().map_err(disk)?,
+            modified: part.seal(modified).map_err(disk)?,
             sha256: proof.sha256,
             suspect: proof.suspect,
             answer: Some(answer),
         };
-        let names = job.names(url, suggested.as_deref());
-        self.land(job, part, &saved, names).map(Transferred::Saved)
+        self.landing
+            .land(job, part, &saved, suggested.as_deref())
+            .map(Transferred::Saved)
     }
 
     /// Asks for what is missing: the rest of `part` if there is one that can be continued, else the whole.
-    async fn ask(&self, url: &Url, part: &mut Option<Part>) -> Result<(Reply, Start), Failure> {
+    async fn ask(
+        &self,
+        job: &Job,
+        url: &Url,
+        part: &mut Option<Part>,
+    ) -> Result<(Reply, Start), Failure> {
         loop {
             let held = part.as_ref().and_then(Part::held);
-            let reply = self.requester.get(url, held).await?;
+            let known = job
+                .here
+                .as_deref()
+                .filter(|_| held.is_none() && self.landing.asks());
+            let headers = job
+                .details
+                .as_ref()
+                .map_or(&[][..], |details| &details.headers);
+            let reply = self
+                .requester
+                .get(
+                    url,
+                    Asked {
+                        headers,
+                        held,
+                        known,
+                    },
+                )
+                .await?;
             match (reply.status(), held) {
+                (304, _) if known.is_some() => return Ok((reply, Start::Unchanged)),
                 (200, _) => return Ok((reply, Start::Over)),
                 (206, Some(held)) if reply.continues(held) => return Ok((reply, Start::Middle)),
                 (416, Some(held)) if reply.has_no_more_than(held) => {
@@ -239,41 +313,6 @@ impl Fetcher {
                 _ => return Err(reply.failure(url)),
             }
         }
-    }
-
-    /// Gives a part that is proven its final name. The journal is told first, so that a kill between the two never makes
-    /// our own file look like somebody else's.
-    fn land(
-        &self,
-        job: &Job,
-        part: &mut Part,
-        saved: &Saved,
-        names: impl Iterator<Item = String>,
-    ) -> Result<Saved, Failure> {
-        for file in names {
-            let saved = Saved {
-                file,
-                ..saved.clone()
-            };
-            self.journal
-                .append(&job.record(Outcome::Saved(saved.clone())))
-                .map_err(disk)?;
-            match self.store.publish(part, &saved.file) {
-                Ok(()) => return Ok(saved),
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(disk(error));
-                }
-                Err(_) => {}
-            }
-            if let Some(theirs) = self.saved_meanwhile(job.id)? {
-                // the last line of a link counts, and ours names a file that is not there
-                self.journal
-                    .append(&job.record(Outcome::Saved(theirs.clone())))
-                    .map_err(disk)?;
-                return Ok(theirs);
-            }
-        }
-        unreachable!("there is always one more name")
     }
 
     /// A part for the body of `reply`; none if another process works on the same link.
@@ -294,7 +333,9 @@ impl Fetcher {
     async fn take_over(&self, id: u64, part: &mut Option<Part>) -> Result<Transferred, Failure> {
         *part = Some(self.when_free(id, || self.store.named(id)).await?);
         Ok(self
-            .saved_meanwhile(id)?
+            .landing
+            .saved_meanwhile(id)
+            .map_err(disk)?
             .map_or(Transferred::TakenOver, Transferred::Saved))
     }
 
@@ -317,13 +358,6 @@ impl Fetcher {
             tokio::time::sleep(PART_POLL).await;
         }
     }
-
-    /// The file that another process has saved for the link with this `id` since this run began.
-    fn saved_meanwhile(&self, id: u64) -> Result<Option<Saved>, Failure> {
-        self.journal
-            .saved_by_others(id, |saved| self.store.has(saved))
-            .map_err(disk)
-    }
 }
 
 /// What has come of one request.
@@ -343,6 +377,8 @@ enum Start {
     Middle,
     /// All bytes are here, and the body is of no interest.
     End,
+    /// Nowhere: the file that is here is still the one of the server.
+    Unchanged,
 }
 
 fn out_of_time(limit: Duration) -> Failure {

@@ -12,6 +12,7 @@
 pub mod cli;
 pub mod compare;
 pub mod demo;
+pub mod dry_run;
 pub mod fetch;
 pub mod links;
 pub mod mode;
@@ -30,6 +31,7 @@ pub mod verify;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub use run::run;
 
@@ -42,8 +44,8 @@ use queue::policy::Limiting;
 pub struct Config {
     /// Where the links come from.
     pub inputs: Vec<Input>,
-    /// Which records of an earlier run are links again; none for all.
-    pub only: Option<links::Only>,
+    /// How lists are read.
+    pub lists: Arc<links::Options>,
     /// The folder that the files go to; it is created if it is missing.
     pub output: PathBuf,
     /// The scheduler.
@@ -54,8 +56,8 @@ pub struct Config {
     pub hosts: Limiting,
     /// When the run has done enough.
     pub limits: stop::Limits,
-    /// Whether a file that is here under the name of a link counts as that link's, whoever put it there.
-    pub skip_existing: bool,
+    /// How links become files.
+    pub plan: plan::Options,
     /// How each link is fetched.
     pub fetch: fetch::Options,
     /// Which records go where.
@@ -73,8 +75,19 @@ impl Config {
     #[must_use]
     pub fn with_records(mut self, records: report::OutputOptions) -> Self {
         self.fetch.sha256 |= records.print == report::Print::Json || records.report.is_some();
-        self.records = records;
+        self.records = report::OutputOptions {
+            columns: self.lists.columns.kept.clone(),
+            ..records
+        };
         self
+    }
+
+    /// What a run needs to know of earlier ones.
+    fn detail(&self) -> report::Detail {
+        match self.plan.existing {
+            plan::Existing::Update => report::Detail::Validators,
+            _ => report::Detail::Files,
+        }
     }
 
     /// How many links are fetched at once.

@@ -2,33 +2,46 @@
 //!
 //! Owns what a list looks like and where each link stands in it; knows nothing of HTTP or of the files that are written.
 
+mod aria2;
+mod checksum;
+mod columns;
+mod compressed;
 mod count;
+mod csv;
+mod format;
+mod html;
 mod json;
+mod line;
+mod only;
+mod plain;
+mod text;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use reqwest::Url;
+use reqwest::header::{HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 
 use crate::outcome::printable;
+pub use checksum::Checksum;
+pub use columns::Columns;
 pub use count::count;
-pub use json::Only;
-
-/// A line that is longer, in bytes, is no link.
-const LONGEST_LINE: usize = 64 * 1024;
+pub use format::Format;
+pub(crate) use line::read_line;
+pub use only::Only;
 
 /// Where links come from, as named on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
-    /// A file with one link a line.
+    /// A file with links.
     List(PathBuf),
-    /// Standard input, in the same format.
+    /// Standard input, in the same formats.
     Stdin,
     /// One link.
     Url(String),
@@ -81,6 +94,40 @@ pub struct Link {
     pub place: Place,
     /// What it says, without its fragment.
     pub url: Url,
+    /// What else is said about it, if anything is.
+    pub details: Option<Box<Details>>,
+}
+
+/// What a list says about a link besides its URL.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Details {
+    /// Other URLs of the same file, in the order in which they are to be tried.
+    pub mirrors: Vec<Url>,
+    /// The name for its file. `/` separates folders; a folder alone ends in it.
+    pub name: Option<String>,
+    /// The checksum that its file must have.
+    pub checksum: Option<Checksum>,
+    /// Header fields for its requests.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Other columns of the list, by their names.
+    pub columns: Vec<(Arc<str>, String)>,
+}
+
+/// How lists are read.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// What kind of list they are.
+    pub format: Format,
+    /// Whether links are looked for in text, Markdown and HTML.
+    pub extract: bool,
+    /// Whether all of these are wanted, and not only those that end in `.pdf`.
+    pub all_links: bool,
+    /// What relative links in text and HTML are relative to.
+    pub base: Option<Url>,
+    /// Which columns of tables mean what.
+    pub columns: Columns,
+    /// Which records of an earlier run are links again; none for all.
+    pub only: Option<Only>,
 }
 
 impl Link {
@@ -130,67 +177,48 @@ pub fn shown(url: &Url) -> Cow<'_, str> {
 
 /// All links of several inputs, one after the other.
 pub struct Links {
-    inputs: std::vec::IntoIter<(Arc<str>, Lines)>,
-    current: Option<(Arc<str>, Lines)>,
-    line: u64,
-    only: Option<Only>,
+    inputs: std::vec::IntoIter<(Arc<str>, Opened)>,
+    current: Option<format::Reader>,
+    options: Arc<Options>,
 }
 
-/// What reads one input.
-enum Lines {
-    Text(BufReader<Box<dyn Read + Send>>),
-    Argument { link: Option<String>, number: u64 },
+/// An input that can be read.
+enum Opened {
+    List(compressed::Source),
+    Argument(String, u64),
 }
 
 impl Links {
-    /// Opens every input, and reads none. Of records of an earlier run, `only` some are wanted.
+    /// Opens every input, and reads none.
     ///
     /// # Errors
     ///
     /// When a list cannot be opened: the error names it.
-    pub fn open(inputs: &[Input], only: Option<Only>) -> io::Result<Self> {
-        let mut opened = Vec::with_capacity(inputs.len());
-        for (number, input) in (1..).zip(inputs) {
-            opened.push(match input {
+    pub fn open(inputs: &[Input], options: &Arc<Options>) -> io::Result<Self> {
+        let open = |(number, input): (u64, &Input)| {
+            Ok(match input {
                 Input::List(path) => {
                     let source = path.display().to_string();
                     let file = open_list(path).map_err(|error| {
-                        io::Error::new(
-                            error.kind(),
-                            format!("cannot read the list `{source}`: {error}"),
-                        )
+                        let message = format!("cannot read the list `{source}`: {error}");
+                        io::Error::new(error.kind(), message)
                     })?;
-                    (
-                        source.into(),
-                        Lines::Text(BufReader::with_capacity(64 * 1024, Box::new(file))),
-                    )
+                    let reader = BufReader::with_capacity(64 * 1024, file);
+                    (source.into(), Opened::List(Box::new(reader)))
                 }
                 Input::Stdin => (
                     "stdin".into(),
-                    Lines::Text(BufReader::new(Box::new(io::stdin()))),
+                    Opened::List(Box::new(BufReader::new(io::stdin()))),
                 ),
-                Input::Url(link) => (
-                    "argument".into(),
-                    Lines::Argument {
-                        link: Some(link.clone()),
-                        number,
-                    },
-                ),
-            });
-        }
+                Input::Url(link) => ("argument".into(), Opened::Argument(link.clone(), number)),
+            })
+        };
+        let inputs: Vec<_> = (1..).zip(inputs).map(open).collect::<io::Result<_>>()?;
         Ok(Self {
-            inputs: opened.into_iter(),
+            inputs: inputs.into_iter(),
             current: None,
-            line: 0,
-            only,
+            options: Arc::clone(options),
         })
-    }
-
-    fn place(&self, source: &Arc<str>) -> Place {
-        Place {
-            source: Arc::clone(source),
-            line: self.line,
-        }
     }
 }
 
@@ -200,119 +228,145 @@ impl Iterator for Links {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let (source, mut lines) = if let Some(current) = self.current.take() {
-                current
-            } else {
-                self.line = 0;
-                self.inputs.next()?
+            match self.current.as_mut().map(Iterator::next) {
+                // what follows in a list that breaks off cannot be trusted
+                Some(Some(Err(error))) => {
+                    self.current = None;
+                    return Some(Err(error));
+                }
+                Some(Some(link)) => return Some(link),
+                Some(None) | None => {}
+            }
+            let (source, opened) = self.inputs.next()?;
+            let context = Context::new(source, Arc::clone(&self.options));
+            self.current = match opened {
+                Opened::Argument(link, number) => {
+                    let link = plain::link(link.as_bytes(), number, &context);
+                    Some(Box::new(link.map(Ok).into_iter()))
+                }
+                Opened::List(source) => match format::open(source, context) {
+                    Ok(reader) => Some(reader),
+                    Err(error) => return Some(Err(error)),
+                },
             };
-            match lines.next(&mut self.line) {
-                Ok(None) => {}
-                Ok(Some(line)) => {
-                    let place = self.place(&source);
-                    self.current = Some((source, lines));
-                    if let Some(link) = parse(&line, place, self.only.as_ref()) {
-                        return Some(Ok(link));
-                    }
-                }
-                Err(error) => {
-                    let message = format!(
-                        "cannot read on in `{}` after line {}: {error}",
-                        source, self.line
-                    );
-                    return Some(Err(io::Error::new(error.kind(), message)));
-                }
-            }
         }
     }
 }
 
-impl Lines {
-    /// The next line, without its end, and its number.
-    fn next(&mut self, number: &mut u64) -> io::Result<Option<Line>> {
-        match self {
-            Self::Argument {
-                link,
-                number: argument,
-            } => {
-                *number = *argument;
-                Ok(link.take().map(|link| Line {
-                    text: link.into_bytes(),
-                    whole: true,
-                }))
-            }
-            Self::Text(reader) => {
-                let Some(mut line) = read_line(reader)? else {
-                    return Ok(None);
-                };
-                *number += 1;
-                if *number == 1 && line.text.starts_with(b"\xef\xbb\xbf") {
-                    line.text.drain(..3);
-                }
-                Ok(Some(line))
-            }
+/// What the readers of all formats need to know.
+#[derive(Debug, Clone)]
+struct Context {
+    source: Arc<str>,
+    options: Arc<Options>,
+    base: Option<Url>,
+}
+
+impl Context {
+    fn new(source: Arc<str>, options: Arc<Options>) -> Self {
+        Self {
+            source,
+            base: options.base.clone(),
+            options,
         }
     }
-}
 
-/// A line without its end, or the beginning of one that is too long.
-pub(crate) struct Line {
-    pub(crate) text: Vec<u8>,
-    whole: bool,
-}
-
-/// Reads to the end of the line and keeps at most [`LONGEST_LINE`] bytes of it.
-pub(crate) fn read_line(reader: &mut impl BufRead) -> io::Result<Option<Line>> {
-    let mut line = Line {
-        text: Vec::new(),
-        whole: true,
-    };
-    let mut begun = false;
-    loop {
-        let buffer = match reader.fill_buf() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            buffer => buffer?,
+    /// The link that is `found` in `text`.
+    fn link(
+        &self,
+        line: u64,
+        text: &[u8],
+        found: Result<(String, Details), String>,
+    ) -> Result<Link, BadLink> {
+        let place = Place {
+            source: Arc::clone(&self.source),
+            line,
         };
-        if buffer.is_empty() {
-            return Ok(begun.then_some(line));
+        let parsed = found.and_then(|(url, details)| Ok((parse_url(url.trim())?, details)));
+        match parsed {
+            Ok((url, details)) => Ok(Link {
+                place,
+                url,
+                details: (details != Details::default()).then(|| Box::new(details)),
+            }),
+            Err(problem) => Err(BadLink {
+                place,
+                text: excerpt(text.trim_ascii()),
+                problem,
+            }),
         }
-        begun = true;
-        let end = buffer.iter().position(|byte| *byte == b'\n');
-        let piece = &buffer[..end.unwrap_or(buffer.len())];
-        let room = LONGEST_LINE - line.text.len();
-        line.whole &= piece.len() <= room;
-        line.text.extend_from_slice(&piece[..piece.len().min(room)]);
-        let used = end.map_or(buffer.len(), |end| end + 1);
-        reader.consume(used);
-        if end.is_some() {
-            return Ok(Some(line));
+    }
+
+    /// The link that `target` is in a text or a page, if it is one that is wanted; one that is `said` to be a PDF always is.
+    fn extracted(&self, line: u64, target: &str, said: bool) -> Option<Result<Link, BadLink>> {
+        let target = target.trim();
+        let url = match (Url::parse(target), &self.base) {
+            (Ok(url), _) => Some(url),
+            (Err(_), Some(base)) => base.join(target).ok(),
+            (Err(_), None) => None,
+        };
+        let path = url.as_ref().map_or_else(
+            || target.split(['?', '#']).next().unwrap_or_default(),
+            Url::path,
+        );
+        let is_pdf =
+            path.len() >= 4 && path.as_bytes()[path.len() - 4..].eq_ignore_ascii_case(b".pdf");
+        let is_fetchable = url
+            .as_ref()
+            .is_none_or(|url| matches!(url.scheme(), "http" | "https"));
+        if target.starts_with('#') || !is_fetchable || !(is_pdf || said || self.options.all_links) {
+            return None;
         }
+        let found = match url {
+            _ if target.contains(char::REPLACEMENT_CHARACTER) => {
+                Err("the link is not UTF-8 text".to_owned())
+            }
+            Some(url) => Ok((url.into(), Details::default())),
+            None if target.contains("://") => Err("not a URL".to_owned()),
+            None => Err("a relative link: `--base` says what it is relative to".to_owned()),
+        };
+        Some(self.link(line, target.as_bytes(), found))
+    }
+
+    /// The error that the list breaks off after `line`.
+    fn broken(&self, line: u64, error: &io::Error) -> io::Error {
+        let message = match line {
+            0 => format!("cannot read `{}`: {error}", self.source),
+            line => format!(
+                "cannot read on in `{}` after line {line}: {error}",
+                self.source
+            ),
+        };
+        io::Error::new(error.kind(), message)
     }
 }
 
-/// The link of a line; nothing for a blank line, a comment, or a record that is not wanted.
-fn parse(line: &Line, place: Place, only: Option<&Only>) -> Option<Result<Link, BadLink>> {
-    let text = line.text.trim_ascii();
-    if text.is_empty() || text.starts_with(b"#") {
-        return None;
+/// A header field as people write it, `Name: value`.
+///
+/// # Errors
+///
+/// What is wrong with it; its value may be a secret, and is not shown.
+pub fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    /// Fields by which a body becomes another one, or none.
+    const OURS: [&str; 8] = [
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "host",
+        "if-range",
+        "range",
+        "te",
+        "transfer-encoding",
+    ];
+    let (name, value) = text
+        .split_once(':')
+        .ok_or("a header field is a name, `:` and a value")?;
+    let wrong = || format!("`{}` is no header field", printable(name.trim()));
+    let name: HeaderName = name.trim().parse().map_err(|_| wrong())?;
+    if OURS.contains(&name.as_str()) {
+        return Err(format!("the header field `{name}` cannot be set"));
     }
-    let url = match std::str::from_utf8(text).map(str::trim) {
-        _ if !line.whole => Err(format!("the line is longer than {LONGEST_LINE} bytes")),
-        Err(_) => Err("the line is not UTF-8 text".to_owned()),
-        Ok(text) if text.starts_with('{') => match json::link(text, only).transpose()? {
-            Ok(url) => parse_url(url.trim()),
-            Err(problem) => Err(problem),
-        },
-        Ok(text) => parse_url(text),
-    };
-    Some(match url {
-        Ok(url) => Ok(Link { place, url }),
-        Err(problem) => Err(BadLink {
-            place,
-            text: excerpt(text),
-            problem,
-        }),
-    })
+    let value = HeaderValue::from_str(value.trim()).map_err(|_| wrong())?;
+    Ok((name, value))
 }
 
 fn parse_url(text: &str) -> Result<Url, String> {
@@ -361,21 +415,18 @@ fn open_list(path: &PathBuf) -> io::Result<File> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::line::LONGEST_LINE;
     use super::*;
 
     fn lines(text: &[u8]) -> Vec<Result<Link, BadLink>> {
-        let reader: Box<dyn Read + Send> = Box::new(io::Cursor::new(text.to_vec()));
-        let input = (
-            "list".into(),
-            Lines::Text(BufReader::with_capacity(7, reader)),
-        );
-        let links = Links {
-            inputs: vec![input].into_iter(),
-            current: None,
-            line: 0,
-            only: None,
+        let reader = BufReader::with_capacity(7, io::Cursor::new(text.to_vec()));
+        let options = Options {
+            format: Format::Plain,
+            ..Options::default()
         };
-        links
+        let context = Context::new("list".into(), Arc::new(options));
+        format::open(Box::new(reader), context)
+            .expect("memory can be read")
             .map(|line| line.expect("memory can be read"))
             .collect()
     }

@@ -156,6 +156,8 @@ pub enum Status {
     Truncated,
     /// Failed: the body is something else than a PDF.
     NotPdf,
+    /// Failed: the file is not the one that the list's checksum speaks of.
+    ChecksumMismatch,
     /// Failed: the file is larger than this run takes.
     TooLarge,
     /// Failed: its host does not work for others, so it was not asked for this one.
@@ -168,7 +170,7 @@ pub enum Status {
 
 impl Status {
     /// All words, in the order in which a summary lists them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Downloaded,
         Self::Resumed,
         Self::Present,
@@ -183,6 +185,7 @@ impl Status {
         Self::TooManyRedirects,
         Self::Truncated,
         Self::NotPdf,
+        Self::ChecksumMismatch,
         Self::TooLarge,
         Self::HostUnhealthy,
         Self::Disk,
@@ -207,6 +210,7 @@ impl Status {
             Self::TooManyRedirects => "too_many_redirects",
             Self::Truncated => "truncated",
             Self::NotPdf => "not_pdf",
+            Self::ChecksumMismatch => "checksum_mismatch",
             Self::TooLarge => "too_large",
             Self::HostUnhealthy => "host_unhealthy",
             Self::Disk => "disk",

@@ -4,6 +4,7 @@
 //! are given in list order and therefore are the same in every mode. Knows nothing of HTTP or of threads.
 
 pub mod name;
+pub mod template;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -13,52 +14,121 @@ use std::time::{Duration, Instant};
 
 use reqwest::Url;
 
-use crate::links::{BadLink, Link, Place, fingerprint, shown};
-use crate::outcome::{Outcome, Saved};
-use crate::queue::OfHost;
-use crate::report::{History, Record};
+use crate::links::{BadLink, Details, Link, Place, fingerprint, shown};
+use crate::outcome::{Failure, Outcome, Saved, Status};
+use crate::queue::{OfHost, Verdict};
+use crate::report::{History, Known, Record};
 use crate::store::Store;
+pub use template::Template;
 
 /// One link to fetch. Many may wait, so it holds little more than its URL.
 #[derive(Debug)]
 pub struct Job {
     /// Where the link stands.
     pub place: Place,
+    /// Its number among all lines of all lists that say something, from 1.
+    pub index: u64,
     url: Box<str>,
     /// The identity of its URL: see [`Link::id`].
     pub id: u64,
     /// Whether an earlier link has the name that its URL suggests.
     taken: bool,
+    /// What else the list says about it.
+    pub details: Option<Box<Details>>,
+    /// The file that is here already, and that the answer may replace.
+    pub here: Option<Box<Known>>,
+    /// What is said of the URLs that have failed, if it has several.
+    given_up: Option<Box<GivenUp>>,
     /// How many requests have been tried.
     pub attempts: u32,
+    /// How many of them at the URL that is tried now.
+    pub tries: u32,
     /// When the first one was.
     pub started: Option<Instant>,
 }
 
+/// How a link with several URLs has fared so far.
+#[derive(Debug)]
+struct GivenUp {
+    /// How many URLs have failed.
+    urls: usize,
+    /// The failure that gives most hope.
+    failure: Failure,
+}
+
 impl Job {
-    /// Its URL.
+    /// The URL that is to be asked.
     #[must_use]
     pub fn url(&self) -> Url {
+        match self.mirror() {
+            Some(mirror) => mirror.clone(),
+            None => self.first_url(),
+        }
+    }
+
+    fn first_url(&self) -> Url {
         Url::parse(&self.url).expect("it was one when the list was read")
     }
 
-    /// The name that its file is to have; `url` is its URL.
-    #[must_use]
-    pub fn name(&self, url: &Url) -> String {
-        nth_name(&name::of_url(url), self.id, u32::from(self.taken))
+    /// The other URL that is to be asked, now that the first one has failed.
+    fn mirror(&self) -> Option<&Url> {
+        let number = self.given_up.as_ref()?.urls.checked_sub(1)?;
+        self.details.as_ref()?.mirrors.get(number)
     }
 
-    /// Names for its file, in the order in which they are to be tried while the one before belongs to another file: the
-    /// one that its `url` suggests unless an earlier link has it, one with a hash of the URL, and numbered ones.
+    /// Goes on to the next URL of the same file, after this `failure`; gives back the failure that counts if there is none.
     ///
-    /// `suggested` is the server's name for it, which counts where the URL itself does not end in the name of a PDF.
-    pub fn names(&self, url: &Url, suggested: Option<&str>) -> impl Iterator<Item = String> {
-        let better = suggested
-            .filter(|_| !name::is_said_by(url))
-            .and_then(name::safe);
-        let first = u32::from(better.is_none() && self.taken);
-        let (base, id) = (better.unwrap_or_else(|| name::of_url(url)), self.id);
-        (first..).map(move |n| nth_name(&base, id, n))
+    /// # Errors
+    ///
+    /// The failure of the link.
+    pub fn try_mirror(&mut self, failure: Failure) -> Result<(), Failure> {
+        let mirrors = self
+            .details
+            .as_ref()
+            .map_or(0, |details| details.mirrors.len());
+        if mirrors == 0 || matches!(failure.status, Status::Interrupted | Status::Disk) {
+            return Err(failure);
+        }
+        let (urls, failure) = match self.given_up.take() {
+            None => (1, failure),
+            // if another run may help with one of them, it may help
+            Some(before) if before.failure.retryable() && !failure.retryable() => {
+                (before.urls + 1, before.failure)
+            }
+            Some(before) => (before.urls + 1, failure),
+        };
+        if urls > mirrors {
+            let message = format!("{} (and {mirrors} other URLs failed, too)", failure.message);
+            return Err(Failure { message, ..failure });
+        }
+        self.given_up = Some(Box::new(GivenUp { urls, failure }));
+        self.tries = 0;
+        Ok(())
+    }
+
+    /// The path that its file is to have; `url` is one of its URLs.
+    #[must_use]
+    pub fn name(&self, naming: &Naming, url: &Url) -> String {
+        let base = naming.base(self, url, None, None);
+        nth_name(&base, self.id, u32::from(self.taken))
+    }
+
+    /// Paths for its file, in the order in which they are to be tried while the one before belongs to another file: the
+    /// one that is suggested unless an earlier link has it, one with a hash of the URL, and numbered ones.
+    ///
+    /// `suggested` is the server's name for it, which counts where neither the list names it nor the URL ends in the name
+    /// of a PDF; `sha256` is the hash of its bytes.
+    pub fn names(
+        &self,
+        naming: &Naming,
+        suggested: Option<&str>,
+        sha256: Option<&str>,
+    ) -> impl Iterator<Item = String> {
+        let url = self.first_url();
+        let base = naming.base(self, &url, suggested, sha256);
+        let as_planned = self.taken && base == naming.base(self, &url, None, None);
+        let id = self.id;
+        (u32::from(as_planned)..).map(move |n| nth_name(&base, id, n))
     }
 
     /// Its record, if this is what became of it.
@@ -66,7 +136,7 @@ impl Job {
     pub fn record(&self, outcome: Outcome) -> Record {
         // most URLs are fit to be shown as they are, and need not be read again for it
         let url = if self.url.contains('@') {
-            shown(&self.url()).into_owned()
+            shown(&self.first_url()).into_owned()
         } else {
             self.url.to_string()
         };
@@ -78,12 +148,20 @@ impl Job {
             elapsed: self
                 .started
                 .map_or(Duration::ZERO, |started| started.elapsed()),
+            details: self.details.clone(),
         }
     }
 }
 
 impl OfHost for Job {
+    fn move_on(&mut self, verdict: &Verdict) -> bool {
+        self.try_mirror(verdict.failure()).is_ok()
+    }
+
     fn host(&self) -> Cow<'_, str> {
+        if let Some(mirror) = self.mirror() {
+            return mirror.origin().ascii_serialization().into();
+        }
         let scheme = self.url.find("://").map_or(0, |scheme| scheme + 3);
         let end = self.url[scheme..]
             .find(['/', '?', '#'])
@@ -98,6 +176,54 @@ impl OfHost for Job {
     }
 }
 
+/// How files are called.
+#[derive(Debug, Clone, Default)]
+pub struct Naming {
+    /// A template for their paths; none for the name that the list, the URL or the server suggests.
+    pub template: Option<Template>,
+    /// Whether they go into 65,536 folders by a hash of their URLs: `ab/cd/name.pdf`.
+    pub shard: bool,
+}
+
+impl Naming {
+    /// Whether names depend on the bytes of the files.
+    #[must_use]
+    pub fn needs_hash(&self) -> bool {
+        self.template.as_ref().is_some_and(Template::needs_hash)
+    }
+
+    /// The path for the file of `job`, should no other file have it.
+    fn base(&self, job: &Job, url: &Url, suggested: Option<&str>, sha256: Option<&str>) -> String {
+        let wanted = job
+            .details
+            .as_ref()
+            .and_then(|details| details.name.as_deref());
+        let better = || {
+            suggested
+                .filter(|_| !name::is_said_by(url))
+                .and_then(name::safe)
+        };
+        let usual = || better().unwrap_or_else(|| name::of_url(url));
+        let name = match wanted {
+            None => usual(),
+            Some(folder) if folder.ends_with('/') => {
+                name::safe_path(&format!("{folder}{}", usual())).unwrap_or_else(usual)
+            }
+            Some(wanted) => name::safe_path(wanted).unwrap_or_else(usual),
+        };
+        let path = match &self.template {
+            Some(template) => template.path(job, url, &name, sha256).unwrap_or(name),
+            None => name,
+        };
+        if self.shard {
+            let [a, b, ..] = job.id.to_be_bytes();
+            format!("{a:02x}/{b:02x}/{path}")
+        } else {
+            path
+        }
+    }
+}
+
 /// What the plan makes of a line.
 #[derive(Debug)]
 pub enum Step {
@@ -107,76 +233,133 @@ pub enum Step {
     Settled(Box<Record>),
 }
 
+/// What to do about a file that is here already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Existing {
+    /// Leave it, and ask nobody.
+    #[default]
+    Keep,
+    /// Ask whether it has changed, and replace it if so.
+    Update,
+    /// Fetch it again, and replace it.
+    Overwrite,
+}
+
+/// How links become files.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// How files are called.
+    pub naming: Arc<Naming>,
+    /// What is done about files that are here.
+    pub existing: Existing,
+    /// Whether a file that is here under the name of a link counts as that link's, whoever put it there.
+    pub skip_existing: bool,
+}
+
 /// Turns the lines of a list into steps, one at a time.
 pub struct Plan<L> {
     links: L,
     store: Arc<Store>,
     history: History,
-    skip_existing: bool,
+    options: Options,
+    index: u64,
     seen: HashSet<u64>,
     names: HashSet<u64>,
 }
 
 impl<L> Plan<L> {
     /// A plan for `links` into `store`, which earlier runs have left as `history` says.
-    ///
-    /// With `skip_existing`, a file that is here under the name of a link is taken for that link's.
-    pub fn new(links: L, store: Arc<Store>, history: History, skip_existing: bool) -> Self {
+    pub fn new(links: L, store: Arc<Store>, history: History, options: Options) -> Self {
         Self {
             links,
             store,
             history,
-            skip_existing,
+            options,
+            index: 0,
             seen: HashSet::new(),
             names: HashSet::new(),
         }
     }
 
-    fn step(&mut self, link: Link) -> Step {
+    fn step(&mut self, mut link: Link) -> Step {
         let id = link.id();
+        let settled = |link: Link, outcome| {
+            Step::Settled(Box::new(Record {
+                details: link.details,
+                ..Record::new(&link.place, &link.url, outcome)
+            }))
+        };
         if !self.seen.insert(id) {
-            return Step::Settled(Box::new(Record::new(
-                &link.place,
-                &link.url,
-                Outcome::Duplicate,
-            )));
+            return settled(link, Outcome::Duplicate);
         }
-        if let Some(saved) = self.present(id) {
-            self.claim(&saved.file);
-            return Step::Settled(Box::new(Record::new(
-                &link.place,
-                &link.url,
-                Outcome::Saved(saved),
-            )));
+        let known = self.known(id, &link);
+        if let Some(known) = &known {
+            self.claim(&known.saved.file);
         }
-        let base = name::of_url(&link.url);
-        let taken = !self.claim(&base);
-        if taken {
-            self.claim(&nth_name(&base, id, 1));
-        }
-        if self.skip_existing
-            && let Some(saved) = self.store.file(nth_name(&base, id, u32::from(taken)))
-        {
-            return Step::Settled(Box::new(Record::new(
-                &link.place,
-                &link.url,
-                Outcome::Saved(saved),
-            )));
-        }
-        let url = String::from(link.url).into_boxed_str();
-        Step::Fetch(Job {
-            place: link.place,
-            url,
+        let mut job = Job {
+            place: link.place.clone(),
+            index: self.index,
+            url: String::new().into(),
             id,
-            taken,
+            taken: false,
+            details: link.details.take(),
+            here: None,
+            given_up: None,
             attempts: 0,
+            tries: 0,
             started: None,
-        })
+        };
+        match (known, self.options.existing) {
+            (Some(known), Existing::Keep) => {
+                link.details = job.details;
+                return settled(link, Outcome::Saved(known.saved));
+            }
+            (known, _) => job.here = known.map(Box::new),
+        }
+        if job.here.is_none()
+            && let Some(saved) = self.name(&mut job, &link.url)
+        {
+            if self.options.existing == Existing::Keep {
+                link.details = job.details;
+                return settled(link, Outcome::Saved(saved));
+            }
+            let (etag, last_modified) = (None, None);
+            job.here = Some(Box::new(Known {
+                saved,
+                etag,
+                last_modified,
+            }));
+        }
+        job.url = String::from(link.url).into_boxed_str();
+        Step::Fetch(job)
     }
 
-    /// The file that an earlier run has saved for a link, if it is still as that run has left it.
-    fn present(&self, id: u64) -> Option<Saved> {
-        self.history.find(id).filter(|saved| self.store.has(saved))
+    /// Claims a name for a link; tells of the file that is here under it, if that is to be taken for the link's.
+    fn name(&mut self, job: &mut Job, url: &Url) -> Option<Saved> {
+        let naming = Arc::clone(&self.options.naming);
+        let base = naming.base(job, url, None, None);
+        job.taken = !self.claim(&base);
+        let name = nth_name(&base, job.id, u32::from(job.taken));
+        if job.taken {
+            self.claim(&name);
+        }
+        if !self.options.skip_existing || naming.needs_hash() {
+            return None;
+        }
+        let saved = self.store.file(name)?;
+        let checksum = job.details.as_ref().and_then(|details| details.checksum);
+        checksum
+            .is_none_or(|checksum| self.store.matches(&saved, checksum))
+            .then_some(saved)
+    }
+
+    /// The file that an earlier run has saved for a link, if it is still as that run has left it, and as the list says.
+    fn known(&self, id: u64, link: &Link) -> Option<Known> {
+        let known = self.history.find(id, |saved| self.store.has(saved))?;
+        let checksum = link.details.as_ref().and_then(|details| details.checksum);
+        checksum
+            .is_none_or(|checksum| self.store.matches(&known.saved, checksum))
+            .then_some(known)
     }
 
     /// Takes `name` for a link of this run; false if another one has it. Some file systems do not tell upper from lower
@@ -190,7 +373,9 @@ impl<L: Iterator<Item = io::Result<Result<Link, BadLink>>>> Iterator for Plan<L>
     type Item = io::Result<Step>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        Some(self.links.next()?.map(|line| match line {
+        let next = self.links.next()?;
+        self.index += 1;
+        Some(next.map(|line| match line {
             Ok(link) => self.step(link),
             Err(bad) => Step::Settled(Box::new(Record::bad_link(bad))),
         }))

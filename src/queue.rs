@@ -151,11 +151,11 @@ impl<J: OfHost> Queue<J> {
         ticket: &Ticket,
         finished: Finished<J>,
         feedback: Feedback,
-    ) -> (Vec<J>, Option<Verdict>) {
+    ) -> Vec<(J, Option<Verdict>)> {
         let mut state = self.lock();
-        let (finished, mut back) = match finished {
-            Finished::Again(job, _) if state.closed => (Finished::Ended, vec![job]),
-            finished => (finished, Vec::new()),
+        let (finished, closed) = match finished {
+            Finished::Again(job, _) if state.closed => (Finished::Ended, Some((job, None))),
+            finished => (finished, None),
         };
         let given_up = state
             .schedule
@@ -167,14 +167,10 @@ impl<J: OfHost> Queue<J> {
         } else if wake {
             self.ready.notify_one();
         }
-        match given_up {
-            Some((jobs, verdict)) if back.is_empty() => (jobs, Some(verdict)),
-            Some((mut jobs, _)) => {
-                back.append(&mut jobs);
-                (back, None)
-            }
-            None => (back, None),
-        }
+        let given_up = given_up
+            .into_iter()
+            .map(|(job, verdict)| (job, Some(verdict)));
+        given_up.chain(closed).collect()
     }
 
     /// The hosts that are left alone for now, because they do not work.
@@ -263,7 +259,7 @@ mod tests {
             () = std::future::ready(()) => panic!("a worker waits for a link that may never end"),
         }
         let again = Finished::Again(started.job, Instant::now());
-        let (back, verdict) = queue.finish(&started.ticket, again, Feedback::Neutral);
-        assert_eq!((back, verdict), (vec![Link(1)], None));
+        let back = queue.finish(&started.ticket, again, Feedback::Neutral);
+        assert_eq!(back, [(Link(1), None)]);
     }
 }

@@ -12,9 +12,9 @@ use std::time::Duration;
 use indicatif::HumanBytes;
 
 pub use hosts::{Failing, HostTally, Notable};
-pub use journal::{History, Journal, SavedLine, each_saved};
+pub use journal::{Detail, History, Journal, Known, SavedLine, each_saved};
 pub use output::{FIELDS, Output, OutputOptions, Print};
-pub use record::Record;
+pub use record::{Record, SCHEMA};
 pub use tally::{Tally, Transfer};
 
 use crate::mode::Mode;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 
 use crate::fetch::{Fetched, Fetcher};
-use crate::links::{self, Input, Links};
+use crate::links::{self, Input, Links, shown};
 use crate::mode::caught;
 use crate::outcome::{Failure, Outcome, Status};
 use crate::plan::{Job, Plan, Step};
@@ -21,7 +21,7 @@ use crate::report::{HostTally, Journal, Output, Record, Report, Tally};
 use crate::stop::{Cause, Stop};
 use crate::store::{Store, journal_of};
 use crate::{Config, process, stop};
-use verdict::{feedback, unasked};
+use verdict::feedback;
 
 /// Fetches every link of a list. A link that fails is counted and never ends the run.
 ///
@@ -30,7 +30,7 @@ use verdict::{feedback, unasked};
 /// When the run itself cannot be done: a list cannot be opened, or the output folder cannot be written.
 pub fn run(config: &Config) -> anyhow::Result<Report> {
     let started = Instant::now();
-    let links = Links::open(&config.inputs, config.only.clone())?;
+    let links = Links::open(&config.inputs, &config.lists)?;
     let cannot_write = || {
         format!(
             "cannot write to the output folder `{}`",
@@ -39,15 +39,15 @@ pub fn run(config: &Config) -> anyhow::Result<Report> {
     };
     let store = Arc::new(Store::open(&config.output).with_context(cannot_write)?);
     let (journal, mut history) =
-        Journal::open(journal_of(&config.output)).with_context(cannot_write)?;
+        Journal::open(journal_of(&config.output), config.detail()).with_context(cannot_write)?;
     for id in &config.forget {
         history.forget(*id);
     }
     let output = Output::open(&config.records, &config.output)?;
     let tally = Arc::new(Tally::default());
-    let inputs = config.inputs.clone();
+    let (inputs, lists) = (config.inputs.clone(), Arc::clone(&config.lists));
     let progress = Progress::start(config.progress, Arc::clone(&tally), move || {
-        links::count(&inputs)
+        links::count(&inputs, &lists)
     });
     let run = Arc::new(Run {
         journal: Arc::new(journal),
@@ -61,7 +61,7 @@ pub fn run(config: &Config) -> anyhow::Result<Report> {
         limits: config.limits,
         list_error: Mutex::new(None),
     });
-    let mut plan = Plan::new(links, Arc::clone(&store), history, config.skip_existing);
+    let mut plan = Plan::new(links, Arc::clone(&store), history, config.plan.clone());
     let waits = config.inputs.iter().any(Input::may_wait);
     // a list of which everything is here needs no runtime and no client; but who waits for a pipe must hear signals
     let first = if waits {
@@ -83,8 +83,9 @@ pub fn run(config: &Config) -> anyhow::Result<Report> {
         saved_bytes: run.tally.saved_bytes(),
         received_bytes: run.tally.received_bytes(),
         elapsed: started.elapsed(),
-        untried: stopped
-            .and_then(|_| links::count(&config.inputs)?.checked_sub(counts.iter().sum())),
+        untried: stopped.and_then(|_| {
+            links::count(&config.inputs, &config.lists)?.checked_sub(counts.iter().sum())
+        }),
         hosts: run.hosts.notable(),
         stopped,
         list_error: run
@@ -140,6 +141,7 @@ impl Run {
         let (store, journal) = (Arc::clone(store), Arc::clone(&self.journal));
         let fetcher = Arc::new(Fetcher::new(
             config.fetch.clone(),
+            &config.plan,
             store,
             journal,
             stop.token(),
@@ -200,10 +202,11 @@ impl Run {
         let given_up = match result {
             Fetched::Again(pause, failure) => {
                 if self.verbose {
-                    let (place, name, next) = (&job.place, job.name(&job.url()), job.attempts + 1);
+                    let (place, url, next) = (&job.place, job.url(), job.attempts + 1);
                     let pause = pause.as_secs_f64();
                     self.progress.say(&format!(
-                        "{place}: {name}: {failure}; try {next} in {pause:.1} s"
+                        "{place}: {}: {failure}; try {next} in {pause:.1} s",
+                        shown(&url)
                     ));
                 }
                 let again = Finished::Again(job, Instant::now() + pause);
@@ -226,10 +229,11 @@ impl Run {
                 queue.finish(&ticket, Finished::Ended, feedback)
             }
         };
-        let (jobs, verdict) = given_up;
-        match verdict {
-            None => self.interrupt(&jobs),
-            Some(verdict) => jobs.iter().for_each(|job| self.give_up(job, &verdict)),
+        for (job, verdict) in given_up {
+            match verdict {
+                None => self.interrupt(&[job]),
+                Some(verdict) => self.give_up(&job, &verdict),
+            }
         }
         if let Some(option) = self.enough() {
             stop.stop(Cause::Limit(option));
@@ -238,7 +242,7 @@ impl Run {
 
     /// Settles a link whose host is given up.
     fn give_up(&self, job: &Job, verdict: &Verdict) {
-        let record = unasked(job, verdict);
+        let record = job.record(Outcome::Failed(verdict.failure()));
         self.hosts.count(&job.host(), &record);
         self.settle(&record);
     }

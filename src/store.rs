@@ -7,17 +7,21 @@
 //!   .fetchpdf/parts/          transfers under way, and what is left of those that broke off
 //! ```
 //!
-//! Nothing gets a final name before it is proven, and nothing that is there is ever replaced. Knows nothing of HTTP.
+//! Nothing gets a final name before it is proven, and what is there is replaced only where that is asked for.
+//! Knows nothing of HTTP.
 
 mod part;
 pub(crate) mod system;
 
 use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use sha2::{Digest, Sha256};
+
+use crate::links::Checksum;
 use crate::outcome::{Saved, Status};
 pub use part::{Held, Origin, Part};
 
@@ -62,6 +66,21 @@ impl Store {
                 return Err(io::Error::new(io::ErrorKind::NotADirectory, message));
             }
         }
+        Self::ready(output, parts)
+    }
+
+    /// An output folder as it is, which may be missing: for looking only.
+    #[must_use]
+    pub fn look(output: &Path) -> Self {
+        Self {
+            output: output.to_owned(),
+            parts: output.join(STATE).join("parts"),
+            left_over: HashSet::new(),
+            unnamed: false,
+        }
+    }
+
+    fn ready(output: &Path, parts: PathBuf) -> io::Result<Self> {
         let mut unnamed = system::may_have_unnamed_files();
         if unnamed {
             match Part::unnamed(output) {
@@ -104,6 +123,15 @@ impl Store {
             suspect: None,
             answer: None,
         })
+    }
+
+    /// Whether a file has this checksum.
+    #[must_use]
+    pub fn matches(&self, saved: &Saved, checksum: Checksum) -> bool {
+        let mut hash = Sha256::new();
+        let copied = File::open(self.output.join(&saved.file))
+            .and_then(|mut file| io::copy(&mut file, &mut Hashing(&mut hash)));
+        copied.is_ok() && checksum.is(&hash.finalize())
     }
 
     /// What an earlier run has left of the transfer with this `id`, or an earlier try of this run if it is tried `again`.
@@ -158,6 +186,63 @@ impl Store {
     ///
     /// When that name is taken ([`io::ErrorKind::AlreadyExists`]) or cannot be given; the part is as before then.
     pub fn publish(&self, part: &mut Part, file: &str) -> io::Result<()> {
-        part.publish(&self.output.join(file))
+        self.in_folder(file, |target| part.publish(target))
+    }
+
+    /// Gives a sealed part the final name `file`, and takes it from whatever has it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be given; both are as before then.
+    pub fn replace(&self, part: &mut Part, file: &str) -> io::Result<()> {
+        self.in_folder(file, |target| part.replace(&self.parts, target))
+    }
+
+    /// Gives the file `of` one more name.
+    ///
+    /// # Errors
+    ///
+    /// When that name is taken ([`io::ErrorKind::AlreadyExists`]) or cannot be given.
+    pub fn link(&self, of: &str, file: &str) -> io::Result<()> {
+        self.in_folder(file, |target| fs::hard_link(self.output.join(of), target))
+    }
+
+    /// Does something with the path of `file`, and creates the folders that it needs and has not.
+    fn in_folder(
+        &self,
+        file: &str,
+        mut act: impl FnMut(&Path) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let target = self.output.join(file);
+        match (act(&target), target.parent()) {
+            (Err(error), Some(folder))
+                if error.kind() == io::ErrorKind::NotFound && file.contains('/') =>
+            {
+                match fs::create_dir_all(folder) {
+                    // a file has the name of the folder, and no other name of this file would change that
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                        let message = format!("`{}` is not a folder", folder.display());
+                        return Err(io::Error::new(io::ErrorKind::NotADirectory, message));
+                    }
+                    created => created?,
+                }
+                act(&target)
+            }
+            (done, _) => done,
+        }
+    }
+}
+
+/// A place for bytes of which only the hash is wanted.
+struct Hashing<'a>(&'a mut Sha256);
+
+impl io::Write for Hashing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

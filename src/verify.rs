@@ -14,7 +14,7 @@ use crate::fetch::hexadecimal;
 use crate::links::{Input, fingerprint};
 use crate::outcome::printable;
 use crate::pdf::{Check, Verdict};
-use crate::report::{History, SavedLine, each_saved};
+use crate::report::{Detail, History, SavedLine, each_saved};
 use crate::store::journal_of;
 
 /// What a look at an output folder has found.
@@ -60,15 +60,18 @@ pub enum Problem {
 pub fn verify(output: &Path) -> anyhow::Result<Findings> {
     let journal = journal_of(output);
     let no_journal = || format!("cannot read the journal of `{}`", output.display());
-    let history =
-        History::read(File::open(&journal).with_context(no_journal)?).with_context(no_journal)?;
+    let history = History::read(
+        File::open(&journal).with_context(no_journal)?,
+        Detail::Files,
+    )
+    .with_context(no_journal)?;
     let mut findings = Findings::default();
     let mut seen = HashSet::new();
     let see = |line: &SavedLine| {
         let id = fingerprint(&line.url);
         let counts = history
-            .find(id)
-            .is_some_and(|last| last.file == line.file && last.bytes == line.bytes);
+            .find(id, |_| true)
+            .is_some_and(|last| last.saved.file == line.file && last.saved.bytes == line.bytes);
         if !counts || !seen.insert(id) {
             return;
         }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::Config;
 use crate::compare::{Comparison, compare};
+use crate::dry_run::dry_run;
 use crate::mode::Mode;
 use crate::report::{Print, Report};
 
@@ -12,6 +13,8 @@ use crate::report::{Print, Report};
 #[derive(Debug)]
 pub(super) enum Command {
     Run(Config),
+    /// What a run would do.
+    DryRun(Config),
     /// A run in each of these modes, in folders that are kept if one is given.
     Compare(Config, Vec<Mode>, Option<PathBuf>),
     /// A look at the files of an output folder. What is wrong is fetched again with this configuration, if there is one.
@@ -50,6 +53,15 @@ impl Request {
                 summary_on_stdout: config.records.print == Print::Summary,
                 ..crate::run(&config)?.into()
             },
+            Command::DryRun(config) => {
+                let intent = dry_run(&config)?;
+                Ending {
+                    summary: intent.to_string(),
+                    summary_on_stdout: false,
+                    code: intent.exit_code(),
+                    error: intent.list_error,
+                }
+            }
             Command::Compare(config, modes, keep) => {
                 compare(&config, &modes, keep.as_deref())?.into()
             }

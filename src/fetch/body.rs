@@ -10,6 +10,7 @@ use super::Options;
 use super::bandwidth::Bandwidth;
 use super::reply::Reply;
 use super::trouble::{broken_body, disk};
+use crate::links::Checksum;
 use crate::outcome::{Failure, Status};
 use crate::pdf::{Check, Kind, Verdict};
 use crate::report::Transfer;
@@ -107,7 +108,7 @@ impl<'a> Body<'a> {
     }
 
     /// The verdict on a body that has ended.
-    pub(super) fn end(self) -> Result<Proof, Failure> {
+    pub(super) fn end(self, checksum: Option<Checksum>) -> Result<Proof, Failure> {
         let length = self.part.len();
         if let Some(total) = self.total
             && length != total
@@ -126,10 +127,15 @@ impl<'a> Body<'a> {
             }
             Verdict::NotPdf(kind) => return Err(not_pdf(&kind)),
         };
-        Ok(Proof {
-            suspect,
-            sha256: self.hash.map(|hash| hexadecimal(&hash.finalize())),
-        })
+        let digest = self.hash.map(Sha256::finalize);
+        let sha256 = digest.as_ref().map(|digest| hexadecimal(digest));
+        if let (Some(checksum), Some(digest)) = (checksum, digest)
+            && !checksum.is(&digest)
+        {
+            let message = format!("the file has the SHA-256 {}", hexadecimal(&digest));
+            return Err(Failure::new(Status::ChecksumMismatch, message));
+        }
+        Ok(Proof { suspect, sha256 })
     }
 
     fn fits(&self, length: u64, most: u64) -> Result<(), Failure> {

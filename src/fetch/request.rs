@@ -1,6 +1,6 @@
 //! One GET and the redirects that follow it.
 
-use reqwest::header;
+use reqwest::header::{self, HeaderName, HeaderValue};
 use reqwest::{Client, Response, Url};
 use tokio::time::timeout;
 
@@ -10,10 +10,22 @@ use super::reply::Reply;
 use super::trouble::no_answer;
 use crate::links::{has_credentials, shown};
 use crate::outcome::{Failure, Status};
+use crate::report::Known;
 use crate::store::Held;
 
 /// How many redirects are followed, as browsers do at least.
 const REDIRECTS: usize = 10;
+
+/// What is asked for besides a URL.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// Header fields of the link.
+    pub(super) headers: &'a [(HeaderName, HeaderValue)],
+    /// The beginning that is here already: the rest is asked for.
+    pub(super) held: Option<Held<'a>>,
+    /// The file that is here already: it is asked whether that has changed (RFC 9110 section 13.1).
+    pub(super) known: Option<&'a Known>,
+}
 
 /// Asks servers, and follows where they point.
 pub(super) struct Requester {
@@ -29,13 +41,21 @@ impl Requester {
         })
     }
 
-    /// Asks for `url`, or for the rest of what is `held` of it, until an answer is no redirect.
-    pub(super) async fn get(&self, url: &Url, held: Option<Held<'_>>) -> Result<Reply, Failure> {
+    /// Asks for `url`, until an answer is no redirect. Header fields of the link go to its own host only.
+    pub(super) async fn get(&self, url: &Url, asked: Asked<'_>) -> Result<Reply, Failure> {
         let mut visited = vec![url.clone()];
         loop {
             let here = visited.last().expect("it begins with one");
+            let asked = if here.origin() == url.origin() {
+                asked
+            } else {
+                Asked {
+                    headers: &[],
+                    ..asked
+                }
+            };
             let reply = Reply {
-                response: self.send(here, held).await.map_err(|failure| Failure {
+                response: self.send(here, asked).await.map_err(|failure| Failure {
                     elsewhere: here.origin() != url.origin(),
                     ..failure
                 })?,
@@ -70,7 +90,7 @@ impl Requester {
         }
     }
 
-    async fn send(&self, url: &Url, held: Option<Held<'_>>) -> Result<Response, Failure> {
+    async fn send(&self, url: &Url, asked: Asked<'_>) -> Result<Response, Failure> {
         if self.options.https_only && url.scheme() != "https" {
             return Err(Failure::new(
                 Status::BadLink,
@@ -85,7 +105,20 @@ impl Requester {
             ));
         }
         let mut request = self.client.get(url.clone());
-        if let Some(held) = held {
+        for (name, value) in asked.headers {
+            request = request.header(name, value);
+        }
+        if let Some(known) = asked.known {
+            let since = match &known.last_modified {
+                Some(date) => date.clone(),
+                None => httpdate::fmt_http_date(known.saved.modified),
+            };
+            request = request.header(header::IF_MODIFIED_SINCE, since);
+            if let Some(etag) = &known.etag {
+                request = request.header(header::IF_NONE_MATCH, etag);
+            }
+        }
+        if let Some(held) = asked.held {
             request = request
                 .header(header::RANGE, format!("bytes={}-", held.bytes))
                 .header(header::IF_RANGE, &held.origin.validator);

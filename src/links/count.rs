@@ -3,33 +3,44 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::sync::Arc;
 
-use super::Input;
+use super::{Context, Input, Links, Options, format};
+
+/// A list that is larger, in bytes, takes noticeable time to read twice.
+const LARGEST: u64 = 256 * 1024 * 1024;
 
 /// How many links `inputs` hold, by a quick look at their lines; none if that cannot be said before reading them.
 #[must_use]
-pub fn count(inputs: &[Input]) -> Option<u64> {
+pub fn count(inputs: &[Input], options: &Arc<Options>) -> Option<u64> {
     inputs
         .iter()
         .map(|input| match input {
             Input::Url(_) => Some(1),
             Input::Stdin => None,
-            Input::List(path) => count_lines(path),
+            Input::List(path) => count_list(path, input, options),
         })
         .sum()
 }
 
-/// The lines of a list that are neither blank nor comments. A list that cannot be read twice, or is so large that
-/// reading it twice takes noticeable time, is not counted.
-fn count_lines(path: &Path) -> Option<u64> {
-    const LARGEST: u64 = 256 * 1024 * 1024;
+fn count_list(path: &Path, input: &Input, options: &Arc<Options>) -> Option<u64> {
     if !path
         .metadata()
         .is_ok_and(|list| list.is_file() && list.len() <= LARGEST)
     {
         return None;
     }
-    let mut reader = BufReader::with_capacity(256 * 1024, File::open(path).ok()?);
+    let open = || Some(BufReader::with_capacity(256 * 1024, File::open(path).ok()?));
+    let context = Context::new("".into(), Arc::clone(options));
+    if options.only.is_none() && format::is_plain(Box::new(open()?), &context) {
+        return count_lines(open()?);
+    }
+    let links = Links::open(std::slice::from_ref(input), options).ok()?;
+    Some(links.take_while(Result::is_ok).count() as u64)
+}
+
+/// The lines that are neither blank nor comments.
+fn count_lines(mut reader: impl BufRead) -> Option<u64> {
     let mut count = 0;
     let mut blank = true;
     loop {

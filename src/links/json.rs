@@ -1,91 +1,53 @@
-//! Links in lines of JSON: records of an earlier run, and what other programs write.
+//! Lines of JSON: records of an earlier run, and what other programs write.
 
 use std::borrow::Cow;
-use std::str::FromStr;
 
-use serde::Deserialize;
+use serde_json::{Map, Value};
 
-use crate::outcome::Status;
+use super::columns::{details, url_column};
+use super::{Details, Options};
 
-/// What a line says that is about a link. Other fields are of no interest.
-#[derive(Deserialize)]
-struct Fields<'a> {
-    #[serde(
-        borrow,
-        alias = "pdf_url",
-        alias = "link",
-        alias = "URL",
-        alias = "Url",
-        alias = "href"
-    )]
-    url: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    status: Option<Cow<'a, str>>,
-    retryable: Option<bool>,
-}
-
-/// The link of a line of JSON; none if `only` others are wanted.
+/// The URL of a line of JSON, and what the line says besides; none if it has no link, or one that is not wanted.
 ///
 /// # Errors
 ///
 /// What is wrong with the line.
-pub(super) fn link(line: &str, only: Option<&Only>) -> Result<Option<String>, String> {
-    let fields: Fields =
+pub(super) fn link(line: &str, options: &Options) -> Result<Option<(String, Details)>, String> {
+    let fields: Map<String, Value> =
         serde_json::from_str(line).map_err(|error| format!("not valid JSON: {error}"))?;
-    let wanted = only.is_none_or(|only| only.wants(fields.status.as_deref(), fields.retryable));
-    let url = fields.url.filter(|_| wanted).map(Cow::into_owned);
-    if wanted && url.is_none() {
-        Err("a record without `url`".to_owned())
-    } else {
-        Ok(url)
+    // what an earlier run has carried along counts as a field of its own
+    let carried = fields.get("columns").and_then(Value::as_object);
+    let value = |name: &str| {
+        let carried = || carried.and_then(|columns| columns.get(name));
+        text(fields.get(name).or_else(carried)?)
+    };
+    let Some(mut details) = details(options, value)? else {
+        return Ok(None);
+    };
+    for (name, value) in carried.into_iter().flatten() {
+        if !details.columns.iter().any(|(known, _)| **known == **name)
+            && let Some(value) = text(value)
+        {
+            details
+                .columns
+                .push((name.as_str().into(), value.into_owned()));
+        }
     }
+    let Some(column) = url_column(&options.columns, &fields.keys().map(String::as_str)) else {
+        let name = options.columns.url.as_deref().unwrap_or("url");
+        return Err(format!("a record without `{name}`"));
+    };
+    let url = fields.values().nth(column).and_then(text);
+    Ok(url.map(|url| (url.into_owned(), details)))
 }
 
-/// Which records of an earlier run are links again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Only(Vec<Choice>);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Choice {
-    Failed,
-    Retryable,
-    Status(Status),
-}
-
-impl Only {
-    fn wants(&self, status: Option<&str>, retryable: Option<bool>) -> bool {
-        self.0.iter().any(|choice| match choice {
-            // only failures have it
-            Choice::Failed => retryable.is_some(),
-            Choice::Retryable => retryable == Some(true),
-            Choice::Status(wanted) => status == Some(wanted.word()),
-        })
-    }
-}
-
-impl FromStr for Only {
-    type Err = String;
-
-    /// `failed`, `retryable`, or words for outcomes, separated by commas.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let choice = |word: &str| match word.trim() {
-            "failed" => Ok(Choice::Failed),
-            "retryable" => Ok(Choice::Retryable),
-            word => Status::ALL
-                .into_iter()
-                .find(|status| status.word() == word)
-                .map(Choice::Status)
-                .ok_or_else(|| {
-                    let words: Vec<_> = Status::ALL.iter().map(|status| status.word()).collect();
-                    format!(
-                        "`{word}` is none of failed, retryable, {}",
-                        words.join(", ")
-                    )
-                }),
-        };
-        text.split(',')
-            .map(choice)
-            .collect::<Result<_, _>>()
-            .map(Self)
+/// A value as text; none for `null` and for text that is blank.
+fn text(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => {
+            Some(text.as_str().into()).filter(|text: &Cow<str>| !text.trim().is_empty())
+        }
+        other => Some(other.to_string().into()),
     }
 }

@@ -9,6 +9,9 @@ use crate::outcome::steers_text;
 /// The longest name of a file, in bytes, that all common file systems take.
 const LONGEST: usize = 255;
 
+/// The deepest path that is made, in folders: most systems take no more than some 4,096 bytes.
+const DEEPEST: usize = 12;
+
 const EXTENSION: &str = ".pdf";
 
 /// The name that `url` suggests: its last path segment, or its host if it has none.
@@ -39,8 +42,29 @@ fn last_segment(url: &Url) -> &str {
 /// dashes, and white space and dots at the end go, and a name that Windows keeps for a device gets a `_` before it.
 #[must_use]
 pub fn safe(name: &str) -> Option<String> {
+    let name = harmless(name);
+    let (stem, extension) = split_extension(&name);
+    component(stem, extension)
+}
+
+/// `path` with every component made [`safe`], the last one with `.pdf` at its end; none if nothing of that one is left.
+/// It leads nowhere but down, and at most 12 folders.
+#[must_use]
+pub fn safe_path(path: &str) -> Option<String> {
+    let mut components: Vec<_> = path.split(['/', '\\']).collect();
+    let name = safe(components.pop()?)?;
+    let folders = components
+        .iter()
+        .filter_map(|folder| component(&harmless(folder), ""))
+        .take(DEEPEST);
+    let path: Vec<_> = folders.chain([name]).collect();
+    Some(path.join("/"))
+}
+
+/// `name` without what no file system, or no terminal, takes well.
+fn harmless(name: &str) -> String {
     // macOS takes the composed and the decomposed form of a letter for the same
-    let name: String = ComposingNormalizerBorrowed::new_nfc()
+    ComposingNormalizerBorrowed::new_nfc()
         .normalize(name)
         .chars()
         .map(|c| match c {
@@ -48,8 +72,10 @@ pub fn safe(name: &str) -> Option<String> {
             c if c.is_control() || steers_text(c) => '_',
             c => c,
         })
-        .collect();
-    let (stem, extension) = split_extension(&name);
+        .collect()
+}
+
+fn component(stem: &str, extension: &str) -> Option<String> {
     let stem = stem
         .trim_matches(|c: char| c == '.' || c.is_whitespace())
         .trim_start_matches(['-', '.', ' ']);
@@ -61,15 +87,17 @@ pub fn safe(name: &str) -> Option<String> {
     Some(format!("{guard}{stem}{extension}"))
 }
 
-/// `name` with `suffix` before its extension, and no longer than a name may be.
+/// The path `name` with `suffix` before its extension, and its last component no longer than a name may be.
 #[must_use]
 pub fn with_suffix(name: &str, suffix: &str) -> String {
+    let (folders, name) = name.split_at(name.rfind('/').map_or(0, |slash| slash + 1));
     let (stem, extension) = split_extension(name);
     let stem = shortened(stem, LONGEST - suffix.len() - extension.len());
-    format!("{stem}{suffix}{extension}")
+    format!("{folders}{stem}{suffix}{extension}")
 }
 
-fn split_extension(name: &str) -> (&str, &str) {
+/// The stem and the extension of a name; the extension is there even if the name has none.
+pub(super) fn split_extension(name: &str) -> (&str, &str) {
     match name.len().checked_sub(EXTENSION.len()) {
         Some(at) if name.is_char_boundary(at) && name[at..].eq_ignore_ascii_case(EXTENSION) => {
             name.split_at(at)
@@ -150,6 +178,23 @@ mod tests {
         assert_eq!(long.len(), 254);
         assert!(long.ends_with("é.pdf"));
         assert_eq!(with_suffix(&long, "-0123abcd").len(), 255);
+    }
+
+    #[test]
+    fn paths_lead_down_and_nowhere_else() {
+        for (path, expected) in [
+            ("a/b/c", Some("a/b/c.pdf")),
+            ("/etc/passwd", Some("etc/passwd.pdf")),
+            ("../../x.pdf", Some("x.pdf")),
+            (".fetchpdf/journal", Some("fetchpdf/journal.pdf")),
+            ("a//./..\\b:c/x.PDF", Some("a/b_c/x.PDF")),
+            ("con/-x", Some("_con/x.pdf")),
+            ("a/", None),
+            ("", None),
+        ] {
+            assert_eq!(safe_path(path).as_deref(), expected, "{path}");
+        }
+        assert_eq!(with_suffix("a.pdf/b.pdf", "-1"), "a.pdf/b-1.pdf");
     }
 
     proptest! {

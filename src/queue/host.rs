@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::policy::Limits;
-use crate::outcome::Status;
+use crate::outcome::{Failure, Status};
 
 /// After so many failures in a row that speak of the host, it is given a rest.
 const FAILURES: u32 = 8;
@@ -59,6 +59,19 @@ pub struct Verdict {
     pub message: Arc<str>,
     /// The word for it.
     pub status: Status,
+}
+
+impl Verdict {
+    /// The failure of a link that nobody asked for, because of this.
+    #[must_use]
+    pub fn failure(&self) -> Failure {
+        let message = if self.status == Status::Dns {
+            self.message.trim_start_matches("dns: ").to_owned()
+        } else {
+            format!("not asked for, after others of its host: {}", self.message)
+        };
+        Failure::new(self.status, message)
+    }
 }
 
 /// The state of a host.

@@ -28,6 +28,11 @@ pub struct Schedule<J> {
 pub trait OfHost {
     /// The host: scheme, name and port, such as `https://example.org`.
     fn host(&self) -> Cow<'_, str>;
+
+    /// Moves on to another host, because of what is said of this one; false for a job that has no other.
+    fn move_on(&mut self, _: &Verdict) -> bool {
+        false
+    }
 }
 
 /// Where a host stands.
@@ -141,7 +146,18 @@ impl<J: OfHost> Schedule<J> {
     /// # Errors
     ///
     /// The link and why it is given up, if its host is.
-    pub fn push(&mut self, job: J, now: Instant) -> Result<(), (J, Verdict)> {
+    pub fn push(&mut self, mut job: J, now: Instant) -> Result<(), (J, Verdict)> {
+        while let Err((back, verdict)) = self.put(job, now) {
+            job = back;
+            if !job.move_on(&verdict) {
+                return Err((job, verdict));
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a link to those of its host.
+    fn put(&mut self, job: J, now: Instant) -> Result<(), (J, Verdict)> {
         let host = job.host();
         let known = self
             .hosts
@@ -237,23 +253,39 @@ impl<J: OfHost> Schedule<J> {
         finished: Finished<J>,
         feedback: Feedback,
         now: Instant,
-    ) -> Option<(Vec<J>, Verdict)> {
+    ) -> Vec<(J, Verdict)> {
         self.running -= 1;
         let (host, _) = self
             .hosts
             .get_mut(&ticket.host)
             .expect("a host with a link under way is known");
         let last = matches!(finished, Finished::Ended);
-        if let Finished::Again(job, due) = finished {
-            self.turns += 1;
-            host.push_again(due, self.turns, job);
-            self.waiting += 1;
+        let mut elsewhere = Vec::new();
+        match finished {
+            Finished::Again(job, _) if *job.host() != *ticket.host => elsewhere.push(job),
+            Finished::Again(job, due) => {
+                self.turns += 1;
+                host.push_again(due, self.turns, job);
+                self.waiting += 1;
+            }
+            Finished::Ended => {}
         }
         let given_up = host.finish(feedback, ticket.at, last, now);
         self.waiting -= given_up.len();
         let verdict = host.verdict().cloned();
         self.place(&ticket.host, now);
-        verdict.map(|verdict| (given_up, verdict))
+        let mut given_back = Vec::new();
+        for (mut job, verdict) in given_up.into_iter().zip(verdict.into_iter().cycle()) {
+            if job.move_on(&verdict) {
+                elsewhere.push(job);
+            } else {
+                given_back.push((job, verdict));
+            }
+        }
+        for job in elsewhere {
+            given_back.extend(self.push(job, now).err());
+        }
+        given_back
     }
 
     /// When all that is left belongs to hosts at rest, one of them is tried at once.
@@ -425,9 +457,8 @@ mod tests {
             } else {
                 Finished::Ended
             };
-            if let Some((links, _)) = schedule.finish(&ticket, finished, feedback, now) {
-                run.given_up += links.len();
-            }
+            let given_up = schedule.finish(&ticket, finished, feedback, now);
+            run.given_up += given_up.len();
         }
         run.elapsed = now - begin;
         run

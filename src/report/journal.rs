@@ -35,13 +35,13 @@ impl Journal {
     /// # Errors
     ///
     /// When it cannot be created, read or written, or is no file of its own kind, such as a symbolic link.
-    pub fn open(path: PathBuf) -> io::Result<(Self, History)> {
+    pub fn open(path: PathBuf, detail: Detail) -> io::Result<(Self, History)> {
         let mut file = open_plain(
             &path,
             OpenOptions::new().read(true).append(true).create(true),
         )?;
         let opened_at = file.metadata()?.len();
-        let history = History::read((&file).take(opened_at))?;
+        let history = History::read((&file).take(opened_at), detail)?;
         let torn = AtomicBool::new(ends_without_newline(&mut file)?);
         Ok((
             Self {
@@ -71,6 +71,15 @@ impl Journal {
         }
         self.length.fetch_add(line.len() as u64, Relaxed);
         written
+    }
+
+    /// What is written so far, from its beginning.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn reader(&self) -> io::Result<impl Read> {
+        File::open(&self.path)
     }
 
     /// What other processes have saved for the link with this identity since the journal was opened, if it `is_here`.
@@ -106,6 +115,17 @@ pub struct History {
     files: Vec<Entry>,
 }
 
+/// A file that an earlier run has saved, and how the server described it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// The file.
+    pub saved: Saved,
+    /// Its `ETag`, if it had one.
+    pub etag: Option<String>,
+    /// Its `Last-Modified`, if it had one.
+    pub last_modified: Option<String>,
+}
+
 #[derive(Debug)]
 struct Entry {
     id: u64,
@@ -113,6 +133,8 @@ struct Entry {
     mtime_ns: u64,
     name: u32,
     name_length: u16,
+    /// What stands behind the name: entity tag, line end, date.
+    validators_length: u16,
 }
 
 impl History {
@@ -121,46 +143,69 @@ impl History {
     /// # Errors
     ///
     /// When it cannot be read.
-    pub fn read(journal: impl Read) -> io::Result<Self> {
+    pub fn read(journal: impl Read, detail: Detail) -> io::Result<Self> {
         let mut history = Self::default();
-        each_saved(journal, |line| history.add(line))?;
-        let files = &mut history.files;
-        // of several lines of a link, the last one counts
-        files.sort_by_key(|entry| entry.id);
-        files.reverse();
-        files.dedup_by_key(|entry| entry.id);
-        files.reverse();
+        each_saved(journal, |line| history.add(line, detail))?;
+        history.files.sort_by_key(|entry| entry.id);
         Ok(history)
     }
 
-    /// The file that was saved last for the link with this identity.
+    /// The file that was saved last for the link with this identity, if it `is_here`.
+    ///
+    /// A file that is about to be replaced has two lines, and a kill may have left the older one true.
     #[must_use]
-    pub fn find(&self, id: u64) -> Option<Saved> {
-        let entry = &self.files[self.position(id)?];
-        let file = &self.names[entry.name as usize..][..usize::from(entry.name_length)];
-        let (url, file) = ("".into(), file.into());
-        let line = SavedLine {
-            url,
-            file,
-            bytes: entry.bytes,
-            mtime_ns: entry.mtime_ns,
-            sha256: None,
-        };
-        Some(line.to_saved())
+    pub fn find(&self, id: u64, is_here: impl Fn(&Saved) -> bool) -> Option<Known> {
+        let entries = &self.files[self.range(id)];
+        let last = self.known(entries.last()?);
+        if is_here(&last.saved) {
+            return Some(last);
+        }
+        let before = entries.iter().rev().skip(1).map(|entry| self.known(entry));
+        before
+            .take_while(|known| known.saved.file == last.saved.file)
+            .find(|known| is_here(&known.saved))
     }
 
     /// Forgets what was saved for the link with this identity.
     pub fn forget(&mut self, id: u64) {
-        if let Some(position) = self.position(id) {
-            self.files.remove(position);
+        self.files.drain(self.range(id));
+    }
+
+    fn range(&self, id: u64) -> std::ops::Range<usize> {
+        let begin = self.files.partition_point(|entry| entry.id < id);
+        let lines = self.files[begin..]
+            .iter()
+            .take_while(|entry| entry.id == id);
+        begin..begin + lines.count()
+    }
+
+    fn known(&self, entry: &Entry) -> Known {
+        let (file, rest) = self.names[entry.name as usize..].split_at(entry.name_length.into());
+        let validators = &rest[..entry.validators_length.into()];
+        let (etag, last_modified) = validators.split_once('\n').unwrap_or_default();
+        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let line = SavedLine {
+            file: file.into(),
+            bytes: entry.bytes,
+            mtime_ns: entry.mtime_ns,
+            ..SavedLine::default()
+        };
+        Known {
+            saved: line.to_saved(),
+            etag: given(etag),
+            last_modified: given(last_modified),
         }
     }
 
-    fn position(&self, id: u64) -> Option<usize> {
-        self.files.binary_search_by_key(&id, |entry| entry.id).ok()
-    }
-
-    fn add(&mut self, line: &SavedLine) {
+    fn add(&mut self, line: &SavedLine, detail: Detail) {
+        let validators = match (detail, &line.etag, &line.last_modified) {
+            (Detail::Files, ..) | (_, None, None) => String::new(),
+            (Detail::Validators, etag, date) => {
+                let text = |text: &Option<Cow<str>>| text.as_deref().unwrap_or_default().to_owned();
+                format!("{}\n{}", text(etag), text(date))
+            }
+        };
+        let validators_length = u16::try_from(validators.len()).unwrap_or(0);
         // names are shorter, and all of them together, too
         if let (Ok(name), Ok(name_length)) =
             (self.names.len().try_into(), line.file.len().try_into())
@@ -172,14 +217,25 @@ impl History {
                 mtime_ns,
                 name,
                 name_length,
+                validators_length,
             });
             self.names.push_str(&line.file);
+            self.names.push_str(&validators[..validators_length.into()]);
         }
     }
 }
 
+/// How much of the journal a run needs to remember.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// Which files are there.
+    Files,
+    /// And how to ask whether they have changed.
+    Validators,
+}
+
 /// The fields that only the line of a saved file has.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub struct SavedLine<'a> {
     /// The URL of the list.
     #[serde(borrow)]
@@ -194,6 +250,12 @@ pub struct SavedLine<'a> {
     /// Its SHA-256 in hexadecimal, if that was asked for.
     #[serde(borrow, default)]
     pub sha256: Option<Cow<'a, str>>,
+    /// Its `ETag`, if it had one.
+    #[serde(borrow, default)]
+    pub etag: Option<Cow<'a, str>>,
+    /// Its `Last-Modified`, if it had one.
+    #[serde(borrow, default)]
+    pub last_modified: Option<Cow<'a, str>>,
 }
 
 impl SavedLine<'_> {
@@ -221,7 +283,7 @@ pub fn each_saved(journal: impl Read, mut see: impl FnMut(&SavedLine)) -> io::Re
     let mut reader = BufReader::with_capacity(256 * 1024, journal);
     while let Some(line) = read_line(&mut reader)? {
         if let Ok(saved) = serde_json::from_slice::<SavedLine>(&line.text)
-            && is_one_component(&saved.file)
+            && leads_down(&saved.file)
         {
             see(&saved);
         }
@@ -229,13 +291,11 @@ pub fn each_saved(journal: impl Read, mut see: impl FnMut(&SavedLine)) -> io::Re
     Ok(())
 }
 
-/// Whether `file` is a name and not a path that could lead out of the output folder: a journal may have been tampered with.
-fn is_one_component(file: &str) -> bool {
-    let mut components = Path::new(file).components();
-    matches!(
-        (components.next(), components.next()),
-        (Some(std::path::Component::Normal(_)), None)
-    )
+/// Whether `file` is a path that cannot lead out of the output folder: a journal may have been tampered with.
+fn leads_down(file: &str) -> bool {
+    let mut components = Path::new(file).components().peekable();
+    components.peek().is_some()
+        && components.all(|component| matches!(component, std::path::Component::Normal(_)))
 }
 
 fn ends_without_newline(file: &mut File) -> io::Result<bool> {

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use clap::ValueEnum;
@@ -12,7 +12,8 @@ use super::Record;
 use crate::outcome::{Outcome, Status};
 
 /// The fields of a record, in the order of the columns of a report in CSV.
-pub const FIELDS: [&str; 18] = [
+pub const FIELDS: [&str; 23] = [
+    "schema",
     "time",
     "status",
     "url",
@@ -31,6 +32,10 @@ pub const FIELDS: [&str; 18] = [
     "suspect",
     "retryable",
     "error",
+    "name",
+    "checksum",
+    "mirrors",
+    "columns",
 ];
 
 /// What standard output is for. What is not the summary makes it go to standard error.
@@ -56,6 +61,8 @@ pub struct OutputOptions {
     pub report: Option<PathBuf>,
     /// A file for the links that failed: a link list, with the reasons as comments.
     pub errors: Option<PathBuf>,
+    /// Columns of the lists, which get columns of their own in a report in CSV.
+    pub columns: Vec<Arc<str>>,
 }
 
 /// Writes records as links end.
@@ -72,7 +79,7 @@ pub struct Output {
 #[derive(Debug)]
 enum Table {
     Json(File),
-    Csv(Box<csv::Writer<File>>),
+    Csv(Box<csv::Writer<File>>, Vec<Arc<str>>),
 }
 
 impl Output {
@@ -82,7 +89,11 @@ impl Output {
     ///
     /// When one of them cannot be created.
     pub fn open(options: &OutputOptions, folder: &Path) -> anyhow::Result<Self> {
-        let report = options.report.as_deref().map(Table::create).transpose()?;
+        let report = options
+            .report
+            .as_deref()
+            .map(|path| Table::create(path, &options.columns))
+            .transpose()?;
         let errors = options.errors.as_deref().map(create).transpose()?;
         Ok(Self {
             print: options.print,
@@ -120,13 +131,18 @@ impl Output {
                 .write(record)?;
         }
         if let (Some(errors), Outcome::Failed(failure)) = (&self.errors, &record.outcome) {
+            // what the list says besides the URL is known only to a record
+            let line = match &record.details {
+                Some(_) => String::from_utf8_lossy(record.to_json_line().trim_ascii()).into_owned(),
+                None => record.url.clone(),
+            };
             // what was no link is none the next time either
             let mark = if failure.status == Status::BadLink {
                 "# "
             } else {
                 ""
             };
-            let lines = format!("# {}: {failure}\n{mark}{}\n", record.place, record.url);
+            let lines = format!("# {}: {failure}\n{mark}{line}\n", record.place);
             errors
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -137,7 +153,7 @@ impl Output {
 }
 
 impl Table {
-    fn create(path: &Path) -> anyhow::Result<Self> {
+    fn create(path: &Path, columns: &[Arc<str>]) -> anyhow::Result<Self> {
         let file = create(path)?;
         if path
             .extension()
@@ -146,24 +162,37 @@ impl Table {
             return Ok(Self::Json(file));
         }
         let mut table = csv::Writer::from_writer(file);
+        let columns: Vec<_> = columns
+            .iter()
+            .filter(|name| !FIELDS.contains(&&***name))
+            .cloned()
+            .collect();
         table
-            .write_record(FIELDS)
+            .write_record(FIELDS.into_iter().chain(columns.iter().map(AsRef::as_ref)))
             .with_context(|| format!("cannot write `{}`", path.display()))?;
-        Ok(Self::Csv(Box::new(table)))
+        Ok(Self::Csv(Box::new(table), columns))
     }
 
     fn write(&mut self, record: &Record) -> io::Result<()> {
         let line = record.to_json_line();
         match self {
             Self::Json(file) => file.write_all(&line),
-            Self::Csv(table) => {
+            Self::Csv(table, columns) => {
                 let fields: serde_json::Map<_, _> = serde_json::from_slice(&line)?;
-                let text = |name| match fields.get(name) {
+                let text = |value: Option<&serde_json::Value>| match value {
                     None => String::new(),
                     Some(serde_json::Value::String(text)) => text.clone(),
                     Some(value) => value.to_string(),
                 };
-                table.write_record(FIELDS.map(text))?;
+                let carried = |name: &Arc<str>| {
+                    text(
+                        fields
+                            .get("columns")
+                            .and_then(|columns| columns.get(&**name)),
+                    )
+                };
+                let known = FIELDS.into_iter().map(|name| text(fields.get(name)));
+                table.write_record(known.chain(columns.iter().map(carried)))?;
                 table.flush()
             }
         }

@@ -1,12 +1,14 @@
 //! The record of one link: what the journal keeps and what a failure line says.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reqwest::Url;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use crate::links::{BadLink, Place, shown};
+use crate::links::{BadLink, Details, Place, shown};
 use crate::outcome::{Failure, Outcome, Status};
 
 /// What became of one line of the list.
@@ -22,6 +24,8 @@ pub struct Record {
     pub attempts: u32,
     /// From the first request to the outcome.
     pub elapsed: Duration,
+    /// What else the list says about it.
+    pub details: Option<Box<Details>>,
 }
 
 impl Record {
@@ -34,6 +38,7 @@ impl Record {
             outcome,
             attempts: 0,
             elapsed: Duration::ZERO,
+            details: None,
         }
     }
 
@@ -46,6 +51,7 @@ impl Record {
             outcome: Outcome::Failed(Failure::new(Status::BadLink, bad.problem)),
             attempts: 0,
             elapsed: Duration::ZERO,
+            details: None,
         }
     }
 
@@ -58,7 +64,9 @@ impl Record {
             Outcome::Duplicate => (None, None),
         };
         let answer = saved.and_then(|saved| saved.answer.as_ref());
+        let details = self.details.as_deref();
         let fields = Fields {
+            schema: SCHEMA,
             time: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
             status: self.outcome.status(),
             url: &self.url,
@@ -79,6 +87,16 @@ impl Record {
             suspect: saved.and_then(|saved| saved.suspect),
             retryable: failure.map(Failure::retryable),
             error: failure.map(|failure| failure.message.as_str()),
+            name: details.and_then(|details| details.name.as_deref()),
+            checksum: details
+                .and_then(|details| details.checksum)
+                .map(|checksum| checksum.to_string()),
+            mirrors: details
+                .map(|details| details.mirrors.iter().map(shown).collect())
+                .unwrap_or_default(),
+            columns: details
+                .map(|details| Columns(&details.columns))
+                .unwrap_or_default(),
         };
         let mut json = serde_json::to_vec(&fields).expect("strings and numbers always serialize");
         json.push(b'\n');
@@ -115,8 +133,12 @@ pub(super) fn nanoseconds(time: SystemTime) -> u64 {
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// The version of the fields of a record. Fields may be added to it; if one changes its meaning, it becomes another.
+pub const SCHEMA: u32 = 1;
+
 #[derive(Serialize)]
 struct Fields<'a> {
+    schema: u32,
     time: String,
     status: Status,
     url: &'a str,
@@ -146,4 +168,28 @@ struct Fields<'a> {
     retryable: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checksum: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    mirrors: Vec<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Columns::is_empty")]
+    columns: Columns<'a>,
+}
+
+/// Columns of the list, as one object.
+#[derive(Default)]
+struct Columns<'a>(&'a [(Arc<str>, String)]);
+
+impl Columns<'_> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for Columns<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (&**name, value)))
+    }
 }

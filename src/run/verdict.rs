@@ -1,11 +1,9 @@
-//! What the outcome of a link says about its host, and the verdict on a host about its links.
+//! What the outcome of a link says about its host.
 
 use std::time::Duration;
 
-use crate::outcome::{Failure, Outcome, Status};
-use crate::plan::Job;
-use crate::queue::{Feedback, Verdict};
-use crate::report::Record;
+use crate::outcome::{Failure, Status};
+use crate::queue::Feedback;
 
 /// What a failure says about the host of its link; a host that asks for patience gets `pause`, if that is not longer
 /// than `longest`.
@@ -25,17 +23,4 @@ pub(super) fn feedback(failure: &Failure, pause: Duration, longest: Duration) ->
         }
         _ => Feedback::Good,
     }
-}
-
-/// The record of a link that nobody asked for, because its host is given up.
-pub(super) fn unasked(job: &Job, verdict: &Verdict) -> Record {
-    let message = if verdict.status == Status::Dns {
-        verdict.message.trim_start_matches("dns: ").to_owned()
-    } else {
-        format!(
-            "not asked for, after others of its host: {}",
-            verdict.message
-        )
-    };
-    job.record(Outcome::Failed(Failure::new(verdict.status, message)))
 }

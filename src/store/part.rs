@@ -198,13 +198,16 @@ impl Part {
         }
     }
 
-    /// Ends the writing, and tells the modification time that the file will keep.
+    /// Ends the writing, and tells the modification time that the file will keep: this one, if there is one.
     ///
     /// # Errors
     ///
     /// When the last bytes cannot be written.
-    pub fn seal(&mut self) -> io::Result<SystemTime> {
+    pub fn seal(&mut self, modified: Option<SystemTime>) -> io::Result<SystemTime> {
         self.flush()?;
+        if let Some(modified) = modified {
+            self.file.set_modified(modified)?;
+        }
         self.file.metadata()?.modified()
     }
 
@@ -213,6 +216,24 @@ impl Part {
             return system::link_unnamed(&self.file, target);
         };
         system::rename_new(path, target)?;
+        self.forget_name();
+        Ok(())
+    }
+
+    /// Takes the name `target` from whatever has it. An unnamed file needs a name of its own for that, in `parts`.
+    pub(super) fn replace(&mut self, parts: &Path, target: &Path) -> io::Result<()> {
+        if self.path.is_none() {
+            let path = parts.join(format!("{:016x}.new", fastrand::u64(..)));
+            system::link_unnamed(&self.file, &path)?;
+            self.path = Some(path);
+        }
+        let path = self.path.as_ref().expect("it has one by now");
+        fs::rename(path, target)?;
+        self.forget_name();
+        Ok(())
+    }
+
+    fn forget_name(&mut self) {
         if let Some(sidecar) = self.sidecar()
             && self.origin.is_some()
         {
@@ -220,7 +241,6 @@ impl Part {
             let _ = remove(&sidecar);
         }
         self.path = None;
-        Ok(())
     }
 
     /// Removes the part and all that is beside it.

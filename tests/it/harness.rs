@@ -88,20 +88,11 @@ impl Sandbox {
         )
     }
 
-    /// The files in the output folder, without the state folder.
+    /// The files in the output folder, without the state folder, by their paths.
     pub(crate) fn files(&self) -> BTreeMap<String, Vec<u8>> {
-        let Ok(entries) = fs::read_dir(self.path("out")) else {
-            return BTreeMap::new();
-        };
-        let entries = entries.map(|entry| entry.expect("a readable folder"));
-        let files = entries.filter(|entry| entry.file_name() != ".fetchpdf");
-        let read = |entry: fs::DirEntry| {
-            (
-                entry.file_name().into_string().expect("a name in UTF-8"),
-                fs::read(entry.path()).expect("a file"),
-            )
-        };
-        files.map(read).collect()
+        let mut files = BTreeMap::new();
+        collect(&self.path("out"), "", &mut files);
+        files
     }
 
     pub(crate) fn names(&self) -> Vec<String> {
@@ -123,6 +114,21 @@ impl Sandbox {
         text.lines()
             .map(|line| serde_json::from_str(line).expect("a record"))
             .collect()
+    }
+}
+
+fn collect(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.map(|entry| entry.expect("a readable folder")) {
+        let name = entry.file_name().into_string().expect("a name in UTF-8");
+        let path = format!("{prefix}{name}");
+        if entry.path().is_dir() && name != ".fetchpdf" {
+            collect(&entry.path(), &format!("{path}/"), files);
+        } else if name != ".fetchpdf" {
+            files.insert(path, fs::read(entry.path()).expect("a file"));
+        }
     }
 }
 
@@ -227,6 +233,13 @@ impl Run {
         number
             .and_then(|number| number.parse().ok())
             .expect("a number")
+    }
+
+    /// Says that the list could not be read to its end.
+    #[track_caller]
+    pub(crate) fn breaks_with(&self, message: &str) {
+        assert!(self.stderr.contains(message), "no `{message}` in {self:#?}");
+        assert_eq!(self.code, Some(2), "{self:#?}");
     }
 
     /// Says that one link failed, with this status and message.

@@ -134,7 +134,7 @@ fn reports_keep_what_was_hostile() {
         assert_eq!(rows.len(), 5);
         assert!(
             rows.iter()
-                .any(|row| &row[2] == "nonsense, \"quoted\"" && &row[1] == "bad_link")
+                .any(|row| &row[3] == "nonsense, \"quoted\"" && &row[2] == "bad_link")
         );
 
         sandbox

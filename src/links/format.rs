@@ -1,0 +1,184 @@
+//! Which kind of list it is: what its beginning says, unless the user has said it.
+
+use std::io;
+
+use clap::ValueEnum;
+
+use super::compressed::{Source, decompressed};
+use super::line::fill;
+use super::{BadLink, Context, Link, aria2, csv, html, plain, text};
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The kind of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// By the beginning of the list
+    #[default]
+    Auto,
+    /// One link a line; after a tab, the name for its file
+    Plain,
+    /// A table with a header
+    Csv,
+    /// The same, with tabs
+    Tsv,
+    /// One JSON object a line
+    Jsonl,
+    /// An input file or a session of aria2
+    Aria2,
+    /// Links in the middle of text or Markdown
+    Text,
+    /// Links in a page of HTML
+    Html,
+}
+
+/// What a list turns out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    Table(u8),
+    Aria2,
+    Text,
+    Html,
+}
+
+/// What reads a list, link by link.
+pub(super) type Reader = Box<dyn Iterator<Item = io::Result<Result<Link, BadLink>>> + Send>;
+
+/// Begins to read the list in `source`, and waits for its beginning.
+pub(super) fn open(source: Source, context: Context) -> io::Result<Reader> {
+    let (source, kind) = begin(source, &context).map_err(|error| context.broken(0, &error))?;
+    Ok(match kind {
+        Kind::Plain => Box::new(plain::Plain::new(source, context)),
+        Kind::Table(separator) => Box::new(csv::Rows::new(source, separator, context)),
+        Kind::Aria2 => Box::new(aria2::Entries::new(source, context)),
+        Kind::Text => Box::new(text::Text::new(source, context)),
+        Kind::Html => Box::new(html::links(source, context)),
+    })
+}
+
+/// Whether `source` is a list of one link a line, which can be counted without understanding them.
+pub(super) fn is_plain(source: Source, context: &Context) -> bool {
+    begin(source, context).is_ok_and(|(_, kind)| kind == Kind::Plain)
+}
+
+fn begin(source: Source, context: &Context) -> io::Result<(Source, Kind)> {
+    let mut source = decompressed(source)?;
+    let beginning = fill(&mut source)?;
+    if beginning.starts_with(&[0xff, 0xfe]) || beginning.starts_with(&[0xfe, 0xff]) {
+        let message =
+            "it is UTF-16: save it as UTF-8, or convert it with `iconv -f UTF-16 -t UTF-8`";
+        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+    }
+    if beginning.starts_with(BYTE_ORDER_MARK) {
+        source.consume(BYTE_ORDER_MARK.len());
+    }
+    let kind = kind(fill(&mut source)?, context);
+    Ok((source, kind))
+}
+
+fn kind(beginning: &[u8], context: &Context) -> Kind {
+    let beginning = String::from_utf8_lossy(beginning);
+    let first = beginning
+        .lines()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or_default();
+    let separator = || csv::separator(first, context);
+    match context.options.format {
+        Format::Csv => Kind::Table(
+            separator()
+                .filter(|separator| *separator != b'\t')
+                .unwrap_or(b','),
+        ),
+        Format::Tsv => Kind::Table(b'\t'),
+        Format::Plain | Format::Jsonl => Kind::Plain,
+        Format::Aria2 => Kind::Aria2,
+        Format::Text => Kind::Text,
+        Format::Html => Kind::Html,
+        Format::Auto if context.options.extract => {
+            if is_page(&beginning) {
+                Kind::Html
+            } else {
+                Kind::Text
+            }
+        }
+        Format::Auto if first.trim_start().starts_with('{') || first.contains("://") => {
+            if beginning.lines().any(aria2::is_option) {
+                Kind::Aria2
+            } else {
+                Kind::Plain
+            }
+        }
+        Format::Auto if beginning.lines().any(aria2::is_option) => Kind::Aria2,
+        Format::Auto => separator().map_or(Kind::Plain, Kind::Table),
+    }
+}
+
+/// Whether a text is a page of HTML, and not Markdown with some HTML in it.
+fn is_page(beginning: &str) -> bool {
+    let beginning = beginning.trim_start().as_bytes();
+    [
+        &b"<!doctype"[..],
+        b"<html",
+        b"<head",
+        b"<body",
+        b"<?xml",
+        b"<!--",
+        b"<meta",
+        b"<a ",
+        b"<ul",
+        b"<div",
+        b"<p>",
+        b"<table",
+    ]
+    .iter()
+    .any(|tag| {
+        beginning
+            .get(..tag.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(tag))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Columns;
+    use super::*;
+
+    #[test]
+    fn the_beginning_tells_the_kind() {
+        for (beginning, expected) in [
+            ("http://a.example/x.pdf\n", Kind::Plain),
+            ("# url, name\nhttp://a.example/x.pdf\n", Kind::Plain),
+            (
+                "{\"url\":\"http://a.example/x.pdf\",\"name\":\"x\"}\n",
+                Kind::Plain,
+            ),
+            ("Title,URL\n", Kind::Table(b',')),
+            ("\"Key\",\"Item Type\",\"Url\"\n", Kind::Table(b',')),
+            ("id;pdf-url\n", Kind::Table(b';')),
+            ("name\tlink\n", Kind::Table(b'\t')),
+            ("url\nhttp://a.example/x,y.pdf\n", Kind::Table(0x1f)),
+            ("http://a.example/x.pdf\n  out=x.pdf\n", Kind::Aria2),
+            ("http://a.example/x.pdf\tname.pdf\n", Kind::Plain),
+            ("", Kind::Plain),
+            ("no header at all\n", Kind::Plain),
+        ] {
+            let context = Context::new("list".into(), super::super::Options::default().into());
+            assert_eq!(
+                kind(beginning.as_bytes(), &context),
+                expected,
+                "{beginning}"
+            );
+        }
+        let columns = Columns {
+            url: Some("where".to_owned()),
+            ..Columns::default()
+        };
+        let options = super::super::Options {
+            columns,
+            ..Default::default()
+        };
+        let context = Context::new("list".into(), options.into());
+        assert_eq!(kind(b"what,where\n", &context), Kind::Table(b','));
+    }
+}

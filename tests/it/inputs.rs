@@ -1,0 +1,369 @@
+//! Lists of every kind: which links they hold, what they say besides, and what comes back out.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::harness::{Sandbox, for_each_mode, list};
+use crate::server::{Server, ok, pdf, respond};
+
+/// Answers with a PDF, and 404 where the path says so.
+fn server() -> Server {
+    Server::start(|request, stream| {
+        if request.path.contains("gone") {
+            respond(stream, "404 Not Found", b"");
+        } else {
+            ok(stream, &pdf(&request.path));
+        }
+    })
+}
+
+fn records(text: &str) -> Vec<Value> {
+    let mut records: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a record"))
+        .collect();
+    records.sort_by_key(|record| (record["line"].as_u64(), record["url"].to_string()));
+    records
+}
+
+#[test]
+fn a_table_says_where_the_links_are_and_how_files_are_called() {
+    let server = server();
+    let url = server.url("");
+    let table = format!(
+        "Key,\"Item, Title\",Url\nA,\"two\nlines, \"\"quoted\"\"\",{url}/a.pdf\nB,no link,\nC,tab\there,{url}/gone.pdf\nD,bytes,not a link\nE\n"
+    );
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let columns = [
+            "--carry",
+            "Key,Item, Title",
+            "--name-column",
+            "Key",
+            "--json",
+        ];
+        // a name with a comma cannot be carried, and what is missing is an error that names what is there
+        sandbox.write("links.txt", &table);
+        sandbox
+            .run(&[&["links.txt", "-o", "out", "-m", mode], &columns[..]].concat())
+            .breaks_with(
+                "no column `Item` in `links.txt`; its columns are `Key`, `Item, Title`, `Url`",
+            );
+
+        let run = sandbox
+            .fetch(
+                mode,
+                &table,
+                &[
+                    "--carry",
+                    "Key",
+                    "--name",
+                    "{col.Item, Title}",
+                    "--json",
+                    "--report",
+                    "run.csv",
+                ],
+            )
+            .exits(1);
+        let found = records(&run.stdout);
+        let told: Vec<_> = found
+            .iter()
+            .map(|record| {
+                (
+                    record["line"].as_u64().expect("a line"),
+                    record["status"].as_str().expect("a word"),
+                )
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (2, "downloaded"),
+                (5, "http_status"),
+                (6, "bad_link"),
+                (7, "bad_link")
+            ]
+        );
+        assert_eq!(found[0]["columns"]["Key"], "A");
+        assert_eq!(found[0]["columns"]["Item, Title"], "two\nlines, \"quoted\"");
+        assert_eq!(found[0]["file"], "two_lines, _quoted_.pdf");
+
+        // the report is a table again, and has a column for each that was carried
+        let again = sandbox
+            .run(&[
+                "run.csv", "-o", "again", "-m", mode, "--only", "failed", "--carry", "Key",
+                "--json",
+            ])
+            .exits(1);
+        let found = records(&again.stdout);
+        assert_eq!(found.len(), 3);
+        assert!(
+            found
+                .iter()
+                .any(|record| record["columns"]["Key"] == "C" && record["status"] == "http_status")
+        );
+    });
+}
+
+#[test]
+fn separators_and_marks_of_spreadsheets_are_understood() {
+    let server = server();
+    let url = server.url("");
+    for (list, args) in [
+        (
+            format!("\u{feff}id;pdf-url\r\n1;{url}/x,y.pdf\r\n"),
+            &[][..],
+        ),
+        (format!("name\tlink\nn\t{url}/x,y.pdf\n"), &[]),
+        (format!("url\n{url}/x,y.pdf\n"), &[]),
+        (
+            format!("what,where\n1,\"{url}/x,y.pdf\"\n"),
+            &["--url-column", "where"],
+        ),
+        (
+            format!("{{\"where\":\"{url}/x,y.pdf\",\"url\":\"http://wrong.invalid/\"}}\n"),
+            &["--url-column", "where"],
+        ),
+        (
+            format!(
+                "{{\"pdf_url\":\"{url}/x,y.pdf\",\"url\":\"http://wrong.invalid/\"}}\n{{\"url\":null}}\n"
+            ),
+            &[],
+        ),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.fetch("async", &list, args).exits(0);
+        assert_eq!(sandbox.names(), ["x,y.pdf"], "{list}");
+    }
+}
+
+#[test]
+fn an_unclosed_quote_does_not_swallow_memory() {
+    let sandbox = Sandbox::new();
+    let table = format!(
+        "url,title\n\"http://a.invalid/x.pdf,\n{}",
+        "y".repeat(6 * 1024 * 1024)
+    );
+    sandbox
+        .fetch("async", table, &[])
+        .breaks_with("a row is longer than 4194304 bytes: is a quote missing?");
+}
+
+#[test]
+fn a_tab_separates_a_link_from_the_name_for_its_file() {
+    let server = server();
+    let url = server.url("");
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let list = format!(
+            "{url}/1\tA paper\n{url}/2\t../../sub/B.PDF\n{url}/3\t{url}/4\tC\n{url}/gone\tD: \u{202e}x\n"
+        );
+        sandbox
+            .fetch(mode, list, &["--error-file", "failed.txt"])
+            .exits(1);
+        assert_eq!(sandbox.names(), ["A paper.pdf", "C.pdf", "sub/B.PDF"]);
+        let again = sandbox
+            .run(&["failed.txt", "-o", "out", "-m", mode, "--json"])
+            .exits(1);
+        assert_eq!(records(&again.stdout)[0]["name"], "D: \u{202e}x");
+    });
+}
+
+#[test]
+fn aria2_files_give_mirrors_names_headers_and_checksums() {
+    let server = Server::start(|request, stream| {
+        if request.path.contains("gone") {
+            respond(stream, "404 Not Found", b"");
+        } else if request.path.contains("key") && request.header("x-key") != Some("secret") {
+            respond(stream, "403 Forbidden", b"");
+        } else {
+            ok(stream, &pdf(&request.path));
+        }
+    });
+    let url = server.url("");
+    let wrong = "0".repeat(64);
+    let list = format!(
+        "# a session\n{url}/gone\tftp://a.invalid/x\t{url}/key/m.pdf\n gid=1\n out=a.pdf\n dir=sub\n header=X-Key: secret\n\
+         {url}/b.pdf\n\tchecksum=sha-256={wrong}\n{url}/gone1\t{url}/gone2\n{url}/c.pdf\n checksum=md5=00\n{url}/d.pdf"
+    );
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let run = sandbox.fetch(mode, &list, &["--json"]).exits(1);
+        let found = records(&run.stdout);
+        let told: Vec<_> = found
+            .iter()
+            .map(|record| {
+                (
+                    record["line"].as_u64().expect("a line"),
+                    record["status"].as_str().expect("a word"),
+                )
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (2, "downloaded"),
+                (7, "checksum_mismatch"),
+                (9, "http_status"),
+                (10, "bad_link"),
+                (12, "downloaded")
+            ]
+        );
+        assert_eq!(
+            (&found[0]["file"], &found[0]["attempts"]),
+            (&"sub/a.pdf".into(), &2.into())
+        );
+        assert!(
+            found[2]["error"]
+                .as_str()
+                .expect("a message")
+                .contains("1 other URL")
+        );
+        assert_eq!(sandbox.names(), ["d.pdf", "sub/a.pdf"]);
+        assert!(
+            sandbox
+                .journal()
+                .iter()
+                .all(|record| !record.to_string().contains("secret"))
+        );
+        // a record keeps what it takes to try all of it again
+        sandbox.write("run.jsonl", &run.stdout);
+        let again = sandbox
+            .run(&[
+                "run.jsonl",
+                "-o",
+                "out",
+                "-m",
+                mode,
+                "--only",
+                "failed",
+                "--json",
+            ])
+            .exits(1);
+        assert!(
+            records(&again.stdout)
+                .iter()
+                .any(|record| record["status"] == "checksum_mismatch")
+        );
+    });
+}
+
+#[test]
+fn a_mirror_stands_in_for_a_host_that_is_not_there() {
+    let server = server();
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let pair = |n| {
+            format!(
+                "http://127.0.0.1:1/{n}.pdf\t{}",
+                server.url(&format!("/{n}.pdf"))
+            )
+        };
+        let list = list((0..20).map(pair));
+        let run = sandbox.fetch(mode, list, &["--retry", "1"]).exits(0);
+        assert_eq!((run.count("downloaded"), sandbox.names().len()), (20, 20));
+    });
+}
+
+#[test]
+fn links_are_found_in_markdown_and_in_pages() {
+    let server = server();
+    let url = server.url("");
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let notes = format!(
+            "# Notes\nsee [x](a.pdf), <{url}/b.pdf>\nand ({url}/c_(1).pdf). But not {url}/page or mailto:x@a.pdf\n"
+        );
+        sandbox
+            .fetch(
+                mode,
+                &notes,
+                &["--extract", "--base", &format!("{url}/base/")],
+            )
+            .exits(0);
+        assert_eq!(sandbox.names(), ["a.pdf", "b.pdf", "c_(1).pdf"]);
+
+        let sandbox = Sandbox::new();
+        let page = format!(
+            "<!DOCTYPE html>\n<base href='{url}/h/'>\n<!-- <a href='no.pdf'> --><script>\"<a href='no.pdf'>\"</script>\n\
+             <A\nHREF=x.PDF?a=1&amp;b=2>x</a><a href=page>p</a><meta content='m' name=citation_pdf_url><embed src='/e.pdf'>"
+        );
+        let run = sandbox
+            .fetch(mode, &page, &["--extract", "--json"])
+            .exits(0);
+        let found = records(&run.stdout);
+        let links: Vec<_> = found
+            .iter()
+            .map(|record| (record["line"].clone(), record["url"].clone()))
+            .collect();
+        let link = |line: u64, path: &str| (line.into(), format!("{url}{path}").into());
+        assert_eq!(
+            links,
+            [
+                link(5, "/e.pdf"),
+                link(5, "/h/m"),
+                link(5, "/h/x.PDF?a=1&b=2")
+            ]
+        );
+        sandbox.fetch(mode, "[x](a.pdf)", &["--extract"]).exits(1);
+    });
+}
+
+#[test]
+fn compressed_lists_are_lists() {
+    let server = server();
+    let list: String = (0..100)
+        .map(|n| server.url(&format!("/{n}.pdf\n")))
+        .collect();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gzip.write_all(list.as_bytes()).expect("memory");
+    let gzip = gzip.finish().expect("memory");
+    let zstandard = ruzstd::encoding::compress_to_vec(
+        list.as_bytes(),
+        ruzstd::encoding::CompressionLevel::Fastest,
+    );
+    for_each_mode(|mode| {
+        for whole in [&gzip, &zstandard] {
+            let sandbox = Sandbox::new();
+            // several members or frames are one list
+            let run = sandbox
+                .fetch(mode, [&whole[..], whole].concat(), &[])
+                .exits(0);
+            assert_eq!(
+                (run.count("downloaded"), run.count("duplicate")),
+                (100, 100)
+            );
+            let sandbox = Sandbox::new();
+            let torn = sandbox.fetch(mode, &whole[..whole.len() - 9], &[]);
+            torn.breaks_with("cannot read");
+        }
+    });
+}
+
+#[test]
+fn links_in_and_records_out_while_both_pipes_are_open() {
+    let server = server();
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let mut command = sandbox.command(&["-", "-o", "out", "-m", mode, "--json"]);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        let mut stdout = std::io::BufReader::new(child.stdout.take().expect("a pipe"));
+        writeln!(stdin, "id,url").expect("it reads");
+        for n in 0..3 {
+            writeln!(stdin, "{n},{}", server.url(&format!("/{n}.pdf"))).expect("it reads");
+            let mut line = String::new();
+            std::io::BufRead::read_line(&mut stdout, &mut line).expect("a record");
+            assert_eq!(records(&line)[0]["line"], n + 2);
+        }
+        drop(stdin);
+        assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    });
+}

@@ -1,0 +1,257 @@
+//! What files are called, and what is done about those that are here.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, UNIX_EPOCH};
+
+use crate::harness::{Sandbox, for_each_mode};
+use crate::server::{Server, pdf, respond};
+
+#[test]
+fn templates_say_what_files_are_called() {
+    let server = Server::of_pdfs();
+    for_each_mode(|mode| {
+        for (template, expected) in [
+            ("{index:03}-{stem:4}", "002-repo.pdf"),
+            ("{host}/{path}/{name}", "127.0.0.1/a/b_c/report.pdf"),
+            ("{line}/{stem}{{x}}", "3/report{x}.pdf"),
+            ("../../{name}", "report.pdf"),
+            ("{col.x}", "report.pdf"),
+        ] {
+            let sandbox = Sandbox::new();
+            let list = format!(
+                "# one\nnonsense\n{}\n",
+                server.url("/a/b%2Fc/report.pdf?x=1")
+            );
+            sandbox.fetch(mode, list, &["--name", template]).exits(1);
+            assert_eq!(sandbox.names(), [expected], "{template}");
+        }
+        let sandbox = Sandbox::new();
+        let list = server.url("/a.pdf");
+        let run = sandbox
+            .fetch(mode, &list, &["--name", "{sha256:8}", "--json"])
+            .exits(0);
+        let record: serde_json::Value = serde_json::from_str(&run.stdout).expect("a record");
+        let hash = record["sha256"].as_str().expect("a hash");
+        assert_eq!(sandbox.names(), [format!("{}.pdf", &hash[..8])]);
+        // and the next run knows it
+        let again = sandbox
+            .fetch(mode, &list, &["--name", "{sha256:8}"])
+            .exits(0);
+        assert_eq!(again.count("present"), 1);
+    });
+    let sandbox = Sandbox::new();
+    for (template, problem) in [
+        (
+            "{nope}",
+            "no field is called `{nope}`; the fields are {name} {stem}",
+        ),
+        ("{name", "a `{` without its `}`"),
+        ("x", "all files would have one name"),
+    ] {
+        let run = sandbox
+            .fetch("async", "http://a.invalid/", &["--name", template])
+            .exits(2);
+        assert!(run.stderr.contains(problem), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn many_links_of_one_name_keep_their_files_apart() {
+    let server = Server::of_pdfs();
+    let list: String = (0..200)
+        .map(|n| server.url(&format!("/{n}/p{}.pdf\n", n % 30)))
+        .collect();
+    let mut all = Vec::new();
+    for args in [
+        &[][..],
+        &["--shard-dirs"],
+        &["--name", "{stem}/x"],
+        &["--name", "{host}"],
+    ] {
+        for_each_mode(|mode| {
+            let sandbox = Sandbox::new();
+            sandbox.fetch(mode, &list, args).exits(0);
+            let files = sandbox.files();
+            assert_eq!(files.len(), 200);
+            let mut bodies: Vec<_> = files.values().collect();
+            bodies.sort_unstable();
+            bodies.dedup();
+            assert_eq!(bodies.len(), 200);
+            assert_eq!(
+                sandbox.fetch(mode, &list, args).exits(0).count("present"),
+                200
+            );
+            assert!(
+                !args.contains(&"--shard-dirs")
+                    || files.keys().all(|name| name.as_bytes()[5] == b'/')
+            );
+            let _ = mode;
+        });
+        let sandbox = Sandbox::new();
+        sandbox.fetch("async", &list, args).exits(0);
+        all.push(sandbox.names());
+        let sandbox = Sandbox::new();
+        sandbox.fetch("sequential", &list, args).exits(0);
+        assert_eq!(all.last(), Some(&sandbox.names()));
+    }
+}
+
+/// Serves a version that a test may change, with validators.
+fn changing() -> (Server, Arc<AtomicUsize>) {
+    let version = Arc::new(AtomicUsize::new(1));
+    let current = Arc::clone(&version);
+    let server = Server::start(move |request, stream| {
+        let version = current.load(Relaxed);
+        let tag = format!("\"{version}\"");
+        let head = format!("ETag: {tag}\r\nLast-Modified: Mon, 01 Jan 2024 00:00:00 GMT");
+        if request.header("if-none-match") == Some(&tag) {
+            respond(stream, &format!("304 Not Modified\r\n{head}"), b"");
+        } else {
+            let same = request.path.contains("same");
+            let body = pdf(&format!(
+                "{} {version}",
+                if same { "same" } else { &request.path }
+            ));
+            respond(stream, &format!("200 OK\r\n{head}"), &body);
+        }
+    });
+    (server, version)
+}
+
+#[test]
+fn an_update_replaces_what_has_changed() {
+    for_each_mode(|mode| {
+        let (server, version) = changing();
+        let sandbox = Sandbox::new();
+        let list = server.url("/a.pdf");
+        sandbox.write("out/a.pdf", "somebody else's");
+        sandbox.fetch(mode, &list, &["--remote-time"]).exits(0);
+        let ours = sandbox
+            .names()
+            .into_iter()
+            .find(|name| name != "a.pdf")
+            .expect("another name");
+        let changed = fs::metadata(sandbox.path("out").join(&ours))
+            .and_then(|file| file.modified())
+            .expect("a time");
+        assert_eq!(changed, UNIX_EPOCH + Duration::from_hours(473_352));
+
+        let run = sandbox.fetch(mode, &list, &["--update"]).exits(0);
+        assert_eq!((run.count("present"), server.requests().len()), (1, 2));
+        version.store(2, Relaxed);
+        let run = sandbox.fetch(mode, &list, &["--update"]).exits(0);
+        assert_eq!(run.count("downloaded"), 1);
+        let files = sandbox.files();
+        assert_eq!(files[&ours], pdf("/a.pdf 2"));
+        assert_eq!(files["a.pdf"], b"somebody else's");
+        let run = sandbox.fetch(mode, &list, &[]).exits(0);
+        assert_eq!((run.count("present"), files.len()), (1, 2));
+    });
+}
+
+#[test]
+fn only_overwrite_takes_a_name_from_a_file() {
+    for_each_mode(|mode| {
+        let (server, _) = changing();
+        let sandbox = Sandbox::new();
+        sandbox.write("out/a.pdf", "somebody else's");
+        let list = format!("{}\n{}\n", server.url("/a.pdf"), server.url("/x/a.pdf"));
+        sandbox.fetch(mode, &list, &["--overwrite"]).exits(0);
+        let files = sandbox.files();
+        assert_eq!((files.len(), &files["a.pdf"]), (2, &pdf("/a.pdf 1")));
+        sandbox.fetch(mode, &list, &["--overwrite"]).exits(0);
+        assert_eq!(sandbox.files(), files);
+        assert_eq!(server.requests().len(), 4);
+        assert!(sandbox.parts().is_empty());
+    });
+}
+
+#[test]
+fn the_same_bytes_are_kept_once_if_asked() {
+    for_each_mode(|mode| {
+        let (server, _) = changing();
+        let list = format!(
+            "{}\n{}\n{}\n",
+            server.url("/same1.pdf"),
+            server.url("/same2.pdf"),
+            server.url("/other.pdf")
+        );
+        let sandbox = Sandbox::new();
+        let run = sandbox.fetch(mode, &list, &["--dedupe", "skip"]).exits(0);
+        assert_eq!(
+            (
+                run.count("downloaded"),
+                run.count("duplicate"),
+                sandbox.names().len()
+            ),
+            (2, 1, 2)
+        );
+        assert_eq!(
+            sandbox
+                .fetch(mode, &list, &["--dedupe", "skip"])
+                .exits(0)
+                .count("present"),
+            3
+        );
+        // what an earlier run has brought counts, too
+        let run = sandbox
+            .fetch(mode, server.url("/same3.pdf"), &["--dedupe", "hardlink"])
+            .exits(0);
+        assert_eq!(run.count("downloaded"), 1);
+        let files = sandbox.files();
+        assert_eq!((files.len(), &files["same3.pdf"]), (3, &pdf("same 1")));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            assert_eq!(
+                fs::metadata(sandbox.path("out/same3.pdf"))
+                    .expect("a file")
+                    .nlink(),
+                2
+            );
+        }
+    });
+}
+
+#[test]
+fn a_dry_run_tells_names_and_touches_nothing() {
+    let server = Server::of_pdfs();
+    let sandbox = Sandbox::new();
+    let (a, b) = (server.url("/a.pdf"), server.url("/b.pdf"));
+    let run = sandbox
+        .fetch(
+            "async",
+            format!("{a}\nnonsense\n{a}\n{b}\tB\n"),
+            &["--dry-run"],
+        )
+        .exits(1);
+    let out = |name: &str| format!("out{}{name}", std::path::MAIN_SEPARATOR);
+    assert_eq!(
+        run.stdout,
+        format!(
+            "fetch\t{}\t{a}\nduplicate\t\t{a}\nfetch\t{}\t{b}\n",
+            out("a.pdf"),
+            out("B.pdf")
+        )
+    );
+    assert!(server.requests().is_empty() && !sandbox.path("out").exists());
+    assert!(
+        run.stderr.contains("links.txt:2: nonsense: bad_link"),
+        "{}",
+        run.stderr
+    );
+    sandbox.fetch("async", &a, &[]).exits(0);
+    let run = sandbox
+        .fetch("async", format!("{a}\n{b}\n"), &["--dry-run", "--update"])
+        .exits(0);
+    assert_eq!(
+        run.stdout,
+        format!(
+            "update\t{}\t{a}\nfetch\t{}\t{b}\n",
+            out("a.pdf"),
+            out("b.pdf")
+        )
+    );
+}
