@@ -1,6 +1,7 @@
 //! The command line: what users write, turned into what a run needs to know. Knows nothing of how things are done.
 
 mod files;
+mod http;
 mod lists;
 mod request;
 mod values;
@@ -21,6 +22,7 @@ use crate::retry::{DEFAULT_RETRIES, RetryPolicy};
 use crate::stop::Failures;
 use crate::{Config, demo, fetch, progress, stop};
 use files::FileArgs;
+use http::HttpArgs;
 use lists::ListArgs;
 use request::Command;
 pub use request::{Ending, Request};
@@ -69,8 +71,6 @@ Exit codes:
 struct Cli {
     #[command(subcommand)]
     command: Option<Subcommands>,
-    #[command(flatten)]
-    run: RunArgs,
     /// How links are scheduled
     #[arg(short, long, value_enum, default_value_t, display_order = 0)]
     mode: Mode,
@@ -85,6 +85,9 @@ struct Cli {
     output: PathBuf,
     #[command(flatten)]
     records: RecordArgs,
+    // last: the headings of its groups would be those of what follows
+    #[command(flatten)]
+    run: RunArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -92,14 +95,14 @@ struct Cli {
 enum Subcommands {
     /// Run the same list once in each mode, and print a table and a chart of the times
     Compare {
-        #[command(flatten)]
-        run: RunArgs,
         /// The modes to run, in this order
         #[arg(long, value_enum, value_delimiter = ',', default_values_t = Mode::value_variants().to_vec())]
         modes: Vec<Mode>,
         /// Keep the files, one folder for each mode [default: temporary folders]
         #[arg(short, long, value_name = "DIR")]
         output: Option<PathBuf>,
+        #[command(flatten)]
+        run: RunArgs,
     },
     /// Read the files of an output folder again, and compare them with the journal
     Verify {
@@ -284,6 +287,8 @@ struct RunArgs {
     lists: ListArgs,
     #[command(flatten)]
     files: FileArgs,
+    #[command(flatten)]
+    http: HttpArgs,
 }
 
 /// Reads the command line. Where it is wrong or asks for help, prints that and ends the process.
@@ -394,6 +399,7 @@ impl RunArgs {
                 allow_downgrade: self.allow_downgrade,
                 deny_private: self.deny_private,
                 proxy: !self.demo,
+                access: self.http.access()?,
             },
             plan: self.files.options(),
             records: OutputOptions::default(),

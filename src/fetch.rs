@@ -3,12 +3,14 @@
 //! Infallible by type: whatever goes wrong with a link is its outcome. Knows nothing of threads or terminals; the same
 //! [`Fetcher`] serves all modes.
 
+mod access;
 mod bandwidth;
 mod body;
 mod client;
 mod cookies;
 mod disposition;
 mod landing;
+mod netrc;
 mod range;
 mod reply;
 mod request;
@@ -29,8 +31,10 @@ use crate::report::{Journal, Record, SavedLine, Tally, Transfer, each_saved};
 use crate::retry::RetryPolicy;
 use crate::store::system::is_exhausted;
 use crate::store::{Part, Store};
+pub use access::{Access, Cookie, Credentials, Family, Version, read_cookies};
 pub(crate) use body::hexadecimal;
 pub use landing::Dedupe;
+pub use netrc::Netrc;
 
 use bandwidth::Bandwidth;
 use body::Body;
@@ -88,6 +92,8 @@ pub struct Options {
     pub deny_private: bool,
     /// Whether the proxies that the system or the environment names are used.
     pub proxy: bool,
+    /// Who asks, and by which way.
+    pub access: Access,
 }
 
 /// What has come of one try.

@@ -138,6 +138,10 @@ impl Run {
                 stop.stop(Cause::Limit("--max-total-time"));
             });
         }
+        if config.fetch.access.insecure {
+            self.progress
+                .say("certificates are not checked (`--insecure`): anybody between here and a server can read and change what comes");
+        }
         let (store, journal) = (Arc::clone(store), Arc::clone(&self.journal));
         let fetcher = Arc::new(Fetcher::new(
             config.fetch.clone(),

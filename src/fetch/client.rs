@@ -17,6 +17,7 @@ use tower_layer::layer_fn;
 use tower_service::Service;
 
 use super::Options;
+use super::access::Family;
 use super::cookies::Cookies;
 use super::trouble::is_closed_connection;
 
@@ -31,11 +32,18 @@ const IDLE: Duration = Duration::from_secs(15);
 pub(super) fn build(options: &Options) -> anyhow::Result<Client> {
     // an error means that there is one already
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = builder(options).build().or_else(|_| {
+    let client = builder(options)?.build();
+    if options.access.trusted.is_some() || options.access.identity.is_some() {
+        return client.context("cannot set up the HTTP client: are these the right certificates?");
+    }
+    let client = client.or_else(|_| {
         // a machine without a single CA certificate: the ones that are built in
         let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
         let roots: Result<Vec<_>, _> = roots.map(|root| Certificate::from_der(root)).collect();
-        builder(options).tls_certs_only(roots?).build()
+        builder(options)?
+            .tls_certs_only(roots?)
+            .build()
+            .map_err(anyhow::Error::from)
     });
     client.context("cannot set up the HTTP client")
 }
@@ -62,13 +70,14 @@ tokio::task_local! {
     static CONNECTED: Cell<bool>;
 }
 
-fn builder(options: &Options) -> ClientBuilder {
+fn builder(options: &Options) -> anyhow::Result<ClientBuilder> {
     let headers = [
         (header::ACCEPT, "application/pdf"),
         (header::ACCEPT_ENCODING, "identity"),
     ];
+    let ours = header::HeaderValue::from_static(concat!("fetchpdf/", env!("CARGO_PKG_VERSION")));
     let builder = Client::builder()
-        .user_agent(concat!("fetchpdf/", env!("CARGO_PKG_VERSION")))
+        .user_agent(options.access.user_agent.clone().unwrap_or(ours))
         .default_headers(
             headers
                 .map(|(name, value)| (name, header::HeaderValue::from_static(value)))
@@ -77,11 +86,12 @@ fn builder(options: &Options) -> ClientBuilder {
         )
         .referer(false)
         .redirect(redirect::Policy::none())
-        .cookie_provider(Arc::new(Cookies::default()))
+        .cookie_provider(Arc::new(Cookies::of(&options.access.cookies)))
         .connect_timeout(options.connect_timeout)
         .pool_idle_timeout(IDLE)
         .dns_resolver(Resolver {
             deny_private: options.deny_private,
+            family: options.access.family,
         })
         .connector_layer(layer_fn(Connecting))
         // on a long line, a window that fits into it is what limits a transfer
@@ -94,11 +104,13 @@ fn builder(options: &Options) -> ClientBuilder {
         .http1_allow_obsolete_multiline_headers_in_responses(true)
         .http1_allow_spaces_after_header_name_in_responses(true);
     // behind a proxy, it is the proxy that resolves names: nobody could tell where they lead
-    if options.proxy && !options.deny_private {
+    let all_direct = options.access.no_proxy.as_deref() == Some("*");
+    let builder = if options.proxy && !options.deny_private && !all_direct {
         builder
     } else {
         builder.no_proxy()
-    }
+    };
+    options.access.apply(builder)
 }
 
 /// Notes for [`send`] that a connection is opened.
@@ -173,17 +185,25 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 /// The system's resolver, whose errors can be told from those of a connection.
 struct Resolver {
     deny_private: bool,
+    family: Option<Family>,
 }
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let deny_private = self.deny_private;
+        let (deny_private, family) = (self.deny_private, self.family);
         Box::pin(async move {
             let host = name.as_str().to_owned();
             let mut addresses: Vec<_> = match tokio::net::lookup_host((name.as_str(), 0)).await {
                 Ok(addresses) => addresses.collect(),
                 Err(error) => return Err(DnsError::NoAddress { host, error }.into()),
             };
+            if let Some(family) = family {
+                addresses.retain(|address| address.is_ipv4() == (family == Family::V4));
+                if addresses.is_empty() {
+                    let error = io::Error::other("none of the wanted kind (`-4`, `-6`)");
+                    return Err(DnsError::NoAddress { host, error }.into());
+                }
+            }
             if deny_private {
                 // only these are connected to: the name is not looked up a second time
                 addresses.retain(|address| is_public(address.ip()));

@@ -7,6 +7,7 @@ use reqwest::Url;
 use reqwest::cookie::{CookieStore, Jar};
 use reqwest::header::HeaderValue;
 
+use super::access::Cookie;
 use crate::links::fingerprint;
 
 /// A longer cookie is not kept, in bytes: what RFC 6265 section 6.1 asks of a client.
@@ -24,6 +25,17 @@ pub(super) struct Cookies {
     jar: Jar,
     /// The cookies that each host has set, by the hashes of their names and places.
     set_by: Mutex<HashMap<String, HashSet<u64>>>,
+}
+
+impl Cookies {
+    /// A jar with some cookies in it.
+    pub(super) fn of(cookies: &[Cookie]) -> Self {
+        let ours = Self::default();
+        for cookie in cookies {
+            ours.jar.add_cookie_str(&cookie.text, &cookie.url);
+        }
+        ours
+    }
 }
 
 impl CookieStore for Cookies {

@@ -1,10 +1,11 @@
 //! One GET and the redirects that follow it.
 
 use reqwest::header::{self, HeaderName, HeaderValue};
-use reqwest::{Client, Response, Url};
+use reqwest::{Client, RequestBuilder, Response, Url};
 use tokio::time::timeout;
 
 use super::Options;
+use super::access::Credentials;
 use super::client;
 use super::reply::Reply;
 use super::trouble::no_answer;
@@ -46,19 +47,15 @@ impl Requester {
         let mut visited = vec![url.clone()];
         loop {
             let here = visited.last().expect("it begins with one");
-            let asked = if here.origin() == url.origin() {
-                asked
-            } else {
-                Asked {
-                    headers: &[],
-                    ..asked
-                }
-            };
+            let elsewhere = here.origin() != url.origin();
             let reply = Reply {
-                response: self.send(here, asked).await.map_err(|failure| Failure {
-                    elsewhere: here.origin() != url.origin(),
-                    ..failure
-                })?,
+                response: self
+                    .send(here, asked, elsewhere)
+                    .await
+                    .map_err(|failure| Failure {
+                        elsewhere,
+                        ..failure
+                    })?,
                 url: here.clone(),
             };
             if !reply.is_redirect() {
@@ -90,7 +87,12 @@ impl Requester {
         }
     }
 
-    async fn send(&self, url: &Url, asked: Asked<'_>) -> Result<Response, Failure> {
+    async fn send(
+        &self,
+        url: &Url,
+        asked: Asked<'_>,
+        elsewhere: bool,
+    ) -> Result<Response, Failure> {
         if self.options.https_only && url.scheme() != "https" {
             return Err(Failure::new(
                 Status::BadLink,
@@ -105,8 +107,8 @@ impl Requester {
             ));
         }
         let mut request = self.client.get(url.clone());
-        for (name, value) in asked.headers {
-            request = request.header(name, value);
+        if !elsewhere {
+            request = self.introduce(request, url, asked.headers);
         }
         if let Some(known) = asked.known {
             let since = match &known.last_modified {
@@ -132,5 +134,28 @@ impl Requester {
             ));
         };
         result.map_err(|error| no_answer(&error))
+    }
+
+    /// Adds what is for the host of a link alone: header fields, those of the link before those of the run, and who asks.
+    fn introduce(
+        &self,
+        mut request: RequestBuilder,
+        url: &Url,
+        headers: &[(HeaderName, HeaderValue)],
+    ) -> RequestBuilder {
+        let access = &self.options.access;
+        let is_of_link = |name: &HeaderName| headers.iter().any(|(known, _)| known == name);
+        let of_run = access.headers.iter().filter(|(name, _)| !is_of_link(name));
+        let mut known = has_credentials(url);
+        for (name, value) in headers.iter().chain(of_run) {
+            known |= name == header::AUTHORIZATION;
+            request = request.header(name, value);
+        }
+        match access.credentials(url) {
+            Some(Credentials { user, password }) if !known => {
+                request.basic_auth(user, Some(password))
+            }
+            _ => request,
+        }
     }
 }

@@ -11,6 +11,15 @@ use crate::server::{Server, pdf};
 
 /// A server with a certificate that its own file vouches for, which answers each connection with what `answer` says.
 fn https(sandbox: &Sandbox, answer: impl Fn() -> Vec<u8> + Send + 'static) -> String {
+    https_for(sandbox, None, answer)
+}
+
+/// The same, for clients with certificates that are known, if these are given.
+fn https_for(
+    sandbox: &Sandbox,
+    known: Option<rustls::RootCertStore>,
+    answer: impl Fn() -> Vec<u8> + Send + 'static,
+) -> String {
     let certificate =
         rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     sandbox.write("ca.pem", certificate.cert.pem());
@@ -18,10 +27,18 @@ fn https(sandbox: &Sandbox, answer: impl Fn() -> Vec<u8> + Send + 'static) -> St
         certificate.signing_key.serialize_der(),
     ));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
+    let config = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
+        .expect("versions");
+    let config = match known {
+        None => config.with_no_client_auth(),
+        Some(known) => config.with_client_cert_verifier(
+            rustls::server::WebPkiClientVerifier::builder_with_provider(known.into(), provider)
+                .build()
+                .expect("a verifier"),
+        ),
+    };
+    let config = config
         .with_single_cert(vec![certificate.cert.der().clone()], key)
         .expect("a key that fits");
     let config = Arc::new(config);
@@ -97,5 +114,71 @@ fn a_redirect_to_http_is_followed_only_where_that_is_allowed() {
         assert_eq!(plain.connections(), 0);
         fetch(&sandbox, mode, &url, true, &["--allow-downgrade"]).exits(0);
         assert_eq!(sandbox.files()["x.pdf"], pdf("/y.pdf"));
+    });
+}
+
+#[test]
+fn a_certificate_is_trusted_if_its_file_is_named_or_if_all_are() {
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let url = https(&sandbox, || answer("200 OK", &pdf("x")));
+        fetch(&sandbox, mode, &url, false, &[]).fails_with("tls");
+        let run = fetch(&sandbox, mode, &url, false, &["--cacert", "ca.pem"]).exits(0);
+        assert!(!run.stderr.contains("--insecure"));
+        let other = Sandbox::new();
+        let run = fetch(&other, mode, &url, false, &["--insecure"]).exits(0);
+        assert!(
+            run.stderr.contains("certificates are not checked"),
+            "{}",
+            run.stderr
+        );
+        sandbox.write("no.pem", "nonsense");
+        let run = fetch(
+            &sandbox,
+            mode,
+            &url,
+            false,
+            &["--cacert", "no.pem", "-o", "other"],
+        )
+        .exits(2);
+        assert!(
+            run.stderr.contains("no certificate in PEM"),
+            "{}",
+            run.stderr
+        );
+    });
+}
+
+#[test]
+fn a_server_that_asks_who_is_there_is_shown_a_certificate() {
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let client = rcgen::generate_simple_self_signed(["me".to_owned()]).expect("a certificate");
+        sandbox.write("me.pem", client.cert.pem());
+        sandbox.write("me.key", client.signing_key.serialize_pem());
+        let mut known = rustls::RootCertStore::empty();
+        known.add(client.cert.der().clone()).expect("a certificate");
+        let url = https_for(&sandbox, Some(known), || answer("200 OK", &pdf("x")));
+        let trust = ["--cacert", "ca.pem"];
+        let run = fetch(&sandbox, mode, &url, false, &trust);
+        assert_eq!(run.code, Some(1), "{run:#?}");
+        let identity = ["--cert", "me.pem", "--key", "me.key"];
+        fetch(
+            &sandbox,
+            mode,
+            &url,
+            false,
+            &[&trust[..], &identity].concat(),
+        )
+        .exits(0);
+        let run = fetch(
+            &sandbox,
+            mode,
+            &url,
+            false,
+            &["--cert", "me.pem", "-o", "other"],
+        )
+        .exits(2);
+        assert!(run.stderr.contains("both are needed"), "{}", run.stderr);
     });
 }

@@ -1,5 +1,6 @@
 //! The binary, run as a user runs it, against servers on loopback.
 
+mod asking;
 mod command_line;
 #[cfg(target_os = "linux")]
 mod encrypting;

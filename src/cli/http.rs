@@ -1,0 +1,167 @@
+//! Options about HTTP, as users of curl and wget know them.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use reqwest::Url;
+use reqwest::header::{HeaderName, HeaderValue, REFERER};
+
+use crate::fetch::{Access, Credentials, Family, Netrc, Version, read_cookies};
+use crate::links::header;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "HTTP")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub(super) struct HttpArgs {
+    /// A header field for the hosts of links, `Name: value`, or `@FILE` with one a line; may be given several times
+    #[arg(short = 'H', long, value_name = "FIELD", hide_short_help = true)]
+    header: Vec<String>,
+    /// The name under which to ask
+    #[arg(short = 'A', long, value_name = "NAME", hide_short_help = true)]
+    user_agent: Option<HeaderValue>,
+    /// The page from which links are said to come
+    #[arg(short = 'e', long, value_name = "URL", hide_short_help = true)]
+    referer: Option<HeaderValue>,
+    /// Cookies to begin with, in a `cookies.txt` of a browser
+    #[arg(short = 'b', long, value_name = "FILE", hide_short_help = true)]
+    cookie: Option<PathBuf>,
+    /// User and password for the hosts of links; others see a command line, so prefer `--netrc`
+    #[arg(short, long, value_name = "USER:PASSWORD", hide_short_help = true)]
+    user: Option<Credentials>,
+    /// Take users and passwords from `~/.netrc`
+    #[arg(short, long, hide_short_help = true)]
+    netrc: bool,
+    /// Take users and passwords from this file
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    netrc_file: Option<PathBuf>,
+    /// Ask through a proxy: http, https, socks5 or socks5h [default: what the environment says]
+    #[arg(short = 'x', long, value_name = "URL", value_parser = proxy, conflicts_with = "deny_private", hide_short_help = true)]
+    proxy: Option<Url>,
+    /// Ask these hosts without a proxy, separated by commas; `*` is all of them
+    #[arg(long, value_name = "HOSTS", hide_short_help = true)]
+    noproxy: Option<String>,
+    /// Trust only the certificates in this file, in PEM
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    cacert: Option<PathBuf>,
+    /// Show this certificate to servers that ask for one, in PEM
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    cert: Option<PathBuf>,
+    /// The key of `--cert`, if that does not hold it
+    #[arg(long, value_name = "FILE", requires = "cert", hide_short_help = true)]
+    key: Option<PathBuf>,
+    /// Take any certificate: anybody between here and a server can read and change what comes
+    #[arg(short = 'k', long, hide_short_help = true)]
+    insecure: bool,
+    /// Use only IPv4
+    #[arg(short = '4', long, conflicts_with = "ipv6", hide_short_help = true)]
+    ipv4: bool,
+    /// Use only IPv6
+    #[arg(short = '6', long, hide_short_help = true)]
+    ipv6: bool,
+    /// Speak only HTTP/1.1
+    #[arg(long = "http1.1", conflicts_with = "http2", hide_short_help = true)]
+    http1: bool,
+    /// Speak only HTTP/2, without TLS too [default: HTTP/2 where a server with TLS offers it]
+    #[arg(long, hide_short_help = true)]
+    http2: bool,
+}
+
+impl HttpArgs {
+    /// Reads the files that are named.
+    pub(super) fn access(self) -> anyhow::Result<Access> {
+        let read = |path: PathBuf| {
+            fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))
+        };
+        let netrc = match (self.netrc_file, self.netrc) {
+            (Some(path), _) => Some(path),
+            (None, true) => {
+                let home = || Some(std::env::home_dir()?.join(".netrc"));
+                let path = std::env::var_os("NETRC").map(PathBuf::from).or_else(home);
+                Some(path.context("no home folder, in which `.netrc` would be")?)
+            }
+            (None, false) => None,
+        };
+        let mut identity = self.cert.map(read).transpose()?;
+        if let (Some(pem), Some(key)) = (&mut identity, self.key) {
+            pem.push(b'\n');
+            pem.extend(read(key)?);
+        }
+        let mut headers = Vec::new();
+        for text in &self.header {
+            headers.extend(fields(text)?);
+        }
+        headers.extend(self.referer.map(|referer| (REFERER, referer)));
+        Ok(Access {
+            headers,
+            user_agent: self.user_agent,
+            user: self.user,
+            netrc: netrc.map(|path| Netrc::read(&path)).transpose()?,
+            cookies: self
+                .cookie
+                .map(|path| read_cookies(&path))
+                .transpose()?
+                .unwrap_or_default(),
+            proxy: self.proxy,
+            no_proxy: self.noproxy,
+            trusted: self.cacert.map(read).transpose()?,
+            identity,
+            insecure: self.insecure,
+            family: match (self.ipv4, self.ipv6) {
+                (true, _) => Some(Family::V4),
+                (_, true) => Some(Family::V6),
+                _ => None,
+            },
+            version: match (self.http1, self.http2) {
+                (true, _) => Some(Version::Http1),
+                (_, true) => Some(Version::Http2),
+                _ => None,
+            },
+        })
+    }
+}
+
+/// The header fields of an option, or of the file that it names.
+fn fields(text: &str) -> anyhow::Result<Vec<(HeaderName, HeaderValue)>> {
+    let parse = |line: &str| {
+        let (name, mut value) =
+            header(line).map_err(|problem| anyhow::anyhow!("`--header`: {problem}"))?;
+        value.set_sensitive(true);
+        Ok((name, value))
+    };
+    match text.strip_prefix('@') {
+        None => Ok(vec![parse(text)?]),
+        Some(path) => {
+            let text = fs::read_to_string(path)
+                .with_context(|| format!("cannot read the header fields `{path}`"))?;
+            text.lines()
+                .filter(|line| !line.trim().is_empty())
+                .map(parse)
+                .collect()
+        }
+    }
+}
+
+/// The URL of a proxy, whose scheme is `http` unless it is said.
+fn proxy(text: &str) -> Result<Url, String> {
+    let wrong = || "a proxy is `[SCHEME://][USER:PASSWORD@]HOST[:PORT]`".to_owned();
+    let text = if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("http://{text}")
+    };
+    let url = Url::parse(&text).map_err(|_| wrong())?;
+    if matches!(
+        url.scheme(),
+        "http" | "https" | "socks5" | "socks5h" | "socks4" | "socks4a"
+    ) && url.has_host()
+    {
+        Ok(url)
+    } else {
+        Err(format!(
+            "{}, and the scheme http, https, socks5 or socks5h",
+            wrong()
+        ))
+    }
+}

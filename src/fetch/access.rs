@@ -1,0 +1,256 @@
+//! Who asks, and by which way: header fields, credentials, cookies, proxies, certificates.
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::{Certificate, ClientBuilder, Identity, NoProxy, Proxy, Url};
+
+use super::netrc::Netrc;
+
+/// How servers are asked, besides what is asked.
+#[derive(Debug, Clone, Default)]
+pub struct Access {
+    /// Header fields for the hosts of links; where a redirect leads to another one, they stay behind.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The name under which to ask, if it is not our own.
+    pub user_agent: Option<HeaderValue>,
+    /// User and password for the hosts of links.
+    pub user: Option<Credentials>,
+    /// Users and passwords by host.
+    pub netrc: Option<Netrc>,
+    /// Cookies to begin with.
+    pub cookies: Vec<Cookie>,
+    /// The proxy for all links; none for those that the environment names.
+    pub proxy: Option<Url>,
+    /// The hosts that are asked without a proxy, separated by commas; `*` is all of them.
+    pub no_proxy: Option<String>,
+    /// The only certificates that are trusted, in PEM; none for those of the system.
+    pub trusted: Option<Vec<u8>>,
+    /// A certificate and its key, in PEM, for servers that ask for one.
+    pub identity: Option<Vec<u8>>,
+    /// Whether any certificate is taken.
+    pub insecure: bool,
+    /// The only version of the Internet Protocol whose addresses are used.
+    pub family: Option<Family>,
+    /// The only version of HTTP that is spoken.
+    pub version: Option<Version>,
+}
+
+/// A version of the Internet Protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+/// A version of HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2, also without TLS.
+    Http2,
+}
+
+/// A user and a password, which are shown nowhere.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The name of the user.
+    pub user: String,
+    /// The password.
+    pub password: String,
+}
+
+impl FromStr for Credentials {
+    type Err = std::convert::Infallible;
+
+    /// `user:password`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (user, password) = text.split_once(':').unwrap_or((text, ""));
+        Ok(Self {
+            user: user.to_owned(),
+            password: password.to_owned(),
+        })
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials(…)")
+    }
+}
+
+/// A cookie of a `cookies.txt`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Cookie {
+    /// Where it could have come from.
+    pub url: Url,
+    /// It, as a server would set it.
+    pub text: String,
+}
+
+impl fmt::Debug for Cookie {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cookie({}, …)", self.url)
+    }
+}
+
+/// Reads a `cookies.txt` as browsers export it: seven fields a line, separated by tabs. Cookies that have expired are left
+/// out.
+///
+/// # Errors
+///
+/// When it cannot be read, or a line is none of such a file. Its values are secrets, and not shown.
+pub fn read_cookies(path: &Path) -> anyhow::Result<Vec<Cookie>> {
+    let shown = path.display();
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read the cookies `{shown}`"))?;
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |now| now.as_secs());
+    let mut cookies = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        // a comment, but for this mark of cookies that scripts do not see
+        let line = line.strip_prefix("#HttpOnly_").unwrap_or(line);
+        if line.trim().is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let cookie = cookie(line).with_context(|| {
+            format!("`{shown}`, line {number}: not a cookie: domain, TRUE or FALSE, path, TRUE or FALSE, time, name and value, with tabs between")
+        })?;
+        cookies.extend((cookie.1 == 0 || cookie.1 > now).then_some(cookie.0));
+    }
+    Ok(cookies)
+}
+
+/// A cookie, and when it expires: seconds since 1970, or 0 with the browser.
+fn cookie(line: &str) -> Option<(Cookie, u64)> {
+    let fields: Vec<_> = line.split('\t').collect();
+    let [domain, subdomains, path, secure, expires, name, rest @ ..] = &fields[..] else {
+        return None;
+    };
+    let value = rest.first().copied().unwrap_or_default();
+    let expires: u64 = expires
+        .split('.')
+        .next()?
+        .trim_start_matches('-')
+        .parse()
+        .ok()?;
+    let host = domain.trim_start_matches('.');
+    let secure = secure.eq_ignore_ascii_case("TRUE");
+    let scheme = if secure { "https" } else { "http" };
+    let url = Url::parse(&format!("{scheme}://{host}{path}")).ok()?;
+    let mut text = format!("{name}={value}; Path={path}");
+    if subdomains.eq_ignore_ascii_case("TRUE") && url.domain().is_some() {
+        text.push_str("; Domain=");
+        text.push_str(host);
+    }
+    if secure {
+        text.push_str("; Secure");
+    }
+    Some((Cookie { url, text }, expires))
+}
+
+impl Access {
+    /// User and password for the host of `url`, unless a header field of ours says who asks.
+    pub(super) fn credentials(&self, url: &Url) -> Option<&Credentials> {
+        let named = || self.netrc.as_ref()?.of(url.host_str()?);
+        self.user.as_ref().or_else(named)
+    }
+
+    /// Sets up a client: but for what goes into its requests.
+    pub(super) fn apply(&self, mut builder: ClientBuilder) -> anyhow::Result<ClientBuilder> {
+        for proxy in self.proxies()? {
+            builder = builder.proxy(proxy);
+        }
+        if let Some(pem) = &self.trusted {
+            let certificates = Certificate::from_pem_bundle(pem)
+                .context("cannot read the certificates of `--cacert`")?;
+            anyhow::ensure!(
+                !certificates.is_empty(),
+                "no certificate in PEM in the file of `--cacert`"
+            );
+            builder = builder.tls_certs_only(certificates);
+        }
+        if let Some(pem) = &self.identity {
+            let identity = Identity::from_pem(pem).context(
+                "cannot read the certificate of `--cert` and its key: both are needed, in PEM",
+            )?;
+            builder = builder.identity(identity);
+        }
+        if self.insecure {
+            builder = builder.tls_danger_accept_invalid_certs(true);
+        }
+        Ok(match self.version {
+            None => builder,
+            Some(Version::Http1) => builder.http1_only(),
+            Some(Version::Http2) => builder.http2_prior_knowledge(),
+        })
+    }
+
+    /// The proxies, as far as reqwest does not find them in the environment by itself.
+    fn proxies(&self) -> anyhow::Result<Vec<Proxy>> {
+        let wrong = "this is no proxy: `http://host:port`, `socks5://host:port` or the like";
+        let except = self.no_proxy.as_deref().and_then(NoProxy::from_string);
+        if let Some(url) = &self.proxy {
+            return Ok(vec![
+                Proxy::all(url.clone()).context(wrong)?.no_proxy(except),
+            ]);
+        }
+        if except.is_none() {
+            return Ok(Vec::new());
+        }
+        let mut proxies = Vec::new();
+        let set = |names: [&str; 2]| {
+            let value = names.iter().find_map(|name| std::env::var(name).ok());
+            value.filter(|value| !value.is_empty())
+        };
+        // upper case is for others than http: a web server could be made to set it
+        if let Some(url) = std::env::var("http_proxy")
+            .ok()
+            .filter(|url| !url.is_empty())
+        {
+            proxies.push(Proxy::http(url).context(wrong)?.no_proxy(except.clone()));
+        }
+        if let Some(url) = set(["https_proxy", "HTTPS_PROXY"]) {
+            proxies.push(Proxy::https(url).context(wrong)?.no_proxy(except.clone()));
+        }
+        if let Some(url) = set(["all_proxy", "ALL_PROXY"]) {
+            proxies.push(Proxy::all(url).context(wrong)?.no_proxy(except));
+        }
+        Ok(proxies)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cookies_are_read_as_browsers_write_them() {
+        let text = |line| {
+            let (cookie, expires) = cookie(line).expect("a cookie");
+            (cookie.url.to_string(), cookie.text, expires)
+        };
+        assert_eq!(
+            text(".a.example\tTRUE\t/x\tTRUE\t2000\tn\tv=1"),
+            (
+                "https://a.example/x".to_owned(),
+                "n=v=1; Path=/x; Domain=a.example; Secure".to_owned(),
+                2000
+            )
+        );
+        assert_eq!(
+            text("127.0.0.1\tFALSE\t/\tFALSE\t0\tn\t"),
+            ("http://127.0.0.1/".to_owned(), "n=; Path=/".to_owned(), 0)
+        );
+        assert!(cookie("a.example\tFALSE\t/").is_none());
+    }
+}

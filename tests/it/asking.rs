@@ -1,0 +1,246 @@
+//! Who asks, and by which way: header fields, cookies, users, proxies. Secrets go to the host of a link and nowhere else.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+
+use crate::harness::{Run, Sandbox, for_each_mode};
+use crate::server::{Server, ok, pdf, respond};
+
+const SECRET: &str = "s3cr3t";
+
+/// Answers with a PDF, or with where `/to?` leads.
+fn server() -> Server {
+    Server::start(|request, stream| match request.path.split_once("to?") {
+        Some((_, target)) => respond(stream, &format!("302 Found\r\nLocation: {target}"), b""),
+        None => ok(stream, &pdf(&request.path)),
+    })
+}
+
+/// Fetches `link` with everything that tells, and finds no secret in any of it.
+fn fetch(sandbox: &Sandbox, mode: &str, link: &str, args: &[&str]) -> Run {
+    let args = [
+        &["-v", "--report", "run.jsonl", "--error-file", "failed.txt"],
+        args,
+    ]
+    .concat();
+    let run = sandbox.fetch(mode, link, &args);
+    for name in ["run.jsonl", "failed.txt", "out/.fetchpdf/journal.jsonl"] {
+        let text = std::fs::read_to_string(sandbox.path(name)).unwrap_or_default();
+        assert!(!text.contains(SECRET), "{name}: {text}");
+    }
+    assert!(
+        !format!("{}{}", run.stdout, run.stderr).contains(SECRET),
+        "{run:#?}"
+    );
+    run
+}
+
+#[test]
+fn header_fields_are_for_the_host_of_a_link() {
+    for_each_mode(|mode| {
+        let (server, other) = (server(), server());
+        let sandbox = Sandbox::new();
+        sandbox.write(
+            "fields",
+            format!("X-Token: {SECRET}\r\n\r\nAccept: text/x\n"),
+        );
+        sandbox.write(
+            ".netrc",
+            format!("machine 127.0.0.1 login me password {SECRET}"),
+        );
+        let link = server.url(&format!("/to?{}", other.url("/to?/x.pdf")));
+        let args = [
+            "-H",
+            "@fields",
+            "-H",
+            "X-Other: 1",
+            "-A",
+            "me/1",
+            "-e",
+            "http://from.example/",
+            "--netrc-file",
+            ".netrc",
+        ];
+        fetch(&sandbox, mode, &link, &args).exits(0);
+        let asked = server.requests();
+        let told = |name| asked[0].header(name);
+        assert_eq!(
+            (told("x-token"), told("x-other"), told("accept")),
+            (Some(SECRET), Some("1"), Some("text/x"))
+        );
+        assert_eq!(
+            (told("user-agent"), told("referer")),
+            (Some("me/1"), Some("http://from.example/"))
+        );
+        assert_eq!(told("authorization"), Some("Basic bWU6czNjcjN0"));
+        let asked = other.requests();
+        assert_eq!(asked.len(), 2);
+        for request in asked {
+            assert_eq!(request.header("user-agent"), Some("me/1"));
+            for name in ["x-token", "x-other", "authorization", "referer"] {
+                assert_eq!(request.header(name), None, "{name}");
+            }
+        }
+        let run = sandbox
+            .run(&["-o", "out", "-H", &format!("Bad {SECRET}"), &link])
+            .exits(2);
+        assert!(run.stderr.contains("a header field is a name") && !run.stderr.contains(SECRET));
+        sandbox
+            .run(&["-o", "out", "-H", "Range: bytes=0-1", &link])
+            .exits(2);
+    });
+}
+
+#[test]
+fn users_are_taken_from_where_they_are_said() {
+    for_each_mode(|mode| {
+        let server = server();
+        let sandbox = Sandbox::new();
+        sandbox.write("netrc", "default login d password d");
+        let of = |user: &str| {
+            server
+                .url("/x.pdf")
+                .replace("http://", &format!("http://{user}"))
+        };
+        fetch(
+            &sandbox,
+            mode,
+            &of("a:b@"),
+            &["-u", "c:d", "--netrc-file", "netrc"],
+        )
+        .exits(0);
+        fetch(
+            &sandbox,
+            mode,
+            &server.url("/y.pdf"),
+            &["-u", "c:d", "--netrc-file", "netrc"],
+        )
+        .exits(0);
+        fetch(
+            &sandbox,
+            mode,
+            &server.url("/z.pdf"),
+            &["-H", "Authorization: Bearer t", "-u", "c:d"],
+        )
+        .exits(0);
+        let asked: Vec<_> = server
+            .requests()
+            .iter()
+            .map(|request| request.header("authorization").map(str::to_owned))
+            .collect();
+        let expected = ["Basic YTpi", "Basic Yzpk", "Bearer t"];
+        assert_eq!(asked, expected.map(|value| Some(value.to_owned())));
+    });
+}
+
+#[test]
+fn cookies_of_a_browser_open_the_wall() {
+    for_each_mode(|mode| {
+        let server = Server::start(|request, stream| {
+            if request.header("cookie") == Some(&format!("session={SECRET}")) {
+                ok(stream, &pdf(&request.path));
+            } else {
+                respond(stream, "200 OK", b"<html><title>Sign in</title></html>");
+            }
+        });
+        let sandbox = Sandbox::new();
+        let link = server.url("/x.pdf");
+        fetch(&sandbox, mode, &link, &[]).fails_with("not_pdf");
+        sandbox.write(
+            "cookies.txt",
+            format!("# Netscape HTTP Cookie File\n\n#HttpOnly_127.0.0.1\tFALSE\t/\tFALSE\t0\tsession\t{SECRET}\n127.0.0.1\tFALSE\t/\tFALSE\t1\told\tx\nother.example\tTRUE\t/\tFALSE\t0\tno\tx\n"),
+        );
+        fetch(&sandbox, mode, &link, &["-b", "cookies.txt"]).exits(0);
+        sandbox.write("cookies.txt", format!("session={SECRET}\n"));
+        let run = fetch(&sandbox, mode, &link, &["-b", "cookies.txt"]).exits(2);
+        assert!(
+            run.stderr.contains("`cookies.txt`, line 1: not a cookie"),
+            "{}",
+            run.stderr
+        );
+    });
+}
+
+/// A SOCKS5 proxy (RFC 1928) that connects whoever comes to `target`, whatever is asked for.
+fn socks(target: &Server) -> String {
+    let target = target.url("").replace("http://", "");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let target = TcpStream::connect(&target).expect("the server is there");
+            std::thread::spawn(move || -> std::io::Result<()> {
+                let mut bytes = [0; 256];
+                client.read_exact(&mut bytes[..2])?;
+                let methods = usize::from(bytes[1]);
+                client.read_exact(&mut bytes[..methods])?;
+                client.write_all(&[5, 0])?;
+                client.read_exact(&mut bytes[..5])?;
+                let rest = if bytes[3] == 3 {
+                    usize::from(bytes[4]) + 2
+                } else {
+                    5
+                };
+                client.read_exact(&mut bytes[..rest])?;
+                client.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0])?;
+                let (mut from, mut to) = (client.try_clone()?, target.try_clone()?);
+                std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+                let (mut from, mut to) = (target, client);
+                std::io::copy(&mut from, &mut to).map(drop)
+            });
+        }
+    });
+    address.to_string()
+}
+
+#[test]
+fn proxies_are_asked_for_what_they_are_for() {
+    for_each_mode(|mode| {
+        let server = server();
+        let proxy = server.url("").replace("http://", "");
+        for (scheme, host) in [
+            ("http", "papers.invalid"),
+            ("socks5h", "papers.invalid"),
+            ("socks5", "127.0.0.1:1"),
+        ] {
+            let sandbox = Sandbox::new();
+            let way = match scheme {
+                "http" => format!("http://me:{SECRET}@{proxy}"),
+                scheme => format!("{scheme}://{}", socks(&server)),
+            };
+            fetch(
+                &sandbox,
+                mode,
+                &format!("http://{host}/x.pdf"),
+                &["-x", &way],
+            )
+            .exits(0);
+            assert_eq!(sandbox.names(), ["x.pdf"], "{scheme}");
+        }
+        let sandbox = Sandbox::new();
+        let args = ["-x", &proxy, "--noproxy", "127.0.0.1", "--retry", "0"];
+        fetch(&sandbox, mode, "http://127.0.0.1:1/x.pdf", &args).fails_with("connect");
+        fetch(
+            &sandbox,
+            mode,
+            "http://127.0.0.1:1/x.pdf",
+            &["--retry", "0", "-x", "127.0.0.1:1"],
+        )
+        .fails_with("connect");
+        assert!(server.requests()[0].path.contains("papers.invalid"));
+        assert!(server.requests()[0].header("proxy-authorization").is_some());
+    });
+}
+
+#[test]
+fn an_address_of_the_wrong_kind_is_not_used() {
+    let server = server();
+    let sandbox = Sandbox::new();
+    let link = server.url("/x.pdf").replace("127.0.0.1", "localhost");
+    fetch(&sandbox, "async", &link, &["-4"]).exits(0);
+    let sandbox = Sandbox::new();
+    assert_eq!(
+        fetch(&sandbox, "async", &link, &["-6", "--retry", "0"]).code,
+        Some(1)
+    );
+}
