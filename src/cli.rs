@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 use crate::links::Input;
 use crate::mode::Mode;
@@ -116,6 +117,14 @@ enum Subcommands {
         #[arg(short, long)]
         quiet: bool,
     },
+    /// Print what makes a shell complete the options
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
 }
 
 #[derive(Debug, Args)]
@@ -336,6 +345,16 @@ pub fn parse() -> anyhow::Result<Request> {
                 quiet,
                 command: Command::Verify(output, config.map(Box::new)),
             }
+        }
+        Some(Subcommands::Completions { shell }) => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "fetchpdf", &mut script);
+            Request::to_print(&script)
+        }
+        Some(Subcommands::Man) => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+            Request::to_print(&page)
         }
     })
 }

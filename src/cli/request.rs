@@ -17,6 +17,8 @@ pub(super) enum Command {
     DryRun(Config),
     /// A run in each of these modes, in folders that are kept if one is given.
     Compare(Config, Vec<Mode>, Option<PathBuf>),
+    /// A text that is to be printed.
+    Print(String),
     /// A look at the files of an output folder. What is wrong is fetched again with this configuration, if there is one.
     Verify(PathBuf, Option<Box<Config>>),
 }
@@ -42,6 +44,14 @@ pub struct Ending {
 }
 
 impl Request {
+    /// A request to print a text in UTF-8.
+    pub(super) fn to_print(text: &[u8]) -> Self {
+        Self {
+            command: Command::Print(String::from_utf8_lossy(text).into_owned()),
+            quiet: false,
+        }
+    }
+
     /// Does what is asked for.
     ///
     /// # Errors
@@ -62,6 +72,12 @@ impl Request {
                     error: intent.list_error,
                 }
             }
+            Command::Print(text) => Ending {
+                summary: text,
+                summary_on_stdout: true,
+                code: 0,
+                error: None,
+            },
             Command::Compare(config, modes, keep) => {
                 compare(&config, &modes, keep.as_deref())?.into()
             }

@@ -59,3 +59,29 @@ fn wrong_usage_is_exit_2_and_says_what_is_wrong() {
 fn standard_input_that_is_empty_is_an_empty_list() {
     Sandbox::new().run(&[]).exits(0);
 }
+
+#[test]
+fn completions_and_the_manual_know_what_the_help_knows() {
+    let sandbox = Sandbox::new();
+    let help = sandbox.run(&["--help"]).exits(0).stdout;
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = sandbox.run(&["completions", shell]).exits(0).stdout;
+        for option in ["cookie", "extract", "per-host", "overwrite", "mode"] {
+            assert!(
+                help.contains(&format!("--{option}")) && script.contains(option),
+                "{shell}: {option}"
+            );
+        }
+    }
+    let page = sandbox.run(&["man"]).exits(0).stdout.replace('\\', "");
+    for option in [
+        "--cookie",
+        "--extract",
+        "--per-host",
+        "--overwrite",
+        "Exit codes",
+        "{sha256:12}",
+    ] {
+        assert!(help.contains(option) && page.contains(option), "{option}");
+    }
+}
