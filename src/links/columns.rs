@@ -69,6 +69,13 @@ pub(super) fn details<'a>(
             return Ok(None);
         }
     }
+    let is_lossy = |url: Cow<str>| url.contains([char::REPLACEMENT_CHARACTER, '…']);
+    if is_record && status.as_deref() == Some("bad_link") && value("url").is_some_and(is_lossy) {
+        // what a record shows of such a line may look like another link
+        return Err(
+            "a line that was no link in the earlier run, and of which this is not all".to_owned(),
+        );
+    }
     let name = match &options.columns.name {
         Some(column) => value(column),
         None => is_record.then(|| value("name")).flatten(),

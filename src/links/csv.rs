@@ -1,9 +1,7 @@
 //! Tables with a header: CSV, TSV, and what spreadsheets write with semicolons (RFC 4180 otherwise).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
@@ -36,7 +34,6 @@ pub(super) fn separator(line: &str, context: &Context) -> Option<u8> {
 /// The links of a table.
 pub(super) struct Rows<R> {
     reader: Reader<Bounded<R>>,
-    left: Arc<AtomicU64>,
     row: ByteRecord,
     header: Option<Header>,
     context: Context,
@@ -51,19 +48,13 @@ struct Header {
 
 impl<R: Read> Rows<R> {
     pub(super) fn new(reader: R, separator: u8, context: Context) -> Self {
-        let left = Arc::new(AtomicU64::new(LONGEST_ROW));
-        let bounded = Bounded {
-            reader,
-            left: Arc::clone(&left),
-        };
         Self {
             reader: ReaderBuilder::new()
                 .delimiter(separator)
                 .flexible(true)
                 .has_headers(false)
                 .buffer_capacity(64 * 1024)
-                .from_reader(bounded),
-            left,
+                .from_reader(Bounded::new(reader)),
             row: ByteRecord::new(),
             header: None,
             context,
@@ -73,13 +64,14 @@ impl<R: Read> Rows<R> {
 
     /// Reads the next row; tells its line, or that there is none.
     fn read(&mut self) -> io::Result<Option<u64>> {
-        self.left.store(LONGEST_ROW, Relaxed);
-        let begin = self.reader.position().line();
+        self.reader.get_mut().left = LONGEST_ROW;
+        let begin = self.reader.position().byte();
         match self.reader.read_byte_record(&mut self.row) {
-            Ok(more) => Ok(more.then(|| self.row.position().map_or(begin, csv::Position::line))),
+            Ok(more) => Ok(more.then(|| self.reader.get_mut().line_at(begin))),
             Err(error) => {
                 self.broken = true;
-                Err(self.context.broken(begin - 1, &error.into()))
+                let line = self.reader.get_mut().line_at(begin);
+                Err(self.context.broken(line - 1, &error.into()))
             }
         }
     }
@@ -182,21 +174,54 @@ impl<R: Read> Iterator for Rows<R> {
     }
 }
 
-/// A reader that ends when a row does not.
+/// A reader that ends when a row does not, and that knows in which line a byte is.
 struct Bounded<R> {
     reader: R,
-    left: Arc<AtomicU64>,
+    /// So many more bytes may belong to the row that is being read.
+    left: u64,
+    /// How many bytes have been read.
+    length: u64,
+    /// Where CR and LF are among those that no row has passed yet.
+    ends: VecDeque<(u64, u8)>,
+    line: u64,
+}
+
+impl<R> Bounded<R> {
+    fn new(reader: R) -> Self {
+        Self {
+            reader,
+            left: LONGEST_ROW,
+            length: 0,
+            ends: VecDeque::new(),
+            line: 1,
+        }
+    }
+
+    /// The line of the row that begins at this byte, or behind the ends of lines that stand there.
+    fn line_at(&mut self, mut byte: u64) -> u64 {
+        while let Some((at, end)) = self.ends.front().filter(|(at, _)| *at <= byte) {
+            byte = byte.max(at + 1);
+            self.line += u64::from(*end == b'\n');
+            self.ends.pop_front();
+        }
+        self.line
+    }
 }
 
 impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.left.load(Relaxed);
-        if left == 0 {
+        if self.left == 0 {
             let message = format!("a row is longer than {LONGEST_ROW} bytes: is a quote missing?");
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
         let length = self.reader.read(buffer)?;
-        self.left.store(left.saturating_sub(length as u64), Relaxed);
+        for (at, byte) in (self.length..).zip(&buffer[..length]) {
+            if matches!(byte, b'\r' | b'\n') {
+                self.ends.push_back((at, *byte));
+            }
+        }
+        self.length += length as u64;
+        self.left = self.left.saturating_sub(length as u64);
         Ok(length)
     }
 }

@@ -140,6 +140,40 @@ fn separators_and_marks_of_spreadsheets_are_understood() {
 }
 
 #[test]
+fn rows_are_in_the_lines_where_they_begin() {
+    for end in ["\n", "\r\n"] {
+        let sandbox = Sandbox::new();
+        let lines = [
+            "title,url",
+            "\"a",
+            "b\",bad1",
+            "",
+            "",
+            "x,bad2",
+            "\"\",\"ba",
+            "d3\"",
+            "y,bad\u{e9}4",
+        ];
+        let mut table = lines.join(end).into_bytes();
+        // a byte that is no UTF-8
+        table.extend(b"\xff");
+        let run = sandbox
+            .fetch("async", table, &["--json", "--report", "run.jsonl"])
+            .exits(1);
+        let lines: Vec<_> = records(&run.stdout)
+            .iter()
+            .map(|record| record["line"].as_u64())
+            .collect();
+        assert_eq!(lines, [Some(2), Some(6), Some(7), Some(9)], "{end:?}");
+        // and what was no link does not become one
+        let again = sandbox
+            .run(&["run.jsonl", "-o", "out", "--only", "failed"])
+            .exits(1);
+        assert_eq!(again.count("failed"), 4);
+    }
+}
+
+#[test]
 fn an_unclosed_quote_does_not_swallow_memory() {
     let sandbox = Sandbox::new();
     let table = format!(
