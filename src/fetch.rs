@@ -221,7 +221,7 @@ impl Fetcher {
     ) -> Result<Transferred, Failure> {
         let (reply, start) = self.ask(job, url, part).await?;
         if let (Start::Unchanged, Some(here)) = (start, &job.here) {
-            let answer = Some(reply.answer(url));
+            let answer = Some(reply.answer(job.failed_url().as_ref().unwrap_or(url)));
             let saved = Saved {
                 answer,
                 ..here.saved.clone()
@@ -243,7 +243,8 @@ impl Fetcher {
                 None => return self.take_over(job.id, part).await,
             },
         };
-        let (answer, suggested) = (reply.answer(url), reply.file_name());
+        let answer = reply.answer(job.failed_url().as_ref().unwrap_or(url));
+        let suggested = reply.file_name();
         let framed = reply.is_framed() && (start == Start::Over || total.is_some());
         let checksum = job.details.as_ref().and_then(|details| details.checksum);
         let hashed = self.options.sha256 || checksum.is_some();

@@ -66,6 +66,12 @@ impl Job {
         }
     }
 
+    /// The URL of the list, if it has failed and another one is asked.
+    #[must_use]
+    pub fn failed_url(&self) -> Option<Url> {
+        self.mirror().map(|_| self.first_url())
+    }
+
     fn first_url(&self) -> Url {
         Url::parse(&self.url).expect("it was one when the list was read")
     }

@@ -249,6 +249,7 @@ fn aria2_files_give_mirrors_names_headers_and_checksums() {
             (&found[0]["file"], &found[0]["attempts"]),
             (&"sub/a.pdf".into(), &2.into())
         );
+        assert_eq!(found[0]["final_url"], format!("{url}/key/m.pdf"));
         assert!(
             found[2]["error"]
                 .as_str()
