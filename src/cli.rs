@@ -11,8 +11,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::links::Input;
@@ -58,6 +59,9 @@ Modes:
   threads     a new OS thread for each link
   pool        a fixed pool of OS threads
   async       tokio tasks on a few threads: the default, and the one for long lists
+
+Environment:
+  Every option may stand there, too: `--per-host` as FETCHPDF_PER_HOST=2, a flag such as `--quiet` as FETCHPDF_QUIET=1.
 
 Exit codes:
   0    every link is here
@@ -306,7 +310,7 @@ struct RunArgs {
 ///
 /// When the server of `--demo` cannot be started.
 pub fn parse() -> anyhow::Result<Request> {
-    let cli = Cli::parse();
+    let cli = Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit());
     Ok(match cli.command {
         None => {
             let (quiet, dry) = (cli.run.quiet, cli.run.files.dry_run);
@@ -357,6 +361,25 @@ pub fn parse() -> anyhow::Result<Request> {
             Request::to_print(&page)
         }
     })
+}
+
+/// The command line, whose options may also stand in the environment: `--per-host` as `FETCHPDF_PER_HOST`.
+fn command() -> clap::Command {
+    let named = |arg: Arg| {
+        if arg.is_positional() || arg.get_long().is_none() {
+            return arg;
+        }
+        let name = format!("FETCHPDF_{}", arg.get_id().as_str().to_uppercase());
+        let arg = arg.env(name).hide_env(true);
+        match arg.get_action() {
+            // `1` and `yes` are as good as `true`
+            ArgAction::SetTrue => arg.value_parser(BoolishValueParser::new()),
+            _ => arg,
+        }
+    };
+    Cli::command()
+        .mut_args(named)
+        .mut_subcommands(|subcommand| subcommand.mut_args(named))
 }
 
 impl RunArgs {

@@ -50,6 +50,11 @@ impl Sandbox {
             .args(args)
             .current_dir(&self.folder)
             .stdin(Stdio::null());
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("FETCHPDF_") {
+                command.env_remove(name);
+            }
+        }
         for name in [
             "http_proxy",
             "https_proxy",
