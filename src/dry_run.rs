@@ -1,7 +1,6 @@
 //! What a run would do, without asking anybody and without writing anything.
 
 use std::fmt;
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
@@ -39,12 +38,8 @@ pub struct Intent {
 /// When a list cannot be opened, or the journal not be read.
 pub fn dry_run(config: &Config) -> anyhow::Result<Intent> {
     let links = Links::open(&config.inputs, &config.lists)?;
-    let history = match File::open(journal_of(&config.output)) {
-        Ok(journal) => {
-            History::read(journal, config.detail()).context("cannot read the journal")?
-        }
-        Err(_) => History::default(),
-    };
+    let (history, _) = History::of(&journal_of(&config.output), config.detail())
+        .context("cannot read the journal")?;
     let store = Arc::new(Store::look(&config.output));
     let mut intent = Intent::default();
     let mut stdout = BufWriter::new(io::stdout());

@@ -5,7 +5,7 @@ mod verdict;
 use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -17,7 +17,7 @@ use crate::outcome::{Failure, Outcome, Status};
 use crate::plan::{Job, Plan, Step};
 use crate::progress::Progress;
 use crate::queue::{Feedback, Finished, OfHost, Pushed, Queue, Started, Verdict};
-use crate::report::{HostTally, Journal, Output, Record, Report, Tally};
+use crate::report::{History, HostTally, Journal, Output, Record, Report, Tally};
 use crate::stop::{Cause, Stop};
 use crate::store::{Store, journal_of};
 use crate::{Config, process, stop};
@@ -37,9 +37,9 @@ pub fn run(config: &Config) -> anyhow::Result<Report> {
             config.output.display()
         )
     };
-    let store = Arc::new(Store::open(&config.output).with_context(cannot_write)?);
-    let (journal, mut history) =
-        Journal::open(journal_of(&config.output), config.detail()).with_context(cannot_write)?;
+    let journal = journal_of(&config.output);
+    let (mut history, known) = History::of(&journal, config.detail())
+        .with_context(|| format!("cannot read the journal `{}`", journal.display()))?;
     for id in &config.forget {
         history.forget(*id);
     }
@@ -50,7 +50,7 @@ pub fn run(config: &Config) -> anyhow::Result<Report> {
         links::count(&inputs, &lists)
     });
     let run = Arc::new(Run {
-        journal: Arc::new(journal),
+        journal: OnceLock::new(),
         tally,
         output,
         progress,
@@ -61,19 +61,35 @@ pub fn run(config: &Config) -> anyhow::Result<Report> {
         limits: config.limits,
         list_error: Mutex::new(None),
     });
-    let mut plan = Plan::new(links, Arc::clone(&store), history, config.plan.clone());
+    let store = Arc::new(Store::look(&config.output));
+    let mut plan = Plan::new(links, store, history, config.plan.clone());
     let waits = config.inputs.iter().any(Input::may_wait);
-    // a list of which everything is here needs no runtime and no client; but who waits for a pipe must hear signals
-    let first = if waits {
-        None
-    } else {
-        plan.by_ref().find_map(|step| run.unsettled(step))
-    };
-    let stopped = if waits || first.is_some() {
-        run.fetch_all(config, &store, first, plan)?
-    } else {
-        None
-    };
+    // a list of which everything is here needs no state, no runtime and no client; but who waits for a pipe must hear signals
+    let mut next = None;
+    while !waits && let Some(step) = plan.next() {
+        match step {
+            Ok(Step::Settled(record)) if !record.outcome.status().failed() => run.settle(&record),
+            step => {
+                next = Some(step);
+                break;
+            }
+        }
+    }
+    let mut stopped = None;
+    if waits || next.is_some() {
+        let store = Store::open(&config.output).with_context(cannot_write)?;
+        let journal = Journal::open(journal, known).with_context(cannot_write)?;
+        let _ = run.journal.set(Arc::new(journal));
+        let mut plan = next.into_iter().chain(plan);
+        let first = if waits {
+            None
+        } else {
+            plan.by_ref().find_map(|step| run.unsettled(step))
+        };
+        if waits || first.is_some() {
+            stopped = run.fetch_all(config, store, first, plan)?;
+        }
+    }
     run.progress.finish();
     let counts = run.tally.counts();
     Ok(Report {
@@ -98,7 +114,8 @@ pub fn run(config: &Config) -> anyhow::Result<Report> {
 
 /// What all workers of a run share.
 struct Run {
-    journal: Arc<Journal>,
+    /// Open as soon as there is something to write.
+    journal: OnceLock<Arc<Journal>>,
     tally: Arc<Tally>,
     output: Output,
     progress: Progress,
@@ -115,7 +132,7 @@ impl Run {
     fn fetch_all(
         self: &Arc<Self>,
         config: &Config,
-        store: &Arc<Store>,
+        store: Store,
         first: Option<Job>,
         plan: impl Iterator<Item = io::Result<Step>> + Send + 'static,
     ) -> anyhow::Result<Option<Cause>> {
@@ -142,12 +159,15 @@ impl Run {
             self.progress
                 .say("certificates are not checked (`--insecure`): anybody between here and a server can read and change what comes");
         }
-        let (store, journal) = (Arc::clone(store), Arc::clone(&self.journal));
+        let journal = self
+            .journal
+            .get()
+            .expect("it is open before anything is fetched");
         let fetcher = Arc::new(Fetcher::new(
             config.fetch.clone(),
             &config.plan,
-            store,
-            journal,
+            Arc::new(store),
+            Arc::clone(journal),
             stop.token(),
         )?);
         // not joined: after an interrupt it may be waiting for a pipe that never ends
@@ -345,10 +365,9 @@ impl Run {
     fn settle(&self, record: &Record) {
         self.tally.count(record);
         let failed = matches!(record.outcome, Outcome::Failed(_));
-        let journaled = if failed {
-            self.journal.append(record)
-        } else {
-            Ok(())
+        let journaled = match self.journal.get().filter(|_| failed) {
+            Some(journal) => journal.append(record),
+            None => Ok(()),
         };
         if let Err(error) = journaled.and_then(|()| self.output.write(record)) {
             self.progress

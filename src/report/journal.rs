@@ -30,29 +30,24 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal at `path`, and reads what earlier runs have written.
+    /// Opens the journal at `path`, of which `known` bytes have been read.
     ///
     /// # Errors
     ///
     /// When it cannot be created, read or written, or is no file of its own kind, such as a symbolic link.
-    pub fn open(path: PathBuf, detail: Detail) -> io::Result<(Self, History)> {
+    pub fn open(path: PathBuf, known: u64) -> io::Result<Self> {
         let mut file = open_plain(
             &path,
             OpenOptions::new().read(true).append(true).create(true),
         )?;
-        let opened_at = file.metadata()?.len();
-        let history = History::read((&file).take(opened_at), detail)?;
         let torn = AtomicBool::new(ends_without_newline(&mut file)?);
-        Ok((
-            Self {
-                path,
-                file,
-                torn,
-                length: AtomicU64::new(opened_at),
-                opened_at,
-            },
-            history,
-        ))
+        Ok(Self {
+            path,
+            file,
+            torn,
+            length: AtomicU64::new(known),
+            opened_at: known,
+        })
     }
 
     /// Appends a record.
@@ -138,6 +133,28 @@ struct Entry {
 }
 
 impl History {
+    /// Reads the journal at `path`, if there is one, and tells how many bytes that were.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or is no file of its own kind.
+    pub fn of(path: &Path, detail: Detail) -> io::Result<(Self, u64)> {
+        let file = match open_plain(path, OpenOptions::new().read(true)) {
+            // nobody has written any, or there is no folder for it: whoever writes will say so
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
+                return Ok((Self::default(), 0));
+            }
+            file => file?,
+        };
+        let length = file.metadata()?.len();
+        Ok((Self::read(file.take(length), detail)?, length))
+    }
+
     /// Reads a journal. What is no line of a saved file counts for nothing.
     ///
     /// # Errors

@@ -255,3 +255,20 @@ fn a_dry_run_tells_names_and_touches_nothing() {
         )
     );
 }
+
+#[test]
+fn where_all_is_here_nothing_is_written() {
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        sandbox.write("out/a.pdf", pdf("a"));
+        let list = "http://a.invalid/a.pdf\nhttp://a.invalid/a.pdf\n";
+        let run = sandbox.fetch(mode, list, &["--skip-existing"]).exits(0);
+        assert_eq!((run.count("present"), run.count("duplicate")), (1, 1));
+        assert!(!sandbox.path("out/.fetchpdf").exists());
+        // what is no link is written down
+        sandbox
+            .fetch(mode, "nonsense\n", &["--skip-existing"])
+            .exits(1);
+        assert_eq!(sandbox.journal().len(), 1);
+    });
+}
