@@ -235,3 +235,68 @@ fn links_in_json_of_other_programs_are_links() {
         "{run:?}"
     );
 }
+
+#[test]
+fn the_documentation_has_the_fields_that_are_written() {
+    let readme = include_str!("../../README.md");
+    let table = readme
+        .split("| field | type | |\n")
+        .nth(1)
+        .and_then(|rest| rest.split("\n\n").next())
+        .expect("a table of fields");
+    let documented: Vec<_> = table
+        .lines()
+        .skip(1)
+        .flat_map(|row| {
+            row.split('|')
+                .nth(1)
+                .unwrap_or_default()
+                .split('`')
+                .skip(1)
+                .step_by(2)
+        })
+        .collect();
+    assert_eq!(documented, fetchpdf::report::FIELDS);
+}
+
+#[test]
+fn a_record_is_as_its_schema_says() {
+    let server = Server::start(|request, stream| match request.path.as_str() {
+        "/gone" => respond(stream, "404 Not Found", b""),
+        _ => respond(
+            stream,
+            "200 OK\r\nETag: \"1\"\r\nLast-Modified: Mon, 01 Jan 2024 00:00:00 GMT",
+            &pdf("x"),
+        ),
+    });
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let table = format!(
+            "id,url,file,checksum\n7,{},a,\n8,{},,\n",
+            server.url("/x"),
+            server.url("/gone")
+        );
+        let args = [
+            "--carry",
+            "id",
+            "--name-column",
+            "file",
+            "--json",
+            "--remote-time",
+        ];
+        let run = sandbox.fetch(mode, table, &args).exits(1);
+        let mut lines: Vec<_> = run
+            .stdout
+            .lines()
+            .map(|line| line.replace(&server.url(""), "http://host"))
+            .collect();
+        lines.sort_unstable_by_key(|line| !line.contains("downloaded"));
+        insta::with_settings!({filters => vec![
+            (r#""time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z""#, r#""time":"[time]""#),
+            (r#""elapsed":[\d.]+"#, r#""elapsed":[seconds]"#),
+            (r#""sha256":"[0-9a-f]{64}""#, r#""sha256":"[digits]""#),
+        ]}, {
+            insta::assert_snapshot!("record", lines.join("\n"));
+        });
+    });
+}
