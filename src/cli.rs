@@ -4,16 +4,17 @@ mod files;
 mod http;
 mod lists;
 mod request;
+mod settings;
 mod values;
 
+use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
-use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::links::Input;
@@ -28,6 +29,7 @@ use http::HttpArgs;
 use lists::ListArgs;
 use request::Command;
 pub use request::{Ending, Request};
+use settings::{HostSettings, SettingsArgs};
 use values::{jobs, limit, size};
 
 const EXAMPLES: &str = "\
@@ -60,8 +62,11 @@ Modes:
   pool        a fixed pool of OS threads
   async       tokio tasks on a few threads: the default, and the one for long lists
 
-Environment:
-  Every option may stand there, too: `--per-host` as FETCHPDF_PER_HOST=2, a flag such as `--quiet` as FETCHPDF_QUIET=1.
+Configuration:
+  Every option may also stand in the environment, `--per-host` as FETCHPDF_PER_HOST=2, a flag such as `--quiet` as
+  FETCHPDF_QUIET=1, or in the file `~/.config/fetchpdf/config.toml`, as `per-host = 2` and `quiet = true`. There, a table
+  `[host.\"example.org\"]` has `per-host`, `wait`, `rate`, and `header` for that host alone.
+  What the command line says counts most, then the environment, then the file.
 
 Exit codes:
   0    every link is here
@@ -90,6 +95,8 @@ struct Cli {
     output: PathBuf,
     #[command(flatten)]
     records: RecordArgs,
+    #[command(flatten)]
+    settings: SettingsArgs,
     // last: the headings of its groups would be those of what follows
     #[command(flatten)]
     run: RunArgs,
@@ -104,8 +111,8 @@ enum Subcommands {
         #[arg(long, value_enum, value_delimiter = ',', default_values_t = Mode::value_variants().to_vec())]
         modes: Vec<Mode>,
         /// Keep the files, one folder for each mode [default: temporary folders]
-        #[arg(short, long, value_name = "DIR")]
-        output: Option<PathBuf>,
+        #[arg(short = 'o', long = "output", value_name = "DIR")]
+        keep: Option<PathBuf>,
         #[command(flatten)]
         run: RunArgs,
     },
@@ -310,25 +317,27 @@ struct RunArgs {
 ///
 /// When the server of `--demo` cannot be started.
 pub fn parse() -> anyhow::Result<Request> {
-    let cli = Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit());
+    let (matches, hosts) = settings::matches(Cli::command())?;
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     Ok(match cli.command {
         None => {
             let (quiet, dry) = (cli.run.quiet, cli.run.files.dry_run);
             let records = cli.records.options();
-            let config = cli.run.config(cli.mode, cli.output)?.with_records(records);
+            let config = cli.run.config(cli.mode, cli.output, hosts)?;
+            let config = config.with_records(records);
             let command = if dry { Command::DryRun } else { Command::Run };
             Request {
                 quiet,
                 command: command(config),
             }
         }
-        Some(Subcommands::Compare { run, modes, output }) => {
+        Some(Subcommands::Compare { run, modes, keep }) => {
             // each run gets its own mode and folder
             let quiet = run.quiet;
-            let config = run.config(Mode::default(), PathBuf::new())?;
+            let config = run.config(Mode::default(), PathBuf::new(), hosts)?;
             Request {
                 quiet,
-                command: Command::Compare(config, modes, output),
+                command: Command::Compare(config, modes, keep),
             }
         }
         Some(Subcommands::Verify {
@@ -343,7 +352,7 @@ pub fn parse() -> anyhow::Result<Request> {
                 ..cli.run
             };
             let config = refetch
-                .then(|| run.config(Mode::default(), output.clone()))
+                .then(|| run.config(Mode::default(), output.clone(), hosts))
                 .transpose()?;
             Request {
                 quiet,
@@ -363,27 +372,24 @@ pub fn parse() -> anyhow::Result<Request> {
     })
 }
 
-/// The command line, whose options may also stand in the environment: `--per-host` as `FETCHPDF_PER_HOST`.
-fn command() -> clap::Command {
-    let named = |arg: Arg| {
-        if arg.is_positional() || arg.get_long().is_none() {
-            return arg;
-        }
-        let name = format!("FETCHPDF_{}", arg.get_id().as_str().to_uppercase());
-        let arg = arg.env(name).hide_env(true);
-        match arg.get_action() {
-            // `1` and `yes` are as good as `true`
-            ArgAction::SetTrue => arg.value_parser(BoolishValueParser::new()),
-            _ => arg,
-        }
-    };
-    Cli::command()
-        .mut_args(named)
-        .mut_subcommands(|subcommand| subcommand.mut_args(named))
-}
-
 impl RunArgs {
-    fn config(self, mode: Mode, output: PathBuf) -> anyhow::Result<Config> {
+    /// What a run needs to know. What the options say about a host counts more than what is among `hosts`.
+    fn config(
+        self,
+        mode: Mode,
+        output: PathBuf,
+        hosts: Vec<HostSettings>,
+    ) -> anyhow::Result<Config> {
+        let (mut limits, mut headers) = (HashMap::new(), HashMap::new());
+        for host in hosts {
+            limits.extend(host.limits.map(|limits| (host.name.clone(), limits)));
+            headers.insert(host.name, host.headers);
+        }
+        limits.extend(
+            self.host
+                .into_iter()
+                .map(|limits| (limits.name.clone(), limits)),
+        );
         let inputs = match (self.demo, self.links) {
             (true, _) => demo::Server::start()?.links(),
             (false, links) if !links.is_empty() => links,
@@ -409,11 +415,7 @@ impl RunArgs {
                     rate: self.rate,
                 },
                 per_host_is_said: self.per_host.is_some(),
-                hosts: self
-                    .host
-                    .into_iter()
-                    .map(|limits| (limits.name.clone(), limits))
-                    .collect(),
+                hosts: limits,
             },
             limits: stop::Limits {
                 failures: self.max_failures,
@@ -441,7 +443,7 @@ impl RunArgs {
                 allow_downgrade: self.allow_downgrade,
                 deny_private: self.deny_private,
                 proxy: !self.demo,
-                access: self.http.access()?,
+                access: self.http.access(headers)?,
             },
             plan: self.files.options(),
             records: OutputOptions::default(),

@@ -31,7 +31,7 @@ use crate::report::{Journal, Record, SavedLine, Tally, Transfer, each_saved};
 use crate::retry::RetryPolicy;
 use crate::store::system::is_exhausted;
 use crate::store::{Part, Store};
-pub use access::{Access, Cookie, Credentials, Family, Version, read_cookies};
+pub use access::{Access, Cookie, Credentials, Family, HeaderFields, Version, read_cookies};
 pub(crate) use body::hexadecimal;
 pub use landing::Dedupe;
 pub use netrc::Netrc;

@@ -1,15 +1,16 @@
 //! Options about HTTP, as users of curl and wget know them.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
 use reqwest::Url;
-use reqwest::header::{HeaderName, HeaderValue, REFERER};
+use reqwest::header::{HeaderValue, REFERER};
 
-use crate::fetch::{Access, Credentials, Family, Netrc, Version, read_cookies};
-use crate::links::header;
+use super::settings::secret_header;
+use crate::fetch::{Access, Credentials, Family, HeaderFields, Netrc, Version, read_cookies};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "HTTP")]
@@ -69,8 +70,8 @@ pub(super) struct HttpArgs {
 }
 
 impl HttpArgs {
-    /// Reads the files that are named.
-    pub(super) fn access(self) -> anyhow::Result<Access> {
+    /// Reads the files that are named. `of_hosts` are header fields by host.
+    pub(super) fn access(self, of_hosts: HashMap<String, HeaderFields>) -> anyhow::Result<Access> {
         let read = |path: PathBuf| {
             fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))
         };
@@ -95,6 +96,7 @@ impl HttpArgs {
         headers.extend(self.referer.map(|referer| (REFERER, referer)));
         Ok(Access {
             headers,
+            of_hosts,
             user_agent: self.user_agent,
             user: self.user,
             netrc: netrc.map(|path| Netrc::read(&path)).transpose()?,
@@ -123,21 +125,15 @@ impl HttpArgs {
 }
 
 /// The header fields of an option, or of the file that it names.
-fn fields(text: &str) -> anyhow::Result<Vec<(HeaderName, HeaderValue)>> {
-    let parse = |line: &str| {
-        let (name, mut value) =
-            header(line).map_err(|problem| anyhow::anyhow!("`--header`: {problem}"))?;
-        value.set_sensitive(true);
-        Ok((name, value))
-    };
+fn fields(text: &str) -> anyhow::Result<HeaderFields> {
     match text.strip_prefix('@') {
-        None => Ok(vec![parse(text)?]),
+        None => Ok(vec![secret_header(text)?]),
         Some(path) => {
             let text = fs::read_to_string(path)
                 .with_context(|| format!("cannot read the header fields `{path}`"))?;
             text.lines()
                 .filter(|line| !line.trim().is_empty())
-                .map(parse)
+                .map(secret_header)
                 .collect()
         }
     }

@@ -1,5 +1,6 @@
 //! Who asks, and by which way: header fields, credentials, cookies, proxies, certificates.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::fs;
 use std::path::Path;
@@ -12,11 +13,16 @@ use reqwest::{Certificate, ClientBuilder, Identity, NoProxy, Proxy, Url};
 
 use super::netrc::Netrc;
 
+/// Header fields, in order.
+pub type HeaderFields = Vec<(HeaderName, HeaderValue)>;
+
 /// How servers are asked, besides what is asked.
 #[derive(Debug, Clone, Default)]
 pub struct Access {
     /// Header fields for the hosts of links; where a redirect leads to another one, they stay behind.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
+    pub headers: HeaderFields,
+    /// Header fields by host: they go to it alone, whoever leads there.
+    pub of_hosts: HashMap<String, HeaderFields>,
     /// The name under which to ask, if it is not our own.
     pub user_agent: Option<HeaderValue>,
     /// User and password for the hosts of links.

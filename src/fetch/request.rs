@@ -107,9 +107,7 @@ impl Requester {
             ));
         }
         let mut request = self.client.get(url.clone());
-        if !elsewhere {
-            request = self.introduce(request, url, asked.headers);
-        }
+        request = self.introduce(request, url, asked.headers, elsewhere);
         if let Some(known) = asked.known {
             let since = match &known.last_modified {
                 Some(date) => date.clone(),
@@ -136,20 +134,36 @@ impl Requester {
         result.map_err(|error| no_answer(&error))
     }
 
-    /// Adds what is for the host of a link alone: header fields, those of the link before those of the run, and who asks.
+    /// Says who asks. What is for the host of the link stays behind where a redirect has led elsewhere. Of header fields
+    /// of the same name, those of the link count before those of the host, and these before those of the run.
     fn introduce(
         &self,
         mut request: RequestBuilder,
         url: &Url,
-        headers: &[(HeaderName, HeaderValue)],
+        of_link: &[(HeaderName, HeaderValue)],
+        elsewhere: bool,
     ) -> RequestBuilder {
         let access = &self.options.access;
-        let is_of_link = |name: &HeaderName| headers.iter().any(|(known, _)| known == name);
-        let of_run = access.headers.iter().filter(|(name, _)| !is_of_link(name));
+        let of_host = access.of_hosts.get(url.host_str().unwrap_or_default());
+        let of_host = of_host.map_or(&[][..], Vec::as_slice);
+        let levels = if elsewhere {
+            [&[], of_host, &[]]
+        } else {
+            [of_link, of_host, &access.headers]
+        };
         let mut known = has_credentials(url);
-        for (name, value) in headers.iter().chain(of_run) {
-            known |= name == header::AUTHORIZATION;
-            request = request.header(name, value);
+        for (at, level) in levels.into_iter().enumerate() {
+            let is_said = |name: &HeaderName| {
+                let mut before = levels[..at].iter().copied().flatten();
+                before.any(|(said, _)| said == name)
+            };
+            for (name, value) in level.iter().filter(|(name, _)| !is_said(name)) {
+                known |= name == header::AUTHORIZATION;
+                request = request.header(name, value);
+            }
+        }
+        if elsewhere {
+            return request;
         }
         match access.credentials(url) {
             Some(Credentials { user, password }) if !known => {

@@ -1,6 +1,6 @@
 //! Help, usage errors and exit codes.
 
-use crate::harness::{Running, Sandbox};
+use crate::harness::Sandbox;
 
 #[test]
 fn help_is_short_or_long() {
@@ -84,31 +84,4 @@ fn completions_and_the_manual_know_what_the_help_knows() {
     ] {
         assert!(help.contains(option) && page.contains(option), "{option}");
     }
-}
-
-#[test]
-fn options_may_stand_in_the_environment_and_the_command_line_has_the_last_word() {
-    let sandbox = Sandbox::new();
-    let run = |args: &[&str]| {
-        let mut command = sandbox.command(args);
-        command
-            .env("FETCHPDF_OUTPUT", "by-environment")
-            .env("FETCHPDF_MODE", "pool")
-            .env("FETCHPDF_DRY_RUN", "1");
-        Running::start(command).end()
-    };
-    let link = "http://a.invalid/x.pdf";
-    assert!(
-        run(&[link])
-            .exits(0)
-            .stdout
-            .starts_with("fetch\tby-environment")
-    );
-    assert!(
-        run(&[link, "-o", "here"])
-            .exits(0)
-            .stdout
-            .starts_with("fetch\there")
-    );
-    assert!(run(&["--version"]).exits(0).stdout.starts_with("fetchpdf "));
 }

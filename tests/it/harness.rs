@@ -49,6 +49,7 @@ impl Sandbox {
         command
             .args(args)
             .current_dir(&self.folder)
+            .env("HOME", self.folder.path())
             .stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("FETCHPDF_") {
@@ -63,6 +64,9 @@ impl Sandbox {
             "HTTPS_PROXY",
             "ALL_PROXY",
             "TERM",
+            "NO_COLOR",
+            "XDG_CONFIG_HOME",
+            "APPDATA",
         ] {
             command.env_remove(name);
         }

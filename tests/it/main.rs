@@ -17,6 +17,7 @@ mod naming;
 mod records;
 mod resuming;
 mod server;
+mod settings;
 mod sharing;
 mod showing;
 mod verifying;

@@ -1,0 +1,133 @@
+//! Options that stand in the environment or in a configuration file.
+
+use crate::harness::{Run, Running, Sandbox, for_each_mode};
+use crate::server::{Server, ok, pdf, respond};
+
+const LINK: &str = "http://a.invalid/x.pdf";
+
+/// Runs with `text` as the configuration file of the user.
+fn run_with(text: &str, variables: &[(&str, &str)], args: &[&str]) -> Run {
+    let sandbox = Sandbox::new();
+    sandbox.write("home/fetchpdf/config.toml", text);
+    let mut command = sandbox.command(args);
+    command.envs(variables.iter().copied());
+    command.env(
+        if cfg!(windows) {
+            "APPDATA"
+        } else {
+            "XDG_CONFIG_HOME"
+        },
+        sandbox.path("home"),
+    );
+    Running::start(command).end()
+}
+
+#[test]
+fn the_command_line_counts_more_than_the_environment_and_that_more_than_the_file() {
+    let file = "output = 'by-file'\ndry-run = true\nmode = 'pool'\nper-host = 2\n";
+    let begins = |variables: &[(&str, &str)], args: &[&str], begin: &str| {
+        let run = run_with(file, variables, args).exits(0);
+        assert!(run.stdout.starts_with(begin), "no `{begin}` in {run:#?}");
+    };
+    let variable = [("FETCHPDF_OUTPUT", "by-environment")];
+    begins(&[], &[LINK], "fetch\tby-file");
+    begins(&variable, &[LINK], "fetch\tby-environment");
+    begins(&variable, &[LINK, "-o", "here"], "fetch\there");
+    begins(&variable, &["--version"], "fetchpdf ");
+    begins(&[], &["--no-config", "--dry-run", LINK], "fetch\t.");
+}
+
+#[test]
+fn what_is_said_counts_more_than_what_it_excludes_in_the_file() {
+    let run = run_with(
+        "update = true\ndry-run = true\n",
+        &[],
+        &["--overwrite", LINK],
+    );
+    run.exits(0);
+}
+
+#[test]
+fn a_file_that_is_named_is_read_and_has_to_be_there() {
+    let sandbox = Sandbox::new();
+    sandbox.write("mine.toml", "dry-run = true\noutput = 'there'\n");
+    let run = sandbox.run(&["-K", "mine.toml", LINK]).exits(0);
+    assert!(run.stdout.starts_with("fetch\tthere"), "{run:?}");
+    let run = sandbox.run(&["-K", "no.toml", LINK]).exits(2);
+    assert!(
+        run.stderr
+            .contains("cannot read the configuration `no.toml`")
+    );
+}
+
+#[test]
+fn what_is_wrong_in_the_file_is_named() {
+    for (text, message) in [
+        ("per-hots = 2", "unknown key `per-hots`; is it `per-host`?"),
+        ("zorgl = 2", "unknown key `zorgl`: keys are long options"),
+        (
+            "jobs = 0",
+            "invalid value '0' for '--jobs <N>': a number from 1 to 10000",
+        ),
+        (
+            "mode = 'fast'",
+            "[possible values: sequential, threads, pool, async]",
+        ),
+        ("quiet = 'yes'", "`quiet` is `true` or `false`"),
+        ("demo = true", "unknown key `demo`"),
+        ("update = true\noverwrite = true", "cannot be used with"),
+        ("jobs = 2\njobs", "line 2: "),
+        (
+            "[host.'a.example']\nper-hots = 2",
+            "host `a.example`: unknown key `per-hots`",
+        ),
+        (
+            "[host.'a.example']\nwait = 'soon'",
+            "a time is a number and",
+        ),
+    ] {
+        let run = run_with(text, &[], &[LINK]).exits(2);
+        assert!(run.stderr.contains(message), "no `{message}` in {run:#?}");
+        assert!(run.stderr.contains("config.toml`"), "{run:#?}");
+    }
+    let run = run_with("header = 'Authorization s3cr3t", &[], &[LINK]).exits(2);
+    assert!(!run.stderr.contains("s3cr3t"), "{run:#?}");
+}
+
+#[test]
+fn an_error_in_the_environment_is_told_from_one_in_the_command_line() {
+    for (name, value) in [("FETCHPDF_JOBS", "0"), ("FETCHPDF_QUIET", "perhaps")] {
+        let run = run_with("", &[(name, value)], &[LINK]).exits(2);
+        let tip = format!("the value is that of the environment variable {name}");
+        assert!(run.stderr.contains(&tip), "{run:#?}");
+    }
+    let run = run_with("", &[], &[LINK, "--jobs", "0"]).exits(2);
+    assert!(!run.stderr.contains("environment"), "{run:#?}");
+}
+
+#[test]
+fn header_fields_of_a_host_go_to_it_alone_whoever_leads_there() {
+    for_each_mode(|mode| {
+        let theirs = Server::start(|request, stream| ok(stream, &pdf(&request.path)));
+        let target = theirs.url("/x.pdf").replace("127.0.0.1", "localhost");
+        let first = Server::start(move |_, stream| {
+            respond(stream, &format!("302 Found\r\nLocation: {target}"), b"");
+        });
+        let sandbox = Sandbox::new();
+        sandbox.write(
+            "mine.toml",
+            "header = ['X-All: all', 'X-Kind: run']\n[host.localhost]\nper-host = 1\nheader = ['X-Token: s3cr3t', 'X-Kind: host']\n",
+        );
+        let run = sandbox
+            .fetch(mode, first.url("/"), &["-K", "mine.toml", "-v"])
+            .exits(0);
+        let asked = |server: &Server, name| server.requests()[0].header(name).map(str::to_owned);
+        assert_eq!(asked(&first, "x-token"), None);
+        assert_eq!(asked(&first, "x-all").as_deref(), Some("all"));
+        assert_eq!(asked(&first, "x-kind").as_deref(), Some("run"));
+        assert_eq!(asked(&theirs, "x-token").as_deref(), Some("s3cr3t"));
+        assert_eq!(asked(&theirs, "x-kind").as_deref(), Some("host"));
+        assert_eq!(asked(&theirs, "x-all"), None);
+        assert!(!format!("{run:?}").contains("s3cr3t"));
+    });
+}
