@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::links::Input;
@@ -23,7 +23,7 @@ use crate::queue::policy::{DEFAULT_PER_HOST, HostLimits, Limiting, Limits, Rate,
 use crate::report::{OutputOptions, Print};
 use crate::retry::{DEFAULT_RETRIES, RetryPolicy};
 use crate::stop::Failures;
-use crate::{Config, demo, fetch, progress, stop};
+use crate::{Config, demo, fetch, log, progress, stop};
 use files::FileArgs;
 use http::HttpArgs;
 use lists::ListArgs;
@@ -300,9 +300,27 @@ struct RunArgs {
     /// Show no progress and no summary, only failures
     #[arg(short, long)]
     quiet: bool,
-    /// Show retries and saved files, too
-    #[arg(short, long)]
-    verbose: bool,
+    /// Tell of saved files and retries, too; twice, of requests
+    #[arg(short, long, action = ArgAction::Count)]
+    verbose: u8,
+    /// Append what `-v` tells to a file, with times, and leave the terminal alone
+    #[arg(
+        long,
+        value_name = "FILE",
+        hide_short_help = true,
+        help_heading = "Output"
+    )]
+    log: Option<PathBuf>,
+    /// When to use colors; `NO_COLOR` counts, too
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        hide_short_help = true,
+        help_heading = "Output"
+    )]
+    color: Color,
     #[command(flatten)]
     lists: ListArgs,
     #[command(flatten)]
@@ -322,21 +340,24 @@ pub fn parse() -> anyhow::Result<Request> {
     Ok(match cli.command {
         None => {
             let (quiet, dry) = (cli.run.quiet, cli.run.files.dry_run);
+            let log = cli.run.log();
             let records = cli.records.options();
             let config = cli.run.config(cli.mode, cli.output, hosts)?;
             let config = config.with_records(records);
             let command = if dry { Command::DryRun } else { Command::Run };
             Request {
                 quiet,
+                log,
                 command: command(config),
             }
         }
         Some(Subcommands::Compare { run, modes, keep }) => {
             // each run gets its own mode and folder
-            let quiet = run.quiet;
+            let (quiet, log) = (run.quiet, run.log());
             let config = run.config(Mode::default(), PathBuf::new(), hosts)?;
             Request {
                 quiet,
+                log,
                 command: Command::Compare(config, modes, keep),
             }
         }
@@ -351,11 +372,13 @@ pub fn parse() -> anyhow::Result<Request> {
                 quiet,
                 ..cli.run
             };
+            let log = run.log();
             let config = refetch
                 .then(|| run.config(Mode::default(), output.clone(), hosts))
                 .transpose()?;
             Request {
                 quiet,
+                log,
                 command: Command::Verify(output, config.map(Box::new)),
             }
         }
@@ -372,7 +395,31 @@ pub fn parse() -> anyhow::Result<Request> {
     })
 }
 
+/// When to use colors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Color {
+    /// On a terminal
+    #[default]
+    Auto,
+    /// Also in a pipe or a file
+    Always,
+    /// Not at all
+    Never,
+}
+
 impl RunArgs {
+    /// What is told besides results. From here on, colors are as they are wanted.
+    fn log(&self) -> log::Options {
+        if self.color != Color::Auto {
+            console::set_colors_enabled(self.color == Color::Always);
+            console::set_colors_enabled_stderr(self.color == Color::Always);
+        }
+        log::Options {
+            verbosity: self.verbose,
+            file: self.log.clone(),
+        }
+    }
+
     /// What a run needs to know. What the options say about a host counts more than what is among `hosts`.
     fn config(
         self,
@@ -452,7 +499,6 @@ impl RunArgs {
             } else {
                 self.progress
             },
-            verbose: self.verbose,
             forget: Vec::new(),
         })
     }

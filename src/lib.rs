@@ -15,6 +15,7 @@ pub mod demo;
 pub mod dry_run;
 pub mod fetch;
 pub mod links;
+pub mod log;
 pub mod mode;
 pub mod outcome;
 pub mod pdf;
@@ -64,8 +65,6 @@ pub struct Config {
     pub records: report::OutputOptions,
     /// How progress is shown.
     pub progress: progress::Style,
-    /// Whether to tell of retries and saved files, too.
-    pub verbose: bool,
     /// Links that are fetched again although the journal knows their files, by their identity: see [`links::Link::id`].
     pub forget: Vec<u64>,
 }

@@ -2,6 +2,9 @@
 
 use std::num::NonZeroUsize;
 
+#[cfg(unix)]
+use std::task::Poll;
+
 use anyhow::Context;
 use tokio::runtime::Runtime;
 
@@ -80,7 +83,6 @@ impl Signals {
     }
 
     pub(crate) async fn next(&mut self) -> u8 {
-        use std::task::Poll;
         std::future::poll_fn(|context| {
             let mut signals = self.0.iter_mut();
             let came = signals.find_map(|(number, signal)| {
@@ -89,6 +91,59 @@ impl Signals {
             came.map_or(Poll::Pending, Poll::Ready)
         })
         .await
+    }
+}
+
+/// The signals that ask how far a run is: SIGUSR1, and where there is one SIGINFO (Ctrl-T).
+#[cfg(unix)]
+pub(crate) struct Asked(Vec<tokio::signal::unix::Signal>);
+
+#[cfg(unix)]
+impl Asked {
+    pub(crate) fn new() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        let kinds = [
+            SignalKind::user_defined1(),
+            #[cfg(any(
+                target_os = "macos",
+                target_os = "freebsd",
+                target_os = "netbsd",
+                target_os = "openbsd"
+            ))]
+            SignalKind::info(),
+        ];
+        Self(
+            kinds
+                .into_iter()
+                .filter_map(|kind| signal(kind).ok())
+                .collect(),
+        )
+    }
+
+    pub(crate) async fn next(&mut self) {
+        std::future::poll_fn(|context| {
+            let came = self
+                .0
+                .iter_mut()
+                .any(|signal| signal.poll_recv(context).is_ready());
+            if came { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+}
+
+/// Nobody can ask.
+#[cfg(not(unix))]
+pub(crate) struct Asked;
+
+#[cfg(not(unix))]
+impl Asked {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+
+    pub(crate) async fn next(&mut self) {
+        std::future::pending().await
     }
 }
 

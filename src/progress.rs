@@ -2,12 +2,14 @@
 //!
 //! Reads the tally and never slows what it counts: one thread redraws a few times a second, however many transfers run.
 
+use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
+use console::{Alignment, Term, measure_text_width, pad_str};
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::outcome::Status;
@@ -18,7 +20,7 @@ const ROWS: usize = 10;
 
 /// The time between two looks of the bars, and between two lines of a log.
 const REDRAW: Duration = Duration::from_millis(125);
-const LOG_EVERY: Duration = Duration::from_secs(5);
+const LOG_EVERY: Duration = Duration::from_secs(30);
 
 /// How progress is shown, on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -28,15 +30,32 @@ pub enum Style {
     Auto,
     /// Bars
     Bar,
-    /// A line every few seconds, without control characters
+    /// A line every half minute, without control characters
     Plain,
     /// Failures only
     None,
 }
 
+/// The bars on the terminal, as long as there are some: what else is told goes above them.
+static BARS: Mutex<Option<MultiProgress>> = Mutex::new(None);
+
+fn bars() -> MutexGuard<'static, Option<MultiProgress>> {
+    BARS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Prints a line on standard error, above the bars if there are some.
+pub fn say(line: &str) {
+    // nobody may be left to read it, which is no reason to stop
+    match &*bars() {
+        // hidden bars, such as those that were asked for where there is no terminal, would swallow the line
+        Some(bars) if !bars.is_hidden() => drop(bars.println(line)),
+        _ => drop(writeln!(std::io::stderr(), "{line}")),
+    }
+}
+
 /// The display of one run.
 pub struct Progress {
-    bars: Option<MultiProgress>,
+    view: Arc<View>,
     ticker: Mutex<Option<(mpsc::Sender<()>, JoinHandle<()>)>>,
 }
 
@@ -48,23 +67,27 @@ impl Progress {
         count: impl FnOnce() -> Option<u64> + Send + 'static,
     ) -> Self {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let bars = match style {
+        let drawn = match style {
             Style::Auto => std::io::stderr().is_terminal() && !dumb,
             Style::Bar => true,
             Style::Plain | Style::None => false,
         };
-        let bars =
-            bars.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(20)));
+        let target = || MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(20));
+        let drawn = drawn.then(target);
+        bars().clone_from(&drawn);
         let (stop, stopped) = mpsc::channel();
+        let view = Arc::new(View {
+            tally,
+            total: OnceLock::new(),
+            started: Instant::now(),
+        });
         let ticker = (style != Style::None).then(|| {
-            let bars = bars.clone();
+            let view = Arc::clone(&view);
             let thread = std::thread::spawn(move || {
-                let view = View {
-                    tally,
-                    total: count(),
-                    started: Instant::now(),
-                };
-                match bars {
+                if let Some(total) = count() {
+                    let _ = view.total.set(total);
+                }
+                match drawn {
                     Some(bars) => view.draw(&bars, &stopped),
                     None => view.log(&stopped),
                 }
@@ -72,19 +95,18 @@ impl Progress {
             (stop, thread)
         });
         Self {
-            bars,
+            view,
             ticker: Mutex::new(ticker),
         }
     }
 
-    /// Prints a line above the bars.
-    pub fn say(&self, line: &str) {
-        // nobody may be left to read it, which is no reason to stop
-        match &self.bars {
-            // hidden bars, such as those that were asked for where there is no terminal, would swallow the line
-            Some(bars) if !bars.is_hidden() => drop(bars.println(line)),
-            _ => drop(writeln!(std::io::stderr(), "{line}")),
+    /// How far the run is, in words: all links, and the oldest active transfers.
+    pub fn state(&self) -> String {
+        let mut state = self.view.line();
+        for (_, name, received, expected) in self.view.tally.oldest(ROWS) {
+            let _ = write!(state, "\n  {name}  {}", transferred(received, expected));
         }
+        state
     }
 
     /// Takes the display away.
@@ -99,42 +121,39 @@ impl Progress {
             // a display that has panicked has said so itself
             let _ = thread.join();
         }
+        *bars() = None;
     }
 }
 
 /// What there is to see.
 struct View {
     tally: Arc<Tally>,
-    total: Option<u64>,
+    total: OnceLock<u64>,
     started: Instant,
 }
 
 impl View {
     fn log(&self, stopped: &mpsc::Receiver<()>) {
         while stopped.recv_timeout(LOG_EVERY) == Err(mpsc::RecvTimeoutError::Timeout) {
-            let _ = writeln!(std::io::stderr(), "{}", self.line());
+            say(&self.line());
         }
     }
 
     fn draw(&self, bars: &MultiProgress, stopped: &mpsc::Receiver<()>) {
-        let whole = bars.add(ProgressBar::new(self.total.unwrap_or(0)));
-        let template = if self.total.is_some() {
-            "{bar:20.green/dim} {wide_msg}"
-        } else {
-            "{spinner} {wide_msg}"
-        };
-        whole.set_style(
-            ProgressStyle::with_template(template)
-                .expect("a valid template")
-                .progress_chars("━━─"),
-        );
+        let whole = bars.add(ProgressBar::new(self.total.get().copied().unwrap_or(0)));
         let mut rows = Rows {
             bars,
             whole: &whole,
             shown: Vec::new(),
         };
+        let mut styled = None;
         loop {
-            rows.update(&self.tally);
+            // a terminal may change its size at any time
+            let columns = usize::from(Term::stderr().size().1);
+            if styled.replace(columns) != Some(columns) {
+                whole.set_style(self.style(columns));
+            }
+            rows.update(&self.tally, columns);
             whole.set_position(self.tally.counts().iter().sum());
             whole.set_message(self.line());
             if stopped.recv_timeout(REDRAW) != Err(mpsc::RecvTimeoutError::Timeout) {
@@ -144,6 +163,19 @@ impl View {
         // cleared once, and then no bar that goes away draws itself again
         let _ = bars.clear();
         bars.set_draw_target(ProgressDrawTarget::hidden());
+    }
+
+    /// The style of the last line: numbers tell more than the bar, which gets what is left.
+    fn style(&self, columns: usize) -> ProgressStyle {
+        let template = match (self.total.get(), columns) {
+            (None, _) => "{spinner} {wide_msg}",
+            (_, ..60) => "{wide_msg}",
+            (_, 60..100) => "{bar:12.green/dim} {wide_msg}",
+            _ => "{bar:24.green/dim} {wide_msg}",
+        };
+        ProgressStyle::with_template(template)
+            .expect("a valid template")
+            .progress_chars("━━─")
     }
 
     /// `12/2000, 3 failed · 1.2 MiB, 3.4 MiB/s · 5 s, 9 s left`
@@ -172,11 +204,10 @@ impl View {
             1 => " · 1 host is resting".to_owned(),
             hosts => format!(" · {hosts} hosts are resting"),
         };
-        let of = self
-            .total
-            .map_or_else(String::new, |total| format!("/{total}"));
+        let total = self.total.get().copied();
+        let of = total.map_or_else(String::new, |total| format!("/{total}"));
         let (elapsed, bytes) = (self.started.elapsed(), self.tally.received_bytes());
-        let left = self.total.map_or_else(String::new, |total| {
+        let left = total.map_or_else(String::new, |total| {
             time_left(elapsed, asked, total.saturating_sub(done))
         });
         let per_second = HumanBytes(rate(bytes, elapsed));
@@ -196,7 +227,7 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    fn update(&mut self, tally: &Tally) {
+    fn update(&mut self, tally: &Tally, columns: usize) {
         let active = tally.oldest(ROWS);
         self.shown.retain(|(number, row)| {
             let stays = active.iter().any(|transfer| transfer.0 == *number);
@@ -219,23 +250,31 @@ impl Rows<'_> {
                     self.shown.push((number, row));
                     self.shown.len() - 1
                 });
-            self.shown[at].1.set_message(row(&name, received, expected));
+            self.shown[at]
+                .1
+                .set_message(row(&name, &transferred(received, expected), columns));
         }
     }
 }
 
-fn row(name: &str, received: u64, expected: u64) -> String {
-    const WIDTH: usize = 40;
-    let length = name.chars().count();
+/// `name` and its `state` on a line of so many `columns`, of which the state gets what it needs.
+fn row(name: &str, state: &str, columns: usize) -> String {
+    const STATE: usize = "100% of 1023.99 MiB".len();
+    let width = columns.saturating_sub(STATE + 5).clamp(12, 60);
+    let mut tail = name;
     // the end of a name tells more than its beginning
-    let name: String = if length > WIDTH {
-        std::iter::once('…')
-            .chain(name.chars().skip(length + 1 - WIDTH))
-            .collect()
-    } else {
-        name.to_owned()
-    };
-    let state = match (received, expected) {
+    while measure_text_width(tail) > width - usize::from(tail.len() < name.len()) {
+        let mut rest = tail.chars();
+        rest.next();
+        tail = rest.as_str();
+    }
+    let ellipsis = if tail.len() < name.len() { "…" } else { "" };
+    let name = format!("{ellipsis}{tail}");
+    format!("{}  {state}", pad_str(&name, width, Alignment::Left, None))
+}
+
+fn transferred(received: u64, expected: u64) -> String {
+    match (received, expected) {
         (0, 0) => "waiting for an answer".to_owned(),
         (received, 0) => HumanBytes(received).to_string(),
         (received, expected) => format!(
@@ -243,8 +282,7 @@ fn row(name: &str, received: u64, expected: u64) -> String {
             received.min(expected) * 100 / expected,
             HumanBytes(expected)
         ),
-    };
-    format!("{name:WIDTH$}  {state}")
+    }
 }
 
 fn time_left(elapsed: Duration, asked: u64, left: u64) -> String {
@@ -267,5 +305,28 @@ fn clock(time: Duration) -> String {
         format!("{hours}:{minutes:02}:{seconds:02}")
     } else {
         format!("{minutes}:{seconds:02}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_keeps_the_end_of_a_name_and_fits() {
+        assert_eq!(row("a.pdf", "50%", 40), "a.pdf             50%");
+        assert_eq!(
+            row("a-name-that-is-far-too-long.pdf", "50%", 40),
+            "…ar-too-long.pdf  50%"
+        );
+        for columns in [40, 80, 200] {
+            let wide = row(&"論文".repeat(60), "100% of 1023.99 MiB", columns);
+            assert!(measure_text_width(&wide) + 2 <= columns, "{wide}");
+            assert!(
+                wide.ends_with("文  100% of 1023.99 MiB")
+                    || wide.ends_with("文   100% of 1023.99 MiB"),
+                "{wide}"
+            );
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod hosts;
 mod journal;
 mod output;
+mod reasons;
 mod record;
 mod tally;
 
@@ -14,6 +15,7 @@ use indicatif::HumanBytes;
 pub use hosts::{Failing, HostTally, Notable};
 pub use journal::{Detail, History, Journal, Known, SavedLine, each_saved};
 pub use output::{FIELDS, Output, OutputOptions, Print};
+pub use reasons::{ReasonTally, Reasons};
 pub use record::{Record, SCHEMA};
 pub use tally::{Tally, Transfer};
 
@@ -38,6 +40,8 @@ pub struct Report {
     pub elapsed: Duration,
     /// Why the run ended before its list, if it did.
     pub stopped: Option<Cause>,
+    /// Why links have failed.
+    pub reasons: Reasons,
     /// The hosts that are worth a word.
     pub hosts: Notable,
     /// How many links nobody has tried because the run ended early, if that is known.
@@ -96,6 +100,7 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = |status| self.count(status);
+        write!(f, "{}", self.reasons)?;
         let at_once = if self.jobs > 1 {
             format!(", {} at once", self.jobs)
         } else {

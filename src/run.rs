@@ -15,9 +15,9 @@ use crate::links::{self, Input, Links, shown};
 use crate::mode::caught;
 use crate::outcome::{Failure, Outcome, Status};
 use crate::plan::{Job, Plan, Step};
-use crate::progress::Progress;
+use crate::progress::{self, Progress};
 use crate::queue::{Feedback, Finished, OfHost, Pushed, Queue, Started, Verdict};
-use crate::report::{History, HostTally, Journal, Output, Record, Report, Tally};
+use crate::report::{History, HostTally, Journal, Output, ReasonTally, Record, Report, Tally};
 use crate::stop::{Cause, Stop};
 use crate::store::{Store, journal_of};
 use crate::{Config, process, stop};
@@ -54,8 +54,8 @@ pub fn run(config: &Config) -> anyhow::Result<Report> {
         tally,
         output,
         progress,
-        verbose: config.verbose,
         hosts: HostTally::default(),
+        reasons: ReasonTally::default(),
         jobs: config.limit(),
         max_wait: config.fetch.retry.max_wait,
         limits: config.limits,
@@ -102,6 +102,7 @@ pub fn run(config: &Config) -> anyhow::Result<Report> {
         untried: stopped.and_then(|_| {
             links::count(&config.inputs, &config.lists)?.checked_sub(counts.iter().sum())
         }),
+        reasons: run.reasons.take(),
         hosts: run.hosts.notable(),
         stopped,
         list_error: run
@@ -119,8 +120,8 @@ struct Run {
     tally: Arc<Tally>,
     output: Output,
     progress: Progress,
-    verbose: bool,
     hosts: HostTally,
+    reasons: ReasonTally,
     jobs: NonZeroUsize,
     max_wait: Duration,
     limits: stop::Limits,
@@ -138,16 +139,20 @@ impl Run {
     ) -> anyhow::Result<Option<Cause>> {
         let jobs = process::jobs_within(config.limit());
         if jobs < config.limit() {
-            self.progress.say(&format!(
+            tracing::warn!(
                 "only {jobs} links at once: this process may open only so many files (`ulimit -n`)"
-            ));
+            );
         }
         let runtime = process::runtime()?;
-        runtime.block_on(async { process::survive_large_files() });
+        let asked = runtime.block_on(async {
+            process::survive_large_files();
+            process::Asked::new()
+        });
         let queue = Arc::new(Queue::new(config.hosts.clone()));
         let (run, closing) = (Arc::clone(self), Arc::clone(&queue));
         let stop = Arc::new(Stop::new(move || run.interrupt(&closing.close())));
         runtime.spawn(Arc::clone(&stop).at_signals());
+        runtime.spawn(Arc::clone(self).tell_when(asked));
         if let Some(time) = config.limits.time {
             let stop = Arc::clone(&stop);
             runtime.spawn(async move {
@@ -156,8 +161,9 @@ impl Run {
             });
         }
         if config.fetch.access.insecure {
-            self.progress
-                .say("certificates are not checked (`--insecure`): anybody between here and a server can read and change what comes");
+            tracing::warn!(
+                "certificates are not checked (`--insecure`): anybody between here and a server can read and change what comes"
+            );
         }
         let journal = self
             .journal
@@ -225,14 +231,12 @@ impl Run {
         self.make_room(ticket.per_host).await;
         let given_up = match result {
             Fetched::Again(pause, failure) => {
-                if self.verbose {
-                    let (place, url, next) = (&job.place, job.url(), job.attempts + 1);
-                    let pause = pause.as_secs_f64();
-                    self.progress.say(&format!(
-                        "{place}: {}: {failure}; try {next} in {pause:.1} s",
-                        shown(&url)
-                    ));
-                }
+                let (place, url, next) = (&job.place, job.url(), job.attempts + 1);
+                tracing::info!(
+                    "{place}: {}: {failure}; try {next} in {:.1} s",
+                    shown(&url),
+                    pause.as_secs_f64()
+                );
                 let again = Finished::Again(job, Instant::now() + pause);
                 queue.finish(&ticket, again, feedback(&failure, pause, self.max_wait))
             }
@@ -284,6 +288,14 @@ impl Run {
             .reached(failed, counts.iter().sum(), downloads, bytes)
     }
 
+    /// Tells how far the run is whenever a signal asks for that, as long as it runs.
+    async fn tell_when(self: Arc<Self>, mut asked: process::Asked) {
+        loop {
+            asked.next().await;
+            progress::say(&self.progress.state());
+        }
+    }
+
     /// Tells of what holds the run back, as long as it runs.
     async fn watch(self: Arc<Self>, queue: Arc<Queue<Job>>) {
         let (mut held_back, mut known) = (0, Vec::new());
@@ -291,13 +303,8 @@ impl Run {
             tokio::time::sleep(Duration::from_secs(1)).await;
             let resting = queue.resting();
             self.tally.set_resting_hosts(resting.len());
-            for host in resting
-                .iter()
-                .filter(|host| self.verbose && !known.contains(*host))
-            {
-                self.progress.say(&format!(
-                    "{host}: failures in a row: it is left alone for a minute"
-                ));
+            for host in resting.iter().filter(|host| !known.contains(*host)) {
+                tracing::info!("{host}: failures in a row: it is left alone for a minute");
             }
             known = resting;
             held_back = if queue.is_held_back() {
@@ -306,7 +313,9 @@ impl Run {
                 0
             };
             if held_back == HELD_BACK {
-                self.progress.say("the limit of links at once to one host holds this run back: `--per-host` raises it");
+                tracing::warn!(
+                    "the limit of links at once to one host holds this run back: `--per-host` raises it"
+                );
             }
         }
     }
@@ -364,18 +373,20 @@ impl Run {
     /// Counts, writes down and shows what became of a link.
     fn settle(&self, record: &Record) {
         self.tally.count(record);
+        self.reasons.count(record);
         let failed = matches!(record.outcome, Outcome::Failed(_));
         let journaled = match self.journal.get().filter(|_| failed) {
             Some(journal) => journal.append(record),
             None => Ok(()),
         };
         if let Err(error) = journaled.and_then(|()| self.output.write(record)) {
-            self.progress
-                .say(&format!("cannot write a record: {error}"));
+            tracing::warn!("cannot write a record: {error}");
         }
         let interrupted = record.outcome.status() == Status::Interrupted;
-        if (failed && !interrupted) || self.verbose {
-            self.progress.say(&record.to_string());
+        if failed && !interrupted {
+            tracing::warn!("{record}");
+        } else {
+            tracing::info!("{record}");
         }
     }
 }

@@ -3,11 +3,11 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::Config;
 use crate::compare::{Comparison, compare};
 use crate::dry_run::dry_run;
 use crate::mode::Mode;
 use crate::report::{Print, Report};
+use crate::{Config, log};
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -28,6 +28,7 @@ pub(super) enum Command {
 pub struct Request {
     pub(super) command: Command,
     pub(super) quiet: bool,
+    pub(super) log: log::Options,
 }
 
 /// What is left to say and to do when all is done.
@@ -49,6 +50,7 @@ impl Request {
         Self {
             command: Command::Print(String::from_utf8_lossy(text).into_owned()),
             quiet: false,
+            log: log::Options::default(),
         }
     }
 
@@ -58,6 +60,7 @@ impl Request {
     ///
     /// When it cannot be done at all.
     pub fn run(self) -> anyhow::Result<Ending> {
+        log::start(&self.log)?;
         let ending = match self.command {
             Command::Run(config) => Ending {
                 summary_on_stdout: config.records.print == Print::Summary,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use clap::ValueEnum;
 
 use super::trouble::disk;
-use crate::links::fingerprint;
+use crate::links::{fingerprint, shown};
 use crate::outcome::{Failure, Outcome, Saved, Status};
 use crate::plan::{Existing, Job, Naming};
 use crate::report::Journal;
@@ -126,6 +126,11 @@ impl Landing {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 given => return given,
             }
+            tracing::info!(
+                "{}: {}: its name is taken, so it gets another one",
+                job.place,
+                shown(&job.url())
+            );
             if let Some(theirs) = self.saved_meanwhile(job.id)? {
                 // the last line of a link counts, and ours names a file that is not there
                 return self.give(job, &theirs, theirs.file.clone(), |_| Ok(()));

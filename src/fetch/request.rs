@@ -1,6 +1,8 @@
 //! One GET and the redirects that follow it.
 
-use reqwest::header::{self, HeaderName, HeaderValue};
+use std::fmt;
+
+use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, RequestBuilder, Response, Url};
 use tokio::time::timeout;
 
@@ -10,7 +12,7 @@ use super::client;
 use super::reply::Reply;
 use super::trouble::no_answer;
 use crate::links::{has_credentials, shown};
-use crate::outcome::{Failure, Status};
+use crate::outcome::{Failure, Status, printable};
 use crate::report::Known;
 use crate::store::Held;
 
@@ -124,6 +126,7 @@ impl Requester {
                 .header(header::IF_RANGE, &held.origin.validator);
         }
         let request = request.build().map_err(|error| no_answer(&error))?;
+        tracing::debug!("> GET {} {}", shown(url), Fields(request.headers()));
         let limit = self.options.first_byte_timeout;
         let Ok(result) = timeout(limit, client::send(&self.client, request)).await else {
             return Err(Failure::new(
@@ -131,7 +134,14 @@ impl Requester {
                 format!("no answer within {} s", limit.as_secs_f64()),
             ));
         };
-        result.map_err(|error| no_answer(&error))
+        let answer = result.map_err(|error| no_answer(&error))?;
+        let (version, status) = (answer.version(), answer.status());
+        tracing::debug!(
+            "< {version:?} {status} {} {}",
+            shown(url),
+            Fields(answer.headers())
+        );
+        Ok(answer)
     }
 
     /// Says who asks. What is for the host of the link stays behind where a redirect has led elsewhere. Of header fields
@@ -171,5 +181,34 @@ impl Requester {
             }
             _ => request,
         }
+    }
+}
+
+/// Header fields for a log, with those hidden that hold secrets.
+struct Fields<'a>(&'a HeaderMap);
+
+impl fmt::Display for Fields<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SECRET: [HeaderName; 4] = [
+            header::AUTHORIZATION,
+            header::PROXY_AUTHORIZATION,
+            header::COOKIE,
+            header::SET_COOKIE,
+        ];
+        f.write_str("{")?;
+        for (number, (name, value)) in self.0.iter().enumerate() {
+            let comma = if number > 0 { ", " } else { "" };
+            let value = if value.is_sensitive() || SECRET.contains(name) {
+                "***".to_owned()
+            } else if *name == header::LOCATION {
+                let target = String::from_utf8_lossy(value.as_bytes());
+                Url::parse(&target)
+                    .map_or_else(|_| printable(&target), |url| shown(&url).into_owned())
+            } else {
+                printable(&String::from_utf8_lossy(value.as_bytes()))
+            };
+            write!(f, "{comma}{name}: {value}")?;
+        }
+        f.write_str("}")
     }
 }

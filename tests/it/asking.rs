@@ -19,12 +19,25 @@ fn server() -> Server {
 /// Fetches `link` with everything that tells, and finds no secret in any of it.
 fn fetch(sandbox: &Sandbox, mode: &str, link: &str, args: &[&str]) -> Run {
     let args = [
-        &["-v", "--report", "run.jsonl", "--error-file", "failed.txt"],
+        &[
+            "-vv",
+            "--log",
+            "run.log",
+            "--report",
+            "run.jsonl",
+            "--error-file",
+            "failed.txt",
+        ],
         args,
     ]
     .concat();
     let run = sandbox.fetch(mode, link, &args);
-    for name in ["run.jsonl", "failed.txt", "out/.fetchpdf/journal.jsonl"] {
+    for name in [
+        "run.log",
+        "run.jsonl",
+        "failed.txt",
+        "out/.fetchpdf/journal.jsonl",
+    ] {
         let text = std::fs::read_to_string(sandbox.path(name)).unwrap_or_default();
         assert!(!text.contains(SECRET), "{name}: {text}");
     }

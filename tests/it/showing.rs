@@ -3,12 +3,12 @@
 use std::process::Stdio;
 
 use crate::harness::{Running, Sandbox, for_each_mode, list};
-use crate::server::{Server, ok, pdf, respond};
+use crate::server::{Server, ok, pdf, respond, send};
 
 fn mixed_server() -> Server {
     Server::start(|request, stream| match request.path.as_str() {
         "/gone.pdf" => respond(stream, "404 Not Found", b""),
-        "/page" => ok(stream, b"<html>"),
+        path if path.starts_with("/page") => ok(stream, b"<html>"),
         path => ok(stream, &pdf(path)),
     })
 }
@@ -31,7 +31,17 @@ fn the_summary_accounts_for_every_line() {
                 (r"[\d.]+ s\n", "[time]\n"),
             ],
         }, {
-            insta::allow_duplicates! { insta::assert_snapshot!(run.stdout, @"
+            insta::allow_duplicates! { insta::assert_snapshot!(run.stdout.replace(&server.url(""), "http://HOST"), @"
+            1 bad_link
+              links.txt:6: nonsense: not a URL: a link begins with `http://` or `https://`
+              hint: mend these lines of the list
+            1 http_status 404
+              links.txt:3: http://HOST/gone.pdf: 404 Not Found
+              hint: these links are dead: `--error-file` writes them to a list
+            1 not_pdf
+              links.txt:4: http://HOST/page: an HTML page
+              hint: a page in place of a file is often a login: `--cookie` takes the cookies of a browser; `--extract` finds links in pages
+
             mode        [mode]
             downloaded  2
             present     0
@@ -179,5 +189,118 @@ fn credentials_are_sent_to_their_host_and_never_shown() {
                 "{text}"
             );
         }
+    });
+}
+
+#[test]
+fn the_log_gets_decisions_and_twice_verbose_requests_while_the_terminal_stays_quiet() {
+    let server = mixed_server();
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let run = sandbox
+            .fetch(mode, mixed_list(&server), &["--log", "run.log"])
+            .exits(1);
+        assert_eq!(run.stderr.lines().count(), 3, "{run:?}");
+        let log = || std::fs::read_to_string(sandbox.path("run.log")).expect("a log");
+        let saved = format!(
+            "  INFO links.txt:1: {}: downloaded: a.pdf\n",
+            server.url("/a.pdf")
+        );
+        let failed = format!(
+            "  WARN links.txt:3: {}: http_status: 404 Not Found\n",
+            server.url("/gone.pdf")
+        );
+        assert!(
+            log().contains(&saved) && log().contains(&failed),
+            "{}",
+            log()
+        );
+        assert!(!log().contains("GET"), "{}", log());
+
+        let run = sandbox
+            .fetch(mode, server.url("/c.pdf"), &["-vv", "--log", "run.log"])
+            .exits(0);
+        assert_eq!(run.stderr, "");
+        let asked = format!(" DEBUG > GET {}", server.url("/c.pdf"));
+        // appended to what was there
+        assert!(
+            log().contains(&asked) && log().contains(&saved),
+            "{}",
+            log()
+        );
+
+        let run = sandbox.fetch(mode, server.url("/d.pdf"), &["-vv"]).exits(0);
+        let answer = format!("< HTTP/1.1 200 OK {}", server.url("/d.pdf"));
+        assert!(run.stderr.contains(&answer), "{run:?}");
+        let run = sandbox.fetch(mode, server.url("/e.pdf"), &["--log", "no/run.log"]);
+        assert!(
+            run.exits(2)
+                .stderr
+                .contains("cannot write the log `no/run.log`")
+        );
+    });
+}
+
+#[test]
+fn colors_are_for_terminals_or_for_those_who_want_them() {
+    let server = mixed_server();
+    for_each_mode(|mode| {
+        let colored = |args: &[&str]| {
+            let run = Sandbox::new()
+                .fetch(mode, mixed_list(&server), args)
+                .exits(1);
+            (run.stdout.contains("\x1b["), run.stderr.contains("\x1b["))
+        };
+        assert_eq!(colored(&["-v"]), (false, false));
+        assert_eq!(colored(&["-v", "--color", "always"]), (true, true));
+        assert_eq!(colored(&["-v", "--color", "never"]), (false, false));
+    });
+}
+
+#[test]
+#[cfg(unix)]
+fn a_signal_asks_how_far_the_run_is() {
+    use std::sync::Arc;
+    use std::sync::Barrier;
+    for_each_mode(|mode| {
+        let halves = Arc::new(Barrier::new(2));
+        let waiting = Arc::clone(&halves);
+        let server = Server::start(move |request, stream| {
+            let body = pdf(&request.path);
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            send(stream, head.as_bytes());
+            send(stream, &body[..2000]);
+            waiting.wait();
+            waiting.wait();
+            send(stream, &body[2000..]);
+        });
+        let sandbox = Sandbox::new();
+        let link = server.url("/half.pdf");
+        let mut run = Running::start(sandbox.command(&[&link, "-m", mode, "-q"]));
+        halves.wait();
+        run.signal("USR1");
+        run.until_it_says("half.pdf");
+        halves.wait();
+        run.end().exits(0);
+    });
+}
+
+#[test]
+fn failures_are_grouped_by_reason_with_examples_and_what_to_do() {
+    let server = mixed_server();
+    for_each_mode(|mode| {
+        let mut links = mixed_list(&server);
+        for number in 1..=5 {
+            links += &list([server.url(&format!("/page{number}"))]);
+        }
+        let run = Sandbox::new().fetch(mode, links, &[]).exits(1);
+        let pages = "6 not_pdf\n  links.txt:";
+        assert!(run.stdout.starts_with(pages), "{run:?}");
+        assert!(
+            run.stdout
+                .contains("\n  and 3 more\n  hint: a page in place")
+        );
+        assert!(run.stdout.contains("\n1 http_status 404\n  links.txt:3: "));
+        assert_eq!(run.stdout.matches(": an HTML page\n").count(), 3, "{run:?}");
     });
 }
