@@ -492,6 +492,7 @@ impl RunArgs {
                 proxy: !self.demo,
                 access: self.http.access(headers)?,
             },
+            hook: self.files.exec.clone(),
             plan: self.files.options(),
             records: OutputOptions::default(),
             progress: if self.quiet {

@@ -100,7 +100,7 @@ pub struct Options {
 #[derive(Debug)]
 pub enum Fetched {
     /// The link has ended.
-    Done(Record),
+    Done(Box<Record>),
     /// It failed like this, and is to be tried again after a pause.
     Again(Duration, Failure),
 }
@@ -172,7 +172,7 @@ impl Fetcher {
             result = timeout(left, self.attempt(job, &url, &transfer)) => result.unwrap_or_else(|_| Err(out_of_time(limit))),
         };
         let failure = match result {
-            Ok(saved) => return Fetched::Done(job.record(Outcome::Saved(saved))),
+            Ok(saved) => return Fetched::Done(Box::new(job.record(Outcome::Saved(saved)))),
             Err(failure) => failure,
         };
         let failure = match self.options.retry.pause(job.tries, &failure) {
@@ -184,7 +184,7 @@ impl Fetcher {
         };
         match job.try_mirror(failure.clone()) {
             Ok(()) => Fetched::Again(Duration::ZERO, failure),
-            Err(failure) => Fetched::Done(job.record(Outcome::Failed(failure))),
+            Err(failure) => Fetched::Done(Box::new(job.record(Outcome::Failed(failure)))),
         }
     }
 

@@ -14,6 +14,7 @@ pub mod compare;
 pub mod demo;
 pub mod dry_run;
 pub mod fetch;
+pub mod hook;
 pub mod links;
 pub mod log;
 pub mod mode;
@@ -61,6 +62,8 @@ pub struct Config {
     pub plan: plan::Options,
     /// How each link is fetched.
     pub fetch: fetch::Options,
+    /// The command for each file that is brought.
+    pub hook: Option<hook::Hook>,
     /// Which records go where.
     pub records: report::OutputOptions,
     /// How progress is shown.

@@ -155,6 +155,7 @@ impl Job {
                 .started
                 .map_or(Duration::ZERO, |started| started.elapsed()),
             details: self.details.clone(),
+            exec_error: None,
         }
     }
 }

@@ -32,6 +32,8 @@ pub struct Report {
     pub jobs: usize,
     /// How many links ended with each status, in the order of [`Status::ALL`].
     pub counts: [u64; Status::ALL.len()],
+    /// For how many files the command of `--exec` has failed.
+    pub failed_commands: u64,
     /// The length of all files that this run has brought, in bytes.
     pub saved_bytes: u64,
     /// The bytes of bodies that came over the network, those of failed tries too.
@@ -69,16 +71,15 @@ impl Report {
         self.sum(Status::failed)
     }
 
-    /// The exit code: 0 when every link is here, 1 when some failed, 2 when a list could not be read to its end, and 128
-    /// plus the number of the signal that ended the run.
+    /// The exit code: 0 when every link is here, 1 when some or their commands failed, 2 when a list could not be read to its
+    /// end, and 128 plus the number of the signal that ended the run.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self.stopped {
             Some(Cause::Signal(signal)) => 128 + signal,
             _ if self.list_error.is_some() => 2,
             Some(_) => 1,
-
-            None => u8::from(self.failed() > 0),
+            None => u8::from(self.failed() + self.failed_commands > 0),
         }
     }
 
@@ -127,6 +128,9 @@ impl fmt::Display for Report {
             writeln!(f)?;
         } else {
             writeln!(f, ": {}", reasons.join(", "))?;
+        }
+        if self.failed_commands > 0 {
+            writeln!(f, "commands    {} failed", self.failed_commands)?;
         }
         if let Some(cause) = self.stopped {
             let untried = self.untried.map_or_else(

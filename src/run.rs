@@ -5,12 +5,14 @@ mod verdict;
 use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
 use crate::fetch::{Fetched, Fetcher};
+use crate::hook::Hooks;
 use crate::links::{self, Input, Links, shown};
 use crate::mode::caught;
 use crate::outcome::{Failure, Outcome, Status};
@@ -54,6 +56,8 @@ pub fn run(config: &Config) -> anyhow::Result<Report> {
         tally,
         output,
         progress,
+        hooks: config.hook.clone().map(Hooks::new),
+        folder: config.output.clone(),
         hosts: HostTally::default(),
         reasons: ReasonTally::default(),
         jobs: config.limit(),
@@ -96,6 +100,7 @@ pub fn run(config: &Config) -> anyhow::Result<Report> {
         mode: config.mode,
         jobs: config.limit().get(),
         counts,
+        failed_commands: run.tally.failed_commands(),
         saved_bytes: run.tally.saved_bytes(),
         received_bytes: run.tally.received_bytes(),
         elapsed: started.elapsed(),
@@ -120,6 +125,8 @@ struct Run {
     tally: Arc<Tally>,
     output: Output,
     progress: Progress,
+    hooks: Option<Hooks>,
+    folder: PathBuf,
     hosts: HostTally,
     reasons: ReasonTally,
     jobs: NonZeroUsize,
@@ -226,7 +233,7 @@ impl Run {
             .await
             .unwrap_or_else(|panic| {
                 let failure = Failure::new(Status::Interrupted, format!("{BUG}: {panic}"));
-                Fetched::Done(job.record(Outcome::Failed(failure)))
+                Fetched::Done(Box::new(job.record(Outcome::Failed(failure))))
             });
         self.make_room(ticket.per_host).await;
         let given_up = match result {
@@ -240,7 +247,7 @@ impl Run {
                 let again = Finished::Again(job, Instant::now() + pause);
                 queue.finish(&ticket, again, feedback(&failure, pause, self.max_wait))
             }
-            Fetched::Done(record) => {
+            Fetched::Done(mut record) => {
                 let feedback = match &record.outcome {
                     Outcome::Failed(failure) => feedback(
                         failure,
@@ -252,9 +259,12 @@ impl Run {
                 if matches!(&record.outcome, Outcome::Failed(failure) if failure.disk_full) {
                     stop.stop(Cause::DiskFull);
                 }
-                self.settle(&record);
                 self.hosts.count(&job.host(), &record);
-                queue.finish(&ticket, Finished::Ended, feedback)
+                // before its command runs: the host is done with, and may be asked for more
+                let given_up = queue.finish(&ticket, Finished::Ended, feedback);
+                record.exec_error = self.exec(&record, stop).await.err();
+                self.settle(&record);
+                given_up
             }
         };
         for (job, verdict) in given_up {
@@ -266,6 +276,20 @@ impl Run {
         if let Some(option) = self.enough() {
             stop.stop(Cause::Limit(option));
         }
+    }
+
+    /// Runs the command for the file of a link, if this run has brought it and there is one.
+    async fn exec(&self, record: &Record, stop: &Stop) -> Result<(), String> {
+        let (Some(hooks), Outcome::Saved(saved)) = (&self.hooks, &record.outcome) else {
+            return Ok(());
+        };
+        if !matches!(saved.status, Status::Downloaded | Status::Resumed) {
+            return Ok(());
+        }
+        let path = self.folder.join(&saved.file);
+        hooks
+            .run(&path, &record.url, || stop.cause().is_some())
+            .await
     }
 
     /// Settles a link whose host is given up.
@@ -383,7 +407,7 @@ impl Run {
             tracing::warn!("cannot write a record: {error}");
         }
         let interrupted = record.outcome.status() == Status::Interrupted;
-        if failed && !interrupted {
+        if (failed && !interrupted) || record.exec_error.is_some() {
             tracing::warn!("{record}");
         } else {
             tracing::info!("{record}");

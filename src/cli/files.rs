@@ -5,6 +5,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use crate::fetch::Dedupe;
+use crate::hook::Hook;
 use crate::plan::{Existing, Naming, Options, Template};
 
 #[derive(Debug, Args)]
@@ -35,6 +36,9 @@ pub(super) struct FileArgs {
     /// Compute the SHA-256 of each file for the journal
     #[arg(long, hide_short_help = true)]
     sha256: bool,
+    /// Run a command for each new file, without a shell: `{}` is its path, `{.}` `{/}` `{//}` `{/.}` parts of it, `{url}` the link
+    #[arg(long, value_name = "COMMAND", hide_short_help = true)]
+    pub(super) exec: Option<Hook>,
     /// Print what would be done, with names, and ask nobody
     #[arg(long, hide_short_help = true)]
     pub(super) dry_run: bool,

@@ -12,7 +12,7 @@ use super::Record;
 use crate::outcome::{Outcome, Status};
 
 /// The fields of a record, in the order of the columns of a report in CSV.
-pub const FIELDS: [&str; 23] = [
+pub const FIELDS: [&str; 24] = [
     "schema",
     "time",
     "status",
@@ -32,6 +32,7 @@ pub const FIELDS: [&str; 23] = [
     "suspect",
     "retryable",
     "error",
+    "exec_error",
     "name",
     "checksum",
     "mirrors",

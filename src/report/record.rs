@@ -26,6 +26,8 @@ pub struct Record {
     pub elapsed: Duration,
     /// What else the list says about it.
     pub details: Option<Box<Details>>,
+    /// Why the command for its file has failed.
+    pub exec_error: Option<String>,
 }
 
 impl Record {
@@ -39,6 +41,7 @@ impl Record {
             attempts: 0,
             elapsed: Duration::ZERO,
             details: None,
+            exec_error: None,
         }
     }
 
@@ -52,6 +55,7 @@ impl Record {
             attempts: 0,
             elapsed: Duration::ZERO,
             details: None,
+            exec_error: None,
         }
     }
 
@@ -87,6 +91,7 @@ impl Record {
             suspect: saved.and_then(|saved| saved.suspect),
             retryable: failure.map(Failure::retryable),
             error: failure.map(|failure| failure.message.as_str()),
+            exec_error: self.exec_error.as_deref(),
             name: details.and_then(|details| details.name.as_deref()),
             checksum: details
                 .and_then(|details| details.checksum)
@@ -115,9 +120,11 @@ impl fmt::Display for Record {
         match &self.outcome {
             Outcome::Saved(saved) => {
                 write!(f, ": {}", saved.file)?;
-                saved
-                    .suspect
-                    .map_or(Ok(()), |why| write!(f, " (suspect: {why})"))
+                if let Some(why) = saved.suspect {
+                    write!(f, " (suspect: {why})")?;
+                }
+                let error = self.exec_error.as_ref();
+                error.map_or(Ok(()), |error| write!(f, ", but {error}"))
             }
             Outcome::Failed(_) if self.attempts > 1 => {
                 write!(f, " (after {} tries)", self.attempts)
@@ -168,6 +175,8 @@ struct Fields<'a> {
     retryable: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exec_error: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -14,6 +14,7 @@ pub struct Tally {
     saved_bytes: AtomicU64,
     received_bytes: AtomicU64,
     started: AtomicU64,
+    failed_commands: AtomicU64,
     resting_hosts: AtomicUsize,
     transfers: Mutex<BTreeMap<u64, Arc<Live>>>,
 }
@@ -29,6 +30,8 @@ impl Tally {
     /// Counts a link that has ended.
     pub fn count(&self, record: &Record) {
         let status = record.outcome.status();
+        self.failed_commands
+            .fetch_add(record.exec_error.is_some().into(), Relaxed);
         self.counts[status as usize].fetch_add(1, Relaxed);
         if let (Outcome::Saved(saved), Status::Downloaded | Status::Resumed) =
             (&record.outcome, status)
@@ -53,6 +56,12 @@ impl Tally {
     #[must_use]
     pub fn received_bytes(&self) -> u64 {
         self.received_bytes.load(Relaxed)
+    }
+
+    /// For how many files the command has failed.
+    #[must_use]
+    pub fn failed_commands(&self) -> u64 {
+        self.failed_commands.load(Relaxed)
     }
 
     /// How many hosts are left alone for now.

@@ -2,6 +2,7 @@
 
 mod asking;
 mod command_line;
+mod commands;
 #[cfg(target_os = "linux")]
 mod encrypting;
 mod fetching;

@@ -1,0 +1,181 @@
+//! A command for each file that a run has brought: an argument vector, and no shell.
+
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::str::FromStr;
+
+use tokio::process::Command;
+use tokio::sync::Semaphore;
+
+use crate::outcome::printable;
+use crate::progress;
+
+/// A command whose words may hold placeholders: `{}` is the path of the file, `{.}` that without its extension, `{/}` its
+/// name, `{//}` its folder, `{/.}` its name without the extension, and `{url}` the link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hook {
+    words: Vec<String>,
+}
+
+impl FromStr for Hook {
+    type Err = &'static str;
+
+    /// Splits as a shell does, with quotes and backslashes, but obeys nothing else. Where no placeholder stands, the path
+    /// is the last argument.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut words = shlex::split(text).ok_or("a quote is not closed")?;
+        if words.is_empty() {
+            return Err("there is no command");
+        }
+        let is_named = |word: &String| PLACEHOLDERS.iter().any(|(name, _)| word.contains(name));
+        if !words.iter().any(is_named) {
+            words.push("{}".to_owned());
+        }
+        Ok(Self { words })
+    }
+}
+
+/// What a placeholder stands for, given the path of the file and the link.
+type Meaning = fn(&Path, &str) -> OsString;
+
+const PLACEHOLDERS: [(&str, Meaning); 6] = [
+    ("{}", |path, _| path.into()),
+    ("{.}", |path, _| path.with_extension("").into()),
+    ("{/}", |path, _| path.file_name().unwrap_or_default().into()),
+    ("{//}", |path, _| {
+        path.parent().unwrap_or(Path::new(".")).into()
+    }),
+    ("{/.}", |path, _| {
+        path.file_stem().unwrap_or_default().into()
+    }),
+    ("{url}", |_, url| url.into()),
+];
+
+/// `word` with the meaning of its placeholders in their places.
+fn expand(mut word: &str, path: &Path, url: &str) -> OsString {
+    let mut expanded = OsString::new();
+    loop {
+        let found =
+            |(name, meaning): &(&'static str, Meaning)| Some((word.find(name)?, *name, *meaning));
+        let Some((at, name, meaning)) = PLACEHOLDERS
+            .iter()
+            .filter_map(found)
+            .min_by_key(|found| found.0)
+        else {
+            expanded.push(word);
+            return expanded;
+        };
+        expanded.push(&word[..at]);
+        expanded.push(meaning(path, url));
+        word = &word[at + name.len()..];
+    }
+}
+
+/// Runs a hook for many files, as many at once as there are cores.
+#[derive(Debug)]
+pub(crate) struct Hooks {
+    hook: Hook,
+    room: Semaphore,
+}
+
+impl Hooks {
+    pub(crate) fn new(hook: Hook) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Self {
+            hook,
+            room: Semaphore::new(cores),
+        }
+    }
+
+    /// Runs the command for the file at `path` when there is room, unless `ended` by then. What it prints goes to standard
+    /// error.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong: it cannot be started, or it has not ended with 0.
+    pub(crate) async fn run(
+        &self,
+        path: &Path,
+        url: &str,
+        ended: impl Fn() -> bool,
+    ) -> Result<(), String> {
+        let _permit = self.room.acquire().await.expect("it is never closed");
+        let mut words = self.hook.words.iter().map(|word| expand(word, path, url));
+        let program = words.next().expect("it has a word at least");
+        let shown = printable(&program.to_string_lossy());
+        if ended() {
+            return Err(format!("`{shown}` was not run: the run ended before"));
+        }
+        let mut command = Command::new(program);
+        command.args(words).stdin(Stdio::null());
+        tracing::info!("{}: `{shown}` begins", path.display());
+        let output = command
+            .output()
+            .await
+            .map_err(|error| format!("`{shown}` cannot be run: {error}"))?;
+        for text in [&output.stdout, &output.stderr] {
+            if !text.is_empty() {
+                progress::say(String::from_utf8_lossy(text).trim_end());
+            }
+        }
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        let last = said.lines().rfind(|line| !line.trim().is_empty());
+        let last = last.map_or_else(String::new, |line| format!(": {}", printable(line.trim())));
+        Err(format!(
+            "`{shown}` ended with {}{last}",
+            ending(output.status)
+        ))
+    }
+}
+
+fn ending(status: ExitStatus) -> String {
+    status
+        .code()
+        .map_or_else(|| status.to_string(), |code| format!("exit code {code}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_replaced_once() {
+        let hook: Hook = "a '{url} {/}' {.}.txt {//} {/.} {x} {}"
+            .parse()
+            .expect("a hook");
+        let words = hook
+            .words
+            .iter()
+            .map(|word| expand(word, Path::new("out/a b.pdf"), "http://h/{}"));
+        let expected = [
+            "a",
+            "http://h/{} a b.pdf",
+            "out/a b.txt",
+            "out",
+            "a b",
+            "{x}",
+            "out/a b.pdf",
+        ];
+        assert_eq!(words.collect::<Vec<_>>(), expected.map(OsString::from));
+    }
+
+    #[test]
+    fn the_path_is_the_last_argument_where_no_placeholder_says_otherwise() {
+        assert_eq!(
+            "pdfinfo -meta".parse::<Hook>().expect("a hook").words,
+            ["pdfinfo", "-meta", "{}"]
+        );
+        assert_eq!(
+            "echo {url}".parse::<Hook>().expect("a hook").words,
+            ["echo", "{url}"]
+        );
+        for wrong in ["", "  ", "a 'b"] {
+            assert!(wrong.parse::<Hook>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Commands that are run for files.
+#![cfg(unix)]
+
+use crate::harness::{Sandbox, for_each_mode, list};
+use crate::server::Server;
+
+#[test]
+fn a_command_is_run_for_each_new_file_and_no_shell_reads_its_words() {
+    let server = Server::of_pdfs();
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let links = list(["/a.pdf", "/$(touch%20x);b.pdf"].map(|path| server.url(path)));
+        let run = |links: &str| {
+            let exec = ["--exec", "cp {} 'copy of {/.}'", "--json"];
+            sandbox.fetch(mode, links, &exec).exits(0)
+        };
+        run(&links);
+        for (copy, path) in [
+            ("copy of a", "/a.pdf"),
+            ("copy of $(touch x);b", "/$(touch%20x);b.pdf"),
+        ] {
+            let copied = std::fs::read(sandbox.path(copy));
+            assert!(
+                copied.is_ok_and(|copied| copied == crate::server::pdf(path)),
+                "{copy}"
+            );
+        }
+        assert!(!sandbox.path("x").exists());
+        // not for what is here already
+        std::fs::remove_file(sandbox.path("copy of a")).expect("it is there");
+        run(&links);
+        assert!(!sandbox.path("copy of a").exists());
+    });
+}
+
+#[test]
+fn a_command_that_fails_is_reported_and_its_file_stays() {
+    let server = Server::of_pdfs();
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let links = list(["/a.pdf", "/b.pdf"].map(|path| server.url(path)));
+        let command = "sh -c 'echo out; echo why >&2; case $0 in *a.pdf) exit 3;; esac' {}";
+        let args = ["--exec", command, "--report", "run.jsonl"];
+        let run = sandbox.fetch(mode, links, &args).exits(1);
+        assert_eq!(
+            (
+                run.count("downloaded"),
+                run.count("failed"),
+                run.count("commands")
+            ),
+            (2, 0, 1)
+        );
+        let said = "downloaded: a.pdf, but `sh` ended with exit code 3: why\n";
+        assert!(
+            run.stderr.contains(said) && run.stderr.contains("out\n"),
+            "{run:?}"
+        );
+        assert_eq!(sandbox.names(), ["a.pdf", "b.pdf"]);
+        let report = std::fs::read_to_string(sandbox.path("run.jsonl")).expect("a report");
+        let errors: Vec<_> = report
+            .lines()
+            .filter(|line| line.contains("\"exec_error\":\"`sh` ended"))
+            .collect();
+        assert!(
+            errors.len() == 1 && errors[0].contains("/a.pdf"),
+            "{report}"
+        );
+
+        let run = sandbox
+            .fetch(mode, server.url("/c.pdf"), &["--exec", "no-such-program"])
+            .exits(1);
+        assert!(
+            run.stderr.contains("`no-such-program` cannot be run"),
+            "{run:?}"
+        );
+        let run = sandbox
+            .fetch(mode, server.url("/c.pdf"), &["--exec", "a 'b"])
+            .exits(2);
+        assert!(run.stderr.contains("a quote is not closed"), "{run:?}");
+    });
+}
