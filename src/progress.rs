@@ -2,6 +2,7 @@
 //!
 //! Reads the tally and never slows what it counts: one thread redraws a few times a second, however many transfers run.
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
@@ -17,6 +18,9 @@ use crate::report::{Tally, rate};
 
 /// At most so many active transfers are shown.
 const ROWS: usize = 10;
+
+/// The speed is that of about so long a time.
+const WINDOW: Duration = Duration::from_secs(5);
 
 /// The time between two looks of the bars, and between two lines of a log.
 const REDRAW: Duration = Duration::from_millis(125);
@@ -80,6 +84,7 @@ impl Progress {
             tally,
             total: OnceLock::new(),
             started: Instant::now(),
+            samples: Mutex::default(),
         });
         let ticker = (style != Style::None).then(|| {
             let view = Arc::clone(&view);
@@ -102,7 +107,7 @@ impl Progress {
 
     /// How far the run is, in words: all links, and the oldest active transfers.
     pub fn state(&self) -> String {
-        let mut state = self.view.line();
+        let mut state = self.view.line(usize::MAX);
         for (_, name, received, expected) in self.view.tally.oldest(ROWS) {
             let _ = write!(state, "\n  {name}  {}", transferred(received, expected));
         }
@@ -130,12 +135,14 @@ struct View {
     tally: Arc<Tally>,
     total: OnceLock<u64>,
     started: Instant,
+    /// How many bytes had come by when, in the last [`WINDOW`] at least.
+    samples: Mutex<VecDeque<(Instant, u64)>>,
 }
 
 impl View {
     fn log(&self, stopped: &mpsc::Receiver<()>) {
         while stopped.recv_timeout(LOG_EVERY) == Err(mpsc::RecvTimeoutError::Timeout) {
-            say(&self.line());
+            say(&self.line(usize::MAX));
         }
     }
 
@@ -155,7 +162,7 @@ impl View {
             }
             rows.update(&self.tally, columns);
             whole.set_position(self.tally.counts().iter().sum());
-            whole.set_message(self.line());
+            whole.set_message(self.line(columns - bar_of(columns).min(columns)));
             if stopped.recv_timeout(REDRAW) != Err(mpsc::RecvTimeoutError::Timeout) {
                 break;
             }
@@ -167,19 +174,18 @@ impl View {
 
     /// The style of the last line: numbers tell more than the bar, which gets what is left.
     fn style(&self, columns: usize) -> ProgressStyle {
-        let template = match (self.total.get(), columns) {
-            (None, _) => "{spinner} {wide_msg}",
-            (_, ..60) => "{wide_msg}",
-            (_, 60..100) => "{bar:12.green/dim} {wide_msg}",
-            _ => "{bar:24.green/dim} {wide_msg}",
+        let template = match (self.total.get(), bar_of(columns)) {
+            (None, _) => "{spinner} {wide_msg}".to_owned(),
+            (_, 0) => "{wide_msg}".to_owned(),
+            (_, bar) => format!("{{bar:{}.green/dim}} {{wide_msg}}", bar - 1),
         };
-        ProgressStyle::with_template(template)
+        ProgressStyle::with_template(&template)
             .expect("a valid template")
             .progress_chars("━━─")
     }
 
-    /// `12/2000, 3 failed · 1.2 MiB, 3.4 MiB/s · 5 s, 9 s left`
-    fn line(&self) -> String {
+    /// `12/2000, 3 failed · 1.2 MiB, 3.4 MiB/s · 0:05, 0:09 left`, or what fits of it into so many columns.
+    fn line(&self, columns: usize) -> String {
         let counts = self.tally.counts();
         let sum = |which: fn(Status) -> bool| -> u64 {
             Status::ALL
@@ -195,28 +201,73 @@ impl View {
                 Status::Present | Status::Duplicate | Status::BadLink
             )
         });
-        let failed = match sum(Status::failed) {
-            0 => String::new(),
-            failed => format!(", {failed} failed"),
-        };
-        let resting = match self.tally.resting_hosts() {
-            0 => String::new(),
-            1 => " · 1 host is resting".to_owned(),
-            hosts => format!(" · {hosts} hosts are resting"),
-        };
         let total = self.total.get().copied();
-        let of = total.map_or_else(String::new, |total| format!("/{total}"));
         let (elapsed, bytes) = (self.started.elapsed(), self.tally.received_bytes());
+        let mut links = done.to_string();
+        if let Some(total) = total {
+            let _ = write!(links, "/{total}");
+        }
+        match sum(Status::failed) {
+            0 => {}
+            failed => drop(write!(links, ", {failed} failed")),
+        }
+        let per_second = HumanBytes(self.speed(bytes));
         let left = total.map_or_else(String::new, |total| {
             time_left(elapsed, asked, total.saturating_sub(done))
         });
-        let per_second = HumanBytes(rate(bytes, elapsed));
-        format!(
-            "{done}{of}{failed} · {}, {per_second}/s · {}{left}{resting}",
-            HumanBytes(bytes),
-            clock(elapsed)
-        )
+        let mut parts = vec![
+            links,
+            format!("{}, {per_second}/s", HumanBytes(bytes)),
+            format!("{}{left}", clock(elapsed)),
+        ];
+        match self.tally.waiting_again() {
+            0 => {}
+            links => parts.push(format!("{links} to be tried again")),
+        }
+        match self.tally.resting_hosts() {
+            0 => {}
+            1 => parts.push("1 host is resting".to_owned()),
+            hosts => parts.push(format!("{hosts} hosts are resting")),
+        }
+        fitting(parts, columns)
     }
+
+    /// Bytes a second in the last seconds, now that so many `bytes` have come.
+    fn speed(&self, bytes: u64) -> u64 {
+        let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        while samples.len() > 1 && samples[1].0.elapsed() >= WINDOW {
+            samples.pop_front();
+        }
+        samples.push_back((Instant::now(), bytes));
+        let (since, before) = match samples.len() {
+            1 => (self.started, 0),
+            _ => samples[0],
+        };
+        rate(bytes - before, since.elapsed())
+    }
+}
+
+/// The columns of the bar, and of the space behind it.
+fn bar_of(columns: usize) -> usize {
+    match columns {
+        ..60 => 0,
+        60..100 => 13,
+        _ => 25,
+    }
+}
+
+/// As many of `parts` as there is room for, in their order.
+fn fitting(parts: Vec<String>, columns: usize) -> String {
+    const BETWEEN: &str = " · ";
+    let mut line = String::new();
+    for part in parts {
+        let between = if line.is_empty() { "" } else { BETWEEN };
+        let longer = format!("{line}{between}{part}");
+        if line.is_empty() || measure_text_width(&longer) <= columns {
+            line = longer;
+        }
+    }
+    line
 }
 
 /// The lines of active transfers: one keeps its place as long as it is active.
@@ -311,6 +362,15 @@ fn clock(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_has_what_fits() {
+        let parts = || ["12/20", "3 MiB", "0:05"].map(str::to_owned).to_vec();
+        assert_eq!(fitting(parts(), 80), "12/20 · 3 MiB · 0:05");
+        assert_eq!(fitting(parts(), 16), "12/20 · 3 MiB");
+        assert_eq!(fitting(parts(), 12), "12/20 · 0:05");
+        assert_eq!(fitting(parts(), 1), "12/20");
+    }
 
     #[test]
     fn a_row_keeps_the_end_of_a_name_and_fits() {

@@ -179,6 +179,12 @@ impl<J: OfHost> Queue<J> {
         self.lock().schedule.resting()
     }
 
+    /// How many links wait for another try.
+    #[must_use]
+    pub fn waiting_again(&self) -> usize {
+        self.lock().schedule.waiting_again()
+    }
+
     /// Whether links wait only because of the limit of links at once to one host.
     #[must_use]
     pub fn is_held_back(&self) -> bool {

@@ -158,6 +158,10 @@ impl<J> Host<J> {
         self.jobs.len() + self.again.len()
     }
 
+    pub(super) fn waiting_again(&self) -> usize {
+        self.again.len()
+    }
+
     pub(super) fn verdict(&self) -> Option<&Verdict> {
         if let Health::Dead(verdict) = &self.health {
             Some(verdict)

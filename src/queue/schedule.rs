@@ -103,6 +103,15 @@ impl<J: OfHost> Schedule<J> {
         self.waiting
     }
 
+    /// How many links wait for another try.
+    #[must_use]
+    pub fn waiting_again(&self) -> usize {
+        self.hosts
+            .values()
+            .map(|(host, _)| host.waiting_again())
+            .sum()
+    }
+
     /// Whether a link may start now or at a time that is known.
     #[must_use]
     pub fn has_more(&self) -> bool {

@@ -16,6 +16,7 @@ pub struct Tally {
     started: AtomicU64,
     failed_commands: AtomicU64,
     resting_hosts: AtomicUsize,
+    waiting_again: AtomicUsize,
     transfers: Mutex<BTreeMap<u64, Arc<Live>>>,
 }
 
@@ -73,6 +74,17 @@ impl Tally {
     /// Notes how many hosts are left alone for now.
     pub fn set_resting_hosts(&self, hosts: usize) {
         self.resting_hosts.store(hosts, Relaxed);
+    }
+
+    /// How many links wait for another try.
+    #[must_use]
+    pub fn waiting_again(&self) -> usize {
+        self.waiting_again.load(Relaxed)
+    }
+
+    /// Notes how many links wait for another try.
+    pub fn set_waiting_again(&self, links: usize) {
+        self.waiting_again.store(links, Relaxed);
     }
 
     /// Begins a transfer, which is active until it is dropped.
