@@ -257,3 +257,48 @@ fn an_address_of_the_wrong_kind_is_not_used() {
         Some(1)
     );
 }
+
+/// A server that speaks HTTP/2 without TLS and nothing else, and the link of its file.
+fn http2() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("it has one");
+    listener.set_nonblocking(true).expect("a socket can be");
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let _: std::io::Result<()> = runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            loop {
+                let (stream, _) = listener.accept().await?;
+                tokio::spawn(async move {
+                    let mut connection = h2::server::handshake(stream).await?;
+                    while let Some(request) = connection.accept().await {
+                        let (request, mut respond) = request?;
+                        let body = pdf(request.uri().path());
+                        let head = http::Response::new(());
+                        respond
+                            .send_response(head, false)?
+                            .send_data(body.into(), true)?;
+                    }
+                    Ok::<_, h2::Error>(())
+                });
+            }
+        });
+    });
+    format!("http://{address}/x.pdf")
+}
+
+#[test]
+fn only_the_wanted_version_is_spoken() {
+    let (first, second) = (server(), http2());
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        fetch(&sandbox, mode, &second, &["--http2"]).exits(0);
+        fetch(&sandbox, mode, &first.url("/y.pdf"), &["--http1.1"]).exits(0);
+        let other = second.replace("/x.pdf", "/z.pdf");
+        fetch(&sandbox, mode, &other, &["--http1.1", "--retry", "0"]).exits(1);
+        assert_eq!(sandbox.names(), ["x.pdf", "y.pdf"]);
+    });
+}
