@@ -113,10 +113,13 @@ enum Subcommands {
         /// Keep the files, one folder for each mode [default: temporary folders]
         #[arg(short = 'o', long = "output", value_name = "DIR")]
         keep: Option<PathBuf>,
+        /// Draw the chart into a file, too, as SVG
+        #[arg(long, value_name = "FILE")]
+        svg: Option<PathBuf>,
         #[command(flatten)]
         run: RunArgs,
     },
-    /// Read the files of an output folder again, and compare them with the journal
+    /// Compare the files of an output folder with its journal
     Verify {
         /// The output folder
         #[arg(value_name = "DIR", default_value = ".")]
@@ -351,14 +354,24 @@ pub fn parse() -> anyhow::Result<Request> {
                 command: command(config),
             }
         }
-        Some(Subcommands::Compare { run, modes, keep }) => {
+        Some(Subcommands::Compare {
+            run,
+            modes,
+            keep,
+            svg,
+        }) => {
             // each run gets its own mode and folder
             let (quiet, log) = (run.quiet, run.log());
             let config = run.config(Mode::default(), PathBuf::new(), hosts)?;
             Request {
                 quiet,
                 log,
-                command: Command::Compare(config, modes, keep),
+                command: Command::Compare {
+                    config,
+                    modes,
+                    keep,
+                    svg,
+                },
             }
         }
         Some(Subcommands::Verify {

@@ -1,5 +1,7 @@
 //! The same list once in each mode, and a table and a chart of the times.
 
+mod picture;
+
 use std::fmt;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -12,6 +14,7 @@ use crate::Config;
 use crate::links::Input;
 use crate::mode::Mode;
 use crate::report::{Report, seconds};
+pub use picture::Picture;
 
 /// The reports of all modes that have run.
 #[derive(Debug, Clone)]
@@ -93,32 +96,33 @@ impl Comparison {
             .find(|code| *code != 0)
             .unwrap_or(0)
     }
+
+    /// The longest time of a mode.
+    fn longest(&self) -> Duration {
+        let times = self.reports.iter().map(|report| report.elapsed);
+        times.max().unwrap_or_default()
+    }
+
+    /// How many times faster than one link after the other, if that has run, too.
+    fn speed_up(&self, report: &Report) -> Option<f64> {
+        let mut reports = self.reports.iter();
+        let sequential = reports.find(|report| report.mode == Mode::Sequential)?;
+        Some(ratio(sequential.elapsed, report.elapsed))
+    }
 }
 
 /// The table and the chart, within 80 columns.
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const CHART: f64 = 52.0;
-        let sequential = self
-            .reports
-            .iter()
-            .find(|report| report.mode == Mode::Sequential)
-            .map(|report| report.elapsed);
-        let longest = self
-            .reports
-            .iter()
-            .map(|report| report.elapsed)
-            .max()
-            .unwrap_or_default();
         writeln!(
             f,
             "mode          at once     elapsed   speed-up     files        size   failed"
         )?;
         for report in &self.reports {
-            let speed_up = sequential.map_or_else(
-                || "-".to_owned(),
-                |time| format!("{:.1}x", ratio(time, report.elapsed)),
-            );
+            let speed_up = self
+                .speed_up(report)
+                .map_or_else(|| "-".to_owned(), |factor| format!("{factor:.1}x"));
             writeln!(
                 f,
                 "{:<12}  {:>7}  {:>10}  {:>9}  {:>8}  {:>10}  {:>7}",
@@ -138,7 +142,9 @@ impl fmt::Display for Comparison {
                 clippy::cast_sign_loss,
                 reason = "between 1 and the width of the chart"
             )]
-            let width = (ratio(report.elapsed, longest) * CHART).round().max(1.0) as usize;
+            let width = (ratio(report.elapsed, self.longest()) * CHART)
+                .round()
+                .max(1.0) as usize;
             writeln!(
                 f,
                 "{:<12}  {} {}",

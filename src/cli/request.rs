@@ -1,9 +1,12 @@
 //! What the command line asks for, and how it ends.
 
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::compare::{Comparison, compare};
+use anyhow::Context;
+
+use crate::compare::{Comparison, Picture, compare};
 use crate::dry_run::dry_run;
 use crate::mode::Mode;
 use crate::report::{Print, Report};
@@ -16,7 +19,13 @@ pub(super) enum Command {
     /// What a run would do.
     DryRun(Config),
     /// A run in each of these modes, in folders that are kept if one is given.
-    Compare(Config, Vec<Mode>, Option<PathBuf>),
+    Compare {
+        config: Config,
+        modes: Vec<Mode>,
+        keep: Option<PathBuf>,
+        /// A file for the chart.
+        svg: Option<PathBuf>,
+    },
     /// A text that is to be printed.
     Print(String),
     /// A look at the files of an output folder. What is wrong is fetched again with this configuration, if there is one.
@@ -81,8 +90,23 @@ impl Request {
                 code: 0,
                 error: None,
             },
-            Command::Compare(config, modes, keep) => {
-                compare(&config, &modes, keep.as_deref())?.into()
+            Command::Compare {
+                config,
+                modes,
+                keep,
+                svg,
+            } => {
+                let name = |path: &PathBuf| format!("cannot write `{}`", path.display());
+                // before hours are spent on what cannot be kept
+                let file = svg
+                    .as_ref()
+                    .map(|path| File::create(path).with_context(|| name(path)));
+                let file = file.transpose()?;
+                let comparison = compare(&config, &modes, keep.as_deref())?;
+                if let (Some(path), Some(mut file)) = (&svg, file) {
+                    write!(file, "{}", Picture(&comparison)).with_context(|| name(path))?;
+                }
+                comparison.into()
             }
             Command::Verify(output, refetch) => verify(&output, refetch.map(|config| *config))?,
         };

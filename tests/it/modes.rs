@@ -91,7 +91,10 @@ fn a_comparison_runs_every_mode_in_a_folder_of_its_own() {
     let server = Server::of_pdfs();
     let sandbox = Sandbox::new();
     sandbox.write("links.txt", links(&server, 7));
-    let run = sandbox.run(&["compare", "links.txt", "-o", "out"]).exits(0);
+    let args = ["compare", "links.txt", "-o", "out", "--svg", "chart.svg"];
+    let run = sandbox.run(&args).exits(0);
+    let picture = std::fs::read_to_string(sandbox.path("chart.svg")).expect("a picture");
+    assert_eq!(picture.matches("<rect ").count(), 4, "{picture}");
     for_each_mode(|mode| {
         assert!(
             run.stdout
@@ -99,12 +102,20 @@ fn a_comparison_runs_every_mode_in_a_folder_of_its_own() {
                 .any(|line| line.starts_with(mode) && line.contains('█')),
             "{run:?}"
         );
+        assert!(picture.contains(&format!(">{mode}</text>")), "{picture}");
         for name in (0..7).map(|n| format!("{n}.pdf")) {
             assert!(sandbox.path("out").join(mode).join(name).exists());
         }
     });
     assert_eq!(server.requests().len(), 4 * 7);
     sandbox.run(&["compare", "links.txt", "-o", "out"]).exits(2);
+    let args = ["compare", "links.txt", "--svg", "no/chart.svg"];
+    let run = sandbox.run(&args).exits(2);
+    assert!(
+        run.stderr.contains("cannot write `no/chart.svg`"),
+        "{run:?}"
+    );
+    assert_eq!(server.requests().len(), 4 * 7);
 }
 
 #[test]
