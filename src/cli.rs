@@ -1,6 +1,7 @@
 //! The command line: what users write, turned into what a run needs to know. Knows nothing of how things are done.
 
 mod files;
+pub(crate) mod hiding;
 mod http;
 mod lists;
 mod request;
@@ -31,6 +32,9 @@ use request::Command;
 pub use request::{Ending, Request};
 use settings::{HostSettings, SettingsArgs};
 use values::{jobs, limit, size};
+
+const SHORT: &str =
+    "LINKS: lists, URLs, or `-` for standard input. `--help` has all, and examples.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -74,17 +78,24 @@ Exit codes:
   2    wrong usage, or the run itself could not be done
   130  interrupted by Ctrl-C; the same command again goes on from there";
 
-/// Download every PDF of a list of links, check each one, and say what became of every link
+/// Download every PDF of a list of links, check it, and say what became of it
 #[derive(Debug, Parser)]
-#[command(version, after_help = "See `fetchpdf --help` for all options, examples and exit codes.", after_long_help = EXAMPLES)]
+#[command(version, after_help = SHORT, after_long_help = EXAMPLES)]
 #[command(args_conflicts_with_subcommands = true, args_override_self = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Subcommands>,
-    /// How links are scheduled
-    #[arg(short, long, value_enum, default_value_t, display_order = 0)]
+    /// How: sequential, threads, pool or async
+    #[arg(
+        short,
+        long,
+        value_enum,
+        default_value_t,
+        display_order = 0,
+        hide_possible_values = true
+    )]
     mode: Mode,
-    /// Folder for the files, created if it is missing
+    /// Folder for the files
     #[arg(
         short,
         long,
@@ -105,7 +116,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 #[expect(clippy::large_enum_variant, reason = "there is one of them")]
 enum Subcommands {
-    /// Run the same list once in each mode, and print a table and a chart of the times
+    /// Run a list once in each mode, and compare the times
     Compare {
         /// The modes to run, in this order
         #[arg(long, value_enum, value_delimiter = ',', default_values_t = Mode::value_variants().to_vec())]
@@ -153,7 +164,12 @@ struct RecordArgs {
     )]
     print: Print,
     /// Print the record of each link as it ends, as NDJSON: the same as `--print json`
-    #[arg(long, conflicts_with = "print")]
+    #[arg(
+        long,
+        conflicts_with = "print",
+        hide_short_help = true,
+        help_heading = "Output for programs"
+    )]
     json: bool,
     /// End each path with NUL, for `xargs -0`; implies `--print paths`
     #[arg(
@@ -203,15 +219,17 @@ impl RecordArgs {
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 struct RunArgs {
     /// Link lists, URLs, or `-` for standard input, the default in a pipe
-    #[arg(value_name = "LINKS")]
+    #[arg(value_name = "LINKS", hide_short_help = true)]
     links: Vec<Input>,
     /// Fetch ten sample PDFs from a slow built-in server instead
-    #[arg(long, conflicts_with = "links")]
+    #[arg(long, conflicts_with = "links", hide_short_help = true)]
     demo: bool,
-    /// Links fetched at once [default: 64, or 16 in threads and pool mode]
+    /// Links at once [default: 64, or 16 in threads and pool]
     #[arg(short, long, value_name = "N", value_parser = jobs)]
     jobs: Option<NonZeroUsize>,
-    /// Links of one host fetched at once; 0 is no limit [default: 8, none on loopback]
+    /// Links of one host at once [default: 8, none on loopback]
+    ///
+    /// 0 is no limit.
     #[arg(long, value_name = "N")]
     per_host: Option<u32>,
     /// Time between two starts at one host
@@ -261,7 +279,7 @@ struct RunArgs {
     #[arg(long, value_name = "SIZE", value_parser = size, hide_short_help = true, help_heading = "Patience")]
     min_speed: Option<u64>,
     /// Largest file that is taken
-    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size)]
+    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size, hide_short_help = true)]
     max_filesize: u64,
     /// Bytes a second for the whole run, at most
     #[arg(long, value_name = "SIZE", value_parser = size, hide_short_help = true, help_heading = "Limits of the run")]
@@ -298,12 +316,19 @@ struct RunArgs {
     #[arg(long, hide_short_help = true, help_heading = "Safety")]
     deny_private: bool,
     /// How progress is shown
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "STYLE",
+        hide_short_help = true,
+        help_heading = "Output"
+    )]
     progress: progress::Style,
     /// Show no progress and no summary, only failures
     #[arg(short, long)]
     quiet: bool,
-    /// Tell of saved files and retries, too; twice, of requests
+    /// Tell of saved files and retries, too; `-vv` of requests
     #[arg(short, long, action = ArgAction::Count)]
     verbose: u8,
     /// Append what `-v` tells to a file, with times, and leave the terminal alone

@@ -9,6 +9,7 @@ use std::str::FromStr;
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 
+use crate::cli::hiding;
 use crate::outcome::printable;
 use crate::progress;
 
@@ -110,6 +111,9 @@ impl Hooks {
         }
         let mut command = Command::new(program);
         command.args(words).stdin(Stdio::null());
+        for secret in hiding::variables() {
+            command.env_remove(secret);
+        }
         tracing::info!("{}: `{shown}` begins", path.display());
         let output = command
             .output()

@@ -28,7 +28,7 @@ pub(super) struct HttpArgs {
     /// Cookies to begin with, in a `cookies.txt` of a browser
     #[arg(short = 'b', long, value_name = "FILE", hide_short_help = true)]
     cookie: Option<PathBuf>,
-    /// User and password for the hosts of links; others see a command line, so prefer `--netrc`
+    /// User and password for the hosts of links; a shell keeps them in its history, unlike `--netrc`
     #[arg(short, long, value_name = "USER:PASSWORD", hide_short_help = true)]
     user: Option<Credentials>,
     /// Take users and passwords from `~/.netrc`

@@ -12,6 +12,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, Id};
 use toml::{Table, Value};
 
+use super::hiding;
 use crate::fetch::HeaderFields;
 use crate::links::header;
 use crate::queue::policy::HostLimits;
@@ -61,7 +62,7 @@ pub(super) fn matches(command: Command) -> anyhow::Result<(ArgMatches, Vec<HostS
         .mut_subcommands(|subcommand| subcommand.mut_args(in_environment));
     command.build();
     let parse = |command: &Command| {
-        let result = command.clone().try_get_matches();
+        let result = command.clone().try_get_matches_from(hiding::arguments());
         result.unwrap_or_else(|error| blame_environment(error, command).exit())
     };
     let said = parse(&command);
@@ -70,6 +71,7 @@ pub(super) fn matches(command: Command) -> anyhow::Result<(ArgMatches, Vec<HostS
         Some((name, matches)) => (command.find_subcommand(name), matches),
         None => (None, &said),
     };
+    hiding::hide(of_active);
     let active = active.unwrap_or(&command);
     let Some((path, text)) = read(of_active)? else {
         return Ok((said, Vec::new()));

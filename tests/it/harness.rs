@@ -170,6 +170,12 @@ impl Running {
         assert!(status.expect("kill is there").success());
     }
 
+    /// What all users of this machine can see of its arguments.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn command_line(&self) -> String {
+        fs::read_to_string(format!("/proc/{}/cmdline", self.child.id())).expect("it runs")
+    }
+
     /// Reads standard error until a line of it contains `word`.
     #[cfg(unix)]
     pub(crate) fn until_it_says(&mut self, word: &str) {

@@ -193,6 +193,48 @@ fn credentials_are_sent_to_their_host_and_never_shown() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn secrets_on_the_command_line_are_out_of_sight_before_anything_is_asked_for() {
+    use std::sync::{Arc, Barrier};
+    for_each_mode(|mode| {
+        let halves = Arc::new(Barrier::new(2));
+        let waiting = Arc::clone(&halves);
+        let server = Server::start(move |request, stream| {
+            waiting.wait();
+            waiting.wait();
+            ok(stream, &pdf(&request.path));
+        });
+        let link = server
+            .url("/x.pdf")
+            .replace("http://", "http://me:pass-in-link@");
+        let sandbox = Sandbox::new();
+        let args = [
+            &link,
+            "-m",
+            mode,
+            "-qHX-Token: in-header",
+            "--user=you:pass-in-user",
+        ];
+        let running = Running::start(sandbox.command(&args));
+        halves.wait();
+        let seen = running.command_line();
+        halves.wait();
+        let run = running.end().exits(0);
+        for secret in ["pass-in-link", "in-header", "pass-in-user"] {
+            assert!(!seen.contains(secret), "{seen}");
+            assert!(!format!("{run:?}").contains(secret), "{run:?}");
+        }
+        assert!(seen.contains(mode), "{seen}");
+        let asked = &server.requests()[0];
+        assert_eq!(asked.header("x-token"), Some("in-header"));
+        assert_eq!(
+            asked.header("authorization"),
+            Some("Basic bWU6cGFzcy1pbi1saW5r")
+        );
+    });
+}
+
+#[test]
 fn the_log_gets_decisions_and_twice_verbose_requests_while_the_terminal_stays_quiet() {
     let server = mixed_server();
     for_each_mode(|mode| {
