@@ -326,7 +326,7 @@ fn row(name: &str, state: &str, columns: usize) -> String {
 
 fn transferred(received: u64, expected: u64) -> String {
     match (received, expected) {
-        (0, 0) => "waiting for an answer".to_owned(),
+        (0, 0) => "waiting".to_owned(),
         (received, 0) => HumanBytes(received).to_string(),
         (received, expected) => format!(
             "{:3}% of {}",
