@@ -2,7 +2,7 @@
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 use percent_encoding::percent_decode_str;
-use reqwest::Url;
+use url::Url;
 
 use crate::outcome::steers_text;
 
@@ -63,16 +63,17 @@ pub fn safe_path(path: &str) -> Option<String> {
 
 /// `name` without what no file system, or no terminal, takes well.
 fn harmless(name: &str) -> String {
+    let harmless = |c| match c {
+        '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' | '\u{fffd}' => '_',
+        c if c.is_control() || steers_text(c) => '_',
+        c => c,
+    };
+    if name.is_ascii() {
+        return name.chars().map(harmless).collect();
+    }
     // macOS takes the composed and the decomposed form of a letter for the same
-    ComposingNormalizerBorrowed::new_nfc()
-        .normalize(name)
-        .chars()
-        .map(|c| match c {
-            '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' | '\u{fffd}' => '_',
-            c if c.is_control() || steers_text(c) => '_',
-            c => c,
-        })
-        .collect()
+    let composed = ComposingNormalizerBorrowed::new_nfc().normalize(name);
+    composed.chars().map(harmless).collect()
 }
 
 fn component(stem: &str, extension: &str) -> Option<String> {
@@ -114,13 +115,11 @@ fn shortened(text: &str, longest: usize) -> &str {
 
 /// Whether Windows takes `stem` for a device, whatever extension follows.
 fn is_device(stem: &str) -> bool {
-    let base = stem
-        .split('.')
-        .next()
-        .unwrap_or_default()
-        .trim_end()
-        .to_ascii_uppercase();
-    match base.as_str() {
+    let base = stem.split('.').next().unwrap_or_default().trim_end();
+    if base.len() > "CONOUT$".len() {
+        return false;
+    }
+    match base.to_ascii_uppercase().as_str() {
         "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$" => true,
         port => ["COM", "LPT"].iter().any(|kind| {
             port.strip_prefix(kind).is_some_and(|n| {

@@ -140,6 +140,11 @@ mod unnamed {
 
     /// Gives an unnamed file the name `target` unless that exists.
     pub(in super::super) fn link_unnamed(file: &File, target: &Path) -> io::Result<()> {
+        // by its descriptor, which older kernels allow for few; then by a path, which takes a walk through `/proc`
+        match linkat(file, "", CWD, target, AtFlags::EMPTY_PATH) {
+            Err(Errno::NOENT | Errno::PERM | Errno::INVAL) => {}
+            linked => return Ok(linked?),
+        }
         let this = format!("/proc/self/fd/{}", file.as_raw_fd());
         Ok(linkat(CWD, this, CWD, target, AtFlags::SYMLINK_FOLLOW)?)
     }
