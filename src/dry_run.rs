@@ -52,12 +52,7 @@ pub fn dry_run(config: &Config) -> anyhow::Result<Intent> {
             Ok(Step::Fetch(job)) => match &job.here {
                 None => {
                     intent.fetch += 1;
-                    let url = job.url();
-                    (
-                        "fetch",
-                        job.name(&config.plan.naming, &url),
-                        shown(&url).into_owned(),
-                    )
+                    ("fetch", job.name.to_string(), shown(job.url()).into_owned())
                 }
                 Some(here) => {
                     intent.again += 1;
@@ -66,11 +61,7 @@ pub fn dry_run(config: &Config) -> anyhow::Result<Intent> {
                     } else {
                         "overwrite"
                     };
-                    (
-                        word,
-                        here.saved.file.clone(),
-                        shown(&job.url()).into_owned(),
-                    )
+                    (word, here.saved.file.clone(), shown(job.url()).into_owned())
                 }
             },
             Ok(Step::Settled(record)) => {

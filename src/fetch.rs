@@ -21,7 +21,6 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use reqwest::Url;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -159,8 +158,7 @@ impl Fetcher {
 
     /// Tries one link once.
     pub async fn fetch(&self, job: &mut Job, tally: &Arc<Tally>) -> Fetched {
-        let url = job.url();
-        let transfer = tally.begin(job.name(&self.landing.naming, &url));
+        let transfer = tally.begin(job.name.to_string());
         let started = *job.started.get_or_insert_with(Instant::now);
         job.attempts += 1;
         job.tries += 1;
@@ -169,7 +167,7 @@ impl Fetcher {
         let result = tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(Failure::new(Status::Interrupted, "the run ended before this link did")),
-            result = timeout(left, self.attempt(job, &url, &transfer)) => result.unwrap_or_else(|_| Err(out_of_time(limit))),
+            result = timeout(left, self.attempt(job, &transfer)) => result.unwrap_or_else(|_| Err(out_of_time(limit))),
         };
         let failure = match result {
             Ok(saved) => return Fetched::Done(Box::new(job.record(Outcome::Saved(saved)))),
@@ -189,13 +187,13 @@ impl Fetcher {
     }
 
     /// One try. What is left of it when it fails, or is dropped in the middle, waits on disk for the next one.
-    async fn attempt(&self, job: &Job, url: &Url, transfer: &Transfer) -> Result<Saved, Failure> {
+    async fn attempt(&self, job: &Job, transfer: &Transfer) -> Result<Saved, Failure> {
         let (id, again) = (job.id, job.attempts > 1);
         let mut part = self
             .when_free(id, || self.store.unfinished(id, again))
             .await?;
         let result = loop {
-            match self.transfer(job, url, transfer, &mut part).await {
+            match self.transfer(job, transfer, &mut part).await {
                 Ok(Transferred::TakenOver) => {}
                 Ok(Transferred::Saved(saved)) => break Ok(saved),
                 Err(failure) => break Err(failure),
@@ -215,13 +213,13 @@ impl Fetcher {
     async fn transfer(
         &self,
         job: &Job,
-        url: &Url,
         transfer: &Transfer,
         part: &mut Option<Part>,
     ) -> Result<Transferred, Failure> {
-        let (reply, start) = self.ask(job, url, part).await?;
+        let (reply, start) = self.ask(job, part).await?;
+        let asked = job.failed_url().unwrap_or(job.url());
         if let (Start::Unchanged, Some(here)) = (start, &job.here) {
-            let answer = Some(reply.answer(job.failed_url().as_ref().unwrap_or(url)));
+            let answer = Some(reply.answer(asked));
             let saved = Saved {
                 answer,
                 ..here.saved.clone()
@@ -243,7 +241,7 @@ impl Fetcher {
                 None => return self.take_over(job.id, part).await,
             },
         };
-        let answer = reply.answer(job.failed_url().as_ref().unwrap_or(url));
+        let answer = reply.answer(asked);
         let suggested = reply.file_name();
         let framed = reply.is_framed() && (start == Start::Over || total.is_some());
         let checksum = job.details.as_ref().and_then(|details| details.checksum);
@@ -278,12 +276,8 @@ impl Fetcher {
     }
 
     /// Asks for what is missing: the rest of `part` if there is one that can be continued, else the whole.
-    async fn ask(
-        &self,
-        job: &Job,
-        url: &Url,
-        part: &mut Option<Part>,
-    ) -> Result<(Reply, Start), Failure> {
+    async fn ask(&self, job: &Job, part: &mut Option<Part>) -> Result<(Reply, Start), Failure> {
+        let url = job.url();
         loop {
             let held = part.as_ref().and_then(Part::held);
             let known = job
@@ -317,7 +311,12 @@ impl Fetcher {
                     .as_mut()
                     .map_or(Ok(()), |part| part.restart(None))
                     .map_err(disk)?,
-                _ => return Err(reply.failure(url)),
+                _ => {
+                    let failure = reply.failure(url);
+                    // the connection is good for other links
+                    reply.drain().await;
+                    return Err(failure);
+                }
             }
         }
     }

@@ -24,9 +24,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use reqwest::Url;
-use reqwest::header::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
+use url::Url;
 
 use crate::outcome::printable;
 pub use checksum::Checksum;

@@ -12,25 +12,27 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use reqwest::Url;
+use url::{Position, Url};
 
-use crate::links::{BadLink, Details, Link, Place, fingerprint, shown};
+use crate::links::{BadLink, Details, Link, Place, fingerprint, has_credentials, shown};
 use crate::outcome::{Failure, Outcome, Saved, Status};
 use crate::queue::{OfHost, Verdict};
 use crate::report::{History, Known, Record};
 use crate::store::Store;
 pub use template::Template;
 
-/// One link to fetch. Many may wait, so it holds little more than its URL.
+/// One link to fetch. Many may wait, so it holds little more than its URL and a name.
 #[derive(Debug)]
 pub struct Job {
     /// Where the link stands.
     pub place: Place,
     /// Its number among all lines of all lists that say something, from 1.
     pub index: u64,
-    url: Box<str>,
+    url: Url,
     /// The identity of its URL: see [`Link::id`].
     pub id: u64,
+    /// The path that its file is to have, should the server not suggest another one.
+    pub name: Box<str>,
     /// Whether an earlier link has the name that its URL suggests.
     taken: bool,
     /// What else the list says about it.
@@ -59,21 +61,14 @@ struct GivenUp {
 impl Job {
     /// The URL that is to be asked.
     #[must_use]
-    pub fn url(&self) -> Url {
-        match self.mirror() {
-            Some(mirror) => mirror.clone(),
-            None => self.first_url(),
-        }
+    pub fn url(&self) -> &Url {
+        self.mirror().unwrap_or(&self.url)
     }
 
     /// The URL of the list, if it has failed and another one is asked.
     #[must_use]
-    pub fn failed_url(&self) -> Option<Url> {
-        self.mirror().map(|_| self.first_url())
-    }
-
-    fn first_url(&self) -> Url {
-        Url::parse(&self.url).expect("it was one when the list was read")
+    pub fn failed_url(&self) -> Option<&Url> {
+        self.mirror().map(|_| &self.url)
     }
 
     /// The other URL that is to be asked, now that the first one has failed.
@@ -112,13 +107,6 @@ impl Job {
         Ok(())
     }
 
-    /// The path that its file is to have; `url` is one of its URLs.
-    #[must_use]
-    pub fn name(&self, naming: &Naming, url: &Url) -> String {
-        let base = naming.base(self, url, None, None);
-        nth_name(&base, self.id, u32::from(self.taken))
-    }
-
     /// Paths for its file, in the order in which they are to be tried while the one before belongs to another file: the
     /// one that is suggested unless an earlier link has it, one with a hash of the URL, and numbered ones.
     ///
@@ -130,25 +118,25 @@ impl Job {
         suggested: Option<&str>,
         sha256: Option<&str>,
     ) -> impl Iterator<Item = String> {
-        let url = self.first_url();
-        let base = naming.base(self, &url, suggested, sha256);
-        let as_planned = self.taken && base == naming.base(self, &url, None, None);
-        let id = self.id;
-        (u32::from(as_planned)..).map(move |n| nth_name(&base, id, n))
+        let base = move || naming.base(self, &self.url, suggested, sha256);
+        let (first, begin) = if suggested.is_none() && !naming.needs_hash() {
+            (self.name.to_string(), u32::from(self.taken))
+        } else {
+            let base = base();
+            let as_planned = self.taken && base == naming.base(self, &self.url, None, None);
+            let begin = u32::from(as_planned);
+            (nth_name(&base, self.id, begin), begin)
+        };
+        let others = (begin + 1..).map(move |n| nth_name(&base(), self.id, n));
+        std::iter::once(first).chain(others)
     }
 
     /// Its record, if this is what became of it.
     #[must_use]
     pub fn record(&self, outcome: Outcome) -> Record {
-        // most URLs are fit to be shown as they are, and need not be read again for it
-        let url = if self.url.contains('@') {
-            shown(&self.first_url()).into_owned()
-        } else {
-            self.url.to_string()
-        };
         Record {
             place: self.place.clone(),
-            url,
+            url: shown(&self.url).into_owned(),
             outcome,
             attempts: self.attempts,
             elapsed: self
@@ -166,20 +154,13 @@ impl OfHost for Job {
     }
 
     fn host(&self) -> Cow<'_, str> {
-        if let Some(mirror) = self.mirror() {
-            return mirror.origin().ascii_serialization().into();
+        let url = self.url();
+        if !has_credentials(url) {
+            return url[..Position::AfterPort].into();
         }
-        let scheme = self.url.find("://").map_or(0, |scheme| scheme + 3);
-        let end = self.url[scheme..]
-            .find(['/', '?', '#'])
-            .map_or(self.url.len(), |length| scheme + length);
-        match self.url[scheme..end].rfind('@') {
-            None => self.url[..end].into(),
-            // who asks does not make it another host
-            Some(at) => [&self.url[..scheme], &self.url[scheme + at + 1..end]]
-                .concat()
-                .into(),
-        }
+        // who asks does not make it another host
+        let host = &url[Position::BeforeHost..Position::AfterPort];
+        format!("{}://{host}", url.scheme()).into()
     }
 }
 
@@ -288,68 +269,62 @@ impl<L> Plan<L> {
         }
     }
 
-    fn step(&mut self, mut link: Link) -> Step {
+    fn step(&mut self, link: Link) -> Step {
         let id = link.id();
-        let settled = |link: Link, outcome| {
-            Step::Settled(Box::new(Record {
-                details: link.details,
-                ..Record::new(&link.place, &link.url, outcome)
-            }))
-        };
         if !self.seen.insert(id) {
-            return settled(link, Outcome::Duplicate);
+            return Step::Settled(Box::new(Record {
+                details: link.details,
+                ..Record::new(&link.place, &link.url, Outcome::Duplicate)
+            }));
         }
         let known = self.known(id, &link);
-        if let Some(known) = &known {
-            self.claim(&known.saved.file);
-        }
         let mut job = Job {
-            place: link.place.clone(),
+            place: link.place,
             index: self.index,
-            url: String::new().into(),
+            url: link.url,
             id,
+            name: String::new().into(),
             taken: false,
-            details: link.details.take(),
+            details: link.details,
             here: None,
             given_up: None,
             attempts: 0,
             tries: 0,
             started: None,
         };
-        match (known, self.options.existing) {
-            (Some(known), Existing::Keep) => {
-                link.details = job.details;
-                return settled(link, Outcome::Saved(known.saved));
-            }
-            (known, _) => job.here = known.map(Box::new),
-        }
-        if job.here.is_none()
-            && let Some(saved) = self.name(&mut job, &link.url)
-        {
-            if self.options.existing == Existing::Keep {
-                link.details = job.details;
-                return settled(link, Outcome::Saved(saved));
-            }
-            let (etag, last_modified) = (None, None);
-            job.here = Some(Box::new(Known {
+        let here = if let Some(known) = known {
+            self.claim(&known.saved.file);
+            Some(known)
+        } else {
+            self.name(&mut job).map(|saved| Known {
                 saved,
-                etag,
-                last_modified,
-            }));
+                etag: None,
+                last_modified: None,
+            })
+        };
+        match here {
+            Some(here) if self.options.existing == Existing::Keep => {
+                return Step::Settled(Box::new(job.record(Outcome::Saved(here.saved))));
+            }
+            Some(here) => {
+                job.name = here.saved.file.as_str().into();
+                job.here = Some(Box::new(here));
+            }
+            None => {}
         }
-        job.url = String::from(link.url).into_boxed_str();
         Step::Fetch(job)
     }
 
     /// Claims a name for a link; tells of the file that is here under it, if that is to be taken for the link's.
-    fn name(&mut self, job: &mut Job, url: &Url) -> Option<Saved> {
+    fn name(&mut self, job: &mut Job) -> Option<Saved> {
         let naming = Arc::clone(&self.options.naming);
-        let base = naming.base(job, url, None, None);
+        let base = naming.base(job, &job.url, None, None);
         job.taken = !self.claim(&base);
         let name = nth_name(&base, job.id, u32::from(job.taken));
         if job.taken {
             self.claim(&name);
         }
+        job.name = name.as_str().into();
         if !self.options.skip_existing || naming.needs_hash() {
             return None;
         }

@@ -3,7 +3,6 @@
 mod verdict;
 
 use std::io;
-use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -60,7 +59,6 @@ pub fn run(config: &Config) -> anyhow::Result<Report> {
         folder: config.output.clone(),
         hosts: HostTally::default(),
         reasons: ReasonTally::default(),
-        jobs: config.limit(),
         max_wait: config.fetch.retry.max_wait,
         limits: config.limits,
         list_error: Mutex::new(None),
@@ -129,7 +127,6 @@ struct Run {
     folder: PathBuf,
     hosts: HostTally,
     reasons: ReasonTally,
-    jobs: NonZeroUsize,
     max_wait: Duration,
     limits: stop::Limits,
     list_error: Mutex<Option<String>>,
@@ -209,17 +206,6 @@ impl Run {
         Ok(stop.cause())
     }
 
-    /// Lets a connection come back to the client before the next link of its host starts: it would open another one, and
-    /// the host have more of them than allowed.
-    async fn make_room(&self, per_host: u32) {
-        const TIME: Duration = Duration::from_millis(1);
-        if per_host > 0
-            && usize::try_from(per_host).is_ok_and(|per_host| per_host < self.jobs.get())
-        {
-            tokio::time::sleep(TIME).await;
-        }
-    }
-
     /// Tries one link, and tells the queue what that says about its host.
     async fn work(
         &self,
@@ -235,13 +221,12 @@ impl Run {
                 let failure = Failure::new(Status::Interrupted, format!("{BUG}: {panic}"));
                 Fetched::Done(Box::new(job.record(Outcome::Failed(failure))))
             });
-        self.make_room(ticket.per_host).await;
         let given_up = match result {
             Fetched::Again(pause, failure) => {
                 let (place, url, next) = (&job.place, job.url(), job.attempts + 1);
                 tracing::info!(
                     "{place}: {}: {failure}; try {next} in {:.1} s",
-                    shown(&url),
+                    shown(url),
                     pause.as_secs_f64()
                 );
                 let again = Finished::Again(job, Instant::now() + pause);

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use reqwest::Url;
-use reqwest::header::{HeaderValue, REFERER};
+use http::HeaderValue;
+use http::header::REFERER;
+use url::Url;
 
 use super::settings::secret_header;
 use crate::fetch::{Access, Credentials, Family, HeaderFields, Netrc, Version, read_cookies};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clap::Args;
-use reqwest::Url;
+use url::Url;
 
 use crate::links::{Columns, Format, Only, Options};
 use crate::plan::Template;

@@ -331,9 +331,7 @@ fn host(name: &str, settings: &Value) -> anyhow::Result<HostSettings> {
 }
 
 /// A header field whose value is shown nowhere.
-pub(super) fn secret_header(
-    text: &str,
-) -> anyhow::Result<(reqwest::header::HeaderName, reqwest::header::HeaderValue)> {
+pub(super) fn secret_header(text: &str) -> anyhow::Result<(http::HeaderName, http::HeaderValue)> {
     let (name, mut value) =
         header(text).map_err(|problem| anyhow::anyhow!("`header`: {problem}"))?;
     value.set_sensitive(true);

@@ -8,8 +8,9 @@ use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use reqwest::header::{HeaderName, HeaderValue};
-use reqwest::{Certificate, ClientBuilder, Identity, NoProxy, Proxy, Url};
+use http::{HeaderName, HeaderValue};
+use hyper_util::client::proxy::matcher::Matcher;
+use url::Url;
 
 use super::netrc::Netrc;
 
@@ -171,67 +172,26 @@ impl Access {
         self.user.as_ref().or_else(named)
     }
 
-    /// Sets up a client: but for what goes into its requests.
-    pub(super) fn apply(&self, mut builder: ClientBuilder) -> anyhow::Result<ClientBuilder> {
-        for proxy in self.proxies()? {
-            builder = builder.proxy(proxy);
+    /// The proxies and who is asked without them: those of the system and its environment where nothing else is said.
+    pub(super) fn proxies(&self) -> Matcher {
+        let (proxy, none) = (self.proxy.as_ref(), self.no_proxy.as_deref());
+        if proxy.is_none() && none.is_none() {
+            return Matcher::from_system();
         }
-        if let Some(pem) = &self.trusted {
-            let certificates = Certificate::from_pem_bundle(pem)
-                .context("cannot read the certificates of `--cacert`")?;
-            anyhow::ensure!(
-                !certificates.is_empty(),
-                "no certificate in PEM in the file of `--cacert`"
-            );
-            builder = builder.tls_certs_only(certificates);
+        let builder = Matcher::builder().no(none.unwrap_or_default().to_owned());
+        if let Some(proxy) = proxy {
+            return builder.all(proxy.to_string()).build();
         }
-        if let Some(pem) = &self.identity {
-            let identity = Identity::from_pem(pem).context(
-                "cannot read the certificate of `--cert` and its key: both are needed, in PEM",
-            )?;
-            builder = builder.identity(identity);
-        }
-        if self.insecure {
-            builder = builder.tls_danger_accept_invalid_certs(true);
-        }
-        Ok(match self.version {
-            None => builder,
-            Some(Version::Http1) => builder.http1_only(),
-            Some(Version::Http2) => builder.http2_prior_knowledge(),
-        })
-    }
-
-    /// The proxies, as far as reqwest does not find them in the environment by itself.
-    fn proxies(&self) -> anyhow::Result<Vec<Proxy>> {
-        let wrong = "this is no proxy: `http://host:port`, `socks5://host:port` or the like";
-        let except = self.no_proxy.as_deref().and_then(NoProxy::from_string);
-        if let Some(url) = &self.proxy {
-            return Ok(vec![
-                Proxy::all(url.clone()).context(wrong)?.no_proxy(except),
-            ]);
-        }
-        if except.is_none() {
-            return Ok(Vec::new());
-        }
-        let mut proxies = Vec::new();
-        let set = |names: [&str; 2]| {
+        let set = |names: &[&str]| {
             let value = names.iter().find_map(|name| std::env::var(name).ok());
-            value.filter(|value| !value.is_empty())
+            value.unwrap_or_default()
         };
         // upper case is for others than http: a web server could be made to set it
-        if let Some(url) = std::env::var("http_proxy")
-            .ok()
-            .filter(|url| !url.is_empty())
-        {
-            proxies.push(Proxy::http(url).context(wrong)?.no_proxy(except.clone()));
-        }
-        if let Some(url) = set(["https_proxy", "HTTPS_PROXY"]) {
-            proxies.push(Proxy::https(url).context(wrong)?.no_proxy(except.clone()));
-        }
-        if let Some(url) = set(["all_proxy", "ALL_PROXY"]) {
-            proxies.push(Proxy::all(url).context(wrong)?.no_proxy(except));
-        }
-        Ok(proxies)
+        builder
+            .http(set(&["http_proxy"]))
+            .https(set(&["https_proxy", "HTTPS_PROXY"]))
+            .all(set(&["all_proxy", "ALL_PROXY"]))
+            .build()
     }
 }
 

@@ -1,11 +1,12 @@
 //! The cookies of a run: what sites need across redirects and links, and no more.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError, RwLock};
 
-use reqwest::Url;
-use reqwest::cookie::{CookieStore, Jar};
-use reqwest::header::HeaderValue;
+use cookie_store::CookieStore;
+use http::HeaderValue;
+use url::Url;
 
 use super::access::Cookie;
 use crate::links::fingerprint;
@@ -22,7 +23,9 @@ const A_REQUEST: usize = 16 * 1024;
 /// A jar that no host can fill, or fill for others.
 #[derive(Debug, Default)]
 pub(super) struct Cookies {
-    jar: Jar,
+    jar: RwLock<CookieStore>,
+    /// Most runs never see a cookie, and need not look for one.
+    any: AtomicBool,
     /// The cookies that each host has set, by the hashes of their names and places.
     set_by: Mutex<HashMap<String, HashSet<u64>>>,
 }
@@ -32,26 +35,35 @@ impl Cookies {
     pub(super) fn of(cookies: &[Cookie]) -> Self {
         let ours = Self::default();
         for cookie in cookies {
-            ours.jar.add_cookie_str(&cookie.text, &cookie.url);
+            ours.keep([&*cookie.text].into_iter(), &cookie.url);
         }
         ours
     }
-}
 
-impl CookieStore for Cookies {
-    fn set_cookies(&self, headers: &mut dyn Iterator<Item = &HeaderValue>, url: &Url) {
+    fn keep<'a>(&self, cookies: impl Iterator<Item = &'a str>, url: &Url) {
+        let mut jar = self.jar.write().unwrap_or_else(PoisonError::into_inner);
+        for cookie in cookies {
+            // one that cannot be read, or that is not for this host, is not kept
+            let _ = jar.parse(cookie, url);
+            self.any.store(true, Relaxed);
+        }
+    }
+
+    /// Keeps what the answer of `url` sets.
+    pub(super) fn set<'a>(&self, headers: impl Iterator<Item = &'a HeaderValue>, url: &Url) {
+        let mut headers = headers.peekable();
+        if headers.peek().is_none() {
+            return;
+        }
         let mut set_by = self.set_by.lock().unwrap_or_else(PoisonError::into_inner);
         let set = set_by
             .entry(url.host_str().unwrap_or_default().to_owned())
             .or_default();
-        let mut kept = headers.filter(|header| {
-            let Some(cookie) = header
-                .to_str()
-                .ok()
-                .filter(|cookie| cookie.len() <= LONGEST)
-            else {
+        let texts = headers.filter_map(|header| header.to_str().ok());
+        let kept = texts.filter(|cookie| {
+            if cookie.len() > LONGEST {
                 return false;
-            };
+            }
             let (identity, domain) = identity_and_domain(cookie, url);
             let known = set.contains(&identity);
             let kept = !domain.is_some_and(is_for_everybody) && (known || set.len() < A_HOST);
@@ -60,13 +72,23 @@ impl CookieStore for Cookies {
             }
             kept
         });
-        self.jar.set_cookies(&mut kept, url);
+        self.keep(kept, url);
     }
 
-    fn cookies(&self, url: &Url) -> Option<HeaderValue> {
-        self.jar
-            .cookies(url)
-            .filter(|cookies| cookies.len() <= A_REQUEST)
+    /// The header field with the cookies for `url`, if there are some.
+    pub(super) fn of_url(&self, url: &Url) -> Option<HeaderValue> {
+        if !self.any.load(Relaxed) {
+            return None;
+        }
+        let jar = self.jar.read().unwrap_or_else(PoisonError::into_inner);
+        let pairs = jar.get_request_values(url);
+        let pairs: Vec<_> = pairs
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let text = pairs.join("; ");
+        let mut value = HeaderValue::from_str(&text).ok()?;
+        value.set_sensitive(true);
+        (!text.is_empty() && text.len() <= A_REQUEST).then_some(value)
     }
 }
 
@@ -115,9 +137,9 @@ mod tests {
         let cookies = Cookies::default();
         for (url, cookie) in set {
             let header = HeaderValue::from_str(cookie).expect("a header");
-            cookies.set_cookies(&mut [header].iter(), &Url::parse(url).expect("a URL"));
+            cookies.set([header].iter(), &Url::parse(url).expect("a URL"));
         }
-        let found = cookies.cookies(&Url::parse(asked).expect("a URL"));
+        let found = cookies.of_url(&Url::parse(asked).expect("a URL"));
         found.map_or_else(String::new, |value| {
             value.to_str().expect("text").to_owned()
         })

@@ -129,7 +129,7 @@ impl Landing {
             tracing::info!(
                 "{}: {}: its name is taken, so it gets another one",
                 job.place,
-                shown(&job.url())
+                shown(job.url())
             );
             if let Some(theirs) = self.saved_meanwhile(job.id)? {
                 // the last line of a link counts, and ours names a file that is not there

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{self, HeaderName};
-use reqwest::{Response, Url, Version};
+use http::{HeaderName, Version, header};
 use tokio::time::timeout;
+use url::Url;
 
+use super::client::Response;
 use super::range::ContentRange;
 use super::{Start, disposition};
 use crate::links::shown;

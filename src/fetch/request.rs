@@ -2,13 +2,17 @@
 
 use std::fmt;
 
-use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, RequestBuilder, Response, Url};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use percent_encoding::percent_decode_str;
 use tokio::time::timeout;
+use url::Url;
 
 use super::Options;
 use super::access::Credentials;
-use super::client;
+use super::client::{self, Client, Response};
+use super::cookies::Cookies;
 use super::reply::Reply;
 use super::trouble::no_answer;
 use crate::links::{has_credentials, shown};
@@ -33,13 +37,15 @@ pub(super) struct Asked<'a> {
 /// Asks servers, and follows where they point.
 pub(super) struct Requester {
     client: Client,
+    cookies: Cookies,
     options: Options,
 }
 
 impl Requester {
     pub(super) fn new(options: &Options) -> anyhow::Result<Self> {
         Ok(Self {
-            client: client::build(options)?,
+            client: Client::new(options)?,
+            cookies: Cookies::of(&options.access.cookies),
             options: options.clone(),
         })
     }
@@ -101,40 +107,25 @@ impl Requester {
                 "only `https` links are fetched (`--https-only`)",
             ));
         }
-        if self.options.deny_private && client::is_private_literal(url) {
+        if self.options.deny_private && client::address::is_private_literal(url) {
             let host = url.host_str().unwrap_or_default();
             return Err(Failure::new(
                 Status::BadLink,
                 format!("`{host}` is not on the public internet"),
             ));
         }
-        let mut request = self.client.get(url.clone());
-        request = self.introduce(request, url, asked.headers, elsewhere);
-        if let Some(known) = asked.known {
-            let since = match &known.last_modified {
-                Some(date) => date.clone(),
-                None => httpdate::fmt_http_date(known.saved.modified),
-            };
-            request = request.header(header::IF_MODIFIED_SINCE, since);
-            if let Some(etag) = &known.etag {
-                request = request.header(header::IF_NONE_MATCH, etag);
-            }
-        }
-        if let Some(held) = asked.held {
-            request = request
-                .header(header::RANGE, format!("bytes={}-", held.bytes))
-                .header(header::IF_RANGE, &held.origin.validator);
-        }
-        let request = request.build().map_err(|error| no_answer(&error))?;
-        tracing::debug!("> GET {} {}", shown(url), Fields(request.headers()));
+        let headers = || self.headers(url, asked, elsewhere);
+        tracing::debug!("> GET {} {}", shown(url), Fields(&headers()));
         let limit = self.options.first_byte_timeout;
-        let Ok(result) = timeout(limit, client::send(&self.client, request)).await else {
+        let Ok(result) = timeout(limit, self.client.get(url, headers)).await else {
             return Err(Failure::new(
                 Status::Timeout,
                 format!("no answer within {} s", limit.as_secs_f64()),
             ));
         };
         let answer = result.map_err(|error| no_answer(&error))?;
+        self.cookies
+            .set(answer.headers().get_all(header::SET_COOKIE).iter(), url);
         let (version, status) = (answer.version(), answer.status());
         tracing::debug!(
             "< {version:?} {status} {} {}",
@@ -144,15 +135,56 @@ impl Requester {
         Ok(answer)
     }
 
+    /// The header fields of a request.
+    fn headers(&self, url: &Url, asked: Asked<'_>, elsewhere: bool) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(8);
+        self.introduce(&mut headers, url, asked.headers, elsewhere);
+        let by_default = |headers: &mut HeaderMap, name: HeaderName, value| {
+            headers.entry(name).or_insert(value);
+        };
+        by_default(
+            &mut headers,
+            header::ACCEPT,
+            HeaderValue::from_static("application/pdf"),
+        );
+        by_default(
+            &mut headers,
+            header::ACCEPT_ENCODING,
+            HeaderValue::from_static("identity"),
+        );
+        let agent = self.options.access.user_agent.clone();
+        let agent = agent.unwrap_or(HeaderValue::from_static(OURS));
+        by_default(&mut headers, header::USER_AGENT, agent);
+        if let Some(cookies) = self.cookies.of_url(url) {
+            by_default(&mut headers, header::COOKIE, cookies);
+        }
+        if let Some(known) = asked.known {
+            let since = match &known.last_modified {
+                Some(date) => date.clone(),
+                None => httpdate::fmt_http_date(known.saved.modified),
+            };
+            // what cannot be sent is not asked for
+            headers.extend(field(header::IF_MODIFIED_SINCE, &since));
+            let etag = known.etag.as_deref();
+            headers.extend(etag.and_then(|etag| field(header::IF_NONE_MATCH, etag)));
+        }
+        if let Some(held) = asked.held {
+            let range = format!("bytes={}-", held.bytes);
+            headers.extend(field(header::RANGE, &range));
+            headers.extend(field(header::IF_RANGE, &held.origin.validator));
+        }
+        headers
+    }
+
     /// Says who asks. What is for the host of the link stays behind where a redirect has led elsewhere. Of header fields
     /// of the same name, those of the link count before those of the host, and these before those of the run.
     fn introduce(
         &self,
-        mut request: RequestBuilder,
+        headers: &mut HeaderMap,
         url: &Url,
         of_link: &[(HeaderName, HeaderValue)],
         elsewhere: bool,
-    ) -> RequestBuilder {
+    ) {
         let access = &self.options.access;
         let of_host = access.of_hosts.get(url.host_str().unwrap_or_default());
         let of_host = of_host.map_or(&[][..], Vec::as_slice);
@@ -161,27 +193,45 @@ impl Requester {
         } else {
             [of_link, of_host, &access.headers]
         };
-        let mut known = has_credentials(url);
-        for (at, level) in levels.into_iter().enumerate() {
-            let is_said = |name: &HeaderName| {
-                let mut before = levels[..at].iter().copied().flatten();
-                before.any(|(said, _)| said == name)
-            };
-            for (name, value) in level.iter().filter(|(name, _)| !is_said(name)) {
-                known |= name == header::AUTHORIZATION;
-                request = request.header(name, value);
+        for level in levels {
+            let said: Vec<_> = headers.keys().cloned().collect();
+            for (name, value) in level.iter().filter(|(name, _)| !said.contains(name)) {
+                headers.append(name, value.clone());
             }
         }
-        if elsewhere {
-            return request;
+        if headers.contains_key(header::AUTHORIZATION) {
+            return;
         }
-        match access.credentials(url) {
-            Some(Credentials { user, password }) if !known => {
-                request.basic_auth(user, Some(password))
-            }
-            _ => request,
+        let own = has_credentials(url).then(|| credentials_of(url));
+        let given = || access.credentials(url).filter(|_| !elsewhere).cloned();
+        if let Some(who) = own.or_else(given) {
+            headers.extend(basic(&who).map(|value| (header::AUTHORIZATION, value)));
         }
     }
+}
+
+/// Who we say we are.
+const OURS: &str = concat!("fetchpdf/", env!("CARGO_PKG_VERSION"));
+
+fn field(name: HeaderName, value: &str) -> Option<(HeaderName, HeaderValue)> {
+    Some((name, HeaderValue::from_str(value).ok()?))
+}
+
+/// User and password in a URL.
+fn credentials_of(url: &Url) -> Credentials {
+    let text = |encoded| percent_decode_str(encoded).decode_utf8_lossy().into_owned();
+    Credentials {
+        user: text(url.username()),
+        password: text(url.password().unwrap_or_default()),
+    }
+}
+
+/// The value of `Authorization` (RFC 7617).
+fn basic(who: &Credentials) -> Option<HeaderValue> {
+    let text = BASE64_STANDARD.encode(format!("{}:{}", who.user, who.password));
+    let mut value = HeaderValue::from_str(&format!("Basic {text}")).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 /// Header fields for a log, with those hidden that hold secrets.

@@ -3,20 +3,34 @@
 use std::error::Error;
 use std::io;
 
-use super::client::DnsError;
+use super::client;
+use super::client::address::DnsError;
 use crate::outcome::{Failure, Status};
 
 /// The failure of a request that got no answer.
-pub(super) fn no_answer(error: &reqwest::Error) -> Failure {
-    if error.is_builder() {
-        return Failure::new(
+pub(super) fn no_answer(error: &client::Error) -> Failure {
+    match error {
+        client::Error::Request => Failure::new(
             Status::BadLink,
             "no request can be made of this URL: it is too long, or not valid in HTTP",
-        );
+        ),
+        client::Error::ConnectTimeout => {
+            Failure::new(Status::Timeout, "no connection within the connect timeout")
+        }
+        client::Error::Connect(error) => no_connection(&**error),
+        client::Error::Exchange(error) if error.is_parse() => {
+            let message = format!("the answer is not valid HTTP: {}", innermost(error));
+            Failure::new(Status::HttpStatus, message)
+        }
+        client::Error::Exchange(error) if error.is_incomplete_message() => Failure::new(
+            Status::Connect,
+            "the server closed the connection without an answer",
+        ),
+        client::Error::Exchange(error) => no_connection(error),
     }
-    if error.is_timeout() {
-        return Failure::new(Status::Timeout, "no connection within the connect timeout");
-    }
+}
+
+fn no_connection(error: &(dyn Error + 'static)) -> Failure {
     if let Some(error) = find::<DnsError>(error) {
         let status = match error {
             DnsError::NoAddress { .. } => Status::Dns,
@@ -27,26 +41,12 @@ pub(super) fn no_answer(error: &reqwest::Error) -> Failure {
     if let Some(error) = find::<rustls::Error>(error) {
         return Failure::new(Status::Tls, format!("no trusted connection: {error}"));
     }
-    if let Some(error) = find::<hyper::Error>(error) {
-        if error.is_parse() {
-            return Failure::new(
-                Status::HttpStatus,
-                format!("the answer is not valid HTTP: {}", innermost(error)),
-            );
-        }
-        if error.is_incomplete_message() {
-            return Failure::new(
-                Status::Connect,
-                "the server closed the connection without an answer",
-            );
-        }
-    }
     let cause = find::<io::Error>(error).map_or_else(|| innermost(error), io_message);
     Failure::new(Status::Connect, cause)
 }
 
 /// Whether the connection was closed before a byte of an answer came.
-pub(super) fn is_closed_connection(error: &reqwest::Error) -> bool {
+pub(super) fn is_closed_connection(error: &hyper::Error) -> bool {
     let closed = |error: &io::Error| {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
         matches!(
@@ -54,13 +54,20 @@ pub(super) fn is_closed_connection(error: &reqwest::Error) -> bool {
             BrokenPipe | ConnectionAborted | ConnectionReset
         )
     };
-    find::<hyper::Error>(error).is_some_and(|error| {
-        error.is_incomplete_message() || error.is_closed() || error.is_canceled()
-    }) || find::<io::Error>(error).is_some_and(closed)
+    // the server closes a connection in order, or has not looked at the request (RFC 9113 section 6.8)
+    let left = |error: &h2::Error| {
+        error.reason() == Some(h2::Reason::REFUSED_STREAM)
+            || error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR)
+    };
+    error.is_incomplete_message()
+        || error.is_closed()
+        || error.is_canceled()
+        || find::<h2::Error>(error).is_some_and(left)
+        || find::<io::Error>(error).is_some_and(closed)
 }
 
 /// The failure of a body that broke off after `received` bytes of `total`.
-pub(super) fn broken_body(error: &reqwest::Error, received: u64, total: Option<u64>) -> Failure {
+pub(super) fn broken_body(error: &hyper::Error, received: u64, total: Option<u64>) -> Failure {
     let of = total.map_or_else(String::new, |total| format!(" of {total}"));
     let cause = find::<io::Error>(error).map_or_else(|| innermost(error), io_message);
     Failure::new(

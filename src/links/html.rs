@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
 use html5gum::{IoReader, Reader, Span, Tokenizer};
-use reqwest::Url;
+use url::Url;
 
 use super::{BadLink, Context, Link};
 

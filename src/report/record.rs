@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use reqwest::Url;
 use serde::{Serialize, Serializer};
+use url::Url;
 
 use crate::links::{BadLink, Details, Place, shown};
 use crate::outcome::{Failure, Outcome, Status};

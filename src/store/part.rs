@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::system;
 
-/// Bytes are written in batches of about this size.
-const BATCH: usize = 256 * 1024;
+/// Bytes are written in batches of about this size: they are still in the cache of the core that has read them.
+pub(crate) const BATCH: usize = 128 * 1024;
 
 /// A batch has at most so many pieces.
 const PIECES: usize = 64;

@@ -87,6 +87,17 @@ fn connections_are_kept() {
 }
 
 #[test]
+fn connections_are_kept_after_answers_that_are_no_files() {
+    let server = Server::start(|_, stream| crate::server::respond(stream, "404 Not Found", b"no"));
+    for_each_mode(|mode| {
+        let before = server.connections();
+        let list = links(&server, 30);
+        Sandbox::new().fetch(mode, list, &["-j", "2"]).exits(1);
+        assert!(server.connections() - before <= 2);
+    });
+}
+
+#[test]
 fn a_comparison_runs_every_mode_in_a_folder_of_its_own() {
     let server = Server::of_pdfs();
     let sandbox = Sandbox::new();
