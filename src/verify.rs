@@ -1,6 +1,6 @@
 //! Reads the files of an output folder again, and compares them with what the journal says.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -14,7 +14,7 @@ use crate::fetch::hexadecimal;
 use crate::links::{Input, fingerprint};
 use crate::outcome::printable;
 use crate::pdf::{Check, Verdict};
-use crate::report::{Detail, History, SavedLine, each_saved};
+use crate::report::{SavedLine, each_saved};
 use crate::store::journal_of;
 
 /// What a look at an output folder has found.
@@ -60,19 +60,19 @@ pub enum Problem {
 pub fn verify(output: &Path) -> anyhow::Result<Findings> {
     let journal = journal_of(output);
     let no_journal = || format!("cannot read the journal of `{}`", output.display());
-    let history = History::read(
-        File::open(&journal).with_context(no_journal)?,
-        Detail::Files,
-    )
-    .with_context(no_journal)?;
-    let mut findings = Findings::default();
-    let mut seen = HashSet::new();
+    let read = || File::open(&journal).with_context(no_journal);
+    // the last line of a link counts
+    let (mut last, mut count) = (HashMap::new(), 0u64);
+    let number = |line: &SavedLine| {
+        count += 1;
+        last.insert(fingerprint(&line.url), count);
+    };
+    each_saved(read()?, number).with_context(no_journal)?;
+    let (mut findings, mut count) = (Findings::default(), 0u64);
     let see = |line: &SavedLine| {
+        count += 1;
         let id = fingerprint(&line.url);
-        let counts = history
-            .find(id, |_| true)
-            .is_some_and(|last| last.saved.file == line.file && last.saved.bytes == line.bytes);
-        if !counts || !seen.insert(id) {
+        if last.get(&id) != Some(&count) {
             return;
         }
         match problem(output, line) {
@@ -85,7 +85,7 @@ pub fn verify(output: &Path) -> anyhow::Result<Findings> {
             }),
         }
     };
-    each_saved(File::open(&journal).with_context(no_journal)?, see).with_context(no_journal)?;
+    each_saved(read()?, see).with_context(no_journal)?;
     Ok(findings)
 }
 

@@ -103,3 +103,16 @@ fn hashes_are_written_down_where_they_are_asked_for() {
         "4268d5b636e9487336fb46ec5791689f2a8db4d4b4e421c10c5fcb7faa5887c5"
     );
 }
+
+#[test]
+fn the_last_line_of_a_link_counts() {
+    let server = Server::of_pdfs();
+    let sandbox = Sandbox::new();
+    let link = server.url("/x.pdf");
+    sandbox.run(&[&link, "-o", "out", "--sha256"]).exits(0);
+    let old = std::fs::metadata(sandbox.path("out/x.pdf")).and_then(|file| file.modified());
+    sandbox.run(&[&link, "-o", "out", "--overwrite"]).exits(0);
+    let new = std::fs::metadata(sandbox.path("out/x.pdf")).and_then(|file| file.modified());
+    assert_ne!(old.expect("a time"), new.expect("a time"));
+    sandbox.run(&["verify", "out"]).exits(0);
+}
