@@ -145,6 +145,7 @@ impl Fetcher {
             dedupe: options.dedupe,
             known: Mutex::new(known),
             given: Mutex::new(HashSet::new()),
+            commands: plan.commands,
         };
         Ok(Self {
             bandwidth: options.limit_rate.map(Bandwidth::new),
@@ -158,6 +159,10 @@ impl Fetcher {
 
     /// Tries one link once.
     pub async fn fetch(&self, job: &mut Job, tally: &Arc<Tally>) -> Fetched {
+        if let Some(here) = job.here.as_ref().filter(|_| job.only_command) {
+            let record = job.record(Outcome::Saved(here.saved.clone()));
+            return Fetched::Done(Box::new(record));
+        }
         let transfer = tally.begin(job.name.to_string());
         let started = *job.started.get_or_insert_with(Instant::now);
         job.attempts += 1;

@@ -5,9 +5,13 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::str::FromStr;
+use std::time::Duration;
 
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::Command;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use crate::cli::hiding;
 use crate::outcome::printable;
@@ -90,8 +94,8 @@ impl Hooks {
         }
     }
 
-    /// Runs the command for the file at `path` when there is room, unless `ended` by then. What it prints goes to standard
-    /// error.
+    /// Runs the command for the file at `path` when there is room, and stops to wait for it when the run is `ended`. What it
+    /// prints goes to standard error, line by line.
     ///
     /// # Errors
     ///
@@ -100,40 +104,69 @@ impl Hooks {
         &self,
         path: &Path,
         url: &str,
-        ended: impl Fn() -> bool,
+        ended: &CancellationToken,
     ) -> Result<(), String> {
         let _permit = self.room.acquire().await.expect("it is never closed");
         let mut words = self.hook.words.iter().map(|word| expand(word, path, url));
         let program = words.next().expect("it has a word at least");
         let shown = printable(&program.to_string_lossy());
-        if ended() {
+        if ended.is_cancelled() {
             return Err(format!("`{shown}` was not run: the run ended before"));
         }
         let mut command = Command::new(program);
-        command.args(words).stdin(Stdio::null());
+        command
+            .args(words)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         for secret in hiding::variables() {
             command.env_remove(secret);
         }
         tracing::info!("{}: `{shown}` begins", path.display());
-        let output = command
-            .output()
-            .await
+        let mut child = command
+            .spawn()
             .map_err(|error| format!("`{shown}` cannot be run: {error}"))?;
-        for text in [&output.stdout, &output.stderr] {
-            if !text.is_empty() {
-                progress::say(String::from_utf8_lossy(text).trim_end());
-            }
-        }
-        if output.status.success() {
+        let output = tokio::spawn(tell(child.stdout.take()));
+        let errors = tokio::spawn(tell(child.stderr.take()));
+        let status = tokio::select! {
+            status = child.wait() => status.map_err(|error| format!("`{shown}`: {error}"))?,
+            () = ended.cancelled() => return Err(format!("`{shown}` had not ended when the run did")),
+        };
+        // what it has left behind may keep its pipes open
+        let last = timeout(AFTERWARDS, errors).await;
+        let _ = timeout(AFTERWARDS, output).await;
+        if status.success() {
             return Ok(());
         }
-        let said = String::from_utf8_lossy(&output.stderr);
-        let last = said.lines().rfind(|line| !line.trim().is_empty());
-        let last = last.map_or_else(String::new, |line| format!(": {}", printable(line.trim())));
-        Err(format!(
-            "`{shown}` ended with {}{last}",
-            ending(output.status)
-        ))
+        let last = last.ok().and_then(Result::ok).flatten();
+        let last = last.map_or_else(String::new, |line| format!(": {}", printable(&line)));
+        Err(format!("`{shown}` ended with {}{last}", ending(status)))
+    }
+}
+
+/// So long what a command has printed is waited for after its end.
+const AFTERWARDS: Duration = Duration::from_millis(200);
+
+/// A line is told in pieces of at most so many bytes.
+const LONGEST_LINE: u64 = 64 * 1024;
+
+/// Tells all that comes from `pipe`, and what its last line was that is not blank.
+async fn tell(pipe: Option<impl AsyncRead + Unpin>) -> Option<String> {
+    let mut reader = BufReader::new(pipe?);
+    let mut last = None;
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let mut piece = (&mut reader).take(LONGEST_LINE);
+        let read = piece.read_until(b'\n', &mut line).await;
+        if !read.is_ok_and(|length| length > 0) {
+            return last;
+        }
+        let text = String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
+        progress::say(&text);
+        if !text.is_empty() {
+            last = Some(text);
+        }
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Job {
     pub details: Option<Box<Details>>,
     /// The file that is here already, and that the answer may replace.
     pub here: Option<Box<Known>>,
+    /// Whether it is only the command for the file that is here which is still to be run.
+    pub only_command: bool,
     /// What is said of the URLs that have failed, if it has several.
     given_up: Option<Box<GivenUp>>,
     /// How many requests have been tried.
@@ -242,6 +244,8 @@ pub struct Options {
     pub existing: Existing,
     /// Whether a file that is here under the name of a link counts as that link's, whoever put it there.
     pub skip_existing: bool,
+    /// Whether a command is run for each file.
+    pub commands: bool,
 }
 
 /// Turns the lines of a list into steps, one at a time.
@@ -287,6 +291,7 @@ impl<L> Plan<L> {
             taken: false,
             details: link.details,
             here: None,
+            only_command: false,
             given_up: None,
             attempts: 0,
             tries: 0,
@@ -303,10 +308,14 @@ impl<L> Plan<L> {
             })
         };
         match here {
-            Some(here) if self.options.existing == Existing::Keep => {
+            Some(here)
+                if self.options.existing == Existing::Keep
+                    && !(self.options.commands && self.history.awaits_command(id)) =>
+            {
                 return Step::Settled(Box::new(job.record(Outcome::Saved(here.saved))));
             }
             Some(here) => {
+                job.only_command = self.options.existing == Existing::Keep;
                 job.name = here.saved.file.as_str().into();
                 job.here = Some(Box::new(here));
             }

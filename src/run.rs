@@ -247,7 +247,7 @@ impl Run {
                 self.hosts.count(&job.host(), &record);
                 // before its command runs: the host is done with, and may be asked for more
                 let given_up = queue.finish(&ticket, Finished::Ended, feedback);
-                record.exec_error = self.exec(&record, stop).await.err();
+                self.exec(job.only_command, &mut record, stop).await;
                 self.settle(&record);
                 given_up
             }
@@ -263,18 +263,23 @@ impl Run {
         }
     }
 
-    /// Runs the command for the file of a link, if this run has brought it and there is one.
-    async fn exec(&self, record: &Record, stop: &Stop) -> Result<(), String> {
+    /// Runs the command for the file of a link, if there is one, and this run has brought the file or an earlier one has
+    /// left that to do; writes down what came of it.
+    async fn exec(&self, only_command: bool, record: &mut Record, stop: &Stop) {
         let (Some(hooks), Outcome::Saved(saved)) = (&self.hooks, &record.outcome) else {
-            return Ok(());
+            return;
         };
-        if !matches!(saved.status, Status::Downloaded | Status::Resumed) {
-            return Ok(());
+        if !only_command && !matches!(saved.status, Status::Downloaded | Status::Resumed) {
+            return;
         }
         let path = self.folder.join(&saved.file);
-        hooks
-            .run(&path, &record.url, || stop.cause().is_some())
-            .await
+        record.exec_error = hooks.run(&path, &record.url, &stop.token()).await.err();
+        // the line that was written ahead says that it is still to be run
+        if let Some(journal) = self.journal.get()
+            && let Err(error) = journal.append(record)
+        {
+            tracing::warn!("cannot write a record: {error}");
+        }
     }
 
     /// Settles a link whose host is given up.

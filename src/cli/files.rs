@@ -70,6 +70,7 @@ impl FileArgs {
                 _ => Existing::Keep,
             },
             skip_existing: self.skip_existing,
+            commands: self.exec.is_some(),
         }
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Landing {
     pub(super) known: Mutex<HashMap<String, Saved>>,
     /// The names that this run has given, where it takes names from other files.
     pub(super) given: Mutex<HashSet<u64>>,
+    /// Whether a command is run for each file.
+    pub(super) commands: bool,
 }
 
 impl Landing {
@@ -151,8 +153,12 @@ impl Landing {
             file,
             ..saved.clone()
         };
-        self.journal
-            .append(&job.record(Outcome::Saved(saved.clone())))?;
+        let mut record = job.record(Outcome::Saved(saved.clone()));
+        // so that the next run does what this one is kept from
+        record.exec_error = self
+            .commands
+            .then(|| "the command has not been run yet".to_owned());
+        self.journal.append(&record)?;
         act(&saved.file)?;
         Ok(saved)
     }

@@ -5,6 +5,7 @@
 //! to a file that is opened for appending.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -106,6 +107,8 @@ impl Journal {
 #[derive(Debug, Default)]
 pub struct History {
     names: String,
+    /// Links whose command has failed or has not been run.
+    unfinished: HashSet<u64>,
     /// In the order of their identities.
     files: Vec<Entry>,
 }
@@ -183,6 +186,12 @@ impl History {
             .find(|known| is_here(&known.saved))
     }
 
+    /// Whether the command for the file of the link with this identity is still to be run.
+    #[must_use]
+    pub fn awaits_command(&self, id: u64) -> bool {
+        self.unfinished.contains(&id)
+    }
+
     /// Forgets what was saved for the link with this identity.
     pub fn forget(&mut self, id: u64) {
         self.files.drain(self.range(id));
@@ -215,6 +224,11 @@ impl History {
     }
 
     fn add(&mut self, line: &SavedLine, detail: Detail) {
+        if line.exec_error.is_some() {
+            self.unfinished.insert(fingerprint(&line.url));
+        } else if !self.unfinished.is_empty() {
+            self.unfinished.remove(&fingerprint(&line.url));
+        }
         let validators = match (detail, &line.etag, &line.last_modified) {
             (Detail::Files, ..) | (_, None, None) => String::new(),
             (Detail::Validators, etag, date) => {
@@ -273,6 +287,9 @@ pub struct SavedLine<'a> {
     /// Its `Last-Modified`, if it had one.
     #[serde(borrow, default)]
     pub last_modified: Option<Cow<'a, str>>,
+    /// Why the command for it is still to be run, if it is.
+    #[serde(borrow, default)]
+    pub exec_error: Option<Cow<'a, str>>,
 }
 
 impl SavedLine<'_> {

@@ -1,7 +1,7 @@
 //! Commands that are run for files.
 #![cfg(unix)]
 
-use crate::harness::{Sandbox, for_each_mode, list};
+use crate::harness::{Running, Sandbox, for_each_mode, list};
 use crate::server::Server;
 
 #[test]
@@ -77,5 +77,44 @@ fn a_command_that_fails_is_reported_and_its_file_stays() {
             .fetch(mode, server.url("/c.pdf"), &["--exec", "a 'b"])
             .exits(2);
         assert!(run.stderr.contains("a quote is not closed"), "{run:?}");
+    });
+}
+
+#[test]
+fn a_command_that_has_failed_is_run_again_and_its_file_not_fetched() {
+    let server = Server::of_pdfs();
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let links = list(["/a.pdf", "/b.pdf"].map(|path| server.url(path)));
+        let run = |command: &str| sandbox.fetch(mode, &links, &["--exec", command]);
+        let before = server.requests().len();
+        let first = run("sh -c 'case $0 in *a.pdf) exit 3;; esac' {}").exits(1);
+        assert_eq!(first.count("commands"), 1);
+        let again = run("sh -c 'echo ran-for $0 >&2' {/}").exits(0);
+        assert_eq!((again.count("present"), again.count("downloaded")), (2, 0));
+        assert!(again.stderr.contains("ran-for a.pdf"), "{again:?}");
+        assert!(!again.stderr.contains("ran-for b.pdf"), "{again:?}");
+        let done = run("sh -c 'echo ran-for $0 >&2' {/}").exits(0);
+        assert!(!done.stderr.contains("ran-for"), "{done:?}");
+        assert_eq!(server.requests().len() - before, 2);
+    });
+}
+
+#[test]
+fn the_end_of_a_run_does_not_wait_for_commands_and_the_next_run_has_them_done() {
+    let server = Server::of_pdfs();
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let link = server.url("/a.pdf");
+        let args = |command| [link.as_str(), "-o", "out", "-m", mode, "--exec", command];
+        // what a command leaves behind with its pipes is not waited for either
+        let mut running =
+            Running::start(sandbox.command(&args("sh -c 'sleep 60 & echo begun >&2; wait'")));
+        running.until_it_says("begun");
+        running.signal("INT");
+        running.end().exits(130);
+        sandbox.run(&args("sh -c 'sleep 60 & exit 0'")).exits(0);
+        let run = sandbox.run(&args("false")).exits(0);
+        assert_eq!(run.count("present"), 1);
     });
 }
