@@ -14,8 +14,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::error::ErrorKind;
-use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::links::Input;
@@ -149,7 +150,10 @@ enum Subcommands {
         shell: Shell,
     },
     /// Print the manual page
-    Man,
+    Man {
+        /// The command whose page is wanted [default: fetchpdf itself]
+        command: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -365,6 +369,9 @@ struct RunArgs {
 pub fn parse() -> anyhow::Result<Request> {
     let (matches, hosts) = settings::matches(Cli::command())?;
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    if cli.command.is_none() {
+        cli.run.names_no_command();
+    }
     Ok(match cli.command {
         None => {
             let (quiet, dry) = (cli.run.quiet, cli.run.files.dry_run);
@@ -425,12 +432,29 @@ pub fn parse() -> anyhow::Result<Request> {
             clap_complete::generate(shell, &mut Cli::command(), "fetchpdf", &mut script);
             Request::to_print(&script)
         }
-        Some(Subcommands::Man) => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
-            Request::to_print(&page)
-        }
+        Some(Subcommands::Man { command }) => Request::to_print(&manual(command.as_deref())?),
     })
+}
+
+/// The manual page of a command, or of fetchpdf itself.
+fn manual(command: Option<&str>) -> anyhow::Result<Vec<u8>> {
+    // a page has room for all
+    let show = |arg: Arg| arg.hide_short_help(false);
+    let mut all = Cli::command().mut_args(show);
+    all = all.mut_subcommands(|subcommand| subcommand.mut_args(show));
+    all.build();
+    let wanted = match command {
+        None => all,
+        Some(name) => {
+            let found = all.find_subcommand(name).cloned();
+            let found = found.with_context(|| format!("there is no command `{name}`"))?;
+            let name = format!("fetchpdf-{name}");
+            found.name(name)
+        }
+    };
+    let mut page = Vec::new();
+    clap_mangen::Man::new(wanted).render(&mut page)?;
+    Ok(page)
 }
 
 /// When to use colors.
@@ -455,6 +479,22 @@ impl RunArgs {
         log::Options {
             verbosity: self.verbose,
             file: self.log.clone(),
+        }
+    }
+
+    /// Ends the process if a command stands behind options, where it would be a list.
+    fn names_no_command(&self) {
+        let Some(Input::List(path)) = self.links.first() else {
+            return;
+        };
+        let command = Cli::command();
+        let meant = path.to_str().and_then(|name| command.find_subcommand(name));
+        if let Some(meant) = meant.filter(|_| !path.exists()) {
+            let name = meant.get_name();
+            let message = format!("options stand behind a command: `fetchpdf {name} …`");
+            Cli::command()
+                .error(ErrorKind::ArgumentConflict, message)
+                .exit()
         }
     }
 

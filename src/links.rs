@@ -340,7 +340,7 @@ impl Context {
     }
 }
 
-/// A header field as people write it, `Name: value`.
+/// A header field as people write it, `Name: value`, which is marked as a secret.
 ///
 /// # Errors
 ///
@@ -365,7 +365,8 @@ pub fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     if OURS.contains(&name.as_str()) {
         return Err(format!("the header field `{name}` cannot be set"));
     }
-    let value = HeaderValue::from_str(value.trim()).map_err(|_| wrong())?;
+    let mut value = HeaderValue::from_str(value.trim()).map_err(|_| wrong())?;
+    value.set_sensitive(true);
     Ok((name, value))
 }
 
@@ -389,10 +390,12 @@ fn parse_url(text: &str) -> Result<Url, String> {
 fn excerpt(text: &[u8]) -> String {
     const LONGEST: usize = 80;
     let text = String::from_utf8_lossy(&text[..text.len().min(4 * LONGEST)]);
-    let text = match (text.find("://"), text.find('@')) {
+    let text = match (text.find("://"), text.rfind('@')) {
         (Some(scheme), Some(at)) if scheme < at => {
             format!("{}…{}", &text[..scheme + 3], &text[at..])
         }
+        // what stands before it may be a password, too
+        (_, Some(at)) => format!("…{}", &text[at..]),
         _ => text.into_owned(),
     };
     let short: String = text.chars().take(LONGEST).collect();

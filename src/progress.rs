@@ -19,6 +19,9 @@ use crate::report::{Tally, rate};
 /// At most so many active transfers are shown.
 const ROWS: usize = 10;
 
+/// Where there is no room for the `^C` that a terminal shows behind the last line, that line breaks and is not cleared.
+const INTERRUPT: usize = 3;
+
 /// The speed is that of about so long a time.
 const WINDOW: Duration = Duration::from_secs(5);
 
@@ -162,7 +165,8 @@ impl View {
             }
             rows.update(&self.tally, columns);
             whole.set_position(self.tally.counts().iter().sum());
-            whole.set_message(self.line(columns - bar_of(columns).min(columns)));
+            let taken = bar_of(columns) + INTERRUPT;
+            whole.set_message(self.line(columns.saturating_sub(taken)));
             if stopped.recv_timeout(REDRAW) != Err(mpsc::RecvTimeoutError::Timeout) {
                 break;
             }
@@ -175,9 +179,9 @@ impl View {
     /// The style of the last line: numbers tell more than the bar, which gets what is left.
     fn style(&self, columns: usize) -> ProgressStyle {
         let template = match (self.total.get(), bar_of(columns)) {
-            (None, _) => "{spinner} {wide_msg}".to_owned(),
-            (_, 0) => "{wide_msg}".to_owned(),
-            (_, bar) => format!("{{bar:{}.green/dim}} {{wide_msg}}", bar - 1),
+            (None, _) => "{spinner} {msg}".to_owned(),
+            (_, 0) => "{msg}".to_owned(),
+            (_, bar) => format!("{{bar:{}.green/dim}} {{msg}}", bar - 1),
         };
         ProgressStyle::with_template(&template)
             .expect("a valid template")

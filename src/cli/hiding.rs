@@ -8,7 +8,9 @@ use std::env;
 use std::ffi::OsStr;
 use std::ffi::OsString;
 
-use clap::ArgMatches;
+#[cfg(unix)]
+use clap::{Arg, ArgAction};
+use clap::{ArgMatches, Command};
 
 /// What stands on the command line in place of a secret.
 const HIDDEN: &str = "***";
@@ -37,24 +39,42 @@ pub(crate) fn variables() -> impl Iterator<Item = OsString> {
 
 /// Starts this program anew if secrets among what was `said` can be seen; goes on as it is where that cannot be done.
 #[cfg(unix)]
-pub(super) fn hide(said: &ArgMatches) {
+pub(super) fn hide(command: &Command, said: &ArgMatches) {
     use std::os::unix::process::CommandExt;
-    let secrets: Vec<_> = secrets(said).collect();
+    let of_active = said.subcommand().map_or(said, |(_, of_active)| of_active);
+    // once is enough, and none is the rule
+    if variables().next().is_some() || secrets(of_active).next().is_none() {
+        return;
+    }
+    // of an option that is given twice only the last value counts, but all can be seen
+    let all = |arg: Arg| match arg.get_action() {
+        ArgAction::Set => arg.action(ArgAction::Append),
+        _ => arg,
+    };
+    let every = command.clone().args_override_self(false).mut_args(all);
+    let every = every
+        .mut_subcommands(|subcommand| subcommand.mut_args(all))
+        .ignore_errors(true)
+        .get_matches_from(arguments());
+    let of_active = every
+        .subcommand()
+        .map_or(&every, |(_, of_active)| of_active);
+    let secrets: Vec<_> = secrets(of_active).collect();
     let is_secret = |arg: &OsStr| {
         let ends_with =
             |secret: &&OsStr| arg.as_encoded_bytes().ends_with(secret.as_encoded_bytes());
         secrets.iter().any(ends_with)
     };
-    if !env::args_os().any(|arg| is_secret(&arg)) {
-        return;
-    }
     let Ok(this) = env::current_exe() else { return };
     let mut again = std::process::Command::new(this);
     for (number, arg) in env::args_os().enumerate() {
-        match number {
-            0 => drop(again.arg0(arg)),
-            _ if is_secret(&arg) => drop(again.arg(HIDDEN).env(format!("{VARIABLE}{number}"), arg)),
-            _ => drop(again.arg(arg)),
+        if number == 0 {
+            again.arg0(arg);
+        } else if is_secret(&arg) {
+            let variable = format!("{VARIABLE}{number}");
+            again.arg(HIDDEN).env(variable, arg);
+        } else {
+            again.arg(arg);
         }
     }
     // it comes back only where it has failed
@@ -63,7 +83,7 @@ pub(super) fn hide(said: &ArgMatches) {
 
 /// Elsewhere, the command line of a process is for its user alone.
 #[cfg(not(unix))]
-pub(super) fn hide(_: &ArgMatches) {}
+pub(super) fn hide(_: &Command, _: &ArgMatches) {}
 
 /// The values on the command line that are nobody else's business.
 #[cfg(unix)]
@@ -80,6 +100,10 @@ fn secrets(said: &ArgMatches) -> impl Iterator<Item = &OsStr> {
     let from_file = |value: &&OsStr| value.as_encoded_bytes().starts_with(b"@");
     values("user")
         .chain(values("header").filter(move |value| !from_file(value)))
-        .chain(values("proxy").filter(has_user))
-        .chain(values("links").filter(has_user))
+        .chain(
+            ["proxy", "links", "referer", "base"]
+                .into_iter()
+                .flat_map(values)
+                .filter(has_user),
+        )
 }

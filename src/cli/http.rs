@@ -39,8 +39,14 @@ pub(super) struct HttpArgs {
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     netrc_file: Option<PathBuf>,
     /// Ask through a proxy: http, https, socks5 or socks5h [default: what the environment says]
-    #[arg(short = 'x', long, value_name = "URL", value_parser = proxy, conflicts_with = "deny_private", hide_short_help = true)]
-    proxy: Option<Url>,
+    #[arg(
+        short = 'x',
+        long,
+        value_name = "URL",
+        conflicts_with = "deny_private",
+        hide_short_help = true
+    )]
+    proxy: Option<String>,
     /// Ask these hosts without a proxy, separated by commas; `*` is all of them
     #[arg(long, value_name = "HOSTS", hide_short_help = true)]
     noproxy: Option<String>,
@@ -94,19 +100,21 @@ impl HttpArgs {
         for text in &self.header {
             headers.extend(fields(text)?);
         }
-        headers.extend(self.referer.map(|referer| (REFERER, referer)));
+        headers.extend(self.referer.map(|mut referer| {
+            referer.set_sensitive(referer.as_bytes().contains(&b'@'));
+            (REFERER, referer)
+        }));
         Ok(Access {
             headers,
             of_hosts,
             user_agent: self.user_agent,
             user: self.user,
             netrc: netrc.map(|path| Netrc::read(&path)).transpose()?,
-            cookies: self
-                .cookie
-                .map(|path| read_cookies(&path))
-                .transpose()?
-                .unwrap_or_default(),
-            proxy: self.proxy,
+            cookies: match self.cookie {
+                Some(path) => read_cookies(&path)?,
+                None => Vec::new(),
+            },
+            proxy: self.proxy.as_deref().map(proxy).transpose()?,
             no_proxy: self.noproxy,
             trusted: self.cacert.map(read).transpose()?,
             identity,
@@ -141,24 +149,16 @@ fn fields(text: &str) -> anyhow::Result<HeaderFields> {
 }
 
 /// The URL of a proxy, whose scheme is `http` unless it is said.
-fn proxy(text: &str) -> Result<Url, String> {
-    let wrong = || "a proxy is `[SCHEME://][USER:PASSWORD@]HOST[:PORT]`".to_owned();
+fn proxy(text: &str) -> anyhow::Result<Url> {
+    // it may hold a password, and is not shown
+    const WRONG: &str = "`--proxy` is `[SCHEME://][USER:PASSWORD@]HOST[:PORT]`, and its scheme http, https, socks5 or socks5h";
     let text = if text.contains("://") {
         text.to_owned()
     } else {
         format!("http://{text}")
     };
-    let url = Url::parse(&text).map_err(|_| wrong())?;
-    if matches!(
-        url.scheme(),
-        "http" | "https" | "socks5" | "socks5h" | "socks4" | "socks4a"
-    ) && url.has_host()
-    {
-        Ok(url)
-    } else {
-        Err(format!(
-            "{}, and the scheme http, https, socks5 or socks5h",
-            wrong()
-        ))
-    }
+    let url = Url::parse(&text).map_err(|_| anyhow::anyhow!(WRONG))?;
+    let known = ["http", "https", "socks5", "socks5h", "socks4", "socks4a"];
+    anyhow::ensure!(known.contains(&url.scheme()) && url.has_host(), WRONG);
+    Ok(url)
 }

@@ -8,6 +8,7 @@ use anyhow::Context;
 
 use crate::compare::{Comparison, Picture, compare};
 use crate::dry_run::dry_run;
+use crate::links::Input;
 use crate::mode::Mode;
 use crate::report::{Print, Report};
 use crate::{Config, log};
@@ -69,6 +70,11 @@ impl Request {
     ///
     /// When it cannot be done at all.
     pub fn run(self) -> anyhow::Result<Ending> {
+        if let Command::Run(config) | Command::DryRun(config) | Command::Compare { config, .. } =
+            &self.command
+        {
+            keep_lists_apart(config, self.log.file.as_deref())?;
+        }
         log::start(&self.log)?;
         let ending = match self.command {
             Command::Run(config) => Ending {
@@ -117,6 +123,28 @@ impl Request {
         };
         Ok(Ending { summary, ..ending })
     }
+}
+
+/// Refuses to write where a list is read from: that would be emptied before, or never end.
+fn keep_lists_apart(config: &Config, log: Option<&Path>) -> anyhow::Result<()> {
+    let lists = config.inputs.iter().filter_map(|input| match input {
+        Input::List(path) => path.canonicalize().ok(),
+        Input::Stdin | Input::Url(_) => None,
+    });
+    let mut read: Vec<_> = lists.collect();
+    let records = &config.records;
+    for path in [records.report.as_deref(), records.errors.as_deref(), log] {
+        let Some(path) = path else { continue };
+        // what is not there yet is no list, but may be named twice
+        let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        anyhow::ensure!(
+            !read.contains(&whole),
+            "`{}` is a list of this run, or written twice: name another file",
+            path.display()
+        );
+        read.push(whole);
+    }
+    Ok(())
 }
 
 impl From<Report> for Ending {

@@ -2,6 +2,7 @@
 //! the command line counts most, then the environment, then the file.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
@@ -56,30 +57,39 @@ const ONLY_SAID: [&str; 3] = ["config", "no_config", "demo"];
 /// # Errors
 ///
 /// When the configuration file cannot be read, or what it says is wrong.
-pub(super) fn matches(command: Command) -> anyhow::Result<(ArgMatches, Vec<HostSettings>)> {
-    let mut command = command
-        .mut_args(in_environment)
-        .mut_subcommands(|subcommand| subcommand.mut_args(in_environment));
+pub(super) fn matches(mut command: Command) -> anyhow::Result<(ArgMatches, Vec<HostSettings>)> {
     command.build();
     let parse = |command: &Command| {
         let result = command.clone().try_get_matches_from(hiding::arguments());
         result.unwrap_or_else(|error| blame_environment(error, command).exit())
     };
-    let said = parse(&command);
-    let (active, of_active) = match said.subcommand() {
-        Some(("completions" | "man", _)) => return Ok((said, Vec::new())),
-        Some((name, matches)) => (command.find_subcommand(name), matches),
-        None => (None, &said),
-    };
-    hiding::hide(of_active);
-    let active = active.unwrap_or(&command);
+    let mut said = parse(&command);
+    hiding::hide(&command, &said);
+    if matches!(said.subcommand_name(), Some("completions" | "man")) {
+        return Ok((said, Vec::new()));
+    }
+    // most environments have nothing for us
+    let ours = |name: &OsString| name.as_encoded_bytes().starts_with(VARIABLE.as_bytes());
+    if env::vars_os().any(|(name, _)| ours(&name)) {
+        let in_place = |arg: Arg| {
+            if is_excluded(&command, &said, arg.get_id()) {
+                arg
+            } else {
+                in_environment(arg)
+            }
+        };
+        let with_environment = command.clone().mut_args(in_place);
+        command = with_environment.mut_subcommands(|subcommand| subcommand.mut_args(in_place));
+        said = parse(&command);
+    }
+    let of_active = said.subcommand().map_or(&said, |(_, of_active)| of_active);
     let Some((path, text)) = read(of_active)? else {
         return Ok((said, Vec::new()));
     };
     let (mut values, hosts) = File::parse(&text, &command)
         .and_then(|file| Ok((file.values(&command)?, file.hosts)))
         .with_context(|| format!("cannot use the configuration `{}`", path.display()))?;
-    values.retain(|id, _| !is_excluded(active, of_active, id));
+    values.retain(|id, _| !is_excluded(&command, &said, id));
     let default = |arg: Arg| match values.get(arg.get_id()) {
         Some(values) => arg.default_values(values),
         None => arg,
@@ -90,12 +100,15 @@ pub(super) fn matches(command: Command) -> anyhow::Result<(ArgMatches, Vec<HostS
     Ok((parse(&command), hosts))
 }
 
+/// What the names of our variables begin with.
+const VARIABLE: &str = "FETCHPDF_";
+
 /// Lets an option stand in the environment, too: `--per-host` as `FETCHPDF_PER_HOST`.
 fn in_environment(arg: Arg) -> Arg {
-    if arg.is_positional() || arg.get_long().is_none() {
+    let Some(long) = arg.get_long() else {
         return arg;
-    }
-    let name = format!("FETCHPDF_{}", arg.get_id().as_str().to_uppercase());
+    };
+    let name = format!("{VARIABLE}{}", long.replace(['-', '.'], "_").to_uppercase());
     let arg = arg.env(name).hide_env(true);
     match arg.get_action() {
         // `1` and `yes` are as good as `true`
@@ -169,6 +182,10 @@ fn usual_place() -> Option<PathBuf> {
 
 /// Whether something that was said speaks against the option `id`.
 fn is_excluded(command: &Command, said: &ArgMatches, id: &Id) -> bool {
+    let (command, said) = match said.subcommand() {
+        Some((name, said)) => (command.find_subcommand(name).unwrap_or(command), said),
+        None => (command, said),
+    };
     let of = |id: &Id| command.get_arguments().find(|arg| arg.get_id() == id);
     let Some(arg) = of(id) else { return false };
     let excludes = |one: &Arg, other: &Arg| {
@@ -291,13 +308,19 @@ fn plain(key: &str, value: &Value) -> anyhow::Result<String> {
         },
         Value::Integer(number) => number.to_string(),
         Value::Float(number) => number.to_string(),
-        _ => anyhow::bail!("`{key}` is a text or a number"),
+        _ => anyhow::bail!("`{key}` is a text or a number, such as `{key} = 1`"),
     })
 }
 
 /// The settings of the host `name`: limits, and header fields that go to it alone.
 fn host(name: &str, settings: &Value) -> anyhow::Result<HostSettings> {
-    let settings = settings.as_table().context("its settings are a table")?;
+    anyhow::ensure!(
+        url::Host::parse(name).is_ok() || name.parse::<std::net::Ipv6Addr>().is_ok(),
+        "a host is a name or an address in quotes, without scheme and port, such as `[host.\"example.org\"]`"
+    );
+    let settings = settings.as_table().context(
+        "its settings are a table; a name with dots is in quotes, such as `[host.\"example.org\"]`",
+    )?;
     let (mut limits, mut headers) = (Vec::new(), Vec::new());
     for (key, value) in settings {
         match (key.as_str(), value) {
@@ -332,8 +355,5 @@ fn host(name: &str, settings: &Value) -> anyhow::Result<HostSettings> {
 
 /// A header field whose value is shown nowhere.
 pub(super) fn secret_header(text: &str) -> anyhow::Result<(http::HeaderName, http::HeaderValue)> {
-    let (name, mut value) =
-        header(text).map_err(|problem| anyhow::anyhow!("`header`: {problem}"))?;
-    value.set_sensitive(true);
-    Ok((name, value))
+    header(text).map_err(|problem| anyhow::anyhow!("`header`: {problem}"))
 }

@@ -117,6 +117,11 @@ impl fmt::Debug for Cookie {
 /// When it cannot be read, or a line is none of such a file. Its values are secrets, and not shown.
 pub fn read_cookies(path: &Path) -> anyhow::Result<Vec<Cookie>> {
     let shown = path.display();
+    // curl takes cookies themselves, too, and they are secrets
+    anyhow::ensure!(
+        path.exists() || !shown.to_string().contains('='),
+        "`--cookie` is a file, a `cookies.txt`; a single cookie is `--header @FILE` with `Cookie: …` in it"
+    );
     let text =
         fs::read_to_string(path).with_context(|| format!("cannot read the cookies `{shown}`"))?;
     let now = SystemTime::now()

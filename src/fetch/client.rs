@@ -17,8 +17,8 @@ use url::Url;
 
 use super::Options;
 use super::trouble::is_closed_connection;
-pub(super) use connect::BoxError;
 use connect::Connector;
+pub(super) use connect::{BoxError, NoProxy};
 pub(super) use exchange::Response;
 use exchange::{Connection, host_of};
 use pool::Pool;

@@ -31,6 +31,10 @@ pub(super) fn no_answer(error: &client::Error) -> Failure {
 }
 
 fn no_connection(error: &(dyn Error + 'static)) -> Failure {
+    if let Some(proxy) = find::<client::NoProxy>(error) {
+        let Failure { message, .. } = no_connection(&*proxy.error);
+        return Failure::new(Status::Connect, format!("{proxy}: {message}"));
+    }
     if let Some(error) = find::<DnsError>(error) {
         let status = match error {
             DnsError::NoAddress { .. } => Status::Dns,

@@ -110,6 +110,10 @@ fn kind(beginning: &[u8], context: &Context) -> Kind {
             }
         }
         Format::Auto if beginning.lines().any(aria2::is_option) => Kind::Aria2,
+        // a table whose column is missing says so better than a list without a link
+        Format::Auto if context.options.columns.url.is_some() => {
+            Kind::Table(separator().unwrap_or(b','))
+        }
         Format::Auto => separator().map_or(Kind::Plain, Kind::Table),
     }
 }

@@ -302,3 +302,15 @@ fn only_the_wanted_version_is_spoken() {
         assert_eq!(sandbox.names(), ["x.pdf", "y.pdf"]);
     });
 }
+
+#[test]
+fn a_proxy_that_is_down_is_named() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+    let nobody = nobody.expect("a port");
+    for_each_mode(|mode| {
+        let args = ["-x", &nobody.to_string(), "--retry", "0"];
+        let run = fetch(&Sandbox::new(), mode, "http://a.invalid/x.pdf", &args).exits(1);
+        let said = format!("connect: no connection to the proxy `{nobody}`: connection refused");
+        assert!(run.stderr.contains(&said), "{run:?}");
+    });
+}

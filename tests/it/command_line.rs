@@ -47,6 +47,10 @@ fn wrong_usage_is_exit_2_and_says_what_is_wrong() {
             "unexpected argument '--frobnicate'",
         ),
         (
+            &["-q", "verify", "x"],
+            "options stand behind a command: `fetchpdf verify …`",
+        ),
+        (
             &["compare", "--modes", "fast", "--demo"],
             "[possible values: sequential, threads, pool, async]",
         ),
@@ -93,6 +97,16 @@ fn completions_the_manual_and_the_documentation_know_what_the_help_knows() {
     for text in ["Exit codes", "{sha256:12}"].iter().chain(&options) {
         assert!(help.contains(text) && page.contains(text), "{text}");
     }
+    for described in [
+        "Run a command for each new file",
+        "Ask through a proxy",
+        "Link lists",
+    ] {
+        assert!(page.contains(described), "{described}");
+    }
+    let page = sandbox.run(&["man", "compare"]).exits(0).stdout;
+    assert!(page.contains("Draw the chart"), "{page}");
+    sandbox.run(&["man", "no-such"]).exits(2);
     let readme = include_str!("../../README.md");
     for option in options
         .iter()

@@ -402,3 +402,14 @@ fn links_in_and_records_out_while_both_pipes_are_open() {
         assert_eq!(child.wait().expect("it ends").code(), Some(0));
     });
 }
+
+#[test]
+fn a_column_that_is_missing_is_named() {
+    let sandbox = Sandbox::new();
+    sandbox.write("list.csv", "Key,Url\nA,http://a.invalid/x.pdf\n");
+    let run = sandbox.run(&["list.csv", "--url-column", "URI"]).exits(2);
+    assert!(
+        run.stderr.contains("URI") && run.stderr.contains("Url"),
+        "{run:?}"
+    );
+}

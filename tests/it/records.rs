@@ -300,3 +300,16 @@ fn a_record_is_as_its_schema_says() {
         });
     });
 }
+
+#[test]
+fn a_list_is_not_written_over() {
+    let link = "http://a.invalid/x.pdf\n";
+    for option in ["--error-file", "--report", "--log"] {
+        let sandbox = Sandbox::new();
+        sandbox.write("list.txt", link);
+        let run = sandbox.run(&["list.txt", option, "./list.txt"]).exits(2);
+        assert!(run.stderr.contains("is a list of this run"), "{run:?}");
+        let kept = std::fs::read_to_string(sandbox.path("list.txt"));
+        assert_eq!(kept.expect("it is there"), link);
+    }
+}

@@ -48,6 +48,23 @@ fn what_is_said_counts_more_than_what_it_excludes_in_the_file() {
 }
 
 #[test]
+fn what_is_said_counts_more_than_what_it_excludes_in_the_environment() {
+    for (variable, said) in [
+        ("FETCHPDF_UPDATE", "--overwrite"),
+        ("FETCHPDF_JSON", "--print=paths"),
+    ] {
+        run_with("", &[(variable, "1")], &[said, "--dry-run", LINK]).exits(0);
+    }
+    let server = Server::of_pdfs();
+    let args = ["compare", "--modes", "pool", &server.url("/x.pdf")];
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command(&args);
+    command.env("FETCHPDF_OUTPUT", "kept");
+    Running::start(command).end().exits(0);
+    assert!(sandbox.path("kept/pool/x.pdf").exists());
+}
+
+#[test]
 fn a_file_that_is_named_is_read_and_has_to_be_there() {
     let sandbox = Sandbox::new();
     sandbox.write("mine.toml", "dry-run = true\noutput = 'there'\n");
@@ -80,6 +97,10 @@ fn what_is_wrong_in_the_file_is_named() {
         (
             "[host.'a.example']\nper-hots = 2",
             "host `a.example`: unknown key `per-hots`",
+        ),
+        (
+            "[host.'http://a.example']\nwait = '1s'",
+            "without scheme and port",
         ),
         (
             "[host.'a.example']\nwait = 'soon'",

@@ -220,7 +220,7 @@ fn secrets_on_the_command_line_are_out_of_sight_before_anything_is_asked_for() {
         let seen = running.command_line();
         halves.wait();
         let run = running.end().exits(0);
-        for secret in ["pass-in-link", "in-header", "pass-in-user"] {
+        for secret in ["pass-in-link", "in-header", "pass-in-user", "first-user"] {
             assert!(!seen.contains(secret), "{seen}");
             assert!(!format!("{run:?}").contains(secret), "{run:?}");
         }
@@ -232,6 +232,37 @@ fn secrets_on_the_command_line_are_out_of_sight_before_anything_is_asked_for() {
             Some("Basic bWU6cGFzcy1pbi1saW5r")
         );
     });
+}
+
+#[test]
+fn a_secret_that_looks_like_something_else_is_no_trouble() {
+    let server = Server::of_pdfs();
+    for secret in ["***", "*", "f", "x.pdf"] {
+        let run = Sandbox::new().run(&["-u", secret, &server.url("/x.pdf")]);
+        assert_eq!(run.exits(0).count("downloaded"), 1);
+    }
+}
+
+#[test]
+fn a_value_that_is_wrong_does_not_show_the_secret_in_it() {
+    for args in [
+        ["-x", "http://u:s3cr3t@h:99999"],
+        ["-x", "ftp://u:s3cr3t@h"],
+        ["-b", "session=s3cr3t"],
+        ["-H", "s3cr3t"],
+    ] {
+        let run = Sandbox::new().run(&[args[0], args[1], "http://a.invalid/"]);
+        let run = run.exits(2);
+        assert!(
+            run.stderr.starts_with("error: ") && !run.stderr.contains("s3cr3t"),
+            "{run:?}"
+        );
+    }
+    let list = "u:s3cr3t@h/x.pdf\nhttps:u:s3cr3t@/x\nhttp://u:s3c@s3cr3t@h:zz/x.pdf\n";
+    let sandbox = Sandbox::new();
+    let run = sandbox.fetch("async", list, &["--json", "--error-file", "e.txt"]);
+    let errors = std::fs::read_to_string(sandbox.path("e.txt")).expect("a file");
+    assert!(!format!("{run:?}{errors}").contains("s3cr3t"), "{run:?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! How a connection is opened: to the host itself or through a proxy, plain or encrypted.
 
 use std::error::Error;
+use std::fmt;
 use std::future::{Ready, ready};
 use std::task::{Context, Poll};
 
@@ -110,7 +111,14 @@ impl Connector {
         uri: Uri,
         encrypted: bool,
     ) -> Result<(Stream, Option<Forwarding>), BoxError> {
-        let mut stream = self.direct(proxy.uri().clone()).await?;
+        let named = |error| NoProxy {
+            at: proxy
+                .uri()
+                .authority()
+                .map_or_else(String::new, ToString::to_string),
+            error,
+        };
+        let mut stream = self.direct(proxy.uri().clone()).await.map_err(named)?;
         let scheme = proxy.uri().scheme_str().unwrap_or_default();
         if scheme == "https" {
             let url = Url::parse(&proxy.uri().to_string())?;
@@ -177,6 +185,22 @@ impl Connector {
         Ok(format!("{scheme}://{authority}").parse()?)
     }
 }
+
+/// A proxy that cannot be reached.
+#[derive(Debug)]
+pub(in crate::fetch) struct NoProxy {
+    /// Its host and port.
+    pub(in crate::fetch) at: String,
+    pub(in crate::fetch) error: BoxError,
+}
+
+impl fmt::Display for NoProxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no connection to the proxy `{}`", self.at)
+    }
+}
+
+impl Error for NoProxy {}
 
 /// A connection that is open already, for those who would open one.
 struct Once(Option<Stream>);
