@@ -2,6 +2,7 @@
 //!
 //! Owns what a list looks like and where each link stands in it; knows nothing of HTTP or of the files that are written.
 
+mod ahead;
 mod aria2;
 mod checksum;
 mod columns;
@@ -29,6 +30,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::outcome::printable;
+pub use ahead::Ahead;
 pub use checksum::Checksum;
 pub use columns::Columns;
 pub use count::count;

@@ -12,7 +12,7 @@ use anyhow::Context;
 
 use crate::fetch::{Fetched, Fetcher};
 use crate::hook::Hooks;
-use crate::links::{self, Input, Links, shown};
+use crate::links::{self, Ahead, Input, Links, shown};
 use crate::mode::caught;
 use crate::outcome::{Failure, Outcome, Status};
 use crate::plan::{Job, Plan, Step};
@@ -64,8 +64,13 @@ pub fn run(config: &Config) -> anyhow::Result<Report> {
         list_error: Mutex::new(None),
     });
     let store = Arc::new(Store::look(&config.output));
-    let mut plan = Plan::new(links, store, history, config.plan.clone());
     let waits = config.inputs.iter().any(Input::may_wait);
+    let links: Box<dyn Iterator<Item = _> + Send> = if waits {
+        Box::new(links)
+    } else {
+        Box::new(Ahead::new(links))
+    };
+    let mut plan = Plan::new(links, store, history, config.plan.clone());
     // a list of which everything is here needs no state, no runtime and no client; but who waits for a pipe must hear signals
     let mut next = None;
     while !waits && let Some(step) = plan.next() {
