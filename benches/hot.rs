@@ -1,0 +1,113 @@
+//! What is pure and runs for every link or every byte: `cargo bench` measures it, `cargo test --benches` runs it once.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::fs;
+use std::sync::Arc;
+use std::time::Instant;
+
+use divan::counter::{BytesCount, ItemsCount};
+use divan::{Bencher, black_box};
+use fetchpdf::links::{self, Input, Links};
+use fetchpdf::pdf::Check;
+use fetchpdf::plan::name;
+use fetchpdf::queue::Feedback;
+use fetchpdf::queue::policy::Limiting;
+use fetchpdf::queue::schedule::{Finished, Next, OfHost, Schedule};
+use fetchpdf::report::{Detail, History};
+use url::Url;
+
+fn main() {
+    divan::main();
+}
+
+/// The check of a PDF, in the pieces in which it comes.
+#[divan::bench(args = [10 << 10, 2 << 20])]
+fn pdf_check(bencher: Bencher, length: usize) {
+    let mut pdf = b"%PDF-1.7\n".to_vec();
+    pdf.extend((0..=250u8).cycle().take(length));
+    pdf.extend_from_slice(b"\nstartxref\n9\n%%EOF\n");
+    bencher.counter(BytesCount::of_slice(&pdf)).bench(|| {
+        let mut check = Check::default();
+        for piece in pdf.chunks(64 << 10) {
+            check.update(black_box(piece)).expect("it begins as a PDF");
+        }
+        check.finish()
+    });
+}
+
+/// A list of one link a line, from a file.
+#[divan::bench(args = [100_000])]
+fn link_list(bencher: Bencher, links: usize) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("links.txt");
+    let list: String = (0..links).map(link).collect();
+    fs::write(&path, list).expect("it can be written");
+    let (inputs, options) = ([Input::List(path)], Arc::new(links::Options::default()));
+    bencher.counter(ItemsCount::new(links)).bench(|| {
+        let links = Links::open(&inputs, &options).expect("it is there");
+        links
+            .filter(|link| link.as_ref().is_ok_and(Result::is_ok))
+            .count()
+    });
+}
+
+/// All links of a long list, each once through the queue.
+#[divan::bench(args = [(1_000_000, 1), (1_000_000, 1_000)], sample_count = 5)]
+fn queue(bencher: Bencher, (links, hosts): (usize, usize)) {
+    struct Link(Arc<str>);
+    impl OfHost for Link {
+        fn host(&self) -> Cow<'_, str> {
+            (&*self.0).into()
+        }
+    }
+    let hosts: Vec<Arc<str>> = (0..hosts)
+        .map(|n| format!("http://h{n}.example").into())
+        .collect();
+    bencher.counter(ItemsCount::new(links)).bench(|| {
+        let now = Instant::now();
+        let mut schedule = Schedule::new(Limiting::default());
+        for host in hosts.iter().cycle().take(links) {
+            assert!(
+                schedule.push(Link(Arc::clone(host)), now).is_ok(),
+                "no host is given up"
+            );
+        }
+        schedule.end();
+        let mut count = 0;
+        while let Next::Start(started) = schedule.next(now) {
+            count += 1;
+            schedule.finish(&started.ticket, Finished::Ended, Feedback::Good, now);
+        }
+        assert_eq!(count, links);
+    });
+}
+
+/// The journal of an earlier run.
+#[divan::bench(args = [100_000])]
+fn journal(bencher: Bencher, lines: usize) {
+    let mut journal = String::new();
+    for n in 0..lines {
+        writeln!(
+            journal,
+            r#"{{"schema":1,"time":"2026-01-01T00:00:00.000Z","status":"downloaded","url":"http://a.example/papers/{n:07}.pdf","source":"links.txt","line":{n},"http_status":200,"file":"{n:07}.pdf","bytes":10240,"mtime_ns":1767225600000000000,"etag":"\"{n:x}\"","attempts":1,"elapsed":0.012}}"#
+        )
+        .expect("a string can be written to");
+    }
+    bencher.counter(ItemsCount::new(lines)).bench(|| {
+        History::read(black_box(journal.as_bytes()), Detail::Files).expect("it can be read")
+    });
+}
+
+/// The names of files, of plain URLs and of others.
+#[divan::bench(args = ["1706.03762v7.pdf", "a%20study%20of%20%C3%A9t%C3%A9.pdf"])]
+fn file_name(bencher: Bencher, segment: &str) {
+    let url = Url::parse(&format!("https://a.example/pdf/{segment}")).expect("a URL");
+    bencher
+        .counter(ItemsCount::new(1usize))
+        .bench(|| name::of_url(black_box(&url)));
+}
+
+fn link(number: usize) -> String {
+    format!("https://h{}.example/papers/{number:07}.pdf\n", number % 100)
+}
