@@ -8,6 +8,7 @@ mod bandwidth;
 mod body;
 mod client;
 mod cookies;
+mod disk;
 mod disposition;
 mod landing;
 mod netrc;
@@ -37,6 +38,7 @@ pub use netrc::Netrc;
 
 use bandwidth::Bandwidth;
 use body::Body;
+use disk::Disk;
 use landing::Landing;
 use reply::Reply;
 use request::{Asked, Requester};
@@ -109,6 +111,7 @@ pub struct Fetcher {
     options: Options,
     requester: Requester,
     bandwidth: Option<Bandwidth>,
+    disk: Disk,
     store: Arc<Store>,
     landing: Landing,
     stop: CancellationToken,
@@ -149,6 +152,7 @@ impl Fetcher {
         };
         Ok(Self {
             bandwidth: options.limit_rate.map(Bandwidth::new),
+            disk: Disk::default(),
             options,
             requester,
             store,
@@ -253,8 +257,7 @@ impl Fetcher {
         let hashed = self.options.sha256 || checksum.is_some();
         let mut body = Body::begin(part, total, framed, hashed)?;
         if start != Start::End {
-            body.receive(reply, transfer, &self.options, self.bandwidth.as_ref())
-                .await?;
+            body.receive(reply, transfer, self).await?;
         }
         let proof = body.end(checksum)?;
         let modified = answer
@@ -270,14 +273,13 @@ impl Fetcher {
             },
             file: String::new(),
             bytes: part.len(),
-            modified: part.seal(modified).map_err(disk)?,
+            modified: self.disk.act(|| part.seal(modified)).map_err(disk)?,
             sha256: proof.sha256,
             suspect: proof.suspect,
             answer: Some(answer),
         };
-        self.landing
-            .land(job, part, &saved, suggested.as_deref())
-            .map(Transferred::Saved)
+        let land = || self.landing.land(job, part, &saved, suggested.as_deref());
+        self.disk.act(land).map(Transferred::Saved)
     }
 
     /// Asks for what is missing: the rest of `part` if there is one that can be continued, else the whole.
@@ -354,7 +356,7 @@ impl Fetcher {
     async fn when_free<T>(&self, id: u64, open: impl Fn() -> io::Result<T>) -> Result<T, Failure> {
         let (mut length, mut since) = (None, Instant::now());
         loop {
-            let error = match open() {
+            let error = match self.disk.act(&open) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock || is_exhausted(&error) => {
                     error
                 }

@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 
-use super::Options;
-use super::bandwidth::Bandwidth;
 use super::reply::Reply;
 use super::trouble::{broken_body, disk};
+use super::{Fetcher, Options};
 use crate::links::Checksum;
 use crate::outcome::{Failure, Status};
 use crate::pdf::{Check, Kind, Verdict};
@@ -64,14 +63,14 @@ impl<'a> Body<'a> {
         })
     }
 
-    /// Takes all that comes, within the limits of `options`.
+    /// Takes all that comes, within the limits of `fetcher`.
     pub(super) async fn receive(
         &mut self,
         mut reply: Reply,
         transfer: &Transfer,
-        options: &Options,
-        bandwidth: Option<&Bandwidth>,
+        fetcher: &Fetcher,
     ) -> Result<(), Failure> {
+        let options = &fetcher.options;
         transfer.restart(self.part.len(), self.total);
         self.fits(self.total.unwrap_or(0), options.max_filesize)?;
         let mut pace = Pace::new(options);
@@ -95,8 +94,9 @@ impl<'a> Body<'a> {
                 ));
             }
             self.fits(self.part.len() + length, options.max_filesize)?;
-            self.part.write(chunk).map_err(disk)?;
-            if let Some(bandwidth) = bandwidth {
+            let write = || self.part.write(chunk);
+            fetcher.disk.act(write).map_err(disk)?;
+            if let Some(bandwidth) = &fetcher.bandwidth {
                 tokio::time::sleep(bandwidth.take(length)).await;
             }
             if pace.is_lost(length) {
