@@ -19,7 +19,7 @@ pub struct Job {
     /// Its number among all lines of all lists that say something, from 1.
     pub index: u64,
     pub(super) url: Url,
-    /// The identity of its URL: see [`Link::id`].
+    /// The identity of its URL: see [`Link::id`](crate::links::Link::id).
     pub id: u64,
     /// The path that its file is to have, should the server not suggest another one.
     pub name: Box<str>,
