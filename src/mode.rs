@@ -9,11 +9,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
-use std::thread;
+use std::thread::{self, Scope};
 
 use clap::ValueEnum;
 use tokio::runtime::Runtime;
-use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 /// How links are scheduled.
@@ -58,7 +57,11 @@ impl Mode {
     {
         match self {
             Self::Sequential => runtime.block_on(work_off(&next, &work)),
-            Self::Threads => a_thread_each(runtime, limit, &next, &work),
+            Self::Threads => thread::scope(|scope| {
+                for _ in 0..limit.get() {
+                    a_thread_each(scope, runtime, &next, &work);
+                }
+            }),
             Self::Pool => thread::scope(|scope| {
                 for _ in 1..limit.get() {
                     let worker = || runtime.block_on(work_off(&next, &work));
@@ -130,38 +133,40 @@ where
     }
 }
 
-fn a_thread_each<J, N, W, F, G>(runtime: &Runtime, limit: NonZeroUsize, next: &N, work: &W)
-where
-    J: Send,
-    N: Fn() -> F,
+/// Starts a thread for the next job, which does the same when it is done with it: no other thread has to be woken for it.
+fn a_thread_each<'scope, J, N, W, F, G>(
+    scope: &'scope Scope<'scope, '_>,
+    runtime: &'scope Runtime,
+    next: &'scope N,
+    work: &'scope W,
+) where
+    J: Send + 'scope,
+    N: Fn() -> F + Sync,
     F: Future<Output = Option<J>>,
     W: Fn(J) -> G + Sync,
     G: Future<Output = ()>,
 {
-    let room = Semaphore::new(limit.get());
-    thread::scope(|scope| {
-        let next_with_room = async || {
-            let permit = room.acquire().await.expect("it is never closed");
-            Some((next().await?, permit))
+    while let Some(job) = runtime.block_on(next()) {
+        let slot = Arc::new(Mutex::new(Some(job)));
+        let theirs = Arc::clone(&slot);
+        let take = |slot: &Mutex<Option<J>>| {
+            let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+            slot.take()
         };
-        while let Some((job, permit)) = runtime.block_on(next_with_room()) {
-            let slot = Arc::new(Mutex::new(Some((job, permit))));
-            let run = move || {
-                let taken = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
-                if let Some((job, permit)) = taken {
-                    runtime.block_on(work(job));
-                    drop(permit);
-                }
-            };
-            // where the system has no more threads, the job is not lost: this thread does it
-            if thread::Builder::new()
-                .spawn_scoped(scope, run.clone())
-                .is_err()
-            {
-                run();
+        let run = move || {
+            if let Some(job) = take(&theirs) {
+                runtime.block_on(work(job));
             }
+            a_thread_each(scope, runtime, next, work);
+        };
+        if thread::Builder::new().spawn_scoped(scope, run).is_ok() {
+            return;
         }
-    });
+        // the system has no more threads: this one does the job, and is then free for the next one
+        if let Some(job) = take(&slot) {
+            runtime.block_on(work(job));
+        }
+    }
 }
 
 #[cfg(test)]
