@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use crate::fetch::{Fetched, Fetcher};
+use crate::fetch::{self, Fetched, Fetcher};
 use crate::hook::Hooks;
 use crate::links::{self, Ahead, Input, Links, shown};
 use crate::mode::caught;
@@ -178,8 +178,12 @@ impl Run {
             .journal
             .get()
             .expect("it is open before anything is fetched");
+        let options = fetch::Options {
+            kept: jobs.get(),
+            ..config.fetch.clone()
+        };
         let fetcher = Arc::new(Fetcher::new(
-            config.fetch.clone(),
+            options,
             &config.plan,
             Arc::new(store),
             Arc::clone(journal),

@@ -276,6 +276,8 @@ impl RunArgs {
                 allow_downgrade: self.allow_downgrade,
                 deny_private: self.deny_private,
                 proxy: !self.demo,
+                // each run has its own number of links at once
+                kept: 0,
                 access: self.http.access(headers)?,
             },
             hook: self.files.exec.clone(),

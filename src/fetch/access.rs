@@ -179,24 +179,26 @@ impl Access {
 
     /// The proxies and who is asked without them: those of the system and its environment where nothing else is said.
     pub(super) fn proxies(&self) -> Matcher {
-        let (proxy, none) = (self.proxy.as_ref(), self.no_proxy.as_deref());
-        if proxy.is_none() && none.is_none() {
-            return Matcher::from_system();
-        }
-        let builder = Matcher::builder().no(none.unwrap_or_default().to_owned());
-        if let Some(proxy) = proxy {
-            return builder.all(proxy.to_string()).build();
-        }
         let set = |names: &[&str]| {
             let value = names.iter().find_map(|name| std::env::var(name).ok());
             value.unwrap_or_default()
         };
-        // upper case is for others than http: a web server could be made to set it
-        builder
-            .http(set(&["http_proxy"]))
-            .https(set(&["https_proxy", "HTTPS_PROXY"]))
-            .all(set(&["all_proxy", "ALL_PROXY"]))
-            .build()
+        let none = self.no_proxy.clone();
+        let none = none.unwrap_or_else(|| set(&["no_proxy", "NO_PROXY"]));
+        // the matcher takes it for all names, but not for all addresses
+        if none.split(',').any(|host| host.trim() == "*") {
+            return Matcher::builder().build();
+        }
+        let builder = Matcher::builder().no(none);
+        match (&self.proxy, &self.no_proxy) {
+            (Some(proxy), _) => builder.all(proxy.to_string()).build(),
+            (None, None) => Matcher::from_system(),
+            (None, Some(_)) => builder
+                .http(set(&["http_proxy", "HTTP_PROXY"]))
+                .https(set(&["https_proxy", "HTTPS_PROXY"]))
+                .all(set(&["all_proxy", "ALL_PROXY"]))
+                .build(),
+        }
     }
 }
 

@@ -50,7 +50,7 @@ impl Client {
     pub(super) fn new(options: &Options) -> anyhow::Result<Self> {
         Ok(Self {
             connector: Connector::new(options)?,
-            pool: Arc::default(),
+            pool: Arc::new(Pool::new(options.kept)),
             connect_timeout: options.connect_timeout,
         })
     }
@@ -73,7 +73,10 @@ impl Client {
                 Connection::Http2(shared) => Some(shared.clone()),
             };
             match connection.send(url, headers(), &self.pool).await {
-                Err(Error::Exchange(error)) if kept && is_closed_connection(&error) => {
+                // also what somebody has sent before it was asked for is no answer
+                Err(Error::Exchange(error))
+                    if kept && (is_closed_connection(&error) || error.is_parse()) =>
+                {
                     if let Some(shared) = shared {
                         self.pool.forget(host, &shared);
                     }

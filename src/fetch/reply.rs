@@ -132,15 +132,20 @@ impl Reply {
 
     /// Reads a short body to its end, so that the connection can be used again.
     pub(super) async fn drain(mut self) {
-        if self
-            .response
-            .content_length()
-            .is_some_and(|length| length <= DRAIN)
-        {
-            let all = async { while let Ok(Some(_)) = self.response.chunk().await {} };
-            // whatever comes of it, the answer itself is known
-            let _ = timeout(Duration::from_secs(1), all).await;
-        }
+        let mut length = self.response.content_length().unwrap_or(0);
+        let all = async {
+            while length <= DRAIN {
+                match self.response.chunk().await {
+                    Ok(Some(chunk)) if self.response.content_length().is_none() => {
+                        length += chunk.len() as u64;
+                    }
+                    Ok(Some(_)) => {}
+                    Ok(None) | Err(_) => return,
+                }
+            }
+        };
+        // whatever comes of it, the answer itself is known
+        let _ = timeout(Duration::from_secs(1), all).await;
     }
 
     pub(super) fn is_redirect(&self) -> bool {

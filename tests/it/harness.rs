@@ -63,6 +63,8 @@ impl Sandbox {
             "HTTP_PROXY",
             "HTTPS_PROXY",
             "ALL_PROXY",
+            "no_proxy",
+            "NO_PROXY",
             "TERM",
             "NO_COLOR",
             "XDG_CONFIG_HOME",

@@ -1,8 +1,12 @@
 //! Four modes, one result; they differ in how many links are under way at once.
 
+#[cfg(target_os = "linux")]
+use std::process::Command;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use crate::harness::Running;
 use crate::harness::{Sandbox, for_each_mode, list};
 use crate::server::{Server, ok, pdf};
 
@@ -84,6 +88,63 @@ fn connections_are_kept() {
             server.connections()
         );
     });
+}
+
+#[test]
+fn connections_are_kept_after_bodies_without_a_length() {
+    let server = Server::start(|request, stream| {
+        let body = pdf(&request.path);
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let size = format!("{:x}\r\n", body.len());
+        for piece in [head.as_bytes(), size.as_bytes(), &body, b"\r\n0\r\n\r\n"] {
+            crate::server::send(stream, piece);
+        }
+    });
+    for_each_mode(|mode| {
+        let before = server.connections();
+        let list = links(&server, 30);
+        Sandbox::new().fetch(mode, list, &["-j", "2"]).exits(0);
+        assert!(server.connections() - before <= 2);
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn idle_connections_to_many_hosts_do_not_use_up_the_files() {
+    // each port is another host
+    let servers: Vec<_> = (0..90).map(|_| Server::of_pdfs()).collect();
+    let links = servers.iter().enumerate();
+    let links = list(links.map(|(n, server)| server.url(&format!("/{n}.pdf"))));
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        sandbox.write("links.txt", &links);
+        let fetchpdf = sandbox.command(&["links.txt", "-o", "out", "-m", mode, "--retry", "0"]);
+        let run = Running::start(with_open_files(&fetchpdf, 64))
+            .end()
+            .exits(0);
+        assert_eq!(run.count("downloaded"), 90);
+    });
+}
+
+/// The same command, of which at most so many files and connections are open at once.
+#[cfg(target_os = "linux")]
+fn with_open_files(command: &Command, most: usize) -> Command {
+    let mut limited = Command::new("sh");
+    limited
+        .arg("-c")
+        .arg(format!("ulimit -n {most}; exec \"$0\" \"$@\""))
+        .arg(command.get_program())
+        .args(command.get_args());
+    if let Some(folder) = command.get_current_dir() {
+        limited.current_dir(folder);
+    }
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    limited
 }
 
 #[test]

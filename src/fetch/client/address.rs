@@ -63,6 +63,8 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     }
 }
 
+const UNWANTED: &str = "none of the wanted kind (`-4`, `-6`)";
+
 /// The system's resolver, whose errors can be told from those of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Resolver {
@@ -71,6 +73,22 @@ pub(super) struct Resolver {
 }
 
 impl Resolver {
+    /// Refuses a host that is an address of a version that is not wanted; names are looked up later.
+    pub(super) fn takes(self, url: &Url) -> Result<(), DnsError> {
+        let theirs = match url.host() {
+            Some(Host::Ipv4(_)) => Family::V4,
+            Some(Host::Ipv6(_)) => Family::V6,
+            Some(Host::Domain(_)) | None => return Ok(()),
+        };
+        if self.family.is_none_or(|wanted| wanted == theirs) {
+            return Ok(());
+        }
+        Err(DnsError::NoAddress {
+            host: url.host_str().unwrap_or_default().to_owned(),
+            error: io::Error::other(UNWANTED),
+        })
+    }
+
     /// The addresses of `host` that may be asked: one at least.
     pub(super) async fn addresses(self, host: &str) -> Result<Vec<SocketAddr>, DnsError> {
         let no_address = |error| DnsError::NoAddress {
@@ -82,8 +100,7 @@ impl Resolver {
         if let Some(family) = self.family {
             addresses.retain(|address| address.is_ipv4() == (family == Family::V4));
             if addresses.is_empty() {
-                let error = io::Error::other("none of the wanted kind (`-4`, `-6`)");
-                return Err(no_address(error));
+                return Err(no_address(io::Error::other(UNWANTED)));
             }
         }
         if self.deny_private {

@@ -63,6 +63,8 @@ impl Connector {
         let mut tcp = HttpConnector::new_with_resolver(resolver);
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
+        // which is divided among the addresses of a host: one that does not answer leaves time for the others
+        tcp.set_connect_timeout(Some(options.connect_timeout));
         // behind a proxy, it is the proxy that resolves names: nobody could tell where they lead
         let may_be_proxied = options.proxy && !options.deny_private;
         Ok(Self {
@@ -83,11 +85,14 @@ impl Connector {
             .as_ref()
             .and_then(|proxies| proxies.intercept(&uri));
         let (stream, forwarding) = match proxy {
-            None => (self.direct(uri).await?, None),
+            None => {
+                self.resolver.takes(url)?;
+                (self.direct(uri).await?, None)
+            }
             Some(proxy) => self.through(&proxy, uri, encrypted).await?,
         };
         if encrypted {
-            let (stream, http2) = self.tls.over(stream, url).await?;
+            let (stream, http2) = self.tls.over(stream, url, false).await?;
             return Ok(Opened {
                 stream,
                 http2: http2 || self.version == Some(Version::Http2),
@@ -122,7 +127,7 @@ impl Connector {
         let scheme = proxy.uri().scheme_str().unwrap_or_default();
         if scheme == "https" {
             let url = Url::parse(&proxy.uri().to_string())?;
-            stream = self.tls.over(stream, &url).await?.0;
+            stream = self.tls.over(stream, &url, true).await?.0;
         }
         let (at, opened) = (proxy.uri().clone(), Once(Some(stream)));
         let stream = match scheme {

@@ -5,13 +5,14 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, Version, header, response};
 use http_body_util::Empty;
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::{http1, http2};
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use url::{Position, Url};
 
 use super::Error;
@@ -20,6 +21,9 @@ use super::pool::Pool;
 use crate::store::BATCH;
 
 type Nothing = Empty<Bytes>;
+
+/// A shared connection is asked so often whether it lives, and has so long to say so.
+const PING: Duration = Duration::from_secs(10);
 
 /// A connection that takes a request.
 pub(super) enum Connection {
@@ -52,6 +56,10 @@ impl Connection {
                 .initial_stream_window_size(8 << 20)
                 .initial_connection_window_size(32 << 20)
                 .max_header_list_size(256 << 10)
+                // one that has gone silent is not waited for by all that share it
+                .timer(TokioTimer::new())
+                .keep_alive_interval(PING)
+                .keep_alive_timeout(PING)
                 .handshake(opened.stream)
                 .await?;
             // what goes wrong with it goes wrong with its requests
@@ -112,6 +120,7 @@ impl Connection {
                 };
                 let answer = connection.send(request(target, headers)).await;
                 let (head, body) = answer.map_err(Error::Exchange)?.into_parts();
+                let ended = body.is_end_stream();
                 let mut response = Response {
                     head,
                     body,
@@ -121,7 +130,9 @@ impl Connection {
                         host: host_of(url).into(),
                     }),
                 };
-                response.give_back_at_end();
+                if ended {
+                    response.give_back();
+                }
                 Ok(response)
             }
         }
@@ -207,7 +218,9 @@ impl Response {
     pub(in crate::fetch) async fn chunk(&mut self) -> Result<Option<Bytes>, hyper::Error> {
         loop {
             let frame = poll_fn(|context| self.poll_frame(context)).await;
-            self.give_back_at_end();
+            if frame.is_none() || self.body.is_end_stream() {
+                self.give_back();
+            }
             match frame.transpose()?.map(hyper::body::Frame::into_data) {
                 None => return Ok(None),
                 Some(Ok(data)) => return Ok(Some(data)),
@@ -232,11 +245,8 @@ impl Response {
         }
     }
 
-    /// Gives the connection back to its pool once it is free.
-    fn give_back_at_end(&mut self) {
-        if !self.body.is_end_stream() {
-            return;
-        }
+    /// Gives the connection back to its pool, if it is free for another request.
+    fn give_back(&mut self) {
         if let Some(Kept {
             connection,
             pool,

@@ -12,12 +12,17 @@ use super::exchange::{Connection, Http1, Http2};
 const IDLE: Duration = Duration::from_secs(15);
 
 /// The connections to all hosts that nobody uses, and those that many use at once.
-#[derive(Default)]
-pub(super) struct Pool(Mutex<State>);
+pub(super) struct Pool {
+    state: Mutex<State>,
+    /// So many may be idle: each of them is an open file.
+    most: usize,
+}
 
 #[derive(Default)]
 struct State {
     hosts: HashMap<Box<str>, Host>,
+    /// How many are idle.
+    idle: usize,
     swept: Option<Instant>,
 }
 
@@ -31,21 +36,32 @@ struct Host {
 }
 
 impl Pool {
+    /// A pool in which so many connections may be idle.
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            state: Mutex::default(),
+            most,
+        }
+    }
+
     /// A connection to `host`, if one is kept.
     pub(super) fn take(&self, host: &str) -> Option<Connection> {
         let mut state = self.lock();
-        let host = state.hosts.get_mut(host)?;
+        let State { hosts, idle, .. } = &mut *state;
+        let host = hosts.get_mut(host)?;
         if let Some((shared, used)) = &mut host.shared {
             *used = Instant::now();
             return Some(Connection::Http2(shared.clone()));
         }
-        let (idle, since) = host.idle.pop()?;
-        // the others are older
-        let fresh = since.elapsed() < IDLE;
-        if !fresh {
-            host.idle.clear();
+        let (connection, since) = host.idle.pop()?;
+        *idle -= 1;
+        if since.elapsed() < IDLE {
+            return Some(Connection::Http1(connection));
         }
-        fresh.then_some(Connection::Http1(idle))
+        // the others are older
+        *idle -= host.idle.len();
+        host.idle.clear();
+        None
     }
 
     /// Keeps a connection that nobody uses.
@@ -53,7 +69,12 @@ impl Pool {
         let now = Instant::now();
         let mut state = self.lock();
         state.sweep(now);
+        if state.idle >= self.most {
+            // those of other hosts: with so many hosts, few are asked again soon
+            state.close_idle();
+        }
         state.host(host).idle.push((connection, now));
+        state.idle += 1;
     }
 
     /// Lets others use a connection, too; the one that is to be used, as somebody may have been quicker.
@@ -81,7 +102,7 @@ impl Pool {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -102,10 +123,17 @@ impl State {
             return;
         }
         self.swept = Some(now);
+        self.idle = 0;
         self.hosts.retain(|_, host| {
             host.idle.retain(|(_, since)| now - *since < IDLE);
             host.shared.take_if(|(_, used)| now - *used >= IDLE);
+            self.idle += host.idle.len();
             !host.idle.is_empty() || host.shared.is_some()
         });
+    }
+
+    fn close_idle(&mut self) {
+        self.hosts.values_mut().for_each(|host| host.idle.clear());
+        self.idle = 0;
     }
 }

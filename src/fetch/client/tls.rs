@@ -39,8 +39,13 @@ impl Tls {
         Ok(this)
     }
 
-    /// Encrypts `stream` to the host of `url`, and tells whether HTTP/2 is spoken over it.
-    pub(super) async fn over(&self, stream: Stream, url: &Url) -> Result<(Stream, bool), BoxError> {
+    /// Encrypts `stream` to the host of `url`, and tells whether HTTP/2 is spoken over it; with a proxy, it never is.
+    pub(super) async fn over(
+        &self,
+        stream: Stream,
+        url: &Url,
+        is_proxy: bool,
+    ) -> Result<(Stream, bool), BoxError> {
         let name = match url.host() {
             Some(Host::Ipv4(address)) => ServerName::from(std::net::IpAddr::from(address)),
             Some(Host::Ipv6(address)) => ServerName::from(std::net::IpAddr::from(address)),
@@ -54,7 +59,11 @@ impl Tls {
             let built = Arc::new(self.build()?);
             self.config.get_or_init(|| built)
         };
-        let stream = TlsConnector::from(Arc::clone(config))
+        let mut config = Arc::clone(config);
+        if is_proxy {
+            Arc::make_mut(&mut config).alpn_protocols = vec![b"http/1.1".to_vec()];
+        }
+        let stream = TlsConnector::from(config)
             .connect(name, TokioIo::new(stream))
             .await?;
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
