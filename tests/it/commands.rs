@@ -113,7 +113,8 @@ fn the_end_of_a_run_does_not_wait_for_commands_and_the_next_run_has_them_done() 
         running.until_it_says("begun");
         running.signal("INT");
         running.end().exits(130);
-        sandbox.run(&args("sh -c 'sleep 60 & exit 0'")).exits(0);
+        let next = sandbox.run(&args("sh -c 'echo finished >&2; sleep 60 &'"));
+        assert!(next.exits(0).stderr.contains("finished\n"));
         let run = sandbox.run(&args("false")).exits(0);
         assert_eq!(run.count("present"), 1);
     });
