@@ -6,7 +6,7 @@ use std::any::Any;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::thread::{self, Scope};
@@ -98,13 +98,12 @@ impl fmt::Display for Mode {
     }
 }
 
-/// Runs `future`, and turns a panic in it into an error that says what the panic said.
+/// Runs `future`, which stays where it is, and turns a panic in it into an error that says what the panic said.
 ///
 /// # Errors
 ///
 /// The message of the panic.
-pub async fn caught<F: Future>(future: F) -> Result<F::Output, String> {
-    let mut future = pin!(future);
+pub async fn caught<F: Future>(mut future: Pin<&mut F>) -> Result<F::Output, String> {
     let polled = std::future::poll_fn(|context| {
         // after a panic the future is not polled again, so nobody sees what it left half done
         match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
@@ -171,6 +170,7 @@ fn a_thread_each<'scope, J, N, W, F, G>(
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
     use proptest::prelude::*;
@@ -249,14 +249,14 @@ mod tests {
     #[test]
     fn a_panic_becomes_its_message() {
         let runtime = runtime();
-        assert_eq!(runtime.block_on(caught(async { 7 })), Ok(7));
+        assert_eq!(runtime.block_on(caught(pin!(async { 7 }))), Ok(7));
         let panicking = async {
             tokio::task::yield_now().await;
             assert_eq!(std::hint::black_box(1), 2, "one is not two");
         };
         assert!(
             runtime
-                .block_on(caught(panicking))
+                .block_on(caught(pin!(panicking)))
                 .expect_err("it panics")
                 .contains("one is not two")
         );

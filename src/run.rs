@@ -5,6 +5,7 @@ mod verdict;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -203,7 +204,7 @@ impl Run {
             let (run, fetcher) = (Arc::clone(&run), Arc::clone(&fetcher));
             let (stop, queue) = (Arc::clone(&stopping), Arc::clone(&queue));
             async move {
-                if let Err(panic) = caught(run.work(&fetcher, &queue, &stop, started)).await {
+                if let Err(panic) = caught(pin!(run.work(&fetcher, &queue, &stop, started))).await {
                     run.list_failed(&format!("{BUG}: {panic}"));
                     stop.stop(Cause::Bug);
                 }
@@ -224,12 +225,11 @@ impl Run {
         started: Started<Job>,
     ) {
         let Started { mut job, ticket } = started;
-        let result = caught(fetcher.fetch(&mut job, &self.tally))
-            .await
-            .unwrap_or_else(|panic| {
-                let failure = Failure::new(Status::Interrupted, format!("{BUG}: {panic}"));
-                Fetched::Done(Box::new(job.record(Outcome::Failed(failure))))
-            });
+        let result = caught(pin!(fetcher.fetch(&mut job, &self.tally))).await;
+        let result = result.unwrap_or_else(|panic| {
+            let failure = Failure::new(Status::Interrupted, format!("{BUG}: {panic}"));
+            Fetched::Done(Box::new(job.record(Outcome::Failed(failure))))
+        });
         let given_up = match result {
             Fetched::Again(pause, failure) => {
                 let (place, url, next) = (&job.place, job.url(), job.attempts + 1);

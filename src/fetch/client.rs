@@ -66,7 +66,7 @@ impl Client {
         loop {
             let (connection, kept) = match self.pool.take(host) {
                 Some(kept) => (kept, true),
-                None => self.connect(url, host).await?,
+                None => Box::pin(self.connect(url, host)).await?,
             };
             let shared = match &connection {
                 Connection::Http1(_) => None,
