@@ -5,29 +5,36 @@ use std::time::{Duration, Instant};
 
 use tokio::task::block_in_place;
 
-/// A disk that takes so long for one thing, such as one behind a network, would hold up the links of a whole core.
-const SLOW: Duration = Duration::from_millis(5);
+/// What takes so long may be the disk, or the system that had something else to do meanwhile.
+const LONG: Duration = Duration::from_millis(5);
 
-/// After so many quick answers in a row, a disk is taken for quick again.
-const QUICK: u32 = 100;
+/// With so many milliseconds of late, a disk is slow, such as one behind a network: it would hold up the links of a whole core.
+const SLOW: u32 = 50;
 
 /// How the disk has done lately.
 #[derive(Debug, Default)]
 pub(super) struct Disk {
-    /// How many quick answers it still owes.
-    wary: AtomicU32,
+    /// What it has taken for things that took long, in milliseconds; one less for each that did not.
+    late: AtomicU32,
 }
 
 impl Disk {
     /// Does something on the disk. To hand the other links of this thread to another one costs more than a quick disk takes.
     pub(super) fn act<T>(&self, act: impl FnOnce() -> T) -> T {
-        let wary = self.wary.load(Relaxed);
+        let late = self.late.load(Relaxed);
         let begun = Instant::now();
-        let done = if wary > 0 { block_in_place(act) } else { act() };
-        if begun.elapsed() >= SLOW {
-            self.wary.store(QUICK, Relaxed);
-        } else if wary > 0 {
-            self.wary.store(wary - 1, Relaxed);
+        let done = if late >= SLOW {
+            block_in_place(act)
+        } else {
+            act()
+        };
+        let taken = begun.elapsed();
+        if taken >= LONG {
+            let taken = u32::try_from(taken.as_millis()).unwrap_or(u32::MAX);
+            self.late
+                .store(late.saturating_add(taken).min(2 * SLOW), Relaxed);
+        } else if late > 0 {
+            self.late.store(late - 1, Relaxed);
         }
         done
     }
@@ -44,7 +51,7 @@ mod tests {
         let mut one = tokio::runtime::Builder::new_multi_thread();
         let one = one.worker_threads(1).build().expect("a runtime");
         let disk = Arc::new(Disk::default());
-        disk.act(|| std::thread::sleep(SLOW));
+        disk.act(|| std::thread::sleep(Duration::from_millis(SLOW.into())));
         let (sender, receiver) = mpsc::channel();
         let waiting = one.spawn(async move { disk.act(|| receiver.recv()) });
         // on the only worker, which must not be the one that waits
@@ -57,8 +64,8 @@ mod tests {
     #[test]
     fn a_disk_that_is_quick_again_is_trusted_again() {
         let disk = Disk::default();
-        disk.act(|| std::thread::sleep(SLOW));
-        while disk.wary.load(Relaxed) > 0 {
+        disk.act(|| std::thread::sleep(Duration::from_millis(SLOW.into())));
+        while disk.late.load(Relaxed) >= SLOW {
             disk.act(|| ());
         }
     }
