@@ -93,8 +93,8 @@ pub struct Options {
     pub deny_private: bool,
     /// Whether the proxies that the system or the environment names are used.
     pub proxy: bool,
-    /// How many connections that nobody uses are kept at most.
-    pub kept: usize,
+    /// How many links are fetched at once: connections are kept for them.
+    pub jobs: usize,
     /// Who asks, and by which way.
     pub access: Access,
 }

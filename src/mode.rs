@@ -1,9 +1,11 @@
 //! Four schedulers over one piece of work: they differ in who runs it and in nothing else.
 //!
-//! All share one multi-thread runtime, so that any thread may use any connection. Knows nothing of HTTP, PDF or files.
+//! Each thread that works has a runtime of its own, so that it hears of its connections itself and no other thread has to
+//! wake it. Knows nothing of HTTP, PDF or files.
 
 use std::any::Any;
 use std::fmt;
+use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -14,6 +16,8 @@ use std::thread::{self, Scope};
 use clap::ValueEnum;
 use tokio::runtime::Runtime;
 use tokio_util::task::TaskTracker;
+
+use crate::process;
 
 /// How links are scheduled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -41,13 +45,23 @@ impl Mode {
         NonZeroUsize::new(jobs).expect("none of them is 0")
     }
 
+    /// Whether each job has a thread, and the runtime of that thread, to itself.
+    #[must_use]
+    pub fn has_threads(self) -> bool {
+        matches!(self, Self::Threads | Self::Pool)
+    }
+
     /// Takes jobs from `next` until there are none, and runs `work` on each, at most `limit` at once. A job is taken
     /// only when there is room for it. `work` is to catch its own panics, with [`caught`].
+    ///
+    /// # Errors
+    ///
+    /// When the system has not what it takes to begin.
     ///
     /// # Panics
     ///
     /// When it is called from within a runtime.
-    pub fn for_each<J, N, W, F, G>(self, runtime: &Runtime, limit: NonZeroUsize, next: N, work: W)
+    pub fn for_each<J, N, W, F, G>(self, limit: NonZeroUsize, next: N, work: W) -> io::Result<()>
     where
         J: Send + 'static,
         N: Fn() -> F + Send + Sync + 'static,
@@ -56,24 +70,42 @@ impl Mode {
         G: Future<Output = ()> + Send,
     {
         match self {
-            Self::Sequential => runtime.block_on(work_off(&next, &work)),
-            Self::Threads => thread::scope(|scope| {
-                for _ in 0..limit.get() {
-                    a_thread_each(scope, runtime, &next, &work);
-                }
-            }),
-            Self::Pool => thread::scope(|scope| {
-                for _ in 1..limit.get() {
-                    let worker = || runtime.block_on(work_off(&next, &work));
-                    if thread::Builder::new().spawn_scoped(scope, worker).is_err() {
-                        break; // the system has no more threads: those that run do all the work
+            Self::Sequential => in_this_thread(process::runtime_of_thread()?, &next, &work),
+            Self::Threads => {
+                let first = process::runtime_of_thread()?;
+                thread::scope(|scope| {
+                    a_thread_each(scope, first, &next, &work);
+                    for _ in 1..limit.get() {
+                        let Ok(another) = process::runtime_of_thread() else {
+                            break; // the system has no more of them: those that are there do all the work
+                        };
+                        a_thread_each(scope, another, &next, &work);
                     }
-                }
-                runtime.block_on(work_off(&next, &work));
-            }),
+                });
+            }
+            Self::Pool => {
+                let first = process::runtime_of_thread()?;
+                let another = || {
+                    // without one, the others do all the work
+                    if let Ok(runtime) = process::runtime_of_thread() {
+                        in_this_thread(runtime, &next, &work);
+                    }
+                };
+                thread::scope(|scope| {
+                    for _ in 1..limit.get() {
+                        if thread::Builder::new().spawn_scoped(scope, another).is_err() {
+                            break; // the system has no more threads: those that run do all the work
+                        }
+                    }
+                    in_this_thread(first, &next, &work);
+                });
+            }
             Self::Async => {
+                let runtimes = (0..process::io_threads().min(limit.get()))
+                    .map(|_| process::runtime())
+                    .collect::<io::Result<Vec<_>>>()?;
                 let (tasks, shared) = (TaskTracker::new(), Arc::new((next, work)));
-                for _ in 0..limit.get() {
+                for runtime in runtimes.iter().cycle().take(limit.get()) {
                     let shared = Arc::clone(&shared);
                     tasks.spawn_on(
                         async move { work_off(&shared.0, &shared.1).await },
@@ -81,9 +113,11 @@ impl Mode {
                     );
                 }
                 tasks.close();
-                runtime.block_on(tasks.wait());
+                runtimes[0].block_on(tasks.wait());
+                runtimes.into_iter().for_each(Runtime::shutdown_background);
             }
         }
+        Ok(())
     }
 }
 
@@ -98,7 +132,7 @@ impl fmt::Display for Mode {
     }
 }
 
-/// Runs `future`, which stays where it is, and turns a panic in it into an error that says what the panic said.
+/// Runs `future`, and turns a panic in it into an error that says what the panic said.
 ///
 /// # Errors
 ///
@@ -132,10 +166,21 @@ where
     }
 }
 
+fn in_this_thread<J, F, G>(runtime: Runtime, next: &impl Fn() -> F, work: &impl Fn(J) -> G)
+where
+    F: Future<Output = Option<J>>,
+    G: Future<Output = ()>,
+{
+    runtime.block_on(work_off(next, work));
+    // a name that is being looked up is nothing to wait for
+    runtime.shutdown_background();
+}
+
 /// Starts a thread for the next job, which does the same when it is done with it: no other thread has to be woken for it.
+/// The runtime goes from one to the next.
 fn a_thread_each<'scope, J, N, W, F, G>(
     scope: &'scope Scope<'scope, '_>,
-    runtime: &'scope Runtime,
+    runtime: Runtime,
     next: &'scope N,
     work: &'scope W,
 ) where
@@ -145,27 +190,29 @@ fn a_thread_each<'scope, J, N, W, F, G>(
     W: Fn(J) -> G + Sync,
     G: Future<Output = ()>,
 {
+    let mut runtime = runtime;
     while let Some(job) = runtime.block_on(next()) {
-        let slot = Arc::new(Mutex::new(Some(job)));
+        let slot = Arc::new(Mutex::new(Some((runtime, job))));
         let theirs = Arc::clone(&slot);
-        let take = |slot: &Mutex<Option<J>>| {
+        let take = |slot: &Mutex<Option<_>>| {
             let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-            slot.take()
+            slot.take().expect("one takes it, and once")
         };
         let run = move || {
-            if let Some(job) = take(&theirs) {
-                runtime.block_on(work(job));
-            }
+            let (runtime, job) = take(&theirs);
+            runtime.block_on(work(job));
             a_thread_each(scope, runtime, next, work);
         };
         if thread::Builder::new().spawn_scoped(scope, run).is_ok() {
             return;
         }
         // the system has no more threads: this one does the job, and is then free for the next one
-        if let Some(job) = take(&slot) {
-            runtime.block_on(work(job));
-        }
+        let (ours, job) = take(&slot);
+        ours.block_on(work(job));
+        runtime = ours;
     }
+    // a name that is being looked up is nothing to wait for
+    runtime.shutdown_background();
 }
 
 #[cfg(test)]
@@ -177,14 +224,6 @@ mod tests {
     use tokio::sync::Barrier;
 
     use super::*;
-
-    fn runtime() -> Runtime {
-        tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .expect("a runtime")
-    }
 
     /// Runs `count` jobs, and tells how often each ran and how many ran at once at most.
     fn run(mode: Mode, count: usize, limit: usize) -> (Vec<usize>, usize) {
@@ -209,7 +248,7 @@ mod tests {
                 state.2.fetch_sub(1, SeqCst);
             }
         };
-        mode.for_each(&runtime(), limit, next, work);
+        mode.for_each(limit, next, work).expect("runtimes");
         let runs = state.1.lock().expect("no panic").clone();
         (runs, state.3.load(SeqCst))
     }
@@ -242,13 +281,14 @@ mod tests {
                 }
             };
             // it ends only if all eight wait at the same time
-            mode.for_each(&runtime(), NonZeroUsize::new(8).expect("eight"), next, work);
+            let limit = NonZeroUsize::new(8).expect("eight");
+            mode.for_each(limit, next, work).expect("runtimes");
         }
     }
 
     #[test]
     fn a_panic_becomes_its_message() {
-        let runtime = runtime();
+        let runtime = process::runtime_of_thread().expect("a runtime");
         assert_eq!(runtime.block_on(caught(pin!(async { 7 }))), Ok(7));
         let panicking = async {
             tokio::task::yield_now().await;

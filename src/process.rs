@@ -1,29 +1,63 @@
 //! What the process asks of the system: threads, signals and limits. Each has a portable form.
 
+use std::io;
 use std::num::NonZeroUsize;
 
 #[cfg(unix)]
 use std::task::Poll;
 
-use anyhow::Context;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
-/// The runtime that all modes share: as many threads as there are cores, and no more than I/O can keep busy.
-pub(crate) fn runtime() -> anyhow::Result<Runtime> {
-    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder
-        .worker_threads(cores.min(4))
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")
+use crate::mode::Mode;
+
+/// A runtime with a thread of its own, which goes on with other tasks while one waits for the disk.
+///
+/// # Errors
+///
+/// When the system has no thread or no file for it.
+pub(crate) fn runtime() -> io::Result<Runtime> {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(1).enable_all().build()
 }
 
+/// A runtime for a thread that is there already.
+///
+/// # Errors
+///
+/// When the system has no file for it.
+pub(crate) fn runtime_of_thread() -> io::Result<Runtime> {
+    let mut builder = Builder::new_current_thread();
+    // it has a connection or two, and needs no room for the news of a thousand
+    builder.max_io_events_per_tick(16).enable_all().build()
+}
+
+/// How many threads can keep the cores busy with I/O: one each, and no more than a network does.
+pub(crate) fn io_threads() -> usize {
+    let cores = std::thread::available_parallelism();
+    cores.map_or(1, NonZeroUsize::get).min(IO_THREADS)
+}
+
+const IO_THREADS: usize = 4;
+
+/// For each job, so many connections may be kept that are not in use.
+pub(crate) const KEPT_OF_JOB: usize = 2;
+
+/// A runtime opens so many files.
+const FILES_OF_RUNTIME: u64 = 4;
+
 /// As many jobs as wanted, or as many as a process can do that may open only so many files at once.
-pub(crate) fn jobs_within(wanted: NonZeroUsize) -> NonZeroUsize {
-    // for a job a file, its connection and one that is kept; some for lists, the journal and the runtime
-    let room = raise_open_files().map_or(u64::MAX, |limit| limit.saturating_sub(24) / 3);
-    let room = usize::try_from(room).unwrap_or(usize::MAX);
+pub(crate) fn jobs_within(wanted: NonZeroUsize, mode: Mode) -> NonZeroUsize {
+    let Some(limit) = raise_open_files() else {
+        return wanted;
+    };
+    // for a job a file, its connection and those that are kept; some for lists, the journal and signals
+    let (of_job, rest) = (2 + KEPT_OF_JOB as u64, 24);
+    let (of_job, rest) = if mode.has_threads() {
+        (of_job + FILES_OF_RUNTIME, rest)
+    } else {
+        (of_job, rest + IO_THREADS as u64 * FILES_OF_RUNTIME)
+    };
+    let room = usize::try_from(limit.saturating_sub(rest) / of_job).unwrap_or(usize::MAX);
     NonZeroUsize::new(room)
         .unwrap_or(NonZeroUsize::MIN)
         .min(wanted)

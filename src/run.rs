@@ -147,13 +147,14 @@ impl Run {
         first: Option<Job>,
         plan: impl Iterator<Item = io::Result<Step>> + Send + 'static,
     ) -> anyhow::Result<Option<Cause>> {
-        let jobs = process::jobs_within(config.limit());
+        let jobs = process::jobs_within(config.limit(), config.mode);
         if jobs < config.limit() {
             tracing::warn!(
                 "only {jobs} links at once: this process may open only so many files (`ulimit -n`)"
             );
         }
-        let runtime = process::runtime()?;
+        // beside those of the links: what they do holds up no signal
+        let runtime = process::runtime().context(NO_RUNTIME)?;
         let asked = runtime.block_on(async {
             process::survive_large_files();
             process::Asked::new()
@@ -180,7 +181,7 @@ impl Run {
             .get()
             .expect("it is open before anything is fetched");
         let options = fetch::Options {
-            kept: jobs.get(),
+            jobs: jobs.get(),
             ..config.fetch.clone()
         };
         let fetcher = Arc::new(Fetcher::new(
@@ -210,8 +211,7 @@ impl Run {
                 }
             }
         };
-        config.mode.for_each(&runtime, jobs, next, work);
-        // a name that is being looked up is nothing to wait for
+        config.mode.for_each(jobs, next, work).context(NO_RUNTIME)?;
         runtime.shutdown_background();
         Ok(stop.cause())
     }
@@ -417,5 +417,7 @@ impl Run {
 
 /// After so many seconds, a run that is held back says so.
 const HELD_BACK: u32 = 20;
+
+const NO_RUNTIME: &str = "cannot start the threads that fetch";
 
 const BUG: &str = "fetchpdf itself has failed, which is a bug";

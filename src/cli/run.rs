@@ -277,7 +277,7 @@ impl RunArgs {
                 deny_private: self.deny_private,
                 proxy: !self.demo,
                 // each run has its own number of links at once
-                kept: 0,
+                jobs: 0,
                 access: self.http.access(headers)?,
             },
             hook: self.files.exec.clone(),

@@ -6,6 +6,7 @@ pub(super) mod address;
 mod connect;
 mod exchange;
 mod pool;
+mod socket;
 mod tls;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use url::Url;
 
 use super::Options;
 use super::trouble::is_closed_connection;
+use crate::process::KEPT_OF_JOB;
 use connect::Connector;
 pub(super) use connect::{BoxError, NoProxy};
 pub(super) use exchange::Response;
@@ -50,7 +52,7 @@ impl Client {
     pub(super) fn new(options: &Options) -> anyhow::Result<Self> {
         Ok(Self {
             connector: Connector::new(options)?,
-            pool: Arc::new(Pool::new(options.kept)),
+            pool: Arc::new(Pool::new(options.jobs * KEPT_OF_JOB)),
             connect_timeout: options.connect_timeout,
         })
     }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
 
 /// What takes so long may be the disk, or the system that had something else to do meanwhile.
@@ -23,7 +24,7 @@ impl Disk {
     pub(super) fn act<T>(&self, act: impl FnOnce() -> T) -> T {
         let late = self.late.load(Relaxed);
         let begun = Instant::now();
-        let done = if late >= SLOW {
+        let done = if late >= SLOW && is_shared() {
             block_in_place(act)
         } else {
             act()
@@ -38,6 +39,12 @@ impl Disk {
         }
         done
     }
+}
+
+/// Whether this thread has other links to go on with.
+fn is_shared() -> bool {
+    Handle::try_current()
+        .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread)
 }
 
 #[cfg(test)]

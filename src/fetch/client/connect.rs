@@ -10,10 +10,12 @@ use hyper::rt::{Read, Write};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::{SocksV4, SocksV5, Tunnel};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use hyper_util::rt::TokioIo;
 use tower_service::Service;
 use url::{Position, Url};
 
 use super::address::Resolver;
+use super::socket::Socket;
 use super::tls::Tls;
 use crate::fetch::Options;
 use crate::fetch::access::Version;
@@ -107,7 +109,8 @@ impl Connector {
     }
 
     async fn direct(&self, uri: Uri) -> Result<Stream, BoxError> {
-        Ok(Box::new(self.tcp.clone().call(uri).await?))
+        let stream = self.tcp.clone().call(uri).await?.into_inner();
+        Ok(Box::new(TokioIo::new(Socket::new(stream))))
     }
 
     async fn through(

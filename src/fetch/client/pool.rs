@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::{Handle, Id};
 use tokio::sync::Mutex as Gate;
 
 use super::exchange::{Connection, Http1, Http2};
@@ -14,29 +15,43 @@ const IDLE: Duration = Duration::from_secs(15);
 /// The connections to all hosts that nobody uses, and those that many use at once.
 pub(super) struct Pool {
     state: Mutex<State>,
-    /// So many may be idle: each of them is an open file.
+    /// So many may be kept: each of them is an open file.
     most: usize,
 }
 
 #[derive(Default)]
 struct State {
     hosts: HashMap<Box<str>, Host>,
-    /// How many are idle.
-    idle: usize,
+    /// How many are kept.
+    kept: usize,
     swept: Option<Instant>,
 }
 
 #[derive(Default)]
 struct Host {
-    /// Idle ones and since when, the last one used last.
-    idle: Vec<(Http1, Instant)>,
-    shared: Option<(Http2, Instant)>,
-    /// For one at a time to open a connection that all will share; there once it is known that they will.
-    gate: Option<Arc<Gate<()>>>,
+    /// Those that nobody uses, the last one used last.
+    idle: Vec<Idle>,
+    /// Those that many use, in each runtime another one: it is driven there.
+    shared: Vec<Shared>,
+}
+
+/// A connection that any runtime may use, though best the one that it was last used in.
+struct Idle {
+    connection: Http1,
+    since: Instant,
+    runtime: Id,
+}
+
+struct Shared {
+    runtime: Id,
+    /// The connection and when it was last asked for.
+    connection: Option<(Http2, Instant)>,
+    /// For one at a time to open it.
+    gate: Arc<Gate<()>>,
 }
 
 impl Pool {
-    /// A pool in which so many connections may be idle.
+    /// A pool that keeps so many connections.
     pub(super) fn new(most: usize) -> Self {
         Self {
             state: Mutex::default(),
@@ -47,57 +62,63 @@ impl Pool {
     /// A connection to `host`, if one is kept.
     pub(super) fn take(&self, host: &str) -> Option<Connection> {
         let mut state = self.lock();
-        let State { hosts, idle, .. } = &mut *state;
+        let State { hosts, kept, .. } = &mut *state;
         let host = hosts.get_mut(host)?;
-        if let Some((shared, used)) = &mut host.shared {
+        let here = Handle::current().id();
+        let shared = host.shared.iter_mut().find(|shared| shared.runtime == here);
+        if let Some((connection, used)) = shared.and_then(|shared| shared.connection.as_mut()) {
             *used = Instant::now();
-            return Some(Connection::Http2(shared.clone()));
+            return Some(Connection::Http2(connection.clone()));
         }
-        let (connection, since) = host.idle.pop()?;
-        *idle -= 1;
-        if since.elapsed() < IDLE {
-            return Some(Connection::Http1(connection));
-        }
-        // the others are older
-        *idle -= host.idle.len();
-        host.idle.clear();
-        None
+        let nearest = host.idle.iter().rposition(|idle| idle.runtime == here);
+        let last = host.idle.len().checked_sub(1)?;
+        let idle = host.idle.remove(nearest.unwrap_or(last));
+        *kept -= 1;
+        (idle.since.elapsed() < IDLE).then_some(Connection::Http1(idle.connection))
     }
 
     /// Keeps a connection that nobody uses.
     pub(super) fn put(&self, host: &str, connection: Http1) {
-        let now = Instant::now();
+        let idle = Idle {
+            connection,
+            since: Instant::now(),
+            runtime: Handle::current().id(),
+        };
         let mut state = self.lock();
-        state.sweep(now);
-        if state.idle >= self.most {
-            // those of other hosts: with so many hosts, few are asked again soon
-            state.close_idle();
-        }
-        state.host(host).idle.push((connection, now));
-        state.idle += 1;
+        state.make_room(idle.since, self.most);
+        state.kept += 1;
+        state.host(host).idle.push(idle);
     }
 
     /// Lets others use a connection, too; the one that is to be used, as somebody may have been quicker.
     pub(super) fn share(&self, host: &str, connection: Http2) -> Http2 {
         let now = Instant::now();
         let mut state = self.lock();
-        state.sweep(now);
-        let host = state.host(host);
-        host.gate.get_or_insert_default();
-        host.shared.get_or_insert((connection, now)).0.clone()
+        state.make_room(now, self.most);
+        let shared = state.host(host).shared();
+        if let Some((quicker, _)) = &shared.connection {
+            return quicker.clone();
+        }
+        shared.connection = Some((connection.clone(), now));
+        state.kept += 1;
+        connection
     }
 
-    /// What lets one at a time open a connection to `host`, if many will share it.
+    /// What lets one at a time open a connection to `host`, once it is known that many can share it.
     pub(super) fn gate(&self, host: &str) -> Option<Arc<Gate<()>>> {
-        self.lock().hosts.get(host)?.gate.clone()
+        let mut state = self.lock();
+        let host = state.hosts.get_mut(host)?;
+        (!host.shared.is_empty()).then(|| Arc::clone(&host.shared().gate))
     }
 
     /// Lets nobody use the shared connection to `host` any more, if it is this one.
     pub(super) fn forget(&self, host: &str, connection: &Http2) {
         let mut state = self.lock();
-        if let Some(host) = state.hosts.get_mut(host) {
-            host.shared
-                .take_if(|(shared, _)| shared.number == connection.number);
+        let State { hosts, kept, .. } = &mut *state;
+        let shared = hosts.get_mut(host).into_iter();
+        for shared in shared.flat_map(|host| &mut host.shared) {
+            let this = |(other, _): &mut (Http2, _)| other.number == connection.number;
+            *kept -= usize::from(shared.connection.take_if(this).is_some());
         }
     }
 
@@ -117,23 +138,47 @@ impl State {
             .expect("it was inserted if it was missing")
     }
 
-    /// Closes what has been idle for too long, now and then.
-    fn sweep(&mut self, now: Instant) {
+    /// Closes what has not been used for too long, now and then, and all if there are `most`: with so many hosts, few are
+    /// asked again soon.
+    fn make_room(&mut self, now: Instant, most: usize) {
+        if self.kept >= most {
+            self.hosts.clear();
+            self.kept = 0;
+        }
         if self.swept.is_some_and(|swept| now - swept < IDLE / 4) {
             return;
         }
         self.swept = Some(now);
-        self.idle = 0;
+        self.kept = 0;
         self.hosts.retain(|_, host| {
-            host.idle.retain(|(_, since)| now - *since < IDLE);
-            host.shared.take_if(|(_, used)| now - *used >= IDLE);
-            self.idle += host.idle.len();
-            !host.idle.is_empty() || host.shared.is_some()
+            host.idle.retain(|idle| now - idle.since < IDLE);
+            host.shared.retain(|shared| {
+                let used = shared.connection.as_ref().map(|(_, used)| *used);
+                used.is_some_and(|used| now - used < IDLE)
+            });
+            let kept = host.idle.len() + host.shared.len();
+            self.kept += kept;
+            kept > 0
         });
     }
+}
 
-    fn close_idle(&mut self) {
-        self.hosts.values_mut().for_each(|host| host.idle.clear());
-        self.idle = 0;
+impl Host {
+    /// What is shared in this runtime.
+    fn shared(&mut self) -> &mut Shared {
+        let runtime = Handle::current().id();
+        let known = self
+            .shared
+            .iter()
+            .position(|shared| shared.runtime == runtime);
+        let place = known.unwrap_or_else(|| {
+            self.shared.push(Shared {
+                runtime,
+                connection: None,
+                gate: Arc::default(),
+            });
+            self.shared.len() - 1
+        });
+        &mut self.shared[place]
     }
 }
