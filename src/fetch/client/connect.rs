@@ -15,7 +15,7 @@ use tower_service::Service;
 use url::{Position, Url};
 
 use super::address::Resolver;
-use super::socket::Socket;
+use super::socket::{Awaited, Socket};
 use super::tls::Tls;
 use crate::fetch::Options;
 use crate::fetch::access::Version;
@@ -34,6 +34,7 @@ pub(super) type Stream = Box<dyn Io>;
 pub(super) struct Opened {
     pub(super) stream: Stream,
     pub(super) http2: bool,
+    pub(super) awaited: Awaited,
     pub(super) forwarding: Option<Forwarding>,
 }
 
@@ -86,31 +87,34 @@ impl Connector {
             .proxies
             .as_ref()
             .and_then(|proxies| proxies.intercept(&uri));
+        let awaited = Awaited::default();
         let (stream, forwarding) = match proxy {
             None => {
                 self.resolver.takes(url)?;
-                (self.direct(uri).await?, None)
+                (self.direct(uri, &awaited).await?, None)
             }
-            Some(proxy) => self.through(&proxy, uri, encrypted).await?,
+            Some(proxy) => self.through(&proxy, uri, encrypted, &awaited).await?,
         };
         if encrypted {
             let (stream, http2) = self.tls.over(stream, url, false).await?;
             return Ok(Opened {
                 stream,
                 http2: http2 || self.version == Some(Version::Http2),
+                awaited,
                 forwarding,
             });
         }
         Ok(Opened {
             stream,
             http2: self.version == Some(Version::Http2),
+            awaited,
             forwarding,
         })
     }
 
-    async fn direct(&self, uri: Uri) -> Result<Stream, BoxError> {
+    async fn direct(&self, uri: Uri, awaited: &Awaited) -> Result<Stream, BoxError> {
         let stream = self.tcp.clone().call(uri).await?.into_inner();
-        Ok(Box::new(TokioIo::new(Socket::new(stream))))
+        Ok(Box::new(TokioIo::new(Socket::new(stream, awaited.clone()))))
     }
 
     async fn through(
@@ -118,6 +122,7 @@ impl Connector {
         proxy: &Intercept,
         uri: Uri,
         encrypted: bool,
+        awaited: &Awaited,
     ) -> Result<(Stream, Option<Forwarding>), BoxError> {
         let named = |error| NoProxy {
             at: proxy
@@ -126,7 +131,10 @@ impl Connector {
                 .map_or_else(String::new, ToString::to_string),
             error,
         };
-        let mut stream = self.direct(proxy.uri().clone()).await.map_err(named)?;
+        let mut stream = self
+            .direct(proxy.uri().clone(), awaited)
+            .await
+            .map_err(named)?;
         let scheme = proxy.uri().scheme_str().unwrap_or_default();
         if scheme == "https" {
             let url = Url::parse(&proxy.uri().to_string())?;

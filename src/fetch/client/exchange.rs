@@ -18,6 +18,7 @@ use url::{Position, Url};
 use super::Error;
 use super::connect::{Forwarding, Opened, Stream};
 use super::pool::Pool;
+use super::socket::Awaited;
 use crate::store::BATCH;
 
 type Nothing = Empty<Bytes>;
@@ -36,6 +37,7 @@ pub(super) struct Http1 {
     sender: http1::SendRequest<Nothing>,
     /// None once it has ended.
     driver: Option<Box<http1::Connection<Stream, Nothing>>>,
+    awaited: Awaited,
     forwarding: Option<Forwarding>,
 }
 
@@ -79,6 +81,7 @@ impl Connection {
         Ok(Self::Http1(Http1 {
             sender,
             driver: Some(Box::new(driver)),
+            awaited: opened.awaited,
             forwarding: opened.forwarding,
         }))
     }
@@ -238,7 +241,12 @@ impl Response {
         match &mut self.connection {
             // now the driver knows that more is wanted
             Some(kept) if frame.is_pending() => {
-                drive(&mut kept.connection.driver, context);
+                let Http1 {
+                    driver, awaited, ..
+                } = &mut kept.connection;
+                awaited.set(true);
+                drive(driver, context);
+                awaited.set(false);
                 Pin::new(&mut self.body).poll_frame(context)
             }
             _ => frame,
