@@ -93,7 +93,7 @@ pub struct Options {
     pub deny_private: bool,
     /// Whether the proxies that the system or the environment names are used.
     pub proxy: bool,
-    /// How many links are fetched at once: connections are kept for them.
+    /// How many links are fetched at once: the memory for what comes is divided among them.
     pub jobs: usize,
     /// Who asks, and by which way.
     pub access: Access,

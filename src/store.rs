@@ -23,7 +23,6 @@ use sha2::{Digest, Sha256};
 
 use crate::links::Checksum;
 use crate::outcome::{Saved, Status};
-pub(crate) use part::BATCH;
 pub use part::{Held, Origin, Part};
 
 /// The folder for what is not a result, in the output folder.

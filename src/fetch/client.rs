@@ -25,10 +25,22 @@ pub(super) use exchange::Response;
 use exchange::{Connection, host_of};
 use pool::Pool;
 
+/// What comes over a connection is read in pieces of this size, in bytes, if there are few.
+const BUFFER: usize = 128 * 1024;
+
+/// All connections together read into so many bytes, which a cache can hold, as long as that leaves each a
+/// [`SMALL_BUFFER`].
+const BUFFERS: usize = 4 * 1024 * 1024;
+
+/// The smallest pieces, in bytes. The head of an answer must fit into one.
+const SMALL_BUFFER: usize = 32 * 1024;
+
 /// A client for all links of a run.
 pub(super) struct Client {
     connector: Connector,
     pool: Arc<Pool>,
+    /// The room for what comes over a connection, in bytes.
+    buffer: usize,
     connect_timeout: Duration,
 }
 
@@ -53,6 +65,7 @@ impl Client {
         Ok(Self {
             connector: Connector::new(options)?,
             pool: Arc::new(Pool::new(options.jobs * KEPT_OF_JOB)),
+            buffer: (BUFFERS / options.jobs.max(1)).clamp(SMALL_BUFFER, BUFFER),
             connect_timeout: options.connect_timeout,
         })
     }
@@ -104,7 +117,10 @@ impl Client {
             .await
             .map_err(|_| Error::ConnectTimeout)?
             .map_err(Error::Connect)?;
-        match Connection::begin(opened).await.map_err(Error::Exchange)? {
+        match Connection::begin(opened, self.buffer)
+            .await
+            .map_err(Error::Exchange)?
+        {
             Connection::Http2(own) => {
                 let shared = self.pool.share(host, own.clone());
                 let kept = shared.number != own.number;

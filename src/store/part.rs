@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::system;
 
 /// Bytes are written in batches of about this size: they are still in the cache of the core that has read them.
-pub(crate) const BATCH: usize = 128 * 1024;
+const BATCH: usize = 64 * 1024;
 
 /// A batch has at most so many pieces.
 const PIECES: usize = 64;

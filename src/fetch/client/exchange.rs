@@ -19,7 +19,6 @@ use super::Error;
 use super::connect::{Forwarding, Opened, Stream};
 use super::pool::Pool;
 use super::socket::Awaited;
-use crate::store::BATCH;
 
 type Nothing = Empty<Bytes>;
 
@@ -50,7 +49,8 @@ pub(super) struct Http2 {
 }
 
 impl Connection {
-    pub(super) async fn begin(opened: Opened) -> Result<Self, hyper::Error> {
+    /// Begins to speak over a connection that has been opened; what comes is read in pieces of `buffer` bytes.
+    pub(super) async fn begin(opened: Opened, buffer: usize) -> Result<Self, hyper::Error> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         if opened.http2 {
             let (sender, driver) = http2::Builder::new(TokioExecutor::new())
@@ -70,7 +70,7 @@ impl Connection {
             return Ok(Self::Http2(Http2 { sender, number }));
         }
         let (sender, driver) = http1::Builder::new()
-            .read_buf_exact_size(Some(BATCH))
+            .read_buf_exact_size(Some(buffer))
             // real servers exceed the defaults, and get their fields wrong in these ways
             .max_headers(256)
             .ignore_invalid_headers_in_responses(true)
