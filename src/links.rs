@@ -96,6 +96,8 @@ pub struct Link {
     pub place: Place,
     /// What it says, without its fragment.
     pub url: Url,
+    /// The identity of what it names: a hash of its URL without fragment and credentials, the same on every run.
+    pub id: u64,
     /// What else is said about it, if anything is.
     pub details: Option<Box<Details>>,
 }
@@ -130,14 +132,6 @@ pub struct Options {
     pub columns: Columns,
     /// Which records of an earlier run are links again; none for all.
     pub only: Option<Only>,
-}
-
-impl Link {
-    /// The identity of what this link names: a hash of its URL without fragment and credentials, the same on every run.
-    #[must_use]
-    pub fn id(&self) -> u64 {
-        fingerprint(&shown(&self.url))
-    }
 }
 
 /// A line that is no link, and why.
@@ -287,6 +281,7 @@ impl Context {
         match parsed {
             Ok((url, details)) => Ok(Link {
                 place,
+                id: fingerprint(&shown(&url)),
                 url,
                 details: (details != Details::default()).then(|| Box::new(details)),
             }),
@@ -487,7 +482,7 @@ mod tests {
         );
         let link = found[0].as_ref().expect("a link");
         assert_eq!(shown(&link.url), "http://a.example/x.pdf");
-        assert_eq!(link.id(), found[1].as_ref().expect("a link").id());
+        assert_eq!(link.id, found[1].as_ref().expect("a link").id);
         assert!(
             !found[2]
                 .as_ref()

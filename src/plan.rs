@@ -129,7 +129,7 @@ impl<L> Plan<L> {
     }
 
     fn step(&mut self, link: Link) -> Step {
-        let id = link.id();
+        let id = link.id;
         if !self.seen.insert(id) {
             return Step::Settled(Box::new(Record {
                 details: link.details,

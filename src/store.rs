@@ -17,7 +17,6 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
@@ -41,6 +40,7 @@ pub fn journal_of(output: &Path) -> PathBuf {
 #[derive(Debug)]
 pub struct Store {
     output: PathBuf,
+    folder: system::Folder,
     parts: PathBuf,
     left_over: HashSet<String>,
     unnamed: bool,
@@ -74,6 +74,7 @@ impl Store {
     pub fn look(output: &Path) -> Self {
         Self {
             output: output.to_owned(),
+            folder: system::Folder::new(output),
             parts: output.join(STATE).join("parts"),
             left_over: HashSet::new(),
             unnamed: false,
@@ -94,6 +95,7 @@ impl Store {
             .collect();
         Ok(Self {
             output: output.to_owned(),
+            folder: system::Folder::new(output),
             parts,
             left_over,
             unnamed,
@@ -103,22 +105,19 @@ impl Store {
     /// Whether a file is here as it was saved, by its length and modification time.
     #[must_use]
     pub fn has(&self, saved: &Saved) -> bool {
-        fs::symlink_metadata(self.output.join(&saved.file)).is_ok_and(|found| {
-            found.is_file()
-                && found.len() == saved.bytes
-                && found.modified().is_ok_and(|time| time == saved.modified)
-        })
+        let found = self.folder.file(&saved.file);
+        found.is_some_and(|found| (found.length, found.modified) == (saved.bytes, saved.modified))
     }
 
     /// The file of this name, if it is here and not empty, whoever put it there.
     #[must_use]
     pub fn file(&self, name: String) -> Option<Saved> {
-        let found = fs::symlink_metadata(self.output.join(&name)).ok()?;
-        (found.is_file() && found.len() > 0).then(|| Saved {
+        let found = self.folder.file(&name)?;
+        (found.length > 0).then_some(Saved {
             status: Status::Present,
             file: name,
-            bytes: found.len(),
-            modified: found.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+            bytes: found.length,
+            modified: found.modified,
             sha256: None,
             suspect: None,
             answer: None,

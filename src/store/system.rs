@@ -5,6 +5,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Whether [`unnamed_file`] is worth a try on this system: without `/proc` such a file could not be named.
 pub(super) fn may_have_unnamed_files() -> bool {
@@ -90,6 +91,69 @@ pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
 #[cfg(not(unix))]
 pub(super) fn is_at(_: &File, _: &Path) -> io::Result<bool> {
     Ok(true)
+}
+
+/// What a folder says about a file in it.
+pub(super) struct Found {
+    /// In bytes.
+    pub(super) length: u64,
+    pub(super) modified: SystemTime,
+}
+
+/// A folder in which many files are looked up.
+#[derive(Debug)]
+pub(super) struct Folder {
+    #[cfg(not(target_os = "linux"))]
+    path: std::path::PathBuf,
+    /// None while it is missing.
+    #[cfg(target_os = "linux")]
+    handle: Option<std::os::fd::OwnedFd>,
+}
+
+#[cfg(target_os = "linux")]
+impl Folder {
+    pub(super) fn new(path: &Path) -> Self {
+        use rustix::fs::{Mode, OFlags};
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Self {
+            handle: rustix::fs::open(path, flags, Mode::empty()).ok(),
+        }
+    }
+
+    /// The file `name`, if it is here and a file: found from the folder on, without going all the way there each time.
+    pub(super) fn file(&self, name: &str) -> Option<Found> {
+        use rustix::fs::{AtFlags, FileType, statat};
+        let found = statat(self.handle.as_ref()?, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        let nanoseconds = u32::try_from(found.st_mtime_nsec).ok()?;
+        let seconds = Duration::from_secs(found.st_mtime.unsigned_abs());
+        let second = if found.st_mtime < 0 {
+            UNIX_EPOCH.checked_sub(seconds)
+        } else {
+            UNIX_EPOCH.checked_add(seconds)
+        };
+        (FileType::from_raw_mode(found.st_mode) == FileType::RegularFile).then_some(Found {
+            length: u64::try_from(found.st_size).ok()?,
+            modified: second?.checked_add(Duration::new(0, nanoseconds))?,
+        })
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+impl Folder {
+    pub(super) fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+        }
+    }
+
+    /// The file `name`, if it is here and a file.
+    pub(super) fn file(&self, name: &str) -> Option<Found> {
+        let found = fs::symlink_metadata(self.path.join(name)).ok()?;
+        found.is_file().then_some(Found {
+            length: found.len(),
+            modified: found.modified().ok()?,
+        })
+    }
 }
 
 /// Renames `from` to `to` unless that exists ([`io::ErrorKind::AlreadyExists`]).
