@@ -3,6 +3,7 @@
 mod verdict;
 
 use std::io;
+use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::pin::pin;
@@ -191,9 +192,22 @@ impl Run {
             Arc::clone(journal),
             stop.token(),
         )?);
+        let mut steps = plan;
+        let mut more = true;
+        if let Some(first) = first {
+            // a little of the list before anybody takes from it: where slow hosts come first, they would get all places
+            let head = iter::once(Ok(Step::Fetch(first))).chain(steps.by_ref());
+            more = self.feed(&queue, head.take(HEAD));
+        }
         // not joined: after an interrupt it may be waiting for a pipe that never ends
         let (run, feeding) = (Arc::clone(self), Arc::clone(&queue));
-        std::thread::spawn(move || run.feed(&feeding, first, plan));
+        std::thread::spawn(move || {
+            if more {
+                run.feed(&feeding, steps);
+            }
+            // a queue that never ends would be waited for for ever
+            feeding.end();
+        });
         runtime.spawn(Arc::clone(self).watch(Arc::clone(&queue)));
         let taking = Arc::clone(&queue);
         let next = move || {
@@ -352,16 +366,9 @@ impl Run {
         }
     }
 
-    /// Puts `first`, if there is one, and all that follows in the plan into the queue, and ends it.
-    fn feed(
-        &self,
-        queue: &Queue<Job>,
-        first: Option<Job>,
-        plan: impl Iterator<Item = io::Result<Step>>,
-    ) {
-        let mut jobs = first
-            .into_iter()
-            .chain(plan.filter_map(|step| self.unsettled(step)));
+    /// Puts what is to be done into the queue, and tells whether more may follow.
+    fn feed(&self, queue: &Queue<Job>, steps: impl Iterator<Item = io::Result<Step>>) -> bool {
+        let mut jobs = steps.filter_map(|step| self.unsettled(step));
         let push = |job: Job| match queue.push(job) {
             Pushed::Queued => true,
             Pushed::GivenUp(job, verdict) => {
@@ -370,11 +377,10 @@ impl Run {
             }
             Pushed::Closed => false,
         };
-        // a queue that never ends would be waited for for ever
-        if catch_unwind(AssertUnwindSafe(|| jobs.all(push))).is_err() {
+        catch_unwind(AssertUnwindSafe(|| jobs.all(push))).unwrap_or_else(|_| {
             self.list_failed(BUG);
-        }
-        queue.end();
+            false
+        })
     }
 
     /// Settles a step whose outcome is known; a job that is to be done comes back.
@@ -417,6 +423,9 @@ impl Run {
 
 /// After so many seconds, a run that is held back says so.
 const HELD_BACK: u32 = 20;
+
+/// So many lines of a list are looked at before the first link is fetched: that takes less than a millisecond.
+const HEAD: usize = 256;
 
 const NO_RUNTIME: &str = "cannot start the threads that fetch";
 
