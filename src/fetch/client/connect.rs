@@ -88,25 +88,22 @@ impl Connector {
             .as_ref()
             .and_then(|proxies| proxies.intercept(&uri));
         let awaited = Awaited::default();
-        let (stream, forwarding) = match proxy {
+        let (mut stream, forwarding) = match proxy {
             None => {
                 self.resolver.takes(url)?;
                 (self.direct(uri, &awaited).await?, None)
             }
             Some(proxy) => self.through(&proxy, uri, encrypted, &awaited).await?,
         };
+        let mut http2 = self.version == Some(Version::Http2);
         if encrypted {
-            let (stream, http2) = self.tls.over(stream, url, false).await?;
-            return Ok(Opened {
-                stream,
-                http2: http2 || self.version == Some(Version::Http2),
-                awaited,
-                forwarding,
-            });
+            let (over, agreed) = self.tls.over(stream, url, false).await?;
+            stream = over;
+            http2 |= agreed;
         }
         Ok(Opened {
             stream,
-            http2: self.version == Some(Version::Http2),
+            http2,
             awaited,
             forwarding,
         })
