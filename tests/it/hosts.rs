@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Sandbox, for_each_mode, list};
+use crate::harness::{Sandbox, for_each_mode, list, until};
 use crate::server::{Server, close, ok, pdf, respond};
 
 fn links(server: &Server, count: usize) -> impl Iterator<Item = String> {
@@ -146,6 +146,21 @@ fn a_name_that_leads_nowhere_is_not_looked_up_for_each_of_its_links() {
         let run = Sandbox::new().fetch(mode, links, &[]).exits(1);
         assert!(run.stdout.contains("failed      2000: 2000 dns"), "{run:?}");
     });
+}
+
+#[test]
+fn a_slow_host_at_the_head_of_a_list_holds_nobody_up() {
+    for mode in ["threads", "pool", "async"] {
+        let quick = Arc::new(Server::of_pdfs());
+        let others = Arc::clone(&quick);
+        // it answers when all others have been asked, and would be waited for for ever if it took all places
+        let slow = Server::start(move |request, stream| {
+            until(|| others.requests().len() == 8);
+            ok(stream, &pdf(&request.path));
+        });
+        let list = list(links(&slow, 8).chain(links(&quick, 8)));
+        Sandbox::new().fetch(mode, list, &["-j", "4"]).exits(0);
+    }
 }
 
 #[test]

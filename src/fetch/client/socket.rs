@@ -106,3 +106,36 @@ fn acknowledge(stream: &TcpStream) {
 /// There is no such thing elsewhere.
 #[cfg(not(target_os = "linux"))]
 fn acknowledge(_: &TcpStream) {}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+    use crate::process::runtime_of_thread;
+
+    #[test]
+    fn a_connection_outlives_the_runtime_that_has_opened_it() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            std::io::copy(&mut stream.try_clone().expect("a handle"), &mut stream)
+        });
+        let connect = async {
+            let stream = TcpStream::connect(address).await.expect("a connection");
+            Socket::new(stream, Awaited::default())
+        };
+        let mut socket = runtime_of_thread().expect("a runtime").block_on(connect);
+        let echo = async {
+            let mut echo = [0; 5];
+            socket.write_all(b"hello").await?;
+            socket.read_exact(&mut echo).await.map(|_| echo)
+        };
+        let echo = runtime_of_thread().expect("a runtime").block_on(echo);
+        assert_eq!(&echo.expect("an echo"), b"hello");
+        drop(socket);
+        let echoed = server.join().expect("no panic");
+        assert_eq!(echoed.expect("all of it"), 5);
+    }
+}
