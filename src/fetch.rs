@@ -56,6 +56,15 @@ pub const DEFAULT_STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// A file may be so large by default, in bytes: more than any paper, and less than what an endless body fills.
 pub const DEFAULT_MAX_FILESIZE: u64 = 1024 * 1024 * 1024;
 
+/// What comes is read and written in blocks of so many bytes if few links are fetched at once.
+const BLOCK: usize = 128 * 1024;
+
+/// All links together have so many bytes of blocks, which a cache can hold, as long as that leaves each a [`SMALL_BLOCK`].
+const BLOCKS: usize = 4 * 1024 * 1024;
+
+/// The smallest blocks, in bytes.
+const SMALL_BLOCK: usize = 32 * 1024;
+
 /// How often to look whether another process has finished with a part.
 const PART_POLL: Duration = Duration::from_millis(200);
 
@@ -97,6 +106,14 @@ pub struct Options {
     pub jobs: usize,
     /// Who asks, and by which way.
     pub access: Access,
+}
+
+impl Options {
+    /// The size of the blocks in which bytes are read and written, a power of two.
+    fn block(&self) -> usize {
+        let share = BLOCKS / self.jobs.clamp(1, BLOCKS);
+        (1 << share.ilog2()).clamp(SMALL_BLOCK, BLOCK)
+    }
 }
 
 /// What has come of one try.

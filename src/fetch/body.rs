@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 
+use super::client::HEAD;
 use super::reply::Reply;
 use super::trouble::{broken_body, disk};
 use super::{Fetcher, Options};
@@ -74,8 +75,16 @@ impl<'a> Body<'a> {
         transfer.restart(self.part.len(), self.total);
         self.fits(self.total.unwrap_or(0), options.max_filesize)?;
         let mut pace = Pace::new(options);
+        let block = options.block() as u64;
         loop {
-            let next = timeout(options.stall_timeout, reply.response.chunk()).await;
+            // what fills a block need not wait in memory; a little of one is not worth its own way
+            let room = self.part.room(block);
+            let most = if room < HEAD as u64 {
+                room + block
+            } else {
+                room
+            };
+            let next = timeout(options.stall_timeout, reply.response.chunk(most)).await;
             let chunk = next.map_err(|_| self.too_slow("nothing came", options.stall_timeout))?;
             let chunk = chunk.map_err(|error| broken_body(&error, self.part.len(), self.total))?;
             let Some(chunk) = chunk else { return Ok(()) };
@@ -94,7 +103,8 @@ impl<'a> Body<'a> {
                 ));
             }
             self.fits(self.part.len() + length, options.max_filesize)?;
-            let write = || self.part.write(chunk);
+            let last = Some(self.part.len() + length) == self.total;
+            let write = || self.part.write(&chunk, if last { 1 } else { block });
             fetcher.disk.act(write).map_err(disk)?;
             if let Some(bandwidth) = &fetcher.bandwidth {
                 tokio::time::sleep(bandwidth.take(length)).await;

@@ -25,15 +25,8 @@ pub(super) use exchange::Response;
 use exchange::{Connection, host_of};
 use pool::Pool;
 
-/// What comes over a connection is read in pieces of this size, in bytes, if there are few.
-const BUFFER: usize = 128 * 1024;
-
-/// All connections together read into so many bytes, which a cache can hold, as long as that leaves each a
-/// [`SMALL_BUFFER`].
-const BUFFERS: usize = 4 * 1024 * 1024;
-
-/// The smallest pieces, in bytes. The head of an answer must fit into one.
-const SMALL_BUFFER: usize = 32 * 1024;
+/// The beginning of an answer has room for a head of so many bytes beside a block of its body.
+pub(super) const HEAD: usize = 16 * 1024;
 
 /// A client for all links of a run.
 pub(super) struct Client {
@@ -65,7 +58,7 @@ impl Client {
         Ok(Self {
             connector: Connector::new(options)?,
             pool: Arc::new(Pool::new(options.jobs * KEPT_OF_JOB)),
-            buffer: (BUFFERS / options.jobs.max(1)).clamp(SMALL_BUFFER, BUFFER),
+            buffer: options.block() + HEAD,
             connect_timeout: options.connect_timeout,
         })
     }

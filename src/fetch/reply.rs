@@ -135,7 +135,7 @@ impl Reply {
         let mut length = self.response.content_length().unwrap_or(0);
         let all = async {
             while length <= DRAIN {
-                match self.response.chunk().await {
+                match self.response.chunk(DRAIN).await {
                     Ok(Some(chunk)) if self.response.content_length().is_none() => {
                         length += chunk.len() as u64;
                     }

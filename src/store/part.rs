@@ -5,16 +5,12 @@ use std::io::{self, IoSlice, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::system;
 
-/// Bytes are written in batches of about this size: they are still in the cache of the core that has read them.
-const BATCH: usize = 64 * 1024;
-
-/// A batch has at most so many pieces.
-const PIECES: usize = 64;
+/// What is here already is read in pieces of so many bytes.
+const PIECE: usize = 64 * 1024;
 
 /// No sidecar of ours is longer, in bytes.
 const LONGEST_SIDECAR: u64 = 256 * 1024;
@@ -46,8 +42,8 @@ pub struct Part {
     path: Option<PathBuf>,
     origin: Option<Origin>,
     written: u64,
-    batch: Vec<Bytes>,
-    batched: usize,
+    /// The beginning of the next block.
+    block: Vec<u8>,
 }
 
 impl Part {
@@ -87,8 +83,7 @@ impl Part {
             path,
             origin: None,
             written: 0,
-            batch: Vec::new(),
-            batched: 0,
+            block: Vec::new(),
         }
     }
 
@@ -105,7 +100,7 @@ impl Part {
     /// How many bytes it has.
     #[must_use]
     pub fn len(&self) -> u64 {
-        self.written + self.batched as u64
+        self.written + self.block.len() as u64
     }
 
     /// Whether it has no bytes.
@@ -114,29 +109,44 @@ impl Part {
         self.len() == 0
     }
 
-    /// Appends `bytes`.
+    /// Appends `bytes`. Those that fill a block of so many bytes are written, the rest of them waits for more: a page cache
+    /// takes a block that begins at a multiple of its size, a power of two, as one piece, and any other one as several.
     ///
     /// # Errors
     ///
     /// When they cannot be written.
-    pub fn write(&mut self, bytes: Bytes) -> io::Result<()> {
-        self.batched += bytes.len();
-        self.batch.push(bytes);
-        if self.batched >= BATCH || self.batch.len() >= PIECES {
-            self.flush()?;
+    pub fn write(&mut self, bytes: &[u8], block: u64) -> io::Result<()> {
+        let (begin, end) = (self.len(), self.len() + bytes.len() as u64);
+        if begin / block == end / block {
+            self.block.extend_from_slice(bytes);
+            return Ok(());
         }
+        let later = usize::try_from(end % block).expect("it is no more than came");
+        let (now, later) = bytes.split_at(bytes.len() - later);
+        self.append(now)?;
+        self.block.extend_from_slice(later);
         Ok(())
     }
 
-    /// Writes out what has been batched.
+    /// How many bytes the next block of so many lacks.
+    #[must_use]
+    pub fn room(&self, block: u64) -> u64 {
+        block - self.len() % block
+    }
+
+    /// Writes out what waits for more to come.
     ///
     /// # Errors
     ///
     /// When it cannot be written.
     pub fn flush(&mut self) -> io::Result<()> {
-        let batch = std::mem::take(&mut self.batch);
-        self.batched = 0;
-        let mut slices: Vec<_> = batch.iter().map(|bytes| IoSlice::new(bytes)).collect();
+        self.append(&[])
+    }
+
+    /// Writes the block, and `bytes` after it.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut block = std::mem::take(&mut self.block);
+        let mut slices = [IoSlice::new(&block), IoSlice::new(bytes)];
         let mut rest = &mut slices[..];
         IoSlice::advance_slices(&mut rest, 0);
         while !rest.is_empty() {
@@ -150,6 +160,8 @@ impl Part {
                 Err(error) => return Err(error),
             }
         }
+        block.clear();
+        self.block = block;
         Ok(())
     }
 
@@ -159,8 +171,7 @@ impl Part {
     ///
     /// When the file cannot be truncated or its origin not be written beside it.
     pub fn restart(&mut self, origin: Option<Origin>) -> io::Result<()> {
-        self.batch.clear();
-        self.batched = 0;
+        self.block.clear();
         if self.written > 0 {
             self.file.set_len(0)?;
             self.file.rewind()?;
@@ -189,7 +200,7 @@ impl Part {
     pub fn reread(&mut self, mut see: impl FnMut(&[u8])) -> io::Result<()> {
         self.flush()?;
         self.file.rewind()?;
-        let mut buffer = vec![0; BATCH];
+        let mut buffer = vec![0; PIECE];
         loop {
             match self.file.read(&mut buffer)? {
                 0 => return Ok(()),
@@ -285,5 +296,34 @@ fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn whole_blocks_are_written_and_nothing_is_lost(
+            pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..50), 0..20),
+            block in (0..6u32).prop_map(|power| 1 << power),
+        ) {
+            let mut part = Part::new(tempfile::tempfile().expect("a file"), None);
+            let (mut all, mut copy) = (Vec::new(), Vec::new());
+            for piece in &pieces {
+                part.write(piece, block).expect("it can be written");
+                all.extend_from_slice(piece);
+                let length = all.len() as u64;
+                prop_assert_eq!(part.len(), length);
+                prop_assert_eq!(part.room(block), block - length % block);
+                let written = part.file.metadata().expect("it is open").len();
+                prop_assert_eq!(written, length - length % block);
+            }
+            part.reread(|bytes| copy.extend_from_slice(bytes)).expect("it can be read");
+            prop_assert_eq!(copy, all);
+        }
     }
 }

@@ -217,10 +217,13 @@ impl Response {
         self.body.size_hint().exact()
     }
 
-    /// The next piece of the body; none at its end.
-    pub(in crate::fetch) async fn chunk(&mut self) -> Result<Option<Bytes>, hyper::Error> {
+    /// The next piece of the body, of at most so many bytes if it is yet to come; none at its end.
+    pub(in crate::fetch) async fn chunk(
+        &mut self,
+        most: u64,
+    ) -> Result<Option<Bytes>, hyper::Error> {
         loop {
-            let frame = poll_fn(|context| self.poll_frame(context)).await;
+            let frame = poll_fn(|context| self.poll_frame(context, most)).await;
             if frame.is_none() || self.body.is_end_stream() {
                 self.give_back();
             }
@@ -236,6 +239,7 @@ impl Response {
     fn poll_frame(
         &mut self,
         context: &mut Context<'_>,
+        most: u64,
     ) -> Poll<Option<Result<hyper::body::Frame<Bytes>, hyper::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(context);
         match &mut self.connection {
@@ -244,9 +248,9 @@ impl Response {
                 let Http1 {
                     driver, awaited, ..
                 } = &mut kept.connection;
-                awaited.set(true);
+                awaited.set(most);
                 drive(driver, context);
-                awaited.set(false);
+                awaited.set(0);
                 Pin::new(&mut self.body).poll_frame(context)
             }
             _ => frame,

@@ -3,10 +3,10 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::runtime::{Handle, Id};
 
@@ -18,12 +18,12 @@ pub(super) struct Socket {
     awaited: Awaited,
 }
 
-/// Says of a connection whether more is awaited of an answer that has begun.
+/// Says of a connection how many more bytes are awaited at most of an answer that has begun: 0 while none has.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Awaited(Arc<AtomicBool>);
+pub(super) struct Awaited(Arc<AtomicU64>);
 
 impl Awaited {
-    pub(super) fn set(&self, awaited: bool) {
+    pub(super) fn set(&self, awaited: u64) {
         self.0.store(awaited, Relaxed);
     }
 }
@@ -57,8 +57,9 @@ impl AsyncRead for Socket {
     ) -> Poll<io::Result<()>> {
         let awaited = self.awaited.0.load(Relaxed);
         let mut stream = self.here()?;
-        let polled = stream.as_mut().poll_read(context, buffer);
-        if polled.is_pending() && awaited {
+        let most = if awaited > 0 { awaited } else { u64::MAX };
+        let polled = Pin::new(&mut stream.as_mut().take(most)).poll_read(context, buffer);
+        if polled.is_pending() && awaited > 0 {
             acknowledge(&stream);
         }
         polled
@@ -109,7 +110,7 @@ fn acknowledge(_: &TcpStream) {}
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::io::AsyncWriteExt;
 
     use super::*;
     use crate::process::runtime_of_thread;
