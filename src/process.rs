@@ -39,6 +39,16 @@ pub(crate) fn io_threads() -> usize {
 
 const IO_THREADS: usize = 4;
 
+/// Has memory that is freed kept for what comes next. The C library of Linux gives back to the system what exceeds twice the
+/// largest piece that has been freed yet, 128 KiB at first, and then takes it anew for each link and each thread. Other
+/// libraries decide otherwise, and lose nothing by this.
+pub(crate) fn keep_memory() {
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(KEPT_MEMORY)));
+}
+
+/// In bytes, half of what a thread keeps at most.
+const KEPT_MEMORY: usize = 1024 * 1024;
+
 /// For each job, so many connections may be kept that are not in use.
 pub(crate) const KEPT_OF_JOB: usize = 2;
 

@@ -154,6 +154,7 @@ impl Run {
                 "only {jobs} links at once: this process may open only so many files (`ulimit -n`)"
             );
         }
+        process::keep_memory();
         // beside those of the links: what they do holds up no signal
         let runtime = process::runtime().context(NO_RUNTIME)?;
         let asked = runtime.block_on(async {
