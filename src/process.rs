@@ -55,7 +55,8 @@ pub(crate) const KEPT_OF_JOB: usize = 2;
 /// A runtime opens so many files.
 const FILES_OF_RUNTIME: u64 = 4;
 
-/// As many jobs as wanted, or as many as a process can do that may open only so many files at once.
+/// As many jobs as wanted, or as many as a process can do that may open only so many files at once. To be asked before there
+/// are threads.
 pub(crate) fn jobs_within(wanted: NonZeroUsize, mode: Mode) -> NonZeroUsize {
     let Some(limit) = raise_open_files() else {
         return wanted;
@@ -68,10 +69,25 @@ pub(crate) fn jobs_within(wanted: NonZeroUsize, mode: Mode) -> NonZeroUsize {
         (of_job, rest + IO_THREADS as u64 * FILES_OF_RUNTIME)
     };
     let room = usize::try_from(limit.saturating_sub(rest) / of_job).unwrap_or(usize::MAX);
-    NonZeroUsize::new(room)
+    let jobs = NonZeroUsize::new(room)
         .unwrap_or(NonZeroUsize::MIN)
-        .min(wanted)
+        .min(wanted);
+    expect_open_files(jobs.get() as u64 * of_job + rest);
+    jobs
 }
+
+/// Makes the table of open files as large as it will be. Each time it grows, a process that has threads waits on Linux until
+/// all cores have seen that (a grace period of RCU, some 10 ms), and with it whoever opens something.
+#[cfg(unix)]
+fn expect_open_files(files: u64) {
+    let last = i32::try_from(files).unwrap_or(i32::MAX) - 1;
+    // without it, all goes well, and slower
+    let _ = rustix::io::fcntl_dupfd_cloexec(io::stderr(), last);
+}
+
+/// There is no such table.
+#[cfg(not(unix))]
+fn expect_open_files(_: u64) {}
 
 /// Raises the number of files and connections that may be open at once as far as the system lets us, and tells it.
 #[cfg(unix)]

@@ -4,6 +4,7 @@ mod verdict;
 
 use std::io;
 use std::iter;
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::pin::pin;
@@ -33,6 +34,7 @@ use verdict::feedback;
 /// When the run itself cannot be done: a list cannot be opened, or the output folder cannot be written.
 pub fn run(config: &Config) -> anyhow::Result<Report> {
     let started = Instant::now();
+    let jobs = process::jobs_within(config.limit(), config.mode);
     let links = Links::open(&config.inputs, &config.lists)?;
     let cannot_write = || {
         format!(
@@ -96,7 +98,7 @@ pub fn run(config: &Config) -> anyhow::Result<Report> {
             plan.by_ref().find_map(|step| run.unsettled(step))
         };
         if waits || first.is_some() {
-            stopped = run.fetch_all(config, store, first, plan)?;
+            stopped = run.fetch_all(config, jobs, store, first, plan)?;
         }
     }
     run.progress.finish();
@@ -144,11 +146,11 @@ impl Run {
     fn fetch_all(
         self: &Arc<Self>,
         config: &Config,
+        jobs: NonZeroUsize,
         store: Store,
         first: Option<Job>,
         plan: impl Iterator<Item = io::Result<Step>> + Send + 'static,
     ) -> anyhow::Result<Option<Cause>> {
-        let jobs = process::jobs_within(config.limit(), config.mode);
         if jobs < config.limit() {
             tracing::warn!(
                 "only {jobs} links at once: this process may open only so many files (`ulimit -n`)"
