@@ -171,7 +171,7 @@ where
     F: Future<Output = Option<J>>,
     G: Future<Output = ()>,
 {
-    runtime.block_on(work_off(next, work));
+    runtime.block_on(Box::pin(work_off(next, work)));
     // a name that is being looked up is nothing to wait for
     runtime.shutdown_background();
 }
@@ -200,7 +200,7 @@ fn a_thread_each<'scope, J, N, W, F, G>(
         };
         let run = move || {
             let (runtime, job) = take(&theirs);
-            runtime.block_on(work(job));
+            runtime.block_on(Box::pin(work(job)));
             a_thread_each(scope, runtime, next, work);
         };
         if thread::Builder::new().spawn_scoped(scope, run).is_ok() {
