@@ -56,14 +56,18 @@ pub const DEFAULT_STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// A file may be so large by default, in bytes: more than any paper, and less than what an endless body fills.
 pub const DEFAULT_MAX_FILESIZE: u64 = 1024 * 1024 * 1024;
 
-/// What comes is read and written in blocks of so many bytes if few links are fetched at once.
-const BLOCK: usize = 128 * 1024;
+/// What comes over a connection is read in pieces of this size, in bytes, if there are few.
+const BUFFER: usize = 128 * 1024;
 
-/// All links together have so many bytes of blocks, which a cache can hold, as long as that leaves each a [`SMALL_BLOCK`].
-const BLOCKS: usize = 4 * 1024 * 1024;
+/// All connections together read into so many bytes, which a cache can hold, as long as that leaves each a
+/// [`SMALL_BUFFER`].
+const BUFFERS: usize = 4 * 1024 * 1024;
 
-/// The smallest blocks, in bytes.
-const SMALL_BLOCK: usize = 32 * 1024;
+/// The smallest pieces, in bytes.
+const SMALL_BUFFER: usize = 32 * 1024;
+
+/// There is room for the head of an answer beside that, in bytes.
+const HEAD: usize = 16 * 1024;
 
 /// How often to look whether another process has finished with a part.
 const PART_POLL: Duration = Duration::from_millis(200);
@@ -109,10 +113,9 @@ pub struct Options {
 }
 
 impl Options {
-    /// The size of the blocks in which bytes are read and written, a power of two.
-    fn block(&self) -> usize {
-        let share = BLOCKS / self.jobs.clamp(1, BLOCKS);
-        (1 << share.ilog2()).clamp(SMALL_BLOCK, BLOCK)
+    /// How many bytes are read at once from a connection.
+    fn buffer(&self) -> usize {
+        (BUFFERS / self.jobs.max(1)).clamp(SMALL_BUFFER, BUFFER) + HEAD
     }
 }
 

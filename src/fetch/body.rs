@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 
-use super::client::HEAD;
 use super::reply::Reply;
 use super::trouble::{broken_body, disk};
 use super::{Fetcher, Options};
@@ -75,15 +74,9 @@ impl<'a> Body<'a> {
         transfer.restart(self.part.len(), self.total);
         self.fits(self.total.unwrap_or(0), options.max_filesize)?;
         let mut pace = Pace::new(options);
-        let block = options.block() as u64;
+        let buffer = options.buffer() as u64;
         loop {
-            // what fills a block need not wait in memory; a little of one is not worth its own way
-            let room = self.part.room(block);
-            let most = if room < HEAD as u64 {
-                room + block
-            } else {
-                room
-            };
+            let most = self.part.room(buffer);
             let next = timeout(options.stall_timeout, reply.response.chunk(most)).await;
             let chunk = next.map_err(|_| self.too_slow("nothing came", options.stall_timeout))?;
             let chunk = chunk.map_err(|error| broken_body(&error, self.part.len(), self.total))?;
@@ -104,7 +97,7 @@ impl<'a> Body<'a> {
             }
             self.fits(self.part.len() + length, options.max_filesize)?;
             let last = Some(self.part.len() + length) == self.total;
-            let write = || self.part.write(&chunk, if last { 1 } else { block });
+            let write = || self.part.write(&chunk, last);
             fetcher.disk.act(write).map_err(disk)?;
             if let Some(bandwidth) = &fetcher.bandwidth {
                 tokio::time::sleep(bandwidth.take(length)).await;

@@ -25,9 +25,6 @@ pub(super) use exchange::Response;
 use exchange::{Connection, host_of};
 use pool::Pool;
 
-/// The beginning of an answer has room for a head of so many bytes beside a block of its body.
-pub(super) const HEAD: usize = 16 * 1024;
-
 /// A client for all links of a run.
 pub(super) struct Client {
     connector: Connector,
@@ -58,7 +55,7 @@ impl Client {
         Ok(Self {
             connector: Connector::new(options)?,
             pool: Arc::new(Pool::new(options.jobs * KEPT_OF_JOB)),
-            buffer: options.block() + HEAD,
+            buffer: options.buffer(),
             connect_timeout: options.connect_timeout,
         })
     }
