@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
 use crate::harness::{Run, Sandbox, for_each_mode};
-use crate::server::{Server, ok, pdf, respond};
+use crate::server::{Nobody, Server, ok, pdf, respond};
 
 const SECRET: &str = "s3cr3t";
 
@@ -306,8 +306,8 @@ fn only_the_wanted_version_is_spoken() {
 
 #[test]
 fn a_proxy_that_is_down_is_named() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
-    let nobody = nobody.expect("a port");
+    let held = Nobody::new();
+    let nobody = held.address();
     for_each_mode(|mode| {
         let args = ["-x", &nobody.to_string(), "--retry", "0"];
         let run = fetch(&Sandbox::new(), mode, "http://a.invalid/x.pdf", &args).exits(1);

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, TcpListener};
 
 use crate::harness::{Run, Sandbox, for_each_mode};
-use crate::server::{Server, close, ok, pdf, pdf_of, respond, send};
+use crate::server::{Nobody, Server, close, ok, pdf, pdf_of, respond, send};
 
 /// Fetches one link, `/x.pdf`, and tells what is there then.
 fn fetch_one(server: &Server, mode: &str, args: &[&str]) -> (Run, Vec<(String, Vec<u8>)>) {
@@ -365,10 +365,7 @@ fn a_server_that_says_nothing_is_not_waited_for_for_ever() {
 
 #[test]
 fn a_server_that_cannot_be_reached_is_a_failure_of_its_link_alone() {
-    let port = {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        listener.local_addr().expect("it is bound").port()
-    };
+    let nobody = Nobody::new();
     let server = Server::of_pdfs();
     let no_tls = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let no_tls_port = no_tls.local_addr().expect("it is bound").port();
@@ -382,7 +379,8 @@ fn a_server_that_cannot_be_reached_is_a_failure_of_its_link_alone() {
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
         let list = format!(
-            "http://127.0.0.1:{port}/a.pdf\nhttp://no-such-host.invalid/b.pdf\nhttps://127.0.0.1:{no_tls_port}/c.pdf\n{}\n",
+            "http://{}/a.pdf\nhttp://no-such-host.invalid/b.pdf\nhttps://127.0.0.1:{no_tls_port}/c.pdf\n{}\n",
+            nobody.address(),
             server.url("/d.pdf")
         );
         let run = sandbox.fetch(mode, list, &["--retry", "1"]).exits(1);

@@ -1,8 +1,10 @@
 //! A server on a free port of 127.0.0.1 that does exactly what a test says, down to the last byte, and keeps a log.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+
+use tokio::net::TcpSocket;
 
 /// What a client has asked.
 #[derive(Debug, Clone)]
@@ -26,6 +28,23 @@ impl Request {
 
 /// What a test does with a request: it writes what it likes.
 pub(crate) type Answer = dyn Fn(&Request, &mut TcpStream) + Send + Sync;
+
+/// A place where nobody listens, and nobody else can begin to as long as it is held.
+pub(crate) struct Nobody(TcpSocket);
+
+impl Nobody {
+    pub(crate) fn new() -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket
+            .bind((Ipv4Addr::LOCALHOST, 0).into())
+            .expect("a free port");
+        Self(socket)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.0.local_addr().expect("it is bound")
+    }
+}
 
 #[derive(Default)]
 struct Log {
