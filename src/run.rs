@@ -1,11 +1,10 @@
 //! One run: the list is planned, queued, fetched by the mode's workers, and accounted for.
 
+mod feed;
 mod verdict;
 
 use std::io;
-use std::iter;
 use std::num::NonZeroUsize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -20,7 +19,7 @@ use crate::mode::caught;
 use crate::outcome::{Failure, Outcome, Status};
 use crate::plan::{Job, Plan, Step};
 use crate::progress::{self, Progress};
-use crate::queue::{Feedback, Finished, OfHost, Pushed, Queue, Started, Verdict};
+use crate::queue::{Feedback, Finished, OfHost, Queue, Started, Verdict};
 use crate::report::{History, HostTally, Journal, Output, ReasonTally, Record, Report, Tally};
 use crate::stop::{Cause, Stop};
 use crate::store::{Store, journal_of};
@@ -195,22 +194,7 @@ impl Run {
             Arc::clone(journal),
             stop.token(),
         )?);
-        let mut steps = plan;
-        let mut more = true;
-        if let Some(first) = first {
-            // a little of the list before anybody takes from it: where slow hosts come first, they would get all places
-            let head = iter::once(Ok(Step::Fetch(first))).chain(steps.by_ref());
-            more = self.feed(&queue, head.take(HEAD));
-        }
-        // not joined: after an interrupt it may be waiting for a pipe that never ends
-        let (run, feeding) = (Arc::clone(self), Arc::clone(&queue));
-        std::thread::spawn(move || {
-            if more {
-                run.feed(&feeding, steps);
-            }
-            // a queue that never ends would be waited for for ever
-            feeding.end();
-        });
+        self.feed(&queue, first, plan);
         runtime.spawn(Arc::clone(self).watch(Arc::clone(&queue)));
         let taking = Arc::clone(&queue);
         let next = move || {
@@ -369,33 +353,6 @@ impl Run {
         }
     }
 
-    /// Puts what is to be done into the queue, and tells whether more may follow.
-    fn feed(&self, queue: &Queue<Job>, steps: impl Iterator<Item = io::Result<Step>>) -> bool {
-        let mut jobs = steps.filter_map(|step| self.unsettled(step));
-        let push = |job: Job| match queue.push(job) {
-            Pushed::Queued => true,
-            Pushed::GivenUp(job, verdict) => {
-                self.give_up(&job, &verdict);
-                true
-            }
-            Pushed::Closed => false,
-        };
-        catch_unwind(AssertUnwindSafe(|| jobs.all(push))).unwrap_or_else(|_| {
-            self.list_failed(BUG);
-            false
-        })
-    }
-
-    /// Settles a step whose outcome is known; a job that is to be done comes back.
-    fn unsettled(&self, step: io::Result<Step>) -> Option<Job> {
-        match step {
-            Ok(Step::Fetch(job)) => return Some(job),
-            Ok(Step::Settled(record)) => self.settle(&record),
-            Err(error) => self.list_failed(&error.to_string()),
-        }
-        None
-    }
-
     fn list_failed(&self, why: &str) {
         *self
             .list_error
@@ -426,9 +383,6 @@ impl Run {
 
 /// After so many seconds, a run that is held back says so.
 const HELD_BACK: u32 = 20;
-
-/// So many lines of a list are looked at before the first link is fetched: that takes less than a millisecond.
-const HEAD: usize = 256;
 
 const NO_RUNTIME: &str = "cannot start the threads that fetch";
 
