@@ -56,19 +56,6 @@ pub const DEFAULT_STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// A file may be so large by default, in bytes: more than any paper, and less than what an endless body fills.
 pub const DEFAULT_MAX_FILESIZE: u64 = 1024 * 1024 * 1024;
 
-/// What comes over a connection is read in pieces of this size, in bytes, if there are few.
-const BUFFER: usize = 128 * 1024;
-
-/// All connections together read into so many bytes, which a cache can hold, as long as that leaves each a
-/// [`SMALL_BUFFER`].
-const BUFFERS: usize = 4 * 1024 * 1024;
-
-/// The smallest pieces, in bytes.
-const SMALL_BUFFER: usize = 32 * 1024;
-
-/// There is room for the head of an answer beside that, in bytes.
-const HEAD: usize = 16 * 1024;
-
 /// How often to look whether another process has finished with a part.
 const PART_POLL: Duration = Duration::from_millis(200);
 
@@ -110,13 +97,6 @@ pub struct Options {
     pub jobs: usize,
     /// Who asks, and by which way.
     pub access: Access,
-}
-
-impl Options {
-    /// How many bytes are read at once from a connection.
-    fn buffer(&self) -> usize {
-        (BUFFERS / self.jobs.max(1)).clamp(SMALL_BUFFER, BUFFER) + HEAD
-    }
 }
 
 /// What has come of one try.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 
+use super::client;
 use super::reply::Reply;
 use super::trouble::{broken_body, disk};
 use super::{Fetcher, Options};
@@ -74,7 +75,7 @@ impl<'a> Body<'a> {
         transfer.restart(self.part.len(), self.total);
         self.fits(self.total.unwrap_or(0), options.max_filesize)?;
         let mut pace = Pace::new(options);
-        let buffer = options.buffer() as u64;
+        let buffer = client::buffer(options.jobs) as u64;
         loop {
             let most = self.part.room(buffer);
             let next = timeout(options.stall_timeout, reply.response.chunk(most)).await;

@@ -25,6 +25,19 @@ pub(super) use exchange::Response;
 use exchange::{Connection, host_of};
 use pool::Pool;
 
+/// What comes over a connection is read in pieces of this size, in bytes, if there are few.
+const BUFFER: usize = 128 * 1024;
+
+/// All connections together read into so many bytes, which a cache can hold, as long as that leaves each a
+/// [`SMALL_BUFFER`].
+const BUFFERS: usize = 4 * 1024 * 1024;
+
+/// The smallest pieces, in bytes.
+const SMALL_BUFFER: usize = 32 * 1024;
+
+/// There is room for the head of an answer beside that, in bytes. A head that is longer takes some of the piece.
+const HEAD: usize = 16 * 1024;
+
 /// A client for all links of a run.
 pub(super) struct Client {
     connector: Connector,
@@ -47,6 +60,11 @@ pub(super) enum Error {
     Exchange(hyper::Error),
 }
 
+/// How many bytes are read at once from each of so many connections.
+pub(super) fn buffer(connections: usize) -> usize {
+    (BUFFERS / connections.max(1)).clamp(SMALL_BUFFER, BUFFER) + HEAD
+}
+
 impl Client {
     /// # Errors
     ///
@@ -55,7 +73,7 @@ impl Client {
         Ok(Self {
             connector: Connector::new(options)?,
             pool: Arc::new(Pool::new(options.jobs * KEPT_OF_JOB)),
-            buffer: options.buffer(),
+            buffer: buffer(options.jobs),
             connect_timeout: options.connect_timeout,
         })
     }

@@ -120,23 +120,31 @@ impl Part {
     ///
     /// When they cannot be written.
     pub fn write(&mut self, bytes: &[u8], last: bool) -> io::Result<()> {
-        let end = self.len() + bytes.len() as u64;
-        let later = end - if last { end } else { begin_of_block(end) };
-        let now = usize::try_from(later).map_or(0, |later| bytes.len().saturating_sub(later));
-        if now > 0 {
-            self.append(&bytes[..now])?;
+        let now = if last {
+            bytes.len()
+        } else {
+            usize::try_from(self.whole(bytes.len() as u64)).expect("it is no more than came")
+        };
+        let (now, later) = bytes.split_at(now);
+        if !now.is_empty() {
+            self.append(now)?;
         }
-        self.block.extend_from_slice(&bytes[now..]);
+        self.block.extend_from_slice(later);
         Ok(())
     }
 
     /// How many bytes it takes best of at most so many: those that end with a block, if one can end.
     #[must_use]
     pub fn room(&self, most: u64) -> u64 {
-        match begin_of_block(self.len() + most).saturating_sub(self.len()) {
+        match self.whole(most) {
             0 => most,
             room => room,
         }
+    }
+
+    /// How many of so many more bytes end with a block.
+    fn whole(&self, more: u64) -> u64 {
+        begin_of_block(self.len() + more).saturating_sub(self.len())
     }
 
     /// Writes out what waits for more to come.
