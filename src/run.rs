@@ -2,6 +2,7 @@
 
 mod feed;
 mod verdict;
+mod watch;
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -18,7 +19,7 @@ use crate::links::{self, Ahead, Input, Links, shown};
 use crate::mode::caught;
 use crate::outcome::{Failure, Outcome, Status};
 use crate::plan::{Job, Plan, Step};
-use crate::progress::{self, Progress};
+use crate::progress::Progress;
 use crate::queue::{Feedback, Finished, OfHost, Queue, Started, Verdict};
 use crate::report::{History, HostTally, Journal, Output, ReasonTally, Record, Report, Tally};
 use crate::stop::{Cause, Stop};
@@ -312,39 +313,6 @@ impl Run {
             .reached(failed, counts.iter().sum(), downloads, bytes)
     }
 
-    /// Tells how far the run is whenever a signal asks for that, as long as it runs.
-    async fn tell_when(self: Arc<Self>, mut asked: process::Asked) {
-        loop {
-            asked.next().await;
-            progress::say(&self.progress.state());
-        }
-    }
-
-    /// Tells of what holds the run back, as long as it runs.
-    async fn watch(self: Arc<Self>, queue: Arc<Queue<Job>>) {
-        let (mut held_back, mut known) = (0, Vec::new());
-        loop {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            let resting = queue.resting();
-            self.tally.set_resting_hosts(resting.len());
-            self.tally.set_waiting_again(queue.waiting_again());
-            for host in resting.iter().filter(|host| !known.contains(*host)) {
-                tracing::info!("{host}: failures in a row: it is left alone for a minute");
-            }
-            known = resting;
-            held_back = if queue.is_held_back() {
-                held_back + 1
-            } else {
-                0
-            };
-            if held_back == HELD_BACK {
-                tracing::warn!(
-                    "the limit of links at once to one host holds this run back: `--per-host` raises it"
-                );
-            }
-        }
-    }
-
     /// Settles what waits for another try when the run ends. What has not been tried at all is counted by the report.
     fn interrupt(&self, jobs: &[Job]) {
         for job in jobs.iter().filter(|job| job.attempts > 0) {
@@ -380,9 +348,6 @@ impl Run {
         }
     }
 }
-
-/// After so many seconds, a run that is held back says so.
-const HELD_BACK: u32 = 20;
 
 const NO_RUNTIME: &str = "cannot start the threads that fetch";
 
