@@ -121,11 +121,15 @@ pub struct Fetcher {
 
 impl Fetcher {
     /// A fetcher into `store`, which names files as `plan` says, writes to `journal` what it is about to save, and gives up
-    /// when `stop` is cancelled.
+    /// when `stop` is cancelled. The connections that threads share live in the runtime within which it is called.
     ///
     /// # Errors
     ///
     /// When the HTTP client cannot be built.
+    ///
+    /// # Panics
+    ///
+    /// When it is called outside of a runtime.
     pub fn new(
         options: Options,
         plan: &plan::Options,

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 use url::Url;
 
@@ -38,6 +39,10 @@ const SMALL_BUFFER: usize = 32 * 1024;
 /// There is room for the head of an answer beside that, in bytes. A head that is longer takes some of the piece.
 const HEAD: usize = 16 * 1024;
 
+/// So many links at once share an HTTP/2 connection to a far host, whatever runtimes they are in: one becomes fast sooner. More
+/// are better off with some connections, as a server closes each after a thousand requests or so, and then all would wait.
+const SHARING: usize = 8;
+
 /// A client for all links of a run.
 pub(super) struct Client {
     connector: Connector,
@@ -45,6 +50,8 @@ pub(super) struct Client {
     /// The room for what comes over a connection, in bytes.
     buffer: usize,
     connect_timeout: Duration,
+    /// The runtime that drives what all share, if they do.
+    home: Option<Handle>,
 }
 
 /// Why there is no answer.
@@ -75,6 +82,7 @@ impl Client {
             pool: Arc::new(Pool::new(options.jobs * KEPT_OF_JOB)),
             buffer: buffer(options.jobs),
             connect_timeout: options.connect_timeout,
+            home: (options.jobs <= SHARING).then(Handle::current),
         })
     }
 
@@ -125,7 +133,7 @@ impl Client {
             .await
             .map_err(|_| Error::ConnectTimeout)?
             .map_err(Error::Connect)?;
-        match Connection::begin(opened, self.buffer)
+        match Connection::begin(opened, self.buffer, self.home.as_ref())
             .await
             .map_err(Error::Exchange)?
         {

@@ -1,7 +1,10 @@
 //! Who asks, and by which way: header fields, cookies, users, proxies. Secrets go to the host of a link and nowhere else.
 
+use std::collections::HashSet;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::harness::{Run, Sandbox, for_each_mode};
 use crate::server::{Nobody, Server, ok, pdf, respond};
@@ -174,9 +177,9 @@ fn cookies_of_a_browser_open_the_wall() {
     });
 }
 
-/// A SOCKS5 proxy (RFC 1928) that connects whoever comes to `target`, whatever is asked for.
-fn socks(target: &Server) -> String {
-    let target = target.url("").replace("http://", "");
+/// A SOCKS5 proxy (RFC 1928) that connects whoever comes to `target`, as if that were so `far`, whatever is asked for.
+fn socks(target: &str, far: Duration) -> String {
+    let target = target.replace("http://", "");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let address = listener.local_addr().expect("it is bound");
     std::thread::spawn(move || {
@@ -195,6 +198,7 @@ fn socks(target: &Server) -> String {
                     5
                 };
                 client.read_exact(&mut bytes[..rest])?;
+                std::thread::sleep(far);
                 client.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0])?;
                 let (mut from, mut to) = (client.try_clone()?, target.try_clone()?);
                 std::thread::spawn(move || std::io::copy(&mut from, &mut to));
@@ -219,7 +223,7 @@ fn proxies_are_asked_for_what_they_are_for() {
             let sandbox = Sandbox::new();
             let way = match scheme {
                 "http" => format!("http://me:{SECRET}@{proxy}"),
-                scheme => format!("{scheme}://{}", socks(&server)),
+                scheme => format!("{scheme}://{}", socks(&server.url(""), Duration::ZERO)),
             };
             fetch(
                 &sandbox,
@@ -259,8 +263,10 @@ fn an_address_of_the_wrong_kind_is_not_used() {
     }
 }
 
-/// A server that speaks HTTP/2 without TLS and nothing else, and the link of its file.
-fn http2() -> String {
+/// A server that speaks HTTP/2 without TLS and nothing else, and where the connections come from that had requests.
+fn http2() -> (String, Arc<Mutex<HashSet<SocketAddr>>>) {
+    let connections = Arc::new(Mutex::new(HashSet::new()));
+    let used = Arc::clone(&connections);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("it has one");
     listener.set_nonblocking(true).expect("a socket can be");
@@ -272,11 +278,13 @@ fn http2() -> String {
         let _: std::io::Result<()> = runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             loop {
-                let (stream, _) = listener.accept().await?;
+                let (stream, client) = listener.accept().await?;
+                let used = Arc::clone(&used);
                 tokio::spawn(async move {
                     let mut connection = h2::server::handshake(stream).await?;
                     while let Some(request) = connection.accept().await {
                         let (request, mut respond) = request?;
+                        used.lock().expect("no panic").insert(client);
                         let body = pdf(request.uri().path());
                         let head = http::Response::new(());
                         respond
@@ -288,19 +296,32 @@ fn http2() -> String {
             }
         });
     });
-    format!("http://{address}/x.pdf")
+    (format!("http://{address}"), connections)
 }
 
 #[test]
 fn only_the_wanted_version_is_spoken() {
-    let (first, second) = (server(), http2());
+    let (first, (second, _)) = (server(), http2());
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
-        fetch(&sandbox, mode, &second, &["--http2"]).exits(0);
+        let link = format!("{second}/x.pdf");
+        fetch(&sandbox, mode, &link, &["--http2"]).exits(0);
         fetch(&sandbox, mode, &first.url("/y.pdf"), &["--http1.1"]).exits(0);
-        let other = second.replace("/x.pdf", "/z.pdf");
+        let other = format!("{second}/z.pdf");
         fetch(&sandbox, mode, &other, &["--http1.1", "--retry", "0"]).exits(1);
         assert_eq!(sandbox.names(), ["x.pdf", "y.pdf"]);
+    });
+}
+
+#[test]
+fn few_links_share_an_http2_connection_to_a_far_host() {
+    for_each_mode(|mode| {
+        let (server, connections) = http2();
+        let proxy = format!("socks5://{}", socks(&server, Duration::from_millis(50)));
+        let links: Vec<_> = (0..24).map(|i| format!("{server}/{i}.pdf")).collect();
+        let args = ["--http2", "-x", &proxy, "-j", "6", "--per-host", "6"];
+        fetch(&Sandbox::new(), mode, &links.join("\n"), &args).exits(0);
+        assert_eq!(connections.lock().expect("no panic").len(), 1, "{mode}");
     });
 }
 

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::future::{Ready, ready};
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use http::{HeaderValue, Uri};
 use hyper::rt::{Read, Write};
@@ -22,6 +23,9 @@ use crate::fetch::access::Version;
 
 pub(in crate::fetch) type BoxError = Box<dyn Error + Send + Sync>;
 
+/// A host is far if connecting takes so long, the search for its name included.
+const FAR: Duration = Duration::from_millis(20);
+
 /// Something that bytes come from and go to.
 pub(super) trait Io: Read + Write + Send + Sync + Unpin {}
 
@@ -34,6 +38,8 @@ pub(super) type Stream = Box<dyn Io>;
 pub(super) struct Opened {
     pub(super) stream: Stream,
     pub(super) http2: bool,
+    /// Whether it is a long way to the host.
+    pub(super) far: bool,
     pub(super) awaited: Awaited,
     pub(super) forwarding: Option<Forwarding>,
 }
@@ -88,6 +94,7 @@ impl Connector {
             .as_ref()
             .and_then(|proxies| proxies.intercept(&uri));
         let awaited = Awaited::default();
+        let begun = Instant::now();
         let (mut stream, forwarding) = match proxy {
             None => {
                 self.resolver.takes(url)?;
@@ -95,6 +102,7 @@ impl Connector {
             }
             Some(proxy) => self.through(&proxy, uri, encrypted, &awaited).await?,
         };
+        let far = begun.elapsed() >= FAR;
         let mut http2 = self.version == Some(Version::Http2);
         if encrypted {
             let (over, agreed) = self.tls.over(stream, url, false).await?;
@@ -104,6 +112,7 @@ impl Connector {
         Ok(Opened {
             stream,
             http2,
+            far,
             awaited,
             forwarding,
         })

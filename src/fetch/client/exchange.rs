@@ -13,6 +13,7 @@ use http_body_util::Empty;
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::runtime::{Handle, Id};
 use url::{Position, Url};
 
 use super::Error;
@@ -46,28 +47,20 @@ pub(super) struct Http2 {
     sender: http2::SendRequest<Nothing>,
     /// Tells it from others.
     pub(super) number: u64,
+    /// The runtime that it is for, and is driven in; none if it is for all.
+    pub(super) runtime: Option<Id>,
 }
 
 impl Connection {
     /// Begins to speak over a connection that has been opened; what comes is read in pieces of `buffer` bytes.
-    pub(super) async fn begin(opened: Opened, buffer: usize) -> Result<Self, hyper::Error> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
+    /// HTTP/2 over a long way is for all runtimes, and lives in `home`, if there is one.
+    pub(super) async fn begin(
+        opened: Opened,
+        buffer: usize,
+        home: Option<&Handle>,
+    ) -> Result<Self, hyper::Error> {
         if opened.http2 {
-            let (sender, driver) = http2::Builder::new(TokioExecutor::new())
-                // on a long line, a window that fits into it is what limits a transfer
-                .initial_stream_window_size(8 << 20)
-                .initial_connection_window_size(32 << 20)
-                .max_header_list_size(256 << 10)
-                // one that has gone silent is not waited for by all that share it
-                .timer(TokioTimer::new())
-                .keep_alive_interval(PING)
-                .keep_alive_timeout(PING)
-                .handshake(opened.stream)
-                .await?;
-            // what goes wrong with it goes wrong with its requests
-            tokio::spawn(driver);
-            let number = COUNT.fetch_add(1, Relaxed);
-            return Ok(Self::Http2(Http2 { sender, number }));
+            return Http2::begin(opened, home).await.map(Self::Http2);
         }
         let (sender, driver) = http1::Builder::new()
             .read_buf_exact_size(Some(buffer))
@@ -152,6 +145,40 @@ fn whole(url: &Url) -> Result<Uri, Error> {
     let text = &url[Position::BeforeHost..Position::AfterQuery];
     let whole = format!("{}://{text}", url.scheme());
     whole.parse().map_err(|_| Error::Request)
+}
+
+impl Http2 {
+    async fn begin(opened: Opened, home: Option<&Handle>) -> Result<Self, hyper::Error> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let here = Handle::current();
+        let (home, runtime) = match home {
+            Some(home) if opened.far => (home, None),
+            _ => (&here, Some(here.id())),
+        };
+        let begin = async {
+            let (sender, driver) = http2::Builder::new(TokioExecutor::new())
+                // on a long line, a window that fits into it is what limits a transfer
+                .initial_stream_window_size(8 << 20)
+                .initial_connection_window_size(32 << 20)
+                .max_header_list_size(256 << 10)
+                // one that has gone silent is not waited for by all that share it
+                .timer(TokioTimer::new())
+                .keep_alive_interval(PING)
+                .keep_alive_timeout(PING)
+                .handshake(opened.stream)
+                .await?;
+            // what goes wrong with it goes wrong with its requests
+            tokio::spawn(driver);
+            Ok::<_, hyper::Error>(sender)
+        };
+        // whatever it begins runs where it begins
+        let sender = home.spawn(begin).await.expect("it does not panic")?;
+        Ok(Self {
+            sender,
+            number: COUNT.fetch_add(1, Relaxed),
+            runtime,
+        })
+    }
 }
 
 fn request(target: Uri, headers: HeaderMap) -> Request<Nothing> {

@@ -31,7 +31,7 @@ struct State {
 struct Host {
     /// Those that nobody uses, the last one used last.
     idle: Vec<Idle>,
-    /// Those that many use, in each runtime another one: it is driven there.
+    /// Those that many use: another one in each runtime, which drives it, or one for all.
     shared: Vec<Shared>,
 }
 
@@ -43,7 +43,8 @@ struct Idle {
 }
 
 struct Shared {
-    runtime: Id,
+    /// The runtime that it is for; none if it is for all.
+    runtime: Option<Id>,
     /// The connection and when it was last asked for.
     connection: Option<(Http2, Instant)>,
     /// For one at a time to open it.
@@ -65,7 +66,10 @@ impl Pool {
         let State { hosts, kept, .. } = &mut *state;
         let host = hosts.get_mut(host)?;
         let here = Handle::current().id();
-        let shared = host.shared.iter_mut().find(|shared| shared.runtime == here);
+        let shared = host
+            .shared
+            .iter_mut()
+            .find(|shared| shared.is_for(Some(here)));
         if let Some((connection, used)) = shared.and_then(|shared| shared.connection.as_mut()) {
             *used = Instant::now();
             return Some(Connection::Http2(connection.clone()));
@@ -95,7 +99,7 @@ impl Pool {
         let now = Instant::now();
         let mut state = self.lock();
         state.make_room(now, self.most);
-        let shared = state.host(host).shared();
+        let shared = state.host(host).shared(connection.runtime);
         if let Some((quicker, _)) = &shared.connection {
             return quicker.clone();
         }
@@ -108,7 +112,8 @@ impl Pool {
     pub(super) fn gate(&self, host: &str) -> Option<Arc<Gate<()>>> {
         let mut state = self.lock();
         let host = state.hosts.get_mut(host)?;
-        (!host.shared.is_empty()).then(|| Arc::clone(&host.shared().gate))
+        let here = Some(Handle::current().id());
+        (!host.shared.is_empty()).then(|| Arc::clone(&host.shared(here).gate))
     }
 
     /// Lets nobody use the shared connection to `host` any more, if it is this one.
@@ -163,14 +168,17 @@ impl State {
     }
 }
 
+impl Shared {
+    /// Whether it is for this runtime, or for all as that is.
+    fn is_for(&self, runtime: Option<Id>) -> bool {
+        self.runtime.is_none() || self.runtime == runtime
+    }
+}
+
 impl Host {
-    /// What is shared in this runtime.
-    fn shared(&mut self) -> &mut Shared {
-        let runtime = Handle::current().id();
-        let known = self
-            .shared
-            .iter()
-            .position(|shared| shared.runtime == runtime);
+    /// What is shared in a runtime, or by all.
+    fn shared(&mut self, runtime: Option<Id>) -> &mut Shared {
+        let known = self.shared.iter().position(|shared| shared.is_for(runtime));
         let place = known.unwrap_or_else(|| {
             self.shared.push(Shared {
                 runtime,
