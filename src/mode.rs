@@ -101,7 +101,7 @@ impl Mode {
                 });
             }
             Self::Async => {
-                let runtimes = (0..process::io_threads().min(limit.get()))
+                let runtimes = (0..process::io_threads(limit))
                     .map(|_| process::runtime())
                     .collect::<io::Result<Vec<_>>>()?;
                 let (tasks, shared) = (TaskTracker::new(), Arc::new((next, work)));

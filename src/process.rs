@@ -31,10 +31,13 @@ pub(crate) fn runtime_of_thread() -> io::Result<Runtime> {
     builder.max_io_events_per_tick(16).enable_all().build()
 }
 
-/// How many threads can keep the cores busy with I/O: one each, and no more than a network does.
-pub(crate) fn io_threads() -> usize {
-    let cores = std::thread::available_parallelism();
-    cores.map_or(1, NonZeroUsize::get).min(IO_THREADS)
+/// How many threads can keep the cores busy with the I/O of so many jobs: one each, and no more than a network does. Few jobs
+/// have a thread each, which the system moves to where there is time: with two jobs in each of two, one ends early.
+pub(crate) fn io_threads(jobs: NonZeroUsize) -> usize {
+    if jobs.get() <= IO_THREADS {
+        return jobs.get();
+    }
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(IO_THREADS))
 }
 
 const IO_THREADS: usize = 4;
