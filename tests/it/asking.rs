@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -177,14 +178,18 @@ fn cookies_of_a_browser_open_the_wall() {
     });
 }
 
-/// A SOCKS5 proxy (RFC 1928) that connects whoever comes to `target`, as if that were so `far`, whatever is asked for.
-fn socks(target: &str, far: Duration) -> String {
+/// A SOCKS5 proxy (RFC 1928) that connects whoever comes to `target`, whatever is asked for: at first as if that were near, and
+/// from the connection of this number on as if it were far.
+fn socks(target: &str, far: usize) -> (String, Arc<AtomicUsize>) {
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&connections);
     let target = target.replace("http://", "");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let address = listener.local_addr().expect("it is bound");
     std::thread::spawn(move || {
         for mut client in listener.incoming().flatten() {
             let target = TcpStream::connect(&target).expect("the server is there");
+            let far = count.fetch_add(1, Relaxed) >= far;
             std::thread::spawn(move || -> std::io::Result<()> {
                 let mut bytes = [0; 256];
                 client.read_exact(&mut bytes[..2])?;
@@ -198,7 +203,9 @@ fn socks(target: &str, far: Duration) -> String {
                     5
                 };
                 client.read_exact(&mut bytes[..rest])?;
-                std::thread::sleep(far);
+                if far {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
                 client.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0])?;
                 let (mut from, mut to) = (client.try_clone()?, target.try_clone()?);
                 std::thread::spawn(move || std::io::copy(&mut from, &mut to));
@@ -207,7 +214,7 @@ fn socks(target: &str, far: Duration) -> String {
             });
         }
     });
-    address.to_string()
+    (address.to_string(), connections)
 }
 
 #[test]
@@ -223,7 +230,7 @@ fn proxies_are_asked_for_what_they_are_for() {
             let sandbox = Sandbox::new();
             let way = match scheme {
                 "http" => format!("http://me:{SECRET}@{proxy}"),
-                scheme => format!("{scheme}://{}", socks(&server.url(""), Duration::ZERO)),
+                scheme => format!("{scheme}://{}", socks(&server.url(""), usize::MAX).0),
             };
             fetch(
                 &sandbox,
@@ -263,8 +270,9 @@ fn an_address_of_the_wrong_kind_is_not_used() {
     }
 }
 
-/// A server that speaks HTTP/2 without TLS and nothing else, and where the connections come from that had requests.
-fn http2() -> (String, Arc<Mutex<HashSet<SocketAddr>>>) {
+/// A server that speaks HTTP/2 without TLS and nothing else, and ends a connection after so many requests; and where the
+/// connections come from that had requests.
+fn http2(most: usize) -> (String, Arc<Mutex<HashSet<SocketAddr>>>) {
     let connections = Arc::new(Mutex::new(HashSet::new()));
     let used = Arc::clone(&connections);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -282,7 +290,12 @@ fn http2() -> (String, Arc<Mutex<HashSet<SocketAddr>>>) {
                 let used = Arc::clone(&used);
                 tokio::spawn(async move {
                     let mut connection = h2::server::handshake(stream).await?;
+                    let mut count = 0;
                     while let Some(request) = connection.accept().await {
+                        count += 1;
+                        if count == most {
+                            connection.graceful_shutdown();
+                        }
                         let (request, mut respond) = request?;
                         used.lock().expect("no panic").insert(client);
                         let body = pdf(request.uri().path());
@@ -301,7 +314,7 @@ fn http2() -> (String, Arc<Mutex<HashSet<SocketAddr>>>) {
 
 #[test]
 fn only_the_wanted_version_is_spoken() {
-    let (first, (second, _)) = (server(), http2());
+    let (first, (second, _)) = (server(), http2(usize::MAX));
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
         let link = format!("{second}/x.pdf");
@@ -316,13 +329,24 @@ fn only_the_wanted_version_is_spoken() {
 #[test]
 fn few_links_share_an_http2_connection_to_a_far_host() {
     for_each_mode(|mode| {
-        let (server, connections) = http2();
-        let proxy = format!("socks5://{}", socks(&server, Duration::from_millis(50)));
+        let (server, connections) = http2(usize::MAX);
+        let proxy = format!("socks5://{}", socks(&server, 0).0);
         let links: Vec<_> = (0..24).map(|i| format!("{server}/{i}.pdf")).collect();
         let args = ["--http2", "-x", &proxy, "-j", "6", "--per-host", "6"];
         fetch(&Sandbox::new(), mode, &links.join("\n"), &args).exits(0);
         assert_eq!(connections.lock().expect("no panic").len(), 1, "{mode}");
     });
+}
+
+#[test]
+fn no_connection_is_opened_in_vain_to_a_host_that_has_become_far() {
+    let (server, used) = http2(4);
+    let (proxy, opened) = socks(&server, 1);
+    let proxy = format!("socks5://{proxy}");
+    let links: Vec<_> = (0..24).map(|i| format!("{server}/{i}.pdf")).collect();
+    let args = ["--http2", "-x", &proxy];
+    fetch(&Sandbox::new(), "sequential", &links.join("\n"), &args).exits(0);
+    assert_eq!(opened.load(Relaxed), used.lock().expect("no panic").len());
 }
 
 #[test]

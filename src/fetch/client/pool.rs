@@ -66,11 +66,9 @@ impl Pool {
         let State { hosts, kept, .. } = &mut *state;
         let host = hosts.get_mut(host)?;
         let here = Handle::current().id();
-        let shared = host
-            .shared
-            .iter_mut()
-            .find(|shared| shared.is_for(Some(here)));
-        if let Some((connection, used)) = shared.and_then(|shared| shared.connection.as_mut()) {
+        // a host that was near may have become far, and the other way round
+        let mut shared = (host.shared.iter_mut()).filter(|shared| shared.is_for(Some(here)));
+        if let Some((connection, used)) = shared.find_map(|shared| shared.connection.as_mut()) {
             *used = Instant::now();
             return Some(Connection::Http2(connection.clone()));
         }
