@@ -217,6 +217,7 @@ fn a_thread_each<'scope, J, N, W, F, G>(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
     use std::pin::pin;
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
@@ -266,23 +267,41 @@ mod tests {
         }
     }
 
+    /// Runs so many jobs, all of which wait until they are together, and tells in how many threads they were then.
+    fn threads_together(mode: Mode, count: usize) -> usize {
+        let (jobs, together) = (Mutex::new(0..count), Arc::new(Barrier::new(count)));
+        let threads = Arc::new(Mutex::new(HashSet::new()));
+        let seen = Arc::clone(&threads);
+        let next = move || {
+            let job = jobs.lock().expect("no panic").next();
+            async move { job }
+        };
+        let work = move |_| {
+            let (together, seen) = (Arc::clone(&together), Arc::clone(&seen));
+            async move {
+                together.wait().await;
+                let here = thread::current().id();
+                seen.lock().expect("no panic").insert(here);
+            }
+        };
+        let limit = NonZeroUsize::new(count).expect("some");
+        mode.for_each(limit, next, work).expect("runtimes");
+        threads.lock().expect("no panic").len()
+    }
+
     #[test]
     fn as_many_jobs_as_allowed_run_together() {
         for mode in [Mode::Threads, Mode::Pool, Mode::Async] {
-            let (jobs, barrier) = (Mutex::new(0..8), Arc::new(Barrier::new(8)));
-            let next = move || {
-                let job = jobs.lock().expect("no panic").next();
-                async move { job }
-            };
-            let work = move |_| {
-                let barrier = Arc::clone(&barrier);
-                async move {
-                    barrier.wait().await;
-                }
-            };
             // it ends only if all eight wait at the same time
-            let limit = NonZeroUsize::new(8).expect("eight");
-            mode.for_each(limit, next, work).expect("runtimes");
+            let threads = threads_together(mode, 8);
+            assert_eq!(threads == 8, mode.has_threads(), "{mode}");
+        }
+    }
+
+    #[test]
+    fn each_of_few_jobs_has_a_thread() {
+        for mode in [Mode::Threads, Mode::Pool, Mode::Async] {
+            assert_eq!(threads_together(mode, 4), 4, "{mode}");
         }
     }
 
