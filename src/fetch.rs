@@ -22,6 +22,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -121,23 +122,20 @@ pub struct Fetcher {
 
 impl Fetcher {
     /// A fetcher into `store`, which names files as `plan` says, writes to `journal` what it is about to save, and gives up
-    /// when `stop` is cancelled. The connections that threads share live in the runtime within which it is called.
+    /// when `stop` is cancelled. The connections that threads share live in `home`.
     ///
     /// # Errors
     ///
     /// When the HTTP client cannot be built.
-    ///
-    /// # Panics
-    ///
-    /// When it is called outside of a runtime.
     pub fn new(
         options: Options,
         plan: &plan::Options,
         store: Arc<Store>,
         journal: Arc<Journal>,
         stop: CancellationToken,
+        home: &Handle,
     ) -> anyhow::Result<Self> {
-        let requester = Requester::new(&options)?;
+        let requester = Requester::new(&options, home)?;
         let mut known = HashMap::new();
         if options.dedupe != Dedupe::None {
             each_saved(journal.reader()?, |line: &SavedLine| {

@@ -188,16 +188,14 @@ impl Run {
             jobs: jobs.get(),
             ..config.fetch.clone()
         };
-        let fetcher = {
-            let _home = runtime.enter();
-            Arc::new(Fetcher::new(
-                options,
-                &config.plan,
-                Arc::new(store),
-                Arc::clone(journal),
-                stop.token(),
-            )?)
-        };
+        let fetcher = Arc::new(Fetcher::new(
+            options,
+            &config.plan,
+            Arc::new(store),
+            Arc::clone(journal),
+            stop.token(),
+            runtime.handle(),
+        )?);
         self.feed(&queue, first, plan);
         runtime.spawn(Arc::clone(self).watch(Arc::clone(&queue)));
         let taking = Arc::clone(&queue);

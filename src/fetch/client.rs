@@ -76,13 +76,13 @@ impl Client {
     /// # Errors
     ///
     /// When the certificates that are named cannot be used.
-    pub(super) fn new(options: &Options) -> anyhow::Result<Self> {
+    pub(super) fn new(options: &Options, home: &Handle) -> anyhow::Result<Self> {
         Ok(Self {
             connector: Connector::new(options)?,
             pool: Arc::new(Pool::new(options.jobs * KEPT_OF_JOB)),
             buffer: buffer(options.jobs),
             connect_timeout: options.connect_timeout,
-            home: (options.jobs <= SHARING).then(Handle::current),
+            home: (options.jobs <= SHARING).then(|| home.clone()),
         })
     }
 

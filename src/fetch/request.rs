@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use percent_encoding::percent_decode_str;
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 use url::Url;
 
@@ -42,9 +43,9 @@ pub(super) struct Requester {
 }
 
 impl Requester {
-    pub(super) fn new(options: &Options) -> anyhow::Result<Self> {
+    pub(super) fn new(options: &Options, home: &Handle) -> anyhow::Result<Self> {
         Ok(Self {
-            client: Client::new(options)?,
+            client: Client::new(options, home)?,
             cookies: Cookies::of(&options.access.cookies),
             options: options.clone(),
         })
