@@ -1,65 +1,8 @@
 //! https, and what it may lead to.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, TcpListener};
-use std::sync::Arc;
-
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-
 use crate::harness::{Run, Running, Sandbox, for_each_mode};
 use crate::server::{Server, pdf};
-
-/// A server with a certificate that its own file vouches for, which answers each connection with what `answer` says.
-fn https(sandbox: &Sandbox, answer: impl Fn() -> Vec<u8> + Send + 'static) -> String {
-    https_for(sandbox, None, answer)
-}
-
-/// The same, for clients with certificates that are known, if these are given.
-fn https_for(
-    sandbox: &Sandbox,
-    known: Option<rustls::RootCertStore>,
-    answer: impl Fn() -> Vec<u8> + Send + 'static,
-) -> String {
-    let certificate =
-        rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-    sandbox.write("ca.pem", certificate.cert.pem());
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(
-        certificate.signing_key.serialize_der(),
-    ));
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .expect("versions");
-    let config = match known {
-        None => config.with_no_client_auth(),
-        Some(known) => config.with_client_cert_verifier(
-            rustls::server::WebPkiClientVerifier::builder_with_provider(known.into(), provider)
-                .build()
-                .expect("a verifier"),
-        ),
-    };
-    let config = config
-        .with_single_cert(vec![certificate.cert.der().clone()], key)
-        .expect("a key that fits");
-    let config = Arc::new(config);
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    let port = listener.local_addr().expect("it is bound").port();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let session = rustls::ServerConnection::new(Arc::clone(&config)).expect("a session");
-            let mut stream = BufReader::new(rustls::StreamOwned::new(session, stream));
-            let mut line = String::new();
-            while stream.read_line(&mut line).is_ok_and(|length| length > 2) {
-                line.clear();
-            }
-            // a client that does not trust us is gone by now
-            let _ = stream.get_mut().write_all(&answer());
-            stream.get_mut().conn.send_close_notify();
-            let _ = stream.get_mut().flush();
-        }
-    });
-    format!("https://localhost:{port}/x.pdf")
-}
+use crate::tls_server::{Answer, Rules, TlsServer};
 
 fn fetch(sandbox: &Sandbox, mode: &str, url: &str, trusting: bool, args: &[&str]) -> Run {
     let mut command =
@@ -72,23 +15,17 @@ fn fetch(sandbox: &Sandbox, mode: &str, url: &str, trusting: bool, args: &[&str]
     Running::start(command).end()
 }
 
-fn answer(head: &str, body: &[u8]) -> Vec<u8> {
-    let head = format!(
-        "HTTP/1.1 {head}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    );
-    [head.into_bytes(), body.to_vec()].concat()
-}
-
 #[test]
 fn a_certificate_is_trusted_or_the_link_fails() {
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
-        let url = https(&sandbox, || answer("200 OK", &pdf("x")));
+        let server = TlsServer::of_pdfs(&sandbox, Rules::default());
+        let url = server.url("/x.pdf");
         fetch(&sandbox, mode, &url, false, &[])
             .fails_with("tls: no trusted connection: invalid peer certificate");
+        assert!(server.requests().is_empty());
         fetch(&sandbox, mode, &url, true, &["--https-only"]).exits(0);
-        assert_eq!(sandbox.files()["x.pdf"], pdf("x"));
+        assert_eq!(sandbox.files()["x.pdf"], pdf("/x.pdf"));
     });
 }
 
@@ -98,9 +35,10 @@ fn a_redirect_to_http_is_followed_only_where_that_is_allowed() {
         let plain = Server::of_pdfs();
         let sandbox = Sandbox::new();
         let target = plain.url("/y.pdf");
-        let url = https(&sandbox, move || {
-            answer(&format!("302 Found\r\nLocation: {target}"), b"")
+        let server = TlsServer::start(&sandbox, Rules::default(), move |_| {
+            Answer::new(302, "").with("location", &target)
         });
+        let url = server.url("/x.pdf");
         fetch(&sandbox, mode, &url, true, &[])
             .fails_with("leads from https to http, which `--allow-downgrade` follows");
         let run = fetch(
@@ -121,7 +59,8 @@ fn a_redirect_to_http_is_followed_only_where_that_is_allowed() {
 fn a_certificate_is_trusted_if_its_file_is_named_or_if_all_are() {
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
-        let url = https(&sandbox, || answer("200 OK", &pdf("x")));
+        let server = TlsServer::of_pdfs(&sandbox, Rules::default());
+        let url = server.url("/x.pdf");
         fetch(&sandbox, mode, &url, false, &[]).fails_with("tls");
         let run = fetch(&sandbox, mode, &url, false, &["--cacert", "ca.pem"]).exits(0);
         assert!(!run.stderr.contains("--insecure"));
@@ -158,7 +97,12 @@ fn a_server_that_asks_who_is_there_is_shown_a_certificate() {
         sandbox.write("me.key", client.signing_key.serialize_pem());
         let mut known = rustls::RootCertStore::empty();
         known.add(client.cert.der().clone()).expect("a certificate");
-        let url = https_for(&sandbox, Some(known), || answer("200 OK", &pdf("x")));
+        let rules = Rules {
+            known: Some(known),
+            ..Rules::default()
+        };
+        let server = TlsServer::of_pdfs(&sandbox, rules);
+        let url = server.url("/x.pdf");
         let trust = ["--cacert", "ca.pem"];
         let run = fetch(&sandbox, mode, &url, false, &trust);
         assert_eq!(run.code, Some(1), "{run:#?}");
@@ -180,5 +124,34 @@ fn a_server_that_asks_who_is_there_is_shown_a_certificate() {
         )
         .exits(2);
         assert!(run.stderr.contains("both are needed"), "{}", run.stderr);
+    });
+}
+
+#[test]
+fn a_certificate_that_is_not_trusted_is_so_in_each_version_and_not_tried_again() {
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let server = TlsServer::of_pdfs(&sandbox, Rules::default());
+        let ours = server.url("/x.pdf");
+        // the file vouches for `localhost`
+        let of_another = ours.replace("localhost", "127.0.0.1");
+        for args in [&[][..], &["--http1.1"], &["--http2"]] {
+            for (link, trust) in [
+                (&ours, &[][..]),
+                (&of_another, &[]),
+                (&of_another, &["--cacert", "ca.pem"]),
+            ] {
+                let run = sandbox.fetch(mode, link, &[trust, args].concat());
+                run.fails_with("tls: no trusted connection: invalid peer certificate");
+                let record = sandbox.journal().pop().expect("a record");
+                assert_eq!(
+                    (&record["status"], &record["attempts"]),
+                    (&"tls".into(), &1.into()),
+                    "{mode} {args:?} {trust:?}"
+                );
+            }
+        }
+        assert!(server.requests().is_empty(), "{mode}");
+        assert!(sandbox.names().is_empty(), "{mode}");
     });
 }

@@ -9,6 +9,8 @@ mod fetching;
 mod files;
 mod harness;
 mod hosts;
+#[cfg(target_os = "linux")]
+mod http2;
 mod inputs;
 mod interrupting;
 mod limits;
@@ -21,4 +23,6 @@ mod server;
 mod settings;
 mod sharing;
 mod showing;
+#[cfg(target_os = "linux")]
+mod tls_server;
 mod verifying;

@@ -1,0 +1,205 @@
+//! https as most servers speak it: many requests over one connection, some of which the server does not take.
+
+use std::collections::BTreeSet;
+
+use http::Version;
+
+use crate::harness::{Run, Sandbox, for_each_mode};
+use crate::server::{pdf, pdf_of};
+use crate::tls_server::{Answer, Farewell, Request, Rules, TlsServer};
+
+const LINKS: usize = 20;
+
+/// What a server is asked in, and what makes it so.
+const VERSIONS: [(Version, &[&str]); 2] =
+    [(Version::HTTP_2, &[]), (Version::HTTP_11, &["--http1.1"])];
+
+/// Large enough for a part with a name.
+const MIDDLE: usize = 3_000_000;
+
+fn fetch(sandbox: &Sandbox, mode: &str, links: impl AsRef<[u8]>, args: &[&str]) -> Run {
+    sandbox.fetch(mode, links, &[&["--cacert", "ca.pem"], args].concat())
+}
+
+/// Says that each of the links `/0.pdf`, `/1.pdf` and so on has its file.
+#[track_caller]
+fn has_all(sandbox: &Sandbox, count: usize, what: &str) {
+    let files = sandbox.files();
+    assert_eq!(files.len(), count, "{what}: {:?}", files.keys());
+    for (name, content) in files {
+        assert!(content == pdf(&format!("/{name}")), "{what}: {name}");
+    }
+}
+
+/// Says that no link has been tried again.
+#[track_caller]
+fn has_no_retries(sandbox: &Sandbox, count: usize, what: &str) {
+    let journal = sandbox.journal();
+    assert_eq!(journal.len(), count, "{what}");
+    for record in journal {
+        assert_eq!(record["attempts"], 1, "{what}: {record}");
+    }
+}
+
+fn paths(requests: &[Request]) -> BTreeSet<&str> {
+    requests.iter().map(|request| &*request.path).collect()
+}
+
+fn connections(requests: &[Request]) -> usize {
+    let numbers: BTreeSet<_> = requests.iter().map(|request| request.connection).collect();
+    numbers.len()
+}
+
+#[test]
+fn the_links_of_a_host_share_connections_in_the_version_that_both_speak() {
+    for (version, args) in VERSIONS {
+        for (jobs, number) in [("1", 1), ("4", 4)] {
+            for_each_mode(|mode| {
+                let sandbox = Sandbox::new();
+                let server = TlsServer::of_pdfs(&sandbox, Rules::default());
+                let args = [&["-j", jobs], args].concat();
+                fetch(&sandbox, mode, server.links(LINKS), &args).exits(0);
+                let what = format!("{mode} {args:?}");
+                has_all(&sandbox, LINKS, &what);
+                has_no_retries(&sandbox, LINKS, &what);
+                let requests = server.requests();
+                assert_eq!(
+                    (requests.len(), paths(&requests).len()),
+                    (LINKS, LINKS),
+                    "{what}: each is asked for once"
+                );
+                for request in &requests {
+                    assert_eq!(request.version, version, "{what}: {request:?}");
+                }
+                let connections = connections(&requests);
+                assert!(connections <= number, "{what}: {connections} connections");
+            });
+        }
+    }
+}
+
+#[test]
+fn a_server_that_takes_no_more_requests_is_asked_over_another_connection() {
+    for farewell in [Farewell::Early, Farewell::Late] {
+        // so few that each connection has its fill, even if each job has one of its own; but as many as are under way at
+        // once, so that hardly any link is turned away twice
+        for (jobs, most) in [("1", 7), ("4", 4)] {
+            for_each_mode(|mode| {
+                let sandbox = Sandbox::new();
+                let rules = Rules {
+                    requests: Some((most, farewell)),
+                    ..Rules::default()
+                };
+                let server = TlsServer::of_pdfs(&sandbox, rules);
+                fetch(&sandbox, mode, server.links(LINKS), &["-j", jobs]).exits(0);
+                let what = format!("{mode}, {farewell:?}, {jobs} at once");
+                has_all(&sandbox, LINKS, &what);
+                has_no_retries(&sandbox, LINKS, &what);
+                let requests = server.requests();
+                assert_eq!(
+                    (requests.len(), paths(&requests).len()),
+                    (LINKS, LINKS),
+                    "{what}: what has been processed is not asked for again"
+                );
+                assert!(connections(&requests) >= LINKS.div_ceil(most), "{what}");
+                if farewell == Farewell::Late {
+                    assert!(server.unprocessed() > 0, "{what}: nothing was left alone");
+                }
+            });
+        }
+    }
+}
+
+#[test]
+fn a_request_that_is_refused_is_sent_again() {
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let server = TlsServer::start(&sandbox, Rules::default(), |request| {
+            let refused = ["/0.pdf", "/3.pdf", "/11.pdf", "/19.pdf"];
+            if request.earlier == 0 && refused.contains(&&*request.path) {
+                Answer::refused()
+            } else {
+                Answer::pdf(&request.path)
+            }
+        });
+        let run = fetch(&sandbox, mode, server.links(LINKS), &[]).exits(0);
+        assert_eq!(run.count("downloaded"), 20, "{mode}: {run:?}");
+        has_all(&sandbox, LINKS, mode);
+        assert_eq!(server.requests().len(), LINKS + 4, "{mode}");
+        for record in sandbox.journal() {
+            // whether it counts as a try is left open
+            let attempts = record["attempts"].as_u64();
+            assert!(matches!(attempts, Some(1 | 2)), "{mode}: {record}");
+        }
+    });
+}
+
+#[test]
+fn a_connection_that_died_while_nobody_used_it_is_no_failure() {
+    for (version, args) in VERSIONS {
+        for_each_mode(|mode| {
+            let sandbox = Sandbox::new();
+            let server = TlsServer::start(&sandbox, Rules::default(), |request| {
+                Answer::pdf(&request.path).then_gone()
+            });
+            // nobody uses it during the pause
+            let once = ["--retry", "0", "-j", "1", "--wait", "200ms"];
+            let run = fetch(&sandbox, mode, server.links(3), &[&once, args].concat());
+            let what = format!("{mode} {version:?}: {run:?}");
+            assert_eq!(run.code, Some(0), "{what}");
+            has_all(&sandbox, 3, &what);
+            has_no_retries(&sandbox, 3, &what);
+            let requests = server.requests();
+            assert!(
+                (requests.iter()).all(|request| request.version == version),
+                "{what}"
+            );
+            assert_eq!(connections(&requests), 3, "{what}");
+        });
+    }
+}
+
+#[test]
+fn a_body_that_breaks_off_is_truncated_or_gone_on_with() {
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let server = TlsServer::start(&sandbox, Rules::default(), |request| {
+            let body = pdf_of("x", MIDDLE);
+            let range = request.header("range");
+            let from = range.and_then(|range| {
+                let from = range.strip_prefix("bytes=")?.strip_suffix('-')?;
+                from.parse::<usize>().ok()
+            });
+            match from {
+                None => Answer::new(200, body)
+                    .with("etag", "\"v1\"")
+                    .broken_off_after(2_000_000),
+                Some(from) => {
+                    let range = format!("bytes {from}-{}/{}", body.len() - 1, body.len());
+                    Answer::new(206, body[from..].to_vec())
+                        .with("etag", "\"v1\"")
+                        .with("content-range", &range)
+                }
+            }
+        });
+        let link = server.url("/x.pdf");
+        fetch(&sandbox, mode, &link, &["--retry", "0"])
+            .fails_with("truncated: the body broke off after 2000000 bytes of 3000028");
+        assert!(sandbox.names().is_empty(), "{mode}");
+
+        let other = Sandbox::new();
+        std::fs::copy(sandbox.path("ca.pem"), other.path("ca.pem")).expect("a copy");
+        fetch(&other, mode, &link, &[]).exits(0);
+        assert!(other.files()["x.pdf"] == pdf_of("x", MIDDLE), "{mode}");
+        let requests = server.requests();
+        let ranges = requests.iter().map(|request| request.header("range"));
+        assert!(
+            ranges.eq([None, None, Some("bytes=2000000-")]),
+            "{mode}: {requests:?}"
+        );
+        assert_eq!(requests[2].header("if-range"), Some("\"v1\""));
+        for request in &requests {
+            assert_eq!(request.version, Version::HTTP_2, "{mode}");
+        }
+    });
+}
