@@ -120,6 +120,32 @@ fn a_kept_connection_that_was_closed_is_no_failure_of_the_link() {
 }
 
 #[test]
+fn a_connection_that_died_while_nobody_used_it_is_no_failure() {
+    // with a pause it has been dead for a while, without one it may be used just as it dies
+    for pause in ["200ms", "0s"] {
+        for_each_mode(|mode| {
+            let server = Server::start(|request, stream| {
+                ok(stream, &pdf(&request.path));
+                close(stream);
+            });
+            let sandbox = Sandbox::new();
+            let links = list((0..3).map(|n| server.url(&format!("/{n}.pdf"))));
+            sandbox
+                .fetch(mode, links, &["--retry", "0", "-j", "1", "--wait", pause])
+                .exits(0);
+            for (name, content) in sandbox.files() {
+                assert!(content == pdf(&format!("/{name}")), "{mode}: {name}");
+            }
+            let journal = sandbox.journal();
+            assert_eq!(journal.len(), 3, "{mode}");
+            for record in journal {
+                assert_eq!(record["attempts"], 1, "{mode}: {record}");
+            }
+        });
+    }
+}
+
+#[test]
 fn a_new_connection_that_is_closed_is_a_failure() {
     for_each_mode(|mode| {
         let server = Server::start(|_, stream| close(stream));
