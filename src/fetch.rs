@@ -6,33 +6,32 @@
 mod access;
 mod bandwidth;
 mod body;
-mod client;
 mod cookies;
 mod disk;
 mod disposition;
+mod error;
 mod landing;
 mod netrc;
 mod range;
 mod reply;
 mod request;
-mod trouble;
 
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::http::{Client, HttpOptions};
 use crate::outcome::{Failure, Outcome, Saved, Status};
 use crate::plan::{self, Job};
 use crate::report::{Journal, Record, SavedLine, Tally, Transfer, each_saved};
 use crate::retry::RetryPolicy;
 use crate::store::system::is_exhausted;
 use crate::store::{Part, Store};
-pub use access::{Access, Cookie, Credentials, Family, HeaderFields, Version, read_cookies};
+pub use access::{Cookie, Credentials, HeaderFields, RequestOptions, read_cookies};
 pub(crate) use body::hexadecimal;
 pub use landing::Dedupe;
 pub use netrc::Netrc;
@@ -40,10 +39,10 @@ pub use netrc::Netrc;
 use bandwidth::Bandwidth;
 use body::Body;
 use disk::Disk;
+use error::disk;
 use landing::Landing;
 use reply::Reply;
 use request::{Asked, Requester};
-use trouble::disk;
 
 /// Connecting, TLS included, may take so long by default.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -57,6 +56,9 @@ pub const DEFAULT_STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// A file may be so large by default, in bytes: more than any paper, and less than what an endless body fills.
 pub const DEFAULT_MAX_FILESIZE: u64 = 1024 * 1024 * 1024;
 
+/// For each link that is fetched at once, so many idle connections may be open: each of them is an open file.
+pub(crate) const IDLE_PER_JOB: usize = 2;
+
 /// How often to look whether another process has finished with a part.
 const PART_POLL: Duration = Duration::from_millis(200);
 
@@ -66,8 +68,6 @@ const PART_POLL: Duration = Duration::from_millis(200);
 pub struct Options {
     /// When to try again.
     pub retry: RetryPolicy,
-    /// How long connecting may take.
-    pub connect_timeout: Duration,
     /// How long an answer may take, connecting included.
     pub first_byte_timeout: Duration,
     /// How long a body may pause.
@@ -90,14 +90,10 @@ pub struct Options {
     pub https_only: bool,
     /// Whether a redirect from https to http is followed.
     pub allow_downgrade: bool,
-    /// Whether addresses that are not on the public internet are refused.
-    pub deny_private: bool,
-    /// Whether the proxies that the system or the environment names are used.
-    pub proxy: bool,
-    /// How many links are fetched at once: the memory for what comes is divided among them.
-    pub jobs: usize,
-    /// Who asks, and by which way.
-    pub access: Access,
+    /// What requests say.
+    pub request: RequestOptions,
+    /// How hosts are reached.
+    pub http: HttpOptions,
 }
 
 /// What has come of one try.
@@ -122,7 +118,7 @@ pub struct Fetcher {
 
 impl Fetcher {
     /// A fetcher into `store`, which names files as `plan` says, writes to `journal` what it is about to save, and gives up
-    /// when `stop` is cancelled. The connections that threads share live in `home`.
+    /// when `stop` is cancelled. `jobs` links are fetched at once.
     ///
     /// # Errors
     ///
@@ -133,9 +129,10 @@ impl Fetcher {
         store: Arc<Store>,
         journal: Arc<Journal>,
         stop: CancellationToken,
-        home: &Handle,
+        jobs: usize,
     ) -> anyhow::Result<Self> {
-        let requester = Requester::new(&options, home)?;
+        let client = Client::new(&options.http, jobs * IDLE_PER_JOB)?;
+        let requester = Requester::new(&options, client);
         let mut known = HashMap::new();
         if options.dedupe != Dedupe::None {
             each_saved(journal.reader()?, |line: &SavedLine| {

@@ -1,7 +1,6 @@
 //! Four schedulers over one piece of work: they differ in who runs it and in nothing else.
 //!
-//! Each thread that works has a runtime of its own, so that it hears of its connections itself and no other thread has to
-//! wake it. Knows nothing of HTTP, PDF or files.
+//! Knows nothing of HTTP, PDF or files.
 
 use std::any::Any;
 use std::fmt;
@@ -11,13 +10,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
-use std::thread::{self, Scope};
+use std::thread;
 
 use clap::ValueEnum;
 use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use crate::process;
+use crate::runtime;
 
 /// How links are scheduled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -45,14 +45,9 @@ impl Mode {
         NonZeroUsize::new(jobs).expect("none of them is 0")
     }
 
-    /// Whether each job has a thread, and the runtime of that thread, to itself.
-    #[must_use]
-    pub fn has_threads(self) -> bool {
-        matches!(self, Self::Threads | Self::Pool)
-    }
-
     /// Takes jobs from `next` until there are none, and runs `work` on each, at most `limit` at once. A job is taken
-    /// only when there is room for it. `work` is to catch its own panics, with [`caught`].
+    /// only when there is room for it. `work` is to catch its own panics, with [`caught`]. Threads wait for their jobs in
+    /// `runtime`; tasks have runtimes of their own.
     ///
     /// # Errors
     ///
@@ -61,7 +56,13 @@ impl Mode {
     /// # Panics
     ///
     /// When it is called from within a runtime.
-    pub fn for_each<J, N, W, F, G>(self, limit: NonZeroUsize, next: N, work: W) -> io::Result<()>
+    pub fn for_each<J, N, W, F, G>(
+        self,
+        runtime: &Runtime,
+        limit: NonZeroUsize,
+        next: N,
+        work: W,
+    ) -> io::Result<()>
     where
         J: Send + 'static,
         N: Fn() -> F + Send + Sync + 'static,
@@ -70,40 +71,22 @@ impl Mode {
         G: Future<Output = ()> + Send,
     {
         match self {
-            Self::Sequential => in_this_thread(process::runtime_of_thread()?, &next, &work),
-            Self::Threads => {
-                let first = process::runtime_of_thread()?;
-                thread::scope(|scope| {
-                    a_thread_each(scope, first, &next, &work);
-                    for _ in 1..limit.get() {
-                        let Ok(another) = process::runtime_of_thread() else {
-                            break; // the system has no more of them: those that are there do all the work
-                        };
-                        a_thread_each(scope, another, &next, &work);
+            Self::Sequential => runtime.block_on(work_off(&next, &work)),
+            Self::Threads => a_thread_each(runtime, limit, &next, &work),
+            Self::Pool => thread::scope(|scope| {
+                let work_off = || runtime.block_on(work_off(&next, &work));
+                for _ in 1..limit.get() {
+                    if thread::Builder::new()
+                        .spawn_scoped(scope, work_off)
+                        .is_err()
+                    {
+                        break; // the system has no more threads: those that run do all the work
                     }
-                });
-            }
-            Self::Pool => {
-                let first = process::runtime_of_thread()?;
-                let another = || {
-                    // without one, the others do all the work
-                    if let Ok(runtime) = process::runtime_of_thread() {
-                        in_this_thread(runtime, &next, &work);
-                    }
-                };
-                thread::scope(|scope| {
-                    for _ in 1..limit.get() {
-                        if thread::Builder::new().spawn_scoped(scope, another).is_err() {
-                            break; // the system has no more threads: those that run do all the work
-                        }
-                    }
-                    in_this_thread(first, &next, &work);
-                });
-            }
+                }
+                work_off();
+            }),
             Self::Async => {
-                let runtimes = (0..process::io_threads(limit))
-                    .map(|_| process::runtime())
-                    .collect::<io::Result<Vec<_>>>()?;
+                let runtimes = runtime::per_core()?;
                 let (tasks, shared) = (TaskTracker::new(), Arc::new((next, work)));
                 for runtime in runtimes.iter().cycle().take(limit.get()) {
                     let shared = Arc::clone(&shared);
@@ -113,7 +96,8 @@ impl Mode {
                     );
                 }
                 tasks.close();
-                runtimes[0].block_on(tasks.wait());
+                runtime.block_on(tasks.wait());
+                // a name that is being looked up is nothing to wait for
                 runtimes.into_iter().for_each(Runtime::shutdown_background);
             }
         }
@@ -166,53 +150,37 @@ where
     }
 }
 
-fn in_this_thread<J, F, G>(runtime: Runtime, next: &impl Fn() -> F, work: &impl Fn(J) -> G)
-where
-    F: Future<Output = Option<J>>,
-    G: Future<Output = ()>,
-{
-    runtime.block_on(Box::pin(work_off(next, work)));
-    // a name that is being looked up is nothing to wait for
-    runtime.shutdown_background();
-}
-
-/// Starts a thread for the next job, which does the same when it is done with it: no other thread has to be woken for it.
-/// The runtime goes from one to the next.
-fn a_thread_each<'scope, J, N, W, F, G>(
-    scope: &'scope Scope<'scope, '_>,
-    runtime: Runtime,
-    next: &'scope N,
-    work: &'scope W,
+/// Starts a thread for each job, and waits for all of them in the end.
+fn a_thread_each<J, F, G>(
+    runtime: &Runtime,
+    limit: NonZeroUsize,
+    next: &(impl Fn() -> F + Sync),
+    work: &(impl Fn(J) -> G + Sync),
 ) where
-    J: Send + 'scope,
-    N: Fn() -> F + Sync,
+    J: Send,
     F: Future<Output = Option<J>>,
-    W: Fn(J) -> G + Sync,
     G: Future<Output = ()>,
 {
-    let mut runtime = runtime;
-    while let Some(job) = runtime.block_on(next()) {
-        let slot = Arc::new(Mutex::new(Some((runtime, job))));
-        let theirs = Arc::clone(&slot);
-        let take = |slot: &Mutex<Option<_>>| {
-            let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-            slot.take().expect("one takes it, and once")
-        };
-        let run = move || {
-            let (runtime, job) = take(&theirs);
-            runtime.block_on(Box::pin(work(job)));
-            a_thread_each(scope, runtime, next, work);
-        };
-        if thread::Builder::new().spawn_scoped(scope, run).is_ok() {
-            return;
+    let room = Semaphore::new(limit.get());
+    let next = || async {
+        let permit = room.acquire().await.expect("it is never closed");
+        Some((permit, next().await?))
+    };
+    thread::scope(|scope| {
+        while let Some(started) = runtime.block_on(next()) {
+            let started = Arc::new(Mutex::new(Some(started)));
+            let run = |started: &Mutex<Option<(_, J)>>| {
+                let mut started = started.lock().unwrap_or_else(PoisonError::into_inner);
+                let taken = started.take();
+                drop(taken.map(|(permit, job)| (runtime.block_on(work(job)), permit)));
+            };
+            let theirs = Arc::clone(&started);
+            let spawned = thread::Builder::new().spawn_scoped(scope, move || run(&theirs));
+            if spawned.is_err() {
+                run(&started); // the system has no more threads: this one does the job
+            }
         }
-        // the system has no more threads: this one does the job, and is then free for the next one
-        let (ours, job) = take(&slot);
-        ours.block_on(work(job));
-        runtime = ours;
-    }
-    // a name that is being looked up is nothing to wait for
-    runtime.shutdown_background();
+    });
 }
 
 #[cfg(test)]
@@ -225,6 +193,10 @@ mod tests {
     use tokio::sync::Barrier;
 
     use super::*;
+
+    fn shared() -> Runtime {
+        runtime::shared().expect("a runtime")
+    }
 
     /// Runs `count` jobs, and tells how often each ran and how many ran at once at most.
     fn run(mode: Mode, count: usize, limit: usize) -> (Vec<usize>, usize) {
@@ -249,7 +221,8 @@ mod tests {
                 state.2.fetch_sub(1, SeqCst);
             }
         };
-        mode.for_each(limit, next, work).expect("runtimes");
+        mode.for_each(&shared(), limit, next, work)
+            .expect("runtimes");
         let runs = state.1.lock().expect("no panic").clone();
         (runs, state.3.load(SeqCst))
     }
@@ -285,7 +258,8 @@ mod tests {
             }
         };
         let limit = NonZeroUsize::new(count).expect("some");
-        mode.for_each(limit, next, work).expect("runtimes");
+        mode.for_each(&shared(), limit, next, work)
+            .expect("runtimes");
         threads.lock().expect("no panic").len()
     }
 
@@ -294,20 +268,13 @@ mod tests {
         for mode in [Mode::Threads, Mode::Pool, Mode::Async] {
             // it ends only if all eight wait at the same time
             let threads = threads_together(mode, 8);
-            assert_eq!(threads == 8, mode.has_threads(), "{mode}");
-        }
-    }
-
-    #[test]
-    fn each_of_few_jobs_has_a_thread() {
-        for mode in [Mode::Threads, Mode::Pool, Mode::Async] {
-            assert_eq!(threads_together(mode, 4), 4, "{mode}");
+            assert_eq!(threads == 8, mode != Mode::Async, "{mode}: {threads}");
         }
     }
 
     #[test]
     fn a_panic_becomes_its_message() {
-        let runtime = process::runtime_of_thread().expect("a runtime");
+        let runtime = shared();
         assert_eq!(runtime.block_on(caught(pin!(async { 7 }))), Ok(7));
         let panicking = async {
             tokio::task::yield_now().await;

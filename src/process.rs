@@ -1,96 +1,22 @@
 //! What the process asks of the system: threads, signals and limits. Each has a portable form.
 
-use std::io;
 use std::num::NonZeroUsize;
 
 #[cfg(unix)]
 use std::task::Poll;
 
-use tokio::runtime::{Builder, Runtime};
-
-use crate::mode::Mode;
-
-/// A runtime with a thread of its own, which goes on with other tasks while one waits for the disk.
-///
-/// # Errors
-///
-/// When the system has no thread or no file for it.
-pub(crate) fn runtime() -> io::Result<Runtime> {
-    let mut builder = Builder::new_multi_thread();
-    builder.worker_threads(1).enable_all().build()
-}
-
-/// A runtime for a thread that is there already.
-///
-/// # Errors
-///
-/// When the system has no file for it.
-pub(crate) fn runtime_of_thread() -> io::Result<Runtime> {
-    let mut builder = Builder::new_current_thread();
-    // it has a connection or two, and needs no room for the news of a thousand
-    builder.max_io_events_per_tick(16).enable_all().build()
-}
-
-/// How many threads can keep the cores busy with the I/O of so many jobs: one each, and no more than a network does. Few jobs
-/// have a thread each, which the system moves to where there is time: with two jobs in each of two, one ends early.
-pub(crate) fn io_threads(jobs: NonZeroUsize) -> usize {
-    if jobs.get() <= IO_THREADS {
-        return jobs.get();
-    }
-    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(IO_THREADS))
-}
-
-const IO_THREADS: usize = 4;
-
-/// Has memory that is freed kept for what comes next. The C library of Linux gives back to the system what exceeds twice the
-/// largest piece that has been freed yet, 128 KiB at first, and then takes it anew for each link and each thread. Other
-/// libraries decide otherwise, and lose nothing by this.
-pub(crate) fn keep_memory() {
-    drop(std::hint::black_box(Vec::<u8>::with_capacity(KEPT_MEMORY)));
-}
-
-/// In bytes, half of what a thread keeps at most.
-const KEPT_MEMORY: usize = 1024 * 1024;
-
-/// For each job, so many connections may be kept that are not in use.
-pub(crate) const KEPT_OF_JOB: usize = 2;
-
-/// A runtime opens so many files.
-const FILES_OF_RUNTIME: u64 = 4;
-
-/// As many jobs as wanted, or as many as a process can do that may open only so many files at once. To be asked before there
-/// are threads.
-pub(crate) fn jobs_within(wanted: NonZeroUsize, mode: Mode) -> NonZeroUsize {
+/// As many jobs as wanted, or as many as a process can do that may open only so many files at once.
+pub(crate) fn jobs_within(wanted: NonZeroUsize, files_per_job: u64) -> NonZeroUsize {
     let Some(limit) = raise_open_files() else {
         return wanted;
     };
-    // for a job a file, its connection and those that are kept; some for lists, the journal and signals
-    let (of_job, rest) = (2 + KEPT_OF_JOB as u64, 24);
-    let (of_job, rest) = if mode.has_threads() {
-        (of_job + FILES_OF_RUNTIME, rest)
-    } else {
-        (of_job, rest + IO_THREADS as u64 * FILES_OF_RUNTIME)
-    };
-    let room = usize::try_from(limit.saturating_sub(rest) / of_job).unwrap_or(usize::MAX);
-    let jobs = NonZeroUsize::new(room)
+    // some for lists, the journal, the runtime and signals
+    let room = limit.saturating_sub(32) / files_per_job;
+    let room = usize::try_from(room).unwrap_or(usize::MAX);
+    NonZeroUsize::new(room)
         .unwrap_or(NonZeroUsize::MIN)
-        .min(wanted);
-    expect_open_files(jobs.get() as u64 * of_job + rest);
-    jobs
+        .min(wanted)
 }
-
-/// Makes the table of open files as large as it will be. Each time it grows, a process that has threads waits on Linux until
-/// all cores have seen that (a grace period of RCU, some 10 ms), and with it whoever opens something.
-#[cfg(unix)]
-fn expect_open_files(files: u64) {
-    let last = i32::try_from(files).unwrap_or(i32::MAX) - 1;
-    // without it, all goes well, and slower
-    let _ = rustix::io::fcntl_dupfd_cloexec(io::stderr(), last);
-}
-
-/// There is no such table.
-#[cfg(not(unix))]
-fn expect_open_files(_: u64) {}
 
 /// Raises the number of files and connections that may be open at once as far as the system lets us, and tells it.
 #[cfg(unix)]

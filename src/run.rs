@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use crate::fetch::{self, Fetched, Fetcher};
+use crate::fetch::{Fetched, Fetcher, IDLE_PER_JOB};
 use crate::hook::Hooks;
 use crate::links::{self, Ahead, Input, Links, shown};
 use crate::mode::caught;
@@ -24,7 +24,7 @@ use crate::queue::{Feedback, Finished, OfHost, Queue, Started, Verdict};
 use crate::report::{History, HostTally, Journal, Output, ReasonTally, Record, Report, Tally};
 use crate::stop::{Cause, Stop};
 use crate::store::{Store, journal_of};
-use crate::{Config, process, stop};
+use crate::{Config, process, runtime, stop};
 use verdict::feedback;
 
 /// Fetches every link of a list. A link that fails is counted and never ends the run.
@@ -34,7 +34,7 @@ use verdict::feedback;
 /// When the run itself cannot be done: a list cannot be opened, or the output folder cannot be written.
 pub fn run(config: &Config) -> anyhow::Result<Report> {
     let started = Instant::now();
-    let jobs = process::jobs_within(config.limit(), config.mode);
+    let jobs = process::jobs_within(config.limit(), FILES_PER_JOB);
     let links = Links::open(&config.inputs, &config.lists)?;
     let cannot_write = || {
         format!(
@@ -156,9 +156,7 @@ impl Run {
                 "only {jobs} links at once: this process may open only so many files (`ulimit -n`)"
             );
         }
-        process::keep_memory();
-        // beside those of the links: what they do holds up no signal
-        let runtime = process::runtime().context(NO_RUNTIME)?;
+        let runtime = runtime::shared().context(NO_RUNTIME)?;
         let asked = runtime.block_on(async {
             process::survive_large_files();
             process::Asked::new()
@@ -175,7 +173,7 @@ impl Run {
                 stop.stop(Cause::Limit("--max-total-time"));
             });
         }
-        if config.fetch.access.insecure {
+        if config.fetch.http.insecure {
             tracing::warn!(
                 "certificates are not checked (`--insecure`): anybody between here and a server can read and change what comes"
             );
@@ -184,17 +182,13 @@ impl Run {
             .journal
             .get()
             .expect("it is open before anything is fetched");
-        let options = fetch::Options {
-            jobs: jobs.get(),
-            ..config.fetch.clone()
-        };
         let fetcher = Arc::new(Fetcher::new(
-            options,
+            config.fetch.clone(),
             &config.plan,
             Arc::new(store),
             Arc::clone(journal),
             stop.token(),
-            runtime.handle(),
+            jobs.get(),
         )?);
         self.feed(&queue, first, plan);
         runtime.spawn(Arc::clone(self).watch(Arc::clone(&queue)));
@@ -214,7 +208,8 @@ impl Run {
                 }
             }
         };
-        config.mode.for_each(jobs, next, work).context(NO_RUNTIME)?;
+        let worked = config.mode.for_each(&runtime, jobs, next, work);
+        worked.context(NO_RUNTIME)?;
         runtime.shutdown_background();
         Ok(stop.cause())
     }
@@ -349,6 +344,9 @@ impl Run {
         }
     }
 }
+
+/// For a job, a file, its connection, and those that are kept.
+const FILES_PER_JOB: u64 = 2 + IDLE_PER_JOB as u64;
 
 const NO_RUNTIME: &str = "cannot start the threads that fetch";
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
@@ -11,7 +12,8 @@ use http::header::REFERER;
 use url::Url;
 
 use super::settings::secret_header;
-use crate::fetch::{Access, Credentials, Family, HeaderFields, Netrc, Version, read_cookies};
+use crate::fetch::{Credentials, HeaderFields, Netrc, RequestOptions, read_cookies};
+use crate::http::{Family, HttpOptions, HttpVersion};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "HTTP")]
@@ -77,11 +79,48 @@ pub(super) struct HttpArgs {
 }
 
 impl HttpArgs {
-    /// Reads the files that are named. `of_hosts` are header fields by host.
-    pub(super) fn access(self, of_hosts: HashMap<String, HeaderFields>) -> anyhow::Result<Access> {
-        let read = |path: PathBuf| {
-            fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))
+    /// How hosts are reached. Reads the certificates that are named.
+    pub(super) fn http_options(
+        &self,
+        connect_timeout: Duration,
+        deny_private: bool,
+        use_proxies: bool,
+    ) -> anyhow::Result<HttpOptions> {
+        let read = |path: &PathBuf| {
+            fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))
         };
+        let mut identity = self.cert.as_ref().map(read).transpose()?;
+        if let (Some(pem), Some(key)) = (&mut identity, &self.key) {
+            pem.push(b'\n');
+            pem.extend(read(key)?);
+        }
+        Ok(HttpOptions {
+            connect_timeout,
+            deny_private,
+            use_proxies,
+            proxy: self.proxy.as_deref().map(proxy).transpose()?,
+            no_proxy: self.noproxy.clone(),
+            trusted: self.cacert.as_ref().map(read).transpose()?,
+            identity,
+            insecure: self.insecure,
+            family: match (self.ipv4, self.ipv6) {
+                (true, _) => Some(Family::V4),
+                (_, true) => Some(Family::V6),
+                _ => None,
+            },
+            version: match (self.http1, self.http2) {
+                (true, _) => Some(HttpVersion::Http1),
+                (_, true) => Some(HttpVersion::Http2),
+                _ => None,
+            },
+        })
+    }
+
+    /// What requests say. Reads the files that are named; `of_hosts` are header fields by host.
+    pub(super) fn request_options(
+        self,
+        of_hosts: HashMap<String, HeaderFields>,
+    ) -> anyhow::Result<RequestOptions> {
         let netrc = match (self.netrc_file, self.netrc) {
             (Some(path), _) => Some(path),
             (None, true) => {
@@ -91,11 +130,6 @@ impl HttpArgs {
             }
             (None, false) => None,
         };
-        let mut identity = self.cert.map(read).transpose()?;
-        if let (Some(pem), Some(key)) = (&mut identity, self.key) {
-            pem.push(b'\n');
-            pem.extend(read(key)?);
-        }
         let mut headers = Vec::new();
         for text in &self.header {
             headers.extend(fields(text)?);
@@ -104,7 +138,7 @@ impl HttpArgs {
             referer.set_sensitive(referer.as_bytes().contains(&b'@'));
             (REFERER, referer)
         }));
-        Ok(Access {
+        Ok(RequestOptions {
             headers,
             of_hosts,
             user_agent: self.user_agent,
@@ -113,21 +147,6 @@ impl HttpArgs {
             cookies: match self.cookie {
                 Some(path) => read_cookies(&path)?,
                 None => Vec::new(),
-            },
-            proxy: self.proxy.as_deref().map(proxy).transpose()?,
-            no_proxy: self.noproxy,
-            trusted: self.cacert.map(read).transpose()?,
-            identity,
-            insecure: self.insecure,
-            family: match (self.ipv4, self.ipv6) {
-                (true, _) => Some(Family::V4),
-                (_, true) => Some(Family::V6),
-                _ => None,
-            },
-            version: match (self.http1, self.http2) {
-                (true, _) => Some(Version::Http1),
-                (_, true) => Some(Version::Http2),
-                _ => None,
             },
         })
     }

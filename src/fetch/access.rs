@@ -1,4 +1,4 @@
-//! Who asks, and by which way: header fields, credentials, cookies, proxies, certificates.
+//! Who asks: header fields, credentials and cookies.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,7 +9,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use http::{HeaderName, HeaderValue};
-use hyper_util::client::proxy::matcher::Matcher;
 use url::Url;
 
 use super::netrc::Netrc;
@@ -17,9 +16,9 @@ use super::netrc::Netrc;
 /// Header fields, in order.
 pub type HeaderFields = Vec<(HeaderName, HeaderValue)>;
 
-/// How servers are asked, besides what is asked.
+/// What requests say besides what they ask for.
 #[derive(Debug, Clone, Default)]
-pub struct Access {
+pub struct RequestOptions {
     /// Header fields for the hosts of links; where a redirect leads to another one, they stay behind.
     pub headers: HeaderFields,
     /// Header fields by host: they go to it alone, whoever leads there.
@@ -32,38 +31,6 @@ pub struct Access {
     pub netrc: Option<Netrc>,
     /// Cookies to begin with.
     pub cookies: Vec<Cookie>,
-    /// The proxy for all links; none for those that the environment names.
-    pub proxy: Option<Url>,
-    /// The hosts that are asked without a proxy, separated by commas; `*` is all of them.
-    pub no_proxy: Option<String>,
-    /// The only certificates that are trusted, in PEM; none for those of the system.
-    pub trusted: Option<Vec<u8>>,
-    /// A certificate and its key, in PEM, for servers that ask for one.
-    pub identity: Option<Vec<u8>>,
-    /// Whether any certificate is taken.
-    pub insecure: bool,
-    /// The only version of the Internet Protocol whose addresses are used.
-    pub family: Option<Family>,
-    /// The only version of HTTP that is spoken.
-    pub version: Option<Version>,
-}
-
-/// A version of the Internet Protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
-    /// IPv4.
-    V4,
-    /// IPv6.
-    V6,
-}
-
-/// A version of HTTP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Version {
-    /// HTTP/1.1.
-    Http1,
-    /// HTTP/2, also without TLS.
-    Http2,
 }
 
 /// A user and a password, which are shown nowhere.
@@ -170,35 +137,11 @@ fn cookie(line: &str) -> Option<(Cookie, u64)> {
     Some((Cookie { url, text }, expires))
 }
 
-impl Access {
+impl RequestOptions {
     /// User and password for the host of `url`, unless a header field of ours says who asks.
     pub(super) fn credentials(&self, url: &Url) -> Option<&Credentials> {
         let named = || self.netrc.as_ref()?.of(url.host_str()?);
         self.user.as_ref().or_else(named)
-    }
-
-    /// The proxies and who is asked without them: those of the system and its environment where nothing else is said.
-    pub(super) fn proxies(&self) -> Matcher {
-        let set = |names: &[&str]| {
-            let value = names.iter().find_map(|name| std::env::var(name).ok());
-            value.unwrap_or_default()
-        };
-        let none = self.no_proxy.clone();
-        let none = none.unwrap_or_else(|| set(&["no_proxy", "NO_PROXY"]));
-        // the matcher takes it for all names, but not for all addresses
-        if none.split(',').any(|host| host.trim() == "*") {
-            return Matcher::builder().build();
-        }
-        let builder = Matcher::builder().no(none);
-        match (&self.proxy, &self.no_proxy) {
-            (Some(proxy), _) => builder.all(proxy.to_string()).build(),
-            (None, None) => Matcher::from_system(),
-            (None, Some(_)) => builder
-                .http(set(&["http_proxy", "HTTP_PROXY"]))
-                .https(set(&["https_proxy", "HTTPS_PROXY"]))
-                .all(set(&["all_proxy", "ALL_PROXY"]))
-                .build(),
-        }
     }
 }
 

@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 
-use super::client;
+use super::error::{broken_body, disk};
 use super::reply::Reply;
-use super::trouble::{broken_body, disk};
 use super::{Fetcher, Options};
 use crate::links::Checksum;
 use crate::outcome::{Failure, Status};
@@ -75,10 +74,8 @@ impl<'a> Body<'a> {
         transfer.restart(self.part.len(), self.total);
         self.fits(self.total.unwrap_or(0), options.max_filesize)?;
         let mut pace = Pace::new(options);
-        let buffer = client::buffer(options.jobs) as u64;
         loop {
-            let most = self.part.room(buffer);
-            let next = timeout(options.stall_timeout, reply.response.chunk(most)).await;
+            let next = timeout(options.stall_timeout, reply.response.chunk()).await;
             let chunk = next.map_err(|_| self.too_slow("nothing came", options.stall_timeout))?;
             let chunk = chunk.map_err(|error| broken_body(&error, self.part.len(), self.total))?;
             let Some(chunk) = chunk else { return Ok(()) };
@@ -97,9 +94,7 @@ impl<'a> Body<'a> {
                 ));
             }
             self.fits(self.part.len() + length, options.max_filesize)?;
-            let last = Some(self.part.len() + length) == self.total;
-            let write = || self.part.write(&chunk, last);
-            fetcher.disk.act(write).map_err(disk)?;
+            fetcher.disk.act(|| self.part.write(&chunk)).map_err(disk)?;
             if let Some(bandwidth) = &fetcher.bandwidth {
                 tokio::time::sleep(bandwidth.take(length)).await;
             }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::ValueEnum;
 
-use super::trouble::disk;
+use super::error::disk;
 use crate::links::{fingerprint, shown};
 use crate::outcome::{Failure, Outcome, Saved, Status};
 use crate::plan::{Existing, Job, Naming};

@@ -6,9 +6,9 @@ use http::{HeaderName, Version, header};
 use tokio::time::timeout;
 use url::Url;
 
-use super::client::Response;
 use super::range::ContentRange;
 use super::{Start, disposition};
+use crate::http::Response;
 use crate::links::shown;
 use crate::outcome::{Answer, Failure, Status};
 use crate::retry::retry_after;
@@ -135,7 +135,7 @@ impl Reply {
         let mut length = self.response.content_length().unwrap_or(0);
         let all = async {
             while length <= DRAIN {
-                match self.response.chunk(DRAIN).await {
+                match self.response.chunk().await {
                     Ok(Some(chunk)) if self.response.content_length().is_none() => {
                         length += chunk.len() as u64;
                     }

@@ -6,16 +6,15 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use percent_encoding::percent_decode_str;
-use tokio::runtime::Handle;
 use tokio::time::timeout;
 use url::Url;
 
 use super::Options;
 use super::access::Credentials;
-use super::client::{self, Client, Response};
 use super::cookies::Cookies;
+use super::error::no_answer;
 use super::reply::Reply;
-use super::trouble::no_answer;
+use crate::http::{Client, Response};
 use crate::links::{has_credentials, shown};
 use crate::outcome::{Failure, Status, printable};
 use crate::report::Known;
@@ -43,12 +42,12 @@ pub(super) struct Requester {
 }
 
 impl Requester {
-    pub(super) fn new(options: &Options, home: &Handle) -> anyhow::Result<Self> {
-        Ok(Self {
-            client: Client::new(options, home)?,
-            cookies: Cookies::of(&options.access.cookies),
+    pub(super) fn new(options: &Options, client: Client) -> Self {
+        Self {
+            client,
+            cookies: Cookies::of(&options.request.cookies),
             options: options.clone(),
-        })
+        }
     }
 
     /// Asks for `url`, until an answer is no redirect. Header fields of the link go to its own host only.
@@ -108,13 +107,6 @@ impl Requester {
                 "only `https` links are fetched (`--https-only`)",
             ));
         }
-        if self.options.deny_private && client::address::is_private_literal(url) {
-            let host = url.host_str().unwrap_or_default();
-            return Err(Failure::new(
-                Status::BadLink,
-                format!("`{host}` is not on the public internet"),
-            ));
-        }
         let headers = || self.headers(url, asked, elsewhere);
         tracing::debug!("> GET {} {}", shown(url), Fields(&headers()));
         let limit = self.options.first_byte_timeout;
@@ -124,7 +116,7 @@ impl Requester {
                 format!("no answer within {} s", limit.as_secs_f64()),
             ));
         };
-        let answer = result.map_err(|error| no_answer(&error))?;
+        let answer = result.map_err(no_answer)?;
         self.cookies
             .set(answer.headers().get_all(header::SET_COOKIE).iter(), url);
         let (version, status) = (answer.version(), answer.status());
@@ -153,7 +145,7 @@ impl Requester {
             header::ACCEPT_ENCODING,
             HeaderValue::from_static("identity"),
         );
-        let agent = self.options.access.user_agent.clone();
+        let agent = self.options.request.user_agent.clone();
         let agent = agent.unwrap_or(HeaderValue::from_static(OURS));
         by_default(&mut headers, header::USER_AGENT, agent);
         if let Some(cookies) = self.cookies.of_url(url) {
@@ -186,7 +178,7 @@ impl Requester {
         of_link: &[(HeaderName, HeaderValue)],
         elsewhere: bool,
     ) {
-        let access = &self.options.access;
+        let access = &self.options.request;
         let of_host = access.of_hosts.get(url.host_str().unwrap_or_default());
         let of_host = of_host.map_or(&[][..], Vec::as_slice);
         let levels = if elsewhere {

