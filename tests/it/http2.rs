@@ -161,6 +161,32 @@ fn a_connection_that_died_while_nobody_used_it_is_no_failure() {
 }
 
 #[test]
+fn a_kept_connection_that_dies_as_it_is_used_is_no_failure() {
+    for (version, args) in VERSIONS {
+        for_each_mode(|mode| {
+            let sandbox = Sandbox::new();
+            let server = TlsServer::start(&sandbox, Rules::default(), |request| {
+                if request.path == "/1.pdf" && request.earlier == 0 {
+                    Answer::gone()
+                } else {
+                    Answer::pdf(&request.path)
+                }
+            });
+            // the connection has to be back with the client when the second link asks for one
+            let once = ["--retry", "0", "-j", "1", "--wait", "200ms"];
+            let run = fetch(&sandbox, mode, server.links(2), &[&once, args].concat());
+            let what = format!("{mode} {version:?}: {run:?}");
+            assert_eq!(run.code, Some(0), "{what}");
+            has_all(&sandbox, 2, &what);
+            has_no_retries(&sandbox, 2, &what);
+            let numbers = server.requests().into_iter();
+            let numbers: Vec<_> = numbers.map(|request| request.connection).collect();
+            assert_eq!(numbers, [0, 0, 1], "{what}");
+        });
+    }
+}
+
+#[test]
 fn a_body_that_breaks_off_is_truncated_or_gone_on_with() {
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();

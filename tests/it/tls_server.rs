@@ -52,6 +52,8 @@ enum End {
     Whole,
     /// There is no answer: the request is refused, for which HTTP/1.1 has no words.
     Refused,
+    /// There is no answer: the connection is closed, without a word.
+    Gone,
     /// After so many bytes of the body it says that something is wrong.
     BrokenOff(usize),
     /// The connection is closed after it, without a word.
@@ -76,6 +78,13 @@ impl Answer {
     pub(crate) fn refused() -> Self {
         Self {
             end: End::Refused,
+            ..Self::new(500, "")
+        }
+    }
+
+    pub(crate) fn gone() -> Self {
+        Self {
+            end: End::Gone,
             ..Self::new(500, "")
         }
     }
@@ -276,7 +285,7 @@ impl Connection {
             }
             let answer = self.answer(Version::HTTP_11, &path, headers);
             let body = match answer.end {
-                End::Refused => return Ok(()),
+                End::Refused | End::Gone => return Ok(()),
                 End::BrokenOff(length) => &answer.body[..length],
                 End::Whole | End::LastWord => &answer.body,
             };
@@ -318,9 +327,16 @@ impl Connection {
             let (head, _) = request.into_parts();
             let path = head.uri.path_and_query().map_or("", |path| path.as_str());
             let answer = self.answer(Version::HTTP_2, path, head.headers);
-            if matches!(answer.end, End::Refused) {
-                respond.send_reset(h2::Reason::REFUSED_STREAM);
-                continue;
+            match answer.end {
+                End::Refused => {
+                    respond.send_reset(h2::Reason::REFUSED_STREAM);
+                    continue;
+                }
+                End::Gone => {
+                    relay.close();
+                    continue;
+                }
+                End::Whole | End::BrokenOff(_) | End::LastWord => {}
             }
             let stream = respond.stream_id().as_u32();
             let mut ends = relay.ends.lock().expect("no panic");
