@@ -13,7 +13,8 @@ use indicatif::HumanBytes;
 use crate::Config;
 use crate::links::Input;
 use crate::mode::Mode;
-use crate::report::{Report, seconds};
+use crate::report::Report;
+use crate::text::seconds;
 pub use picture::Picture;
 
 /// The reports of all modes that have run.

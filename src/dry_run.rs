@@ -7,11 +7,12 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use crate::Config;
-use crate::links::{Links, shown};
+use crate::links::Links;
 use crate::outcome::{Outcome, Status};
 use crate::plan::{Existing, Plan, Step};
 use crate::report::History;
 use crate::store::{Store, journal_of};
+use crate::text::shown;
 
 /// How much a run would do. [`fmt::Display`] is the summary.
 #[derive(Debug, Default)]

@@ -26,13 +26,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::http::{Client, HttpOptions};
 use crate::outcome::{Failure, Outcome, Saved, Status};
-use crate::plan::{self, Job};
+use crate::plan;
+use crate::plan::Job;
 use crate::report::{Journal, Record, SavedLine, Tally, Transfer, each_saved};
 use crate::retry::RetryPolicy;
 use crate::store::system::is_exhausted;
 use crate::store::{Part, Store};
-pub use access::{Cookie, Credentials, HeaderFields, RequestOptions, read_cookies};
-pub(crate) use body::hexadecimal;
+pub use access::{Cookie, Credentials, RequestOptions, read_cookies};
 pub use landing::Dedupe;
 pub use netrc::Netrc;
 

@@ -14,8 +14,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::hiding;
-use crate::outcome::printable;
 use crate::progress;
+use crate::text::printable;
 
 /// A command whose words may hold placeholders: `{}` is the path of the file, `{.}` that without its extension, `{/}` its
 /// name, `{//}` its folder, `{/.}` its name without the extension, and `{url}` the link.

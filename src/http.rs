@@ -28,7 +28,7 @@ use reqwest::retry;
 use tokio::runtime::{Handle, Id};
 use url::Url;
 
-use crate::links::has_credentials;
+use crate::link::has_credentials;
 use connections::Connections;
 use error::is_refused;
 pub use error::{Error, ErrorKind};

@@ -12,10 +12,14 @@
 pub mod cli;
 pub mod compare;
 pub mod demo;
+pub mod digest;
 pub mod dry_run;
 pub mod fetch;
+pub mod header;
 pub mod hook;
 pub mod http;
+pub mod line;
+pub mod link;
 pub mod links;
 pub mod log;
 pub mod mode;
@@ -31,6 +35,7 @@ mod run;
 pub mod runtime;
 pub mod stop;
 pub mod store;
+pub mod text;
 pub mod verify;
 
 use std::num::NonZeroUsize;
@@ -70,7 +75,7 @@ pub struct Config {
     pub records: report::OutputOptions,
     /// How progress is shown.
     pub progress: progress::Style,
-    /// Links that are fetched again although the journal knows their files, by their identity: see [`links::Link::id`].
+    /// Links that are fetched again although the journal knows their files, by their identity: see [`link::Link::id`].
     pub forget: Vec<u64>,
 }
 

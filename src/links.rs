@@ -4,7 +4,6 @@
 
 mod ahead;
 mod aria2;
-mod checksum;
 mod columns;
 mod compressed;
 mod count;
@@ -12,30 +11,25 @@ mod csv;
 mod format;
 mod html;
 mod json;
-mod line;
 mod only;
 mod plain;
 mod text;
 
-use std::borrow::Cow;
-use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use http::{HeaderName, HeaderValue};
-use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::outcome::printable;
+use crate::digest::fingerprint;
+use crate::link::{BadLink, Details, Link, SourceLine};
+use crate::text::{printable, shown};
 pub use ahead::Ahead;
-pub use checksum::Checksum;
 pub use columns::Columns;
 pub use count::count;
 pub use format::Format;
-pub(crate) use line::read_line;
 pub use only::Only;
 
 /// Where links come from, as named on the command line.
@@ -74,49 +68,6 @@ impl FromStr for Input {
     }
 }
 
-/// The place of a link: its list and the line in it, counted from 1.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// The path of the list, `stdin`, or `argument`.
-    pub source: Arc<str>,
-    /// The number of the line, or of the argument.
-    pub line: u64,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.source, self.line)
-    }
-}
-
-/// One http or https URL of a list.
-#[derive(Debug, Clone)]
-pub struct Link {
-    /// Where it stands.
-    pub place: Place,
-    /// What it says, without its fragment.
-    pub url: Url,
-    /// The identity of what it names: a hash of its URL without fragment and credentials, the same on every run.
-    pub id: u64,
-    /// What else is said about it, if anything is.
-    pub details: Option<Box<Details>>,
-}
-
-/// What a list says about a link besides its URL.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Details {
-    /// Other URLs of the same file, in the order in which they are to be tried.
-    pub mirrors: Vec<Url>,
-    /// The name for its file. `/` separates folders; a folder alone ends in it.
-    pub name: Option<String>,
-    /// The checksum that its file must have.
-    pub checksum: Option<Checksum>,
-    /// Header fields for its requests.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// Other columns of the list, by their names.
-    pub columns: Vec<(Arc<str>, String)>,
-}
-
 /// How lists are read.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -132,43 +83,6 @@ pub struct Options {
     pub columns: Columns,
     /// Which records of an earlier run are links again; none for all.
     pub only: Option<Only>,
-}
-
-/// A line that is no link, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadLink {
-    /// Where it stands.
-    pub place: Place,
-    /// What it says, shortened and safe to print.
-    pub text: String,
-    /// What is wrong with it.
-    pub problem: String,
-}
-
-/// A 64-bit hash of `text` that is the same on every machine and in every version.
-#[must_use]
-pub fn fingerprint(text: &str) -> u64 {
-    let digest = Sha256::digest(text);
-    u64::from_be_bytes(digest[..8].try_into().expect("a digest has 32 bytes"))
-}
-
-/// Whether `url` names a user or a password.
-#[must_use]
-pub fn has_credentials(url: &Url) -> bool {
-    !url.username().is_empty() || url.password().is_some()
-}
-
-/// `url` without user name and password: what may be shown and written down.
-#[must_use]
-pub fn shown(url: &Url) -> Cow<'_, str> {
-    if !has_credentials(url) {
-        return url.as_str().into();
-    }
-    let mut url = url.clone();
-    // neither can fail: an http or https URL has a host
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    String::from(url).into()
 }
 
 /// All links of several inputs, one after the other.
@@ -273,7 +187,7 @@ impl Context {
         text: &[u8],
         found: Result<(String, Details), String>,
     ) -> Result<Link, BadLink> {
-        let place = Place {
+        let place = SourceLine {
             source: Arc::clone(&self.source),
             line,
         };
@@ -337,36 +251,6 @@ impl Context {
     }
 }
 
-/// A header field as people write it, `Name: value`, which is marked as a secret.
-///
-/// # Errors
-///
-/// What is wrong with it; its value may be a secret, and is not shown.
-pub fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
-    /// Fields by which a body becomes another one, or none.
-    const OURS: [&str; 8] = [
-        "accept-encoding",
-        "connection",
-        "content-length",
-        "host",
-        "if-range",
-        "range",
-        "te",
-        "transfer-encoding",
-    ];
-    let (name, value) = text
-        .split_once(':')
-        .ok_or("a header field is a name, `:` and a value")?;
-    let wrong = || format!("`{}` is no header field", printable(name.trim()));
-    let name: HeaderName = name.trim().parse().map_err(|_| wrong())?;
-    if OURS.contains(&name.as_str()) {
-        return Err(format!("the header field `{name}` cannot be set"));
-    }
-    let mut value = HeaderValue::from_str(value.trim()).map_err(|_| wrong())?;
-    value.set_sensitive(true);
-    Ok((name, value))
-}
-
 fn parse_url(text: &str) -> Result<Url, String> {
     let mut url = match Url::parse(text) {
         Ok(url) => url,
@@ -415,8 +299,8 @@ fn open_list(path: &PathBuf) -> io::Result<File> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::line::LONGEST_LINE;
     use super::*;
+    use crate::line::LONGEST_LINE;
 
     fn lines(text: &[u8]) -> Vec<Result<Link, BadLink>> {
         let reader = BufReader::with_capacity(7, io::Cursor::new(text.to_vec()));

@@ -4,10 +4,11 @@
 //! it does not know how a link comes to deserve one.
 
 use std::fmt;
-use std::io;
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
+
+use crate::text::printable;
 
 /// What became of one link of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -229,49 +230,5 @@ impl Status {
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())
-    }
-}
-
-/// `text` on one line and without anything that a terminal would obey: control and format characters become escapes.
-#[must_use]
-pub fn printable(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() || steers_text(c) {
-            safe.extend(c.escape_unicode());
-        } else {
-            safe.push(c);
-        }
-    }
-    safe
-}
-
-/// Whether `c` is invisible and changes how its neighbours look: direction marks, joiners, the byte order mark.
-#[must_use]
-pub fn steers_text(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
-/// What went wrong, without the number that only programmers know.
-#[must_use]
-pub fn io_message(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
-        io::ErrorKind::ConnectionReset => "connection reset by the server".to_owned(),
-        io::ErrorKind::UnexpectedEof => "the connection ended too early".to_owned(),
-        io::ErrorKind::WouldBlock => {
-            "another process works on this link and makes no progress".to_owned()
-        }
-        io::ErrorKind::StorageFull => "no space left on the disk".to_owned(),
-        io::ErrorKind::FileTooLarge => "larger than the system lets this process write".to_owned(),
-        _ => {
-            let text = error.to_string();
-            let text = text.split(" (os error").next().unwrap_or_default();
-            text.chars()
-                .take(1)
-                .flat_map(char::to_lowercase)
-                .chain(text.chars().skip(1))
-                .collect()
-        }
     }
 }

@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 use url::Url;
 
-use crate::links::{BadLink, Link, fingerprint};
+use crate::digest::fingerprint;
+use crate::link::{BadLink, Link};
 use crate::outcome::{Outcome, Saved};
 use crate::report::{History, Known, Record};
 use crate::store::Store;

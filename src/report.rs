@@ -22,6 +22,7 @@ pub use tally::{Tally, Transfer};
 use crate::mode::Mode;
 use crate::outcome::Status;
 use crate::stop::Cause;
+use crate::text::seconds;
 
 /// The result of a whole run. [`fmt::Display`] is the summary.
 #[derive(Debug, Clone)]
@@ -160,15 +161,4 @@ impl fmt::Display for Report {
 )]
 pub fn rate(bytes: u64, elapsed: Duration) -> u64 {
     (bytes as f64 / elapsed.as_secs_f64().max(0.000_001)) as u64
-}
-
-/// A time as people read it: `0.46 s`, `75 s`, `1 h 02 min`.
-#[must_use]
-pub fn seconds(time: Duration) -> String {
-    match time.as_secs() {
-        0..10 => format!("{:.2} s", time.as_secs_f64()),
-        10..100 => format!("{:.1} s", time.as_secs_f64()),
-        s @ 100..3600 => format!("{} min {:02} s", s / 60, s % 60),
-        s => format!("{} h {:02} min", s / 3600, s % 3600 / 60),
-    }
 }

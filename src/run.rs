@@ -15,7 +15,8 @@ use anyhow::Context;
 
 use crate::fetch::{Fetched, Fetcher, IDLE_PER_JOB};
 use crate::hook::Hooks;
-use crate::links::{self, Ahead, Input, Links, shown};
+use crate::links;
+use crate::links::{Ahead, Input, Links};
 use crate::mode::caught;
 use crate::outcome::{Failure, Outcome, Status};
 use crate::plan::{Job, Plan, Step};
@@ -24,6 +25,7 @@ use crate::queue::{Feedback, Finished, OfHost, Queue, Started, Verdict};
 use crate::report::{History, HostTally, Journal, Output, ReasonTally, Record, Report, Tally};
 use crate::stop::{Cause, Stop};
 use crate::store::{Store, journal_of};
+use crate::text::shown;
 use crate::{Config, process, runtime, stop};
 use verdict::feedback;
 

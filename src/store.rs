@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::links::Checksum;
+use crate::digest::Checksum;
 use crate::outcome::{Saved, Status};
 pub use part::{Held, Origin, Part};
 

@@ -10,12 +10,13 @@ use anyhow::Context;
 use sha2::{Digest, Sha256};
 
 use crate::Config;
-use crate::fetch::hexadecimal;
-use crate::links::{Input, fingerprint};
-use crate::outcome::printable;
+use crate::digest::fingerprint;
+use crate::digest::hexadecimal;
+use crate::links::Input;
 use crate::pdf::{Check, Verdict};
 use crate::report::{SavedLine, each_saved};
 use crate::store::journal_of;
+use crate::text::printable;
 
 /// What a look at an output folder has found.
 #[derive(Debug, Default)]

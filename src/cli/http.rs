@@ -12,7 +12,8 @@ use http::header::REFERER;
 use url::Url;
 
 use super::settings::secret_header;
-use crate::fetch::{Credentials, HeaderFields, Netrc, RequestOptions, read_cookies};
+use crate::fetch::{Credentials, Netrc, RequestOptions, read_cookies};
+use crate::header::HeaderFields;
 use crate::http::{Family, HttpOptions, HttpVersion};
 
 #[derive(Debug, Args)]

@@ -14,8 +14,8 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, Id};
 use toml::{Table, Value};
 
 use super::hiding;
-use crate::fetch::HeaderFields;
-use crate::links::header;
+use crate::header;
+use crate::header::HeaderFields;
 use crate::queue::policy::HostLimits;
 
 #[derive(Debug, Args)]
@@ -355,5 +355,5 @@ fn host(name: &str, settings: &Value) -> anyhow::Result<HostSettings> {
 
 /// A header field whose value is shown nowhere.
 pub(super) fn secret_header(text: &str) -> anyhow::Result<(http::HeaderName, http::HeaderValue)> {
-    header(text).map_err(|problem| anyhow::anyhow!("`header`: {problem}"))
+    header::parse(text).map_err(|problem| anyhow::anyhow!("`header`: {problem}"))
 }

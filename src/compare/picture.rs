@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::{Comparison, ratio};
-use crate::report::{Report, seconds};
+use crate::report::Report;
+use crate::text::seconds;
 
 /// A comparison as SVG, by [`fmt::Display`].
 #[derive(Debug, Clone, Copy)]

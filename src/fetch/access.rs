@@ -8,13 +8,11 @@ use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use http::{HeaderName, HeaderValue};
+use http::HeaderValue;
 use url::Url;
 
 use super::netrc::Netrc;
-
-/// Header fields, in order.
-pub type HeaderFields = Vec<(HeaderName, HeaderValue)>;
+use crate::header::HeaderFields;
 
 /// What requests say besides what they ask for.
 #[derive(Debug, Clone, Default)]

@@ -1,6 +1,5 @@
 //! The body of an answer on its way into a part, checked as it passes.
 
-use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
@@ -9,7 +8,8 @@ use tokio::time::timeout;
 use super::error::{broken_body, disk};
 use super::reply::Reply;
 use super::{Fetcher, Options};
-use crate::links::Checksum;
+use crate::digest::Checksum;
+use crate::digest::hexadecimal;
 use crate::outcome::{Failure, Status};
 use crate::pdf::{Check, Kind, Verdict};
 use crate::report::Transfer;
@@ -193,16 +193,6 @@ impl Pace {
         (self.since, self.received) = (Instant::now(), 0);
         slow
     }
-}
-
-/// The digits of a hash.
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("a string can be written to");
-            text
-        })
 }
 
 fn not_pdf(kind: &Kind) -> Failure {

@@ -9,7 +9,7 @@ use http::HeaderValue;
 use url::Url;
 
 use super::access::Cookie;
-use crate::links::fingerprint;
+use crate::digest::fingerprint;
 
 /// A longer cookie is not kept, in bytes: what RFC 6265 section 6.1 asks of a client.
 const LONGEST: usize = 4096;

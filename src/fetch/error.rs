@@ -3,7 +3,8 @@
 use std::io;
 
 use crate::http::{Error, ErrorKind};
-use crate::outcome::{Failure, Status, io_message};
+use crate::outcome::{Failure, Status};
+use crate::text::io_message;
 
 /// The failure of a request that got no answer.
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]

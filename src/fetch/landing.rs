@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use clap::ValueEnum;
 
 use super::error::disk;
-use crate::links::{fingerprint, shown};
+use crate::digest::fingerprint;
 use crate::outcome::{Failure, Outcome, Saved, Status};
 use crate::plan::{Existing, Job, Naming};
 use crate::report::Journal;
 use crate::store::{Part, Store};
+use crate::text::shown;
 
 /// What becomes of a file whose bytes are here already, under the name of another link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

@@ -9,10 +9,10 @@ use url::Url;
 use super::range::ContentRange;
 use super::{Start, disposition};
 use crate::http::Response;
-use crate::links::shown;
 use crate::outcome::{Answer, Failure, Status};
 use crate::retry::retry_after;
 use crate::store::{Held, Origin};
+use crate::text::shown;
 
 /// The body of an answer that is of no interest is read up to so many bytes, to keep the connection.
 const DRAIN: u64 = 16 * 1024;

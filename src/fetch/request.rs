@@ -15,10 +15,12 @@ use super::cookies::Cookies;
 use super::error::no_answer;
 use super::reply::Reply;
 use crate::http::{Client, Response};
-use crate::links::{has_credentials, shown};
-use crate::outcome::{Failure, Status, printable};
+use crate::link::has_credentials;
+use crate::outcome::{Failure, Status};
 use crate::report::Known;
 use crate::store::Held;
+use crate::text::printable;
+use crate::text::shown;
 
 /// How many redirects are followed, as browsers do at least.
 const REDIRECTS: usize = 10;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 
 use super::resolver::AddressError;
-use crate::outcome::io_message;
+use crate::text::io_message;
 
 /// Why there is no answer, or not all of it. [`fmt::Display`] says it to a person.
 #[derive(Debug, Clone, PartialEq, Eq)]

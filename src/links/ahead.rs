@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
-use super::{BadLink, Link};
+use crate::link::{BadLink, Link};
 
 /// A shorter list is read before a thread would have begun.
 const SHORT: usize = 1000;
@@ -85,10 +85,10 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::links::Place;
+    use crate::link::SourceLine;
 
     fn bad(line: u64) -> BadLink {
-        let place = Place {
+        let place = SourceLine {
             source: Arc::from("list"),
             line,
         };

@@ -3,8 +3,10 @@
 
 use std::io::{self, BufRead};
 
-use super::line::{LONGEST_LINE, read_line};
-use super::{BadLink, Context, Details, Link, header, parse_url};
+use super::{Context, parse_url};
+use crate::header;
+use crate::line::{LONGEST_LINE, read_line};
+use crate::link::{BadLink, Details, Link};
 
 /// Options of aria2 that stand in its sessions, and hardly anywhere else.
 const TELLING: [&str; 6] = ["out", "dir", "checksum", "header", "gid", "referer"];
@@ -117,13 +119,11 @@ impl Entry {
             "checksum" => value
                 .parse()
                 .map(|checksum| details.checksum = Some(checksum)),
-            "header" => header(value).map(|header| details.headers.push(header)),
-            "referer" => {
-                header(&format!("referer: {value}")).map(|header| details.headers.push(header))
-            }
-            "user-agent" => {
-                header(&format!("user-agent: {value}")).map(|header| details.headers.push(header))
-            }
+            "header" => header::parse(value).map(|header| details.headers.push(header)),
+            "referer" => header::parse(&format!("referer: {value}"))
+                .map(|header| details.headers.push(header)),
+            "user-agent" => header::parse(&format!("user-agent: {value}"))
+                .map(|header| details.headers.push(header)),
             _ => Ok(()),
         };
         if let Err(problem) = added {

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::{Checksum, Details, Options};
+use super::Options;
+use crate::digest::Checksum;
+use crate::link::Details;
 
 /// Names that a column of links has, the most telling first. Upper and lower case are the same, and so are `_`, `-` and a
 /// space.

@@ -6,7 +6,7 @@ use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-use super::line::fill;
+use crate::line::fill;
 
 /// RFC 1952 section 2.3.1.
 const GZIP: &[u8] = &[0x1f, 0x8b];

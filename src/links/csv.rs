@@ -5,8 +5,9 @@ use std::io::{self, Read};
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
+use super::Context;
 use super::columns::{details, url_column};
-use super::{BadLink, Context, Details, Link};
+use crate::link::{BadLink, Details, Link};
 
 /// A row that is longer, in bytes, is not one: a quote is missing somewhere, and the rest of the list would be taken for
 /// one value.

@@ -5,8 +5,9 @@ use std::io;
 use clap::ValueEnum;
 
 use super::compressed::{Source, decompressed};
-use super::line::fill;
-use super::{BadLink, Context, Link, aria2, csv, html, plain, text};
+use super::{Context, aria2, csv, html, plain, text};
+use crate::line::fill;
+use crate::link::{BadLink, Link};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 

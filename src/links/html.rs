@@ -8,7 +8,8 @@ use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
 use html5gum::{IoReader, Reader, Span, Tokenizer};
 use url::Url;
 
-use super::{BadLink, Context, Link};
+use super::Context;
+use crate::link::{BadLink, Link};
 
 /// The links of a page, in its order.
 pub(super) fn links(

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use super::Options;
 use super::columns::{details, url_column};
-use super::{Details, Options};
+use crate::link::Details;
 
 /// The URL of a line of JSON, and what the line says besides; none if it has no link, or one that is not wanted.
 ///

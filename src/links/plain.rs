@@ -2,8 +2,9 @@
 
 use std::io::{self, BufRead};
 
-use super::line::{LONGEST_LINE, read_line};
-use super::{BadLink, Context, Details, Link, json, parse_url};
+use super::{Context, json, parse_url};
+use crate::line::{LONGEST_LINE, read_line};
+use crate::link::{BadLink, Details, Link};
 
 /// The links of a plain list.
 pub(super) struct Plain<R> {

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::io::{self, BufRead};
 
-use super::line::{LONGEST_LINE, fill};
-use super::{BadLink, Context, Link};
+use super::Context;
+use crate::line::{LONGEST_LINE, fill};
+use crate::link::{BadLink, Link};
 
 /// What ends a link wherever it stands.
 const ENDS: &[char] = &['"', '<', '>', '`', '\\', '|', '^'];

@@ -6,16 +6,17 @@ use std::time::{Duration, Instant};
 use url::{Position, Url};
 
 use super::{Naming, name};
-use crate::links::{Details, Place, has_credentials, shown};
+use crate::link::{Details, SourceLine, has_credentials};
 use crate::outcome::{Failure, Outcome, Status};
 use crate::queue::{OfHost, Verdict};
 use crate::report::{Known, Record};
+use crate::text::shown;
 
 /// One link to fetch. Many may wait, so it holds little more than its URL and a name.
 #[derive(Debug)]
 pub struct Job {
     /// Where the link stands.
-    pub place: Place,
+    pub place: SourceLine,
     /// Its number among all lines of all lists that say something, from 1.
     pub index: u64,
     pub(super) url: Url,

@@ -4,7 +4,7 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use crate::outcome::steers_text;
+use crate::text::is_invisible;
 
 /// The longest name of a file, in bytes, that all common file systems take.
 const LONGEST: usize = 255;
@@ -65,7 +65,7 @@ pub fn safe_path(path: &str) -> Option<String> {
 fn harmless(name: &str) -> String {
     let harmless = |c| match c {
         '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' | '\u{fffd}' => '_',
-        c if c.is_control() || steers_text(c) => '_',
+        c if c.is_control() || is_invisible(c) => '_',
         c => c,
     };
     if name.is_ascii() {

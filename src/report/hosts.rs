@@ -5,9 +5,9 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::seconds;
 use crate::outcome::{Outcome, Status};
 use crate::report::Record;
+use crate::text::seconds;
 
 /// So many hosts are named in a summary.
 const NAMED: usize = 5;

@@ -15,7 +15,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde::Deserialize;
 
 use super::Record;
-use crate::links::{fingerprint, read_line};
+use crate::digest::fingerprint;
+use crate::line::read_line;
 use crate::outcome::{Saved, Status};
 use crate::store::system::open_plain;
 

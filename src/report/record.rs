@@ -8,14 +8,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Serialize, Serializer};
 use url::Url;
 
-use crate::links::{BadLink, Details, Place, shown};
+use crate::link::{BadLink, Details, SourceLine};
 use crate::outcome::{Failure, Outcome, Status};
+use crate::text::shown;
 
 /// What became of one line of the list.
 #[derive(Debug, Clone)]
 pub struct Record {
     /// Where the link stands.
-    pub place: Place,
+    pub place: SourceLine,
     /// Its URL, without credentials; of a line that is no link, its text.
     pub url: String,
     /// What became of it.
@@ -33,7 +34,7 @@ pub struct Record {
 impl Record {
     /// The record of the link `url` at `place`, with no request tried so far.
     #[must_use]
-    pub fn new(place: &Place, url: &Url, outcome: Outcome) -> Self {
+    pub fn new(place: &SourceLine, url: &Url, outcome: Outcome) -> Self {
         Self {
             place: place.clone(),
             url: shown(url).into_owned(),

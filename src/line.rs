@@ -3,16 +3,18 @@
 use std::io::{self, BufRead};
 
 /// Of a line that is longer, in bytes, only the beginning is kept.
-pub(super) const LONGEST_LINE: usize = 64 * 1024;
+pub const LONGEST_LINE: usize = 64 * 1024;
 
 /// A line without its end, or the beginning of one that is too long.
-pub(crate) struct Line {
-    pub(crate) text: Vec<u8>,
-    pub(super) whole: bool,
+pub struct Line {
+    /// Its bytes, without the line end.
+    pub text: Vec<u8>,
+    /// Whether that is all of it.
+    pub whole: bool,
 }
 
 /// Reads to the end of the line and keeps at most [`LONGEST_LINE`] bytes of it.
-pub(crate) fn read_line(reader: &mut impl BufRead) -> io::Result<Option<Line>> {
+pub fn read_line(reader: &mut impl BufRead) -> io::Result<Option<Line>> {
     let mut line = Line {
         text: Vec::new(),
         whole: true,
@@ -38,7 +40,7 @@ pub(crate) fn read_line(reader: &mut impl BufRead) -> io::Result<Option<Line>> {
 }
 
 /// What has been read and not been consumed: something, unless the end is reached.
-pub(super) fn fill(reader: &mut impl BufRead) -> io::Result<&[u8]> {
+pub fn fill(reader: &mut impl BufRead) -> io::Result<&[u8]> {
     loop {
         match reader.fill_buf() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -1,9 +1,27 @@
-//! The checksum that a list gives for a file.
+//! Hashes of links and of files.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::str::FromStr;
 
-use crate::fetch::hexadecimal;
+use sha2::{Digest, Sha256};
+
+/// A 64-bit hash of `text` that is the same on every machine and in every version.
+#[must_use]
+pub fn fingerprint(text: &str) -> u64 {
+    let digest = Sha256::digest(text);
+    u64::from_be_bytes(digest[..8].try_into().expect("a digest has 32 bytes"))
+}
+
+/// The digits of a hash.
+#[must_use]
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("a string can be written to");
+            text
+        })
+}
 
 /// The SHA-256 that a file must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
