@@ -26,12 +26,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::http::{Client, HttpOptions};
 use crate::outcome::{Failure, Outcome, Saved, Status};
-use crate::plan;
-use crate::plan::Job;
+use crate::plan::{self, Job};
 use crate::report::{Journal, Record, SavedLine, Tally, Transfer, each_saved};
 use crate::retry::RetryPolicy;
-use crate::store::system::is_exhausted;
 use crate::store::{Part, Store};
+use crate::system::files::is_exhausted;
 pub use access::{Cookie, Credentials, RequestOptions, read_cookies};
 pub use landing::Dedupe;
 pub use netrc::Netrc;

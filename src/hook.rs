@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::hiding;
-use crate::progress;
+use crate::log;
 use crate::text::printable;
 
 /// A command whose words may hold placeholders: `{}` is the path of the file, `{.}` that without its extension, `{/}` its
@@ -163,7 +163,7 @@ async fn tell(pipe: Option<impl AsyncRead + Unpin>) -> Option<String> {
             return last;
         }
         let text = String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
-        progress::say(&text);
+        log::say(&text);
         if !text.is_empty() {
             last = Some(text);
         }

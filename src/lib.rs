@@ -26,7 +26,6 @@ pub mod mode;
 pub mod outcome;
 pub mod pdf;
 pub mod plan;
-mod process;
 pub mod progress;
 pub mod queue;
 pub mod report;
@@ -35,6 +34,7 @@ mod run;
 pub mod runtime;
 pub mod stop;
 pub mod store;
+mod system;
 pub mod text;
 pub mod verify;
 

@@ -7,6 +7,7 @@
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
 use tracing::Level;
@@ -16,7 +17,28 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::{MakeWriter, layer};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 
-use crate::progress;
+/// Prints a line somewhere else than on standard error, such as above bars; tells whether it has.
+pub type Printer = Box<dyn Fn(&str) -> bool + Send>;
+
+static PRINTER: Mutex<Option<Printer>> = Mutex::new(None);
+
+fn printer() -> MutexGuard<'static, Option<Printer>> {
+    PRINTER.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Has lines printed by `printer`, or no longer.
+pub fn print_with(printer: Option<Printer>) {
+    *self::printer() = printer;
+}
+
+/// Prints a line for a person: on standard error, unless a [`Printer`] does it.
+pub fn say(line: &str) {
+    let printer = printer();
+    if !printer.as_ref().is_some_and(|print| print(line)) {
+        // nobody may be left to read it, which is no reason to stop
+        let _ = writeln!(io::stderr(), "{line}");
+    }
+}
 
 /// What is told, and where.
 #[derive(Debug, Clone, Default)]
@@ -99,9 +121,9 @@ impl Write for Line {
         let text = String::from_utf8_lossy(bytes);
         let text = text.trim_end_matches('\n');
         if self.dim {
-            progress::say(&console::style(text).for_stderr().dim().to_string());
+            say(&console::style(text).for_stderr().dim().to_string());
         } else {
-            progress::say(text);
+            say(text);
         }
         Ok(bytes.len())
     }

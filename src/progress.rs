@@ -4,8 +4,8 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
+use std::io::IsTerminal;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use clap::ValueEnum;
 use console::{Alignment, Term, measure_text_width, pad_str};
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::log;
 use crate::outcome::Status;
 use crate::report::{Tally, rate};
 
@@ -43,23 +44,6 @@ pub enum Style {
     None,
 }
 
-/// The bars on the terminal, as long as there are some: what else is told goes above them.
-static BARS: Mutex<Option<MultiProgress>> = Mutex::new(None);
-
-fn bars() -> MutexGuard<'static, Option<MultiProgress>> {
-    BARS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Prints a line on standard error, above the bars if there are some.
-pub fn say(line: &str) {
-    // nobody may be left to read it, which is no reason to stop
-    match &*bars() {
-        // hidden bars, such as those that were asked for where there is no terminal, would swallow the line
-        Some(bars) if !bars.is_hidden() => drop(bars.println(line)),
-        _ => drop(writeln!(std::io::stderr(), "{line}")),
-    }
-}
-
 /// The display of one run.
 pub struct Progress {
     view: Arc<View>,
@@ -81,7 +65,10 @@ impl Progress {
         };
         let target = || MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(20));
         let drawn = drawn.then(target);
-        bars().clone_from(&drawn);
+        log::print_with(drawn.clone().map(|bars| -> log::Printer {
+            // hidden bars, such as those that were asked for where there is no terminal, would swallow the line
+            Box::new(move |line| !bars.is_hidden() && bars.println(line).is_ok())
+        }));
         let (stop, stopped) = mpsc::channel();
         let view = Arc::new(View {
             tally,
@@ -129,7 +116,7 @@ impl Progress {
             // a display that has panicked has said so itself
             let _ = thread.join();
         }
-        *bars() = None;
+        log::print_with(None);
     }
 }
 
@@ -145,7 +132,7 @@ struct View {
 impl View {
     fn log(&self, stopped: &mpsc::Receiver<()>) {
         while stopped.recv_timeout(LOG_EVERY) == Err(mpsc::RecvTimeoutError::Timeout) {
-            say(&self.line(usize::MAX));
+            log::say(&self.line(usize::MAX));
         }
     }
 

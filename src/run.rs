@@ -15,8 +15,7 @@ use anyhow::Context;
 
 use crate::fetch::{Fetched, Fetcher, IDLE_PER_JOB};
 use crate::hook::Hooks;
-use crate::links;
-use crate::links::{Ahead, Input, Links};
+use crate::links::{self, Ahead, Input, Links};
 use crate::mode::caught;
 use crate::outcome::{Failure, Outcome, Status};
 use crate::plan::{Job, Plan, Step};
@@ -25,8 +24,10 @@ use crate::queue::{Feedback, Finished, OfHost, Queue, Started, Verdict};
 use crate::report::{History, HostTally, Journal, Output, ReasonTally, Record, Report, Tally};
 use crate::stop::{Cause, Stop};
 use crate::store::{Store, journal_of};
+use crate::system::limits::jobs_within;
+use crate::system::signals::{self, StatusSignals};
 use crate::text::shown;
-use crate::{Config, process, runtime, stop};
+use crate::{Config, runtime, stop};
 use verdict::feedback;
 
 /// Fetches every link of a list. A link that fails is counted and never ends the run.
@@ -36,7 +37,7 @@ use verdict::feedback;
 /// When the run itself cannot be done: a list cannot be opened, or the output folder cannot be written.
 pub fn run(config: &Config) -> anyhow::Result<Report> {
     let started = Instant::now();
-    let jobs = process::jobs_within(config.limit(), FILES_PER_JOB);
+    let jobs = jobs_within(config.limit(), FILES_PER_JOB);
     let links = Links::open(&config.inputs, &config.lists)?;
     let cannot_write = || {
         format!(
@@ -160,8 +161,8 @@ impl Run {
         }
         let runtime = runtime::shared().context(NO_RUNTIME)?;
         let asked = runtime.block_on(async {
-            process::survive_large_files();
-            process::Asked::new()
+            signals::survive_large_files();
+            StatusSignals::new()
         });
         let queue = Arc::new(Queue::new(config.hosts.clone()));
         let (run, closing) = (Arc::clone(self), Arc::clone(&queue));

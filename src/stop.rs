@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::process::Signals;
+use crate::system::signals::StopSignals;
 
 /// Why a run ended before its list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +75,7 @@ impl Stop {
 
     /// Turns signals into an end of the run, for as long as the runtime lives.
     pub async fn at_signals(self: Arc<Self>) {
-        let mut signals = Signals::new();
+        let mut signals = StopSignals::new();
         let signal = signals.next().await;
         self.stop(Cause::Signal(signal));
         std::process::exit(128 + i32::from(signals.next().await));

@@ -11,7 +11,6 @@
 //! Knows nothing of HTTP.
 
 mod part;
-pub(crate) mod system;
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -22,6 +21,7 @@ use sha2::{Digest, Sha256};
 
 use crate::digest::Checksum;
 use crate::outcome::{Saved, Status};
+use crate::system::files;
 pub use part::{Held, Origin, Part};
 
 /// The folder for what is not a result, in the output folder.
@@ -40,7 +40,7 @@ pub fn journal_of(output: &Path) -> PathBuf {
 #[derive(Debug)]
 pub struct Store {
     output: PathBuf,
-    folder: system::Folder,
+    folder: files::Folder,
     parts: PathBuf,
     left_over: HashSet<String>,
     unnamed: bool,
@@ -74,7 +74,7 @@ impl Store {
     pub fn look(output: &Path) -> Self {
         Self {
             output: output.to_owned(),
-            folder: system::Folder::new(output),
+            folder: files::Folder::new(output),
             parts: output.join(STATE).join("parts"),
             left_over: HashSet::new(),
             unnamed: false,
@@ -82,10 +82,10 @@ impl Store {
     }
 
     fn ready(output: &Path, parts: PathBuf) -> io::Result<Self> {
-        let mut unnamed = system::may_have_unnamed_files();
+        let mut unnamed = files::may_have_unnamed_files();
         if unnamed {
             match Part::unnamed(output) {
-                Err(error) if system::lacks_unnamed_files(&error) => unnamed = false,
+                Err(error) if files::lacks_unnamed_files(&error) => unnamed = false,
                 // a folder that cannot be written: better said now than for each link
                 tried => drop(tried?),
             }
@@ -95,7 +95,7 @@ impl Store {
             .collect();
         Ok(Self {
             output: output.to_owned(),
-            folder: system::Folder::new(output),
+            folder: files::Folder::new(output),
             parts,
             left_over,
             unnamed,

@@ -14,8 +14,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, Id};
 use toml::{Table, Value};
 
 use super::hiding;
-use crate::header;
-use crate::header::HeaderFields;
+use crate::header::{self, HeaderFields};
 use crate::queue::policy::HostLimits;
 
 #[derive(Debug, Args)]

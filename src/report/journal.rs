@@ -18,7 +18,7 @@ use super::Record;
 use crate::digest::fingerprint;
 use crate::line::read_line;
 use crate::outcome::{Saved, Status};
-use crate::store::system::open_plain;
+use crate::system::files::open_plain;
 
 /// A journal that is open for appending.
 #[derive(Debug)]

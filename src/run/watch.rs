@@ -4,19 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Run;
+use crate::log;
 use crate::plan::Job;
 use crate::queue::Queue;
-use crate::{process, progress};
+use crate::system::signals::StatusSignals;
 
 /// After so many seconds, a run that is held back says so.
 const HELD_BACK: u32 = 20;
 
 impl Run {
     /// Tells how far the run is whenever a signal asks for that, as long as it runs.
-    pub(super) async fn tell_when(self: Arc<Self>, mut asked: process::Asked) {
+    pub(super) async fn tell_when(self: Arc<Self>, mut asked: StatusSignals) {
         loop {
             asked.next().await;
-            progress::say(&self.progress.state());
+            log::say(&self.progress.state());
         }
     }
 

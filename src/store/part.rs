@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::system;
+use crate::system::files;
 
 /// Pieces are collected until there are so many bytes to write, as a system call costs more than copying them.
 const BLOCK: usize = 64 * 1024;
@@ -49,14 +49,14 @@ pub struct Part {
 impl Part {
     /// An unnamed file in `folder`.
     pub(super) fn unnamed(folder: &Path) -> io::Result<Self> {
-        Ok(Self::new(system::unnamed_file(folder)?, None))
+        Ok(Self::new(files::unnamed_file(folder)?, None))
     }
 
     /// The part with this `id` in the folder `parts`, with what is in it, locked until it is dropped.
     pub(super) fn named(parts: &Path, id: u64) -> io::Result<Self> {
         let path = parts.join(file_name(id));
         let file = loop {
-            let file = system::open_part(&path)?;
+            let file = files::open_part(&path)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
@@ -65,7 +65,7 @@ impl Part {
                 Err(TryLockError::Error(error)) => return Err(error),
             }
             // whoever had the lock before may have given this very file its final name
-            if system::is_at(&file, &path)? {
+            if files::is_at(&file, &path)? {
                 break file;
             }
         };
@@ -212,9 +212,9 @@ impl Part {
 
     pub(super) fn publish(&mut self, target: &Path) -> io::Result<()> {
         let Some(path) = &self.path else {
-            return system::link_unnamed(&self.file, target);
+            return files::link_unnamed(&self.file, target);
         };
-        system::rename_new(path, target)?;
+        files::rename_new(path, target)?;
         self.forget_name();
         Ok(())
     }
@@ -223,7 +223,7 @@ impl Part {
     pub(super) fn replace(&mut self, parts: &Path, target: &Path) -> io::Result<()> {
         if self.path.is_none() {
             let path = parts.join(format!("{:016x}.new", fastrand::u64(..)));
-            system::link_unnamed(&self.file, &path)?;
+            files::link_unnamed(&self.file, &path)?;
             self.path = Some(path);
         }
         let path = self.path.as_ref().expect("it has one by now");
@@ -255,7 +255,7 @@ impl Part {
     }
 
     fn read_origin(&self) -> Option<Origin> {
-        let sidecar = system::open_plain(&self.sidecar()?, OpenOptions::new().read(true)).ok()?;
+        let sidecar = files::open_plain(&self.sidecar()?, OpenOptions::new().read(true)).ok()?;
         let origin: Origin = serde_json::from_reader(sidecar.take(LONGEST_SIDECAR)).ok()?;
         // it goes into a request
         let sendable = origin

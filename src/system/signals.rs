@@ -1,39 +1,7 @@
-//! What the process asks of the system: threads, signals and limits. Each has a portable form.
-
-use std::num::NonZeroUsize;
+//! Signals: those that end a run, and those that ask how far it is.
 
 #[cfg(unix)]
 use std::task::Poll;
-
-/// As many jobs as wanted, or as many as a process can do that may open only so many files at once.
-pub(crate) fn jobs_within(wanted: NonZeroUsize, files_per_job: u64) -> NonZeroUsize {
-    let Some(limit) = raise_open_files() else {
-        return wanted;
-    };
-    // some for lists, the journal, the runtime and signals
-    let room = limit.saturating_sub(32) / files_per_job;
-    let room = usize::try_from(room).unwrap_or(usize::MAX);
-    NonZeroUsize::new(room)
-        .unwrap_or(NonZeroUsize::MIN)
-        .min(wanted)
-}
-
-/// Raises the number of files and connections that may be open at once as far as the system lets us, and tells it.
-#[cfg(unix)]
-fn raise_open_files() -> Option<u64> {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    // a limit that stays as it is may suffice
-    let _ = setrlimit(Resource::Nofile, limit);
-    getrlimit(Resource::Nofile).current
-}
-
-/// There is no such limit to raise.
-#[cfg(not(unix))]
-fn raise_open_files() -> Option<u64> {
-    None
-}
 
 /// Makes a write beyond the largest file that is allowed an error and not the end of the process. To be called within a
 /// runtime.
@@ -50,10 +18,10 @@ pub(crate) fn survive_large_files() {}
 
 /// SIGINT, SIGTERM and SIGHUP, except those that were ignored when we were started: `nohup` and `&` rely on that.
 #[cfg(unix)]
-pub(crate) struct Signals(Vec<(u8, tokio::signal::unix::Signal)>);
+pub(crate) struct StopSignals(Vec<(u8, tokio::signal::unix::Signal)>);
 
 #[cfg(unix)]
-impl Signals {
+impl StopSignals {
     pub(crate) fn new() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
         let ignored = ignored_signals();
@@ -85,10 +53,10 @@ impl Signals {
 
 /// The signals that ask how far a run is: SIGUSR1, and where there is one SIGINFO (Ctrl-T).
 #[cfg(unix)]
-pub(crate) struct Asked(Vec<tokio::signal::unix::Signal>);
+pub(crate) struct StatusSignals(Vec<tokio::signal::unix::Signal>);
 
 #[cfg(unix)]
-impl Asked {
+impl StatusSignals {
     pub(crate) fn new() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
         let kinds = [
@@ -123,10 +91,10 @@ impl Asked {
 
 /// Nobody can ask.
 #[cfg(not(unix))]
-pub(crate) struct Asked;
+pub(crate) struct StatusSignals;
 
 #[cfg(not(unix))]
-impl Asked {
+impl StatusSignals {
     pub(crate) fn new() -> Self {
         Self
     }
@@ -146,10 +114,10 @@ fn ignored_signals() -> u64 {
 }
 
 #[cfg(not(unix))]
-pub(crate) struct Signals;
+pub(crate) struct StopSignals;
 
 #[cfg(not(unix))]
-impl Signals {
+impl StopSignals {
     pub(crate) fn new() -> Self {
         Self
     }

@@ -8,13 +8,13 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Whether [`unnamed_file`] is worth a try on this system: without `/proc` such a file could not be named.
-pub(super) fn may_have_unnamed_files() -> bool {
+pub(crate) fn may_have_unnamed_files() -> bool {
     cfg!(target_os = "linux") && Path::new("/proc/self/fd").exists()
 }
 
 /// Opens a part for reading and writing, and creates it if it is missing. What somebody has put in its place, such as a
 /// link to another file, is taken away first.
-pub(super) fn open_part(path: &Path) -> io::Result<File> {
+pub(crate) fn open_part(path: &Path) -> io::Result<File> {
     if fs::symlink_metadata(path).is_ok_and(|found| !is_of_its_own(&found)) {
         fs::remove_file(path)?;
     }
@@ -77,7 +77,7 @@ fn is_of_its_own(found: &fs::Metadata) -> bool {
 
 /// Whether `path` still leads to `file`.
 #[cfg(unix)]
-pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+pub(crate) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
     let ours = file.metadata()?;
     match fs::symlink_metadata(path) {
@@ -89,20 +89,20 @@ pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
 
 /// Whether `path` still leads to `file`: a file that is open here cannot be renamed by others.
 #[cfg(not(unix))]
-pub(super) fn is_at(_: &File, _: &Path) -> io::Result<bool> {
+pub(crate) fn is_at(_: &File, _: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
 /// What a folder says about a file in it.
-pub(super) struct Found {
+pub(crate) struct Found {
     /// In bytes.
-    pub(super) length: u64,
-    pub(super) modified: SystemTime,
+    pub(crate) length: u64,
+    pub(crate) modified: SystemTime,
 }
 
 /// A folder in which many files are looked up.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub(crate) struct Folder {
     #[cfg(not(target_os = "linux"))]
     path: std::path::PathBuf,
     /// None while it is missing.
@@ -112,7 +112,7 @@ pub(super) struct Folder {
 
 #[cfg(target_os = "linux")]
 impl Folder {
-    pub(super) fn new(path: &Path) -> Self {
+    pub(crate) fn new(path: &Path) -> Self {
         use rustix::fs::{Mode, OFlags};
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Self {
@@ -121,7 +121,7 @@ impl Folder {
     }
 
     /// The file `name`, if it is here and a file: found from the folder on, without going all the way there each time.
-    pub(super) fn file(&self, name: &str) -> Option<Found> {
+    pub(crate) fn file(&self, name: &str) -> Option<Found> {
         use rustix::fs::{AtFlags, FileType, statat};
         let found = statat(self.handle.as_ref()?, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
         let nanoseconds = u32::try_from(found.st_mtime_nsec).ok()?;
@@ -140,14 +140,14 @@ impl Folder {
 
 #[cfg(not(target_os = "linux"))]
 impl Folder {
-    pub(super) fn new(path: &Path) -> Self {
+    pub(crate) fn new(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
         }
     }
 
     /// The file `name`, if it is here and a file.
-    pub(super) fn file(&self, name: &str) -> Option<Found> {
+    pub(crate) fn file(&self, name: &str) -> Option<Found> {
         let found = fs::symlink_metadata(self.path.join(name)).ok()?;
         found.is_file().then_some(Found {
             length: found.len(),
@@ -157,7 +157,7 @@ impl Folder {
 }
 
 /// Renames `from` to `to` unless that exists ([`io::ErrorKind::AlreadyExists`]).
-pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_vendor = "apple"))]
     {
         use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -189,13 +189,13 @@ mod unnamed {
     use rustix::io::Errno;
 
     /// A file in `folder` that has no name and vanishes with its handle.
-    pub(in super::super) fn unnamed_file(folder: &Path) -> io::Result<File> {
+    pub(crate) fn unnamed_file(folder: &Path) -> io::Result<File> {
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         Ok(open(folder, flags, Mode::from_raw_mode(0o666))?.into())
     }
 
     /// Whether `error` says that this kernel or file system has no unnamed files.
-    pub(in super::super) fn lacks_unnamed_files(error: &io::Error) -> bool {
+    pub(crate) fn lacks_unnamed_files(error: &io::Error) -> bool {
         let missing = [Errno::OPNOTSUPP, Errno::ISDIR, Errno::INVAL, Errno::NOENT];
         missing
             .iter()
@@ -203,7 +203,7 @@ mod unnamed {
     }
 
     /// Gives an unnamed file the name `target` unless that exists.
-    pub(in super::super) fn link_unnamed(file: &File, target: &Path) -> io::Result<()> {
+    pub(crate) fn link_unnamed(file: &File, target: &Path) -> io::Result<()> {
         // by its descriptor, which older kernels allow for few; then by a path, which takes a walk through `/proc`
         match linkat(file, "", CWD, target, AtFlags::EMPTY_PATH) {
             Err(Errno::NOENT | Errno::PERM | Errno::INVAL) => {}
@@ -220,17 +220,17 @@ mod unnamed {
     use std::io;
     use std::path::Path;
 
-    pub(in super::super) fn unnamed_file(_: &Path) -> io::Result<File> {
+    pub(crate) fn unnamed_file(_: &Path) -> io::Result<File> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    pub(in super::super) fn lacks_unnamed_files(error: &io::Error) -> bool {
+    pub(crate) fn lacks_unnamed_files(error: &io::Error) -> bool {
         error.kind() == io::ErrorKind::Unsupported
     }
 
-    pub(in super::super) fn link_unnamed(_: &File, _: &Path) -> io::Result<()> {
+    pub(crate) fn link_unnamed(_: &File, _: &Path) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }
 
-pub(super) use unnamed::{lacks_unnamed_files, link_unnamed, unnamed_file};
+pub(crate) use unnamed::{lacks_unnamed_files, link_unnamed, unnamed_file};
