@@ -14,7 +14,7 @@ use fetchpdf::plan::name;
 use fetchpdf::queue::Feedback;
 use fetchpdf::queue::policy::Limiting;
 use fetchpdf::queue::schedule::{Finished, Next, OfHost, Schedule};
-use fetchpdf::report::{Detail, History};
+use fetchpdf::store::{Detail, History};
 use url::Url;
 
 fn main() {

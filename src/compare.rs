@@ -131,9 +131,9 @@ impl fmt::Display for Comparison {
                 report.jobs,
                 seconds(report.elapsed),
                 speed_up,
-                report.downloaded(),
+                report.counts.downloaded(),
                 HumanBytes(report.saved_bytes).to_string(),
-                report.failed(),
+                report.counts.failed(),
             )?;
         }
         writeln!(f)?;

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io::{self, BufWriter, Write};
-use std::sync::Arc;
 
 use anyhow::Context;
 
@@ -10,8 +9,7 @@ use crate::Config;
 use crate::links::Links;
 use crate::outcome::{Outcome, Status};
 use crate::plan::{Existing, Plan, Step};
-use crate::report::History;
-use crate::store::{Store, journal_of};
+use crate::store::{Archive, History, Store, journal_of};
 use crate::text::shown;
 
 /// How much a run would do. [`fmt::Display`] is the summary.
@@ -41,10 +39,13 @@ pub fn dry_run(config: &Config) -> anyhow::Result<Intent> {
     let links = Links::open(&config.inputs, &config.lists)?;
     let (history, _) = History::of(&journal_of(&config.output), config.detail())
         .context("cannot read the journal")?;
-    let store = Arc::new(Store::look(&config.output));
+    let archive = Archive {
+        store: Store::look(&config.output),
+        history,
+    };
     let mut intent = Intent::default();
     let mut stdout = BufWriter::new(io::stdout());
-    for step in Plan::new(links, store, history, config.plan.clone()) {
+    for step in Plan::new(links, archive, config.plan.clone()) {
         let (word, path, url) = match step {
             Err(error) => {
                 intent.list_error = Some(error.to_string());

@@ -25,11 +25,11 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::http::{Client, HttpOptions};
-use crate::outcome::{Failure, Outcome, Saved, Status};
+use crate::outcome::{Failure, Outcome, Record, Saved, Status};
 use crate::plan::{self, Job};
-use crate::report::{Journal, Record, SavedLine, Tally, Transfer, each_saved};
 use crate::retry::RetryPolicy;
-use crate::store::{Part, Store};
+use crate::stats::{Stats, Transfer};
+use crate::store::{Journal, Part, SavedLine, Store, each_saved};
 use crate::system::files::is_exhausted;
 pub use access::{Cookie, Credentials, RequestOptions, read_cookies};
 pub use landing::Dedupe;
@@ -162,12 +162,12 @@ impl Fetcher {
     }
 
     /// Tries one link once.
-    pub async fn fetch(&self, job: &mut Job, tally: &Arc<Tally>) -> Fetched {
+    pub async fn fetch(&self, job: &mut Job, stats: &Arc<Stats>) -> Fetched {
         if let Some(here) = job.here.as_ref().filter(|_| job.only_command) {
             let record = job.record(Outcome::Saved(here.saved.clone()));
             return Fetched::Done(Box::new(record));
         }
-        let transfer = tally.begin(job.name.to_string());
+        let transfer = stats.begin(job.name.to_string());
         let started = *job.started.get_or_insert_with(Instant::now);
         job.attempts += 1;
         job.tries += 1;

@@ -32,6 +32,7 @@ pub mod report;
 pub mod retry;
 mod run;
 pub mod runtime;
+pub mod stats;
 pub mod stop;
 pub mod store;
 mod system;
@@ -72,7 +73,7 @@ pub struct Config {
     /// The command for each file that is brought.
     pub hook: Option<hook::Hook>,
     /// Which records go where.
-    pub records: report::OutputOptions,
+    pub records: report::SinkOptions,
     /// How progress is shown.
     pub progress: progress::Style,
     /// Links that are fetched again although the journal knows their files, by their identity: see [`link::Link::id`].
@@ -82,9 +83,9 @@ pub struct Config {
 impl Config {
     /// The same, with records for programs. These tell the SHA-256 of each file.
     #[must_use]
-    pub fn with_records(mut self, records: report::OutputOptions) -> Self {
+    pub fn with_records(mut self, records: report::SinkOptions) -> Self {
         self.fetch.sha256 |= records.print == report::Print::Json || records.report.is_some();
-        self.records = report::OutputOptions {
+        self.records = report::SinkOptions {
             columns: self.lists.columns.kept.clone(),
             ..records
         };
@@ -92,10 +93,10 @@ impl Config {
     }
 
     /// What a run needs to know of earlier ones.
-    fn detail(&self) -> report::Detail {
+    fn detail(&self) -> store::Detail {
         match self.plan.existing {
-            plan::Existing::Update => report::Detail::Validators,
-            _ => report::Detail::Files,
+            plan::Existing::Update => store::Detail::Validators,
+            _ => store::Detail::Files,
         }
     }
 

@@ -77,7 +77,7 @@ pub enum Kind {
     /// An HTML page, and its title if it has one.
     Html(Option<String>),
     /// One of the kinds that are known by their first bytes.
-    Known(&'static str),
+    Previous(&'static str),
     /// Anything else.
     Unknown,
 }
@@ -117,18 +117,18 @@ impl Kind {
         if let Some((_, name)) = SIGNATURES.iter().find(|(signature, _)| {
             head.starts_with(signature) || text.as_bytes().starts_with(signature)
         }) {
-            return Self::Known(name);
+            return Self::Previous(name);
         }
         match text.chars().next() {
-            Some('{' | '[') => Self::Known("JSON"),
-            Some('<') => Self::Known("XML"),
+            Some('{' | '[') => Self::Previous("JSON"),
+            Some('<') => Self::Previous("XML"),
             _ if text
                 .chars()
                 .any(|c| (c.is_control() && !c.is_whitespace()) || c == '\u{fffd}') =>
             {
                 Self::Unknown
             }
-            _ => Self::Known("plain text"),
+            _ => Self::Previous("plain text"),
         }
     }
 }
@@ -139,7 +139,7 @@ impl fmt::Display for Kind {
             Self::Empty => f.write_str("an empty body"),
             Self::Html(None) => f.write_str("an HTML page"),
             Self::Html(Some(title)) => write!(f, "an HTML page, `{title}`"),
-            Self::Known(name) => f.write_str(name),
+            Self::Previous(name) => f.write_str(name),
             Self::Unknown => f.write_str("unknown data without `%PDF-` in its first 1,024 bytes"),
         }
     }

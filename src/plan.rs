@@ -13,11 +13,9 @@ use std::sync::Arc;
 
 use url::Url;
 
-use crate::digest::fingerprint;
+use crate::digest::{Checksum, fingerprint};
 use crate::link::{BadLink, Link};
-use crate::outcome::{Outcome, Saved};
-use crate::report::{History, Known, Record};
-use crate::store::Store;
+use crate::outcome::{Outcome, Record, Saved};
 pub use job::Job;
 use job::nth_name;
 pub use template::Template;
@@ -91,6 +89,32 @@ pub enum Existing {
     Overwrite,
 }
 
+/// A file that an earlier run has saved, and how the server described it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Previous {
+    /// The file.
+    pub saved: Saved,
+    /// Its `ETag`, if it had one.
+    pub etag: Option<String>,
+    /// Its `Last-Modified`, if it had one.
+    pub last_modified: Option<String>,
+}
+
+/// What is known of the output folder before anything is fetched. Whoever keeps the files answers.
+pub trait Inventory {
+    /// The file that was saved last for the link with this identity, if it is still as it was saved.
+    fn previous(&self, id: u64) -> Option<Previous>;
+
+    /// Whether the command for the file of the link with this identity is still to be run.
+    fn awaits_exec(&self, id: u64) -> bool;
+
+    /// The file of this name, if it exists and is not empty, whoever put it there.
+    fn file(&self, name: String) -> Option<Saved>;
+
+    /// Whether a file has this checksum.
+    fn matches(&self, saved: &Saved, checksum: Checksum) -> bool;
+}
+
 /// How links become files.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -105,23 +129,21 @@ pub struct Options {
 }
 
 /// Turns the lines of a list into steps, one at a time.
-pub struct Plan<L> {
+pub struct Plan<L, I> {
     links: L,
-    store: Arc<Store>,
-    history: History,
+    inventory: I,
     options: Options,
     index: u64,
     seen: HashSet<u64>,
     names: HashSet<u64>,
 }
 
-impl<L> Plan<L> {
-    /// A plan for `links` into `store`, which earlier runs have left as `history` says.
-    pub fn new(links: L, store: Arc<Store>, history: History, options: Options) -> Self {
+impl<L, I: Inventory> Plan<L, I> {
+    /// A plan for `links` into a folder that has what `inventory` says.
+    pub fn new(links: L, inventory: I, options: Options) -> Self {
         Self {
             links,
-            store,
-            history,
+            inventory,
             options,
             index: 0,
             seen: HashSet::new(),
@@ -157,7 +179,7 @@ impl<L> Plan<L> {
             self.claim(&known.saved.file);
             Some(known)
         } else {
-            self.name(&mut job).map(|saved| Known {
+            self.name(&mut job).map(|saved| Previous {
                 saved,
                 etag: None,
                 last_modified: None,
@@ -166,7 +188,7 @@ impl<L> Plan<L> {
         match here {
             Some(here)
                 if self.options.existing == Existing::Keep
-                    && !(self.options.commands && self.history.awaits_command(id)) =>
+                    && !(self.options.commands && self.inventory.awaits_exec(id)) =>
             {
                 return Step::Settled(Box::new(job.record(Outcome::Saved(here.saved))));
             }
@@ -193,19 +215,19 @@ impl<L> Plan<L> {
         if !self.options.skip_existing || naming.needs_hash() {
             return None;
         }
-        let saved = self.store.file(name)?;
+        let saved = self.inventory.file(name)?;
         let checksum = job.details.as_ref().and_then(|details| details.checksum);
         checksum
-            .is_none_or(|checksum| self.store.matches(&saved, checksum))
+            .is_none_or(|checksum| self.inventory.matches(&saved, checksum))
             .then_some(saved)
     }
 
     /// The file that an earlier run has saved for a link, if it is still as that run has left it, and as the list says.
-    fn known(&self, id: u64, link: &Link) -> Option<Known> {
-        let known = self.history.find(id, |saved| self.store.has(saved))?;
+    fn known(&self, id: u64, link: &Link) -> Option<Previous> {
+        let known = self.inventory.previous(id)?;
         let checksum = link.details.as_ref().and_then(|details| details.checksum);
         checksum
-            .is_none_or(|checksum| self.store.matches(&known.saved, checksum))
+            .is_none_or(|checksum| self.inventory.matches(&known.saved, checksum))
             .then_some(known)
     }
 
@@ -216,7 +238,11 @@ impl<L> Plan<L> {
     }
 }
 
-impl<L: Iterator<Item = io::Result<Result<Link, BadLink>>>> Iterator for Plan<L> {
+impl<L, I> Iterator for Plan<L, I>
+where
+    L: Iterator<Item = io::Result<Result<Link, BadLink>>>,
+    I: Inventory,
+{
     type Item = io::Result<Step>;
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -1,6 +1,6 @@
 //! What a person sees while a run goes on: bars on a terminal, a line now and then elsewhere.
 //!
-//! Reads the tally and never slows what it counts: one thread redraws a few times a second, however many transfers run.
+//! Reads the stats and never slows what it counts: one thread redraws a few times a second, however many transfers run.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, Prog
 
 use crate::log;
 use crate::outcome::Status;
-use crate::report::{Tally, rate};
+use crate::stats::{Stats, rate};
 
 /// At most so many active transfers are shown.
 const ROWS: usize = 10;
@@ -51,10 +51,10 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Begins to show `tally`. `count` tells how many links there are, if that can be known, and is called on another thread.
+    /// Begins to show `stats`. `count` tells how many links there are, if that can be known, and is called on another thread.
     pub fn start(
         style: Style,
-        tally: Arc<Tally>,
+        stats: Arc<Stats>,
         count: impl FnOnce() -> Option<u64> + Send + 'static,
     ) -> Self {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
@@ -71,7 +71,7 @@ impl Progress {
         }));
         let (stop, stopped) = mpsc::channel();
         let view = Arc::new(View {
-            tally,
+            stats,
             total: OnceLock::new(),
             started: Instant::now(),
             samples: Mutex::default(),
@@ -98,7 +98,7 @@ impl Progress {
     /// How far the run is, in words: all links, and the oldest active transfers.
     pub fn state(&self) -> String {
         let mut state = self.view.line(usize::MAX);
-        for (_, name, received, expected) in self.view.tally.oldest(ROWS) {
+        for (_, name, received, expected) in self.view.stats.oldest(ROWS) {
             let _ = write!(state, "\n  {name}  {}", transferred(received, expected));
         }
         state
@@ -122,7 +122,7 @@ impl Progress {
 
 /// What there is to see.
 struct View {
-    tally: Arc<Tally>,
+    stats: Arc<Stats>,
     total: OnceLock<u64>,
     started: Instant,
     /// How many bytes had come by when, in the last [`WINDOW`] at least.
@@ -150,8 +150,8 @@ impl View {
             if styled.replace(columns) != Some(columns) {
                 whole.set_style(self.style(columns));
             }
-            rows.update(&self.tally, columns);
-            whole.set_position(self.tally.counts().iter().sum());
+            rows.update(&self.stats, columns);
+            whole.set_position(self.stats.counts().total());
             let taken = bar_of(columns) + INTERRUPT;
             whole.set_message(self.line(columns.saturating_sub(taken)));
             if stopped.recv_timeout(REDRAW) != Err(mpsc::RecvTimeoutError::Timeout) {
@@ -177,28 +177,21 @@ impl View {
 
     /// `12/2000, 3 failed · 1.2 MiB, 3.4 MiB/s · 0:05, 0:09 left`, or what fits of it into so many columns.
     fn line(&self, columns: usize) -> String {
-        let counts = self.tally.counts();
-        let sum = |which: fn(Status) -> bool| -> u64 {
-            Status::ALL
-                .into_iter()
-                .filter(|status| which(*status))
-                .map(|status| counts[status as usize])
-                .sum()
-        };
-        let done: u64 = counts.iter().sum();
-        let asked = sum(|status| {
+        let counts = self.stats.counts();
+        let done = counts.total();
+        let asked = counts.sum(|status| {
             !matches!(
                 status,
                 Status::Present | Status::Duplicate | Status::BadLink
             )
         });
         let total = self.total.get().copied();
-        let (elapsed, bytes) = (self.started.elapsed(), self.tally.received_bytes());
+        let (elapsed, bytes) = (self.started.elapsed(), self.stats.received_bytes());
         let mut links = done.to_string();
         if let Some(total) = total {
             let _ = write!(links, "/{total}");
         }
-        match sum(Status::failed) {
+        match counts.failed() {
             0 => {}
             failed => drop(write!(links, ", {failed} failed")),
         }
@@ -211,11 +204,11 @@ impl View {
             format!("{}, {per_second}/s", HumanBytes(bytes)),
             format!("{}{left}", clock(elapsed)),
         ];
-        match self.tally.waiting_again() {
+        match self.stats.waiting_again() {
             0 => {}
             links => parts.push(format!("{links} to be tried again")),
         }
-        match self.tally.resting_hosts() {
+        match self.stats.resting_hosts() {
             0 => {}
             1 => parts.push("1 host is resting".to_owned()),
             hosts => parts.push(format!("{hosts} hosts are resting")),
@@ -269,8 +262,8 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    fn update(&mut self, tally: &Tally, columns: usize) {
-        let active = tally.oldest(ROWS);
+    fn update(&mut self, stats: &Stats, columns: usize) {
+        let active = stats.oldest(ROWS);
         self.shown.retain(|(number, row)| {
             let stays = active.iter().any(|transfer| transfer.0 == *number);
             if !stays {

@@ -1,26 +1,22 @@
-//! What became of a run: the counts, the summary, and the records of its links.
+//! What became of a run: the summary, and where the records of its links go.
 
+mod csv;
 mod hosts;
-mod journal;
-mod output;
 mod reasons;
-mod record;
-mod tally;
+mod sinks;
 
 use std::fmt;
 use std::time::Duration;
 
 use indicatif::HumanBytes;
 
-pub use hosts::{Failing, HostTally, Notable};
-pub use journal::{Detail, History, Journal, Known, SavedLine, each_saved};
-pub use output::{FIELDS, Output, OutputOptions, Print};
-pub use reasons::{ReasonTally, Reasons};
-pub use record::{Record, SCHEMA};
-pub use tally::{Tally, Transfer};
+pub use hosts::{Failing, HostStats, Notable};
+pub use reasons::{ReasonStats, Reasons};
+pub use sinks::{Print, SinkOptions, Sinks};
 
 use crate::mode::Mode;
-use crate::outcome::Status;
+use crate::outcome::{Counts, Status};
+use crate::stats::rate;
 use crate::stop::Cause;
 use crate::text::seconds;
 
@@ -31,8 +27,8 @@ pub struct Report {
     pub mode: Mode,
     /// How many links were fetched at once, at most.
     pub jobs: usize,
-    /// How many links ended with each status, in the order of [`Status::ALL`].
-    pub counts: [u64; Status::ALL.len()],
+    /// How many links ended with each status.
+    pub counts: Counts,
     /// For how many files the command of `--exec` has failed.
     pub failed_commands: u64,
     /// The length of all files that this run has brought, in bytes.
@@ -54,24 +50,6 @@ pub struct Report {
 }
 
 impl Report {
-    /// How many links ended with `status`.
-    #[must_use]
-    pub fn count(&self, status: Status) -> u64 {
-        self.counts[status as usize]
-    }
-
-    /// How many links this run has brought a file for.
-    #[must_use]
-    pub fn downloaded(&self) -> u64 {
-        self.count(Status::Downloaded) + self.count(Status::Resumed)
-    }
-
-    /// How many links have no file.
-    #[must_use]
-    pub fn failed(&self) -> u64 {
-        self.sum(Status::failed)
-    }
-
     /// The exit code: 0 when every link is here, 1 when some or their commands failed, 2 when a list could not be read to its
     /// end, and 128 plus the number of the signal that ended the run.
     #[must_use]
@@ -80,7 +58,7 @@ impl Report {
             Some(Cause::Signal(signal)) => 128 + signal,
             _ if self.list_error.is_some() => 2,
             Some(_) => 1,
-            None => u8::from(self.failed() + self.failed_commands > 0),
+            None => u8::from(self.counts.failed() + self.failed_commands > 0),
         }
     }
 
@@ -89,19 +67,11 @@ impl Report {
     pub fn rate(&self) -> u64 {
         rate(self.received_bytes, self.elapsed)
     }
-
-    fn sum(&self, which: impl Fn(Status) -> bool) -> u64 {
-        Status::ALL
-            .into_iter()
-            .filter(|status| which(*status))
-            .map(|status| self.count(status))
-            .sum()
-    }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = |status| self.count(status);
+        let count = |status| self.counts.of(status);
         write!(f, "{}", self.reasons)?;
         let at_once = if self.jobs > 1 {
             format!(", {} at once", self.jobs)
@@ -113,12 +83,12 @@ impl fmt::Display for Report {
             0 => String::new(),
             n => format!(" ({n} resumed)"),
         };
-        writeln!(f, "downloaded  {}{resumed}", self.downloaded())?;
+        writeln!(f, "downloaded  {}{resumed}", self.counts.downloaded())?;
         writeln!(f, "present     {}", count(Status::Present))?;
         if count(Status::Duplicate) > 0 {
             writeln!(f, "duplicate   {}", count(Status::Duplicate))?;
         }
-        write!(f, "failed      {}", self.failed())?;
+        write!(f, "failed      {}", self.counts.failed())?;
         let reasons = Status::ALL
             .into_iter()
             .filter(|status| status.failed() && count(*status) > 0);
@@ -149,16 +119,4 @@ impl fmt::Display for Report {
         write!(f, "{}", self.hosts)?;
         writeln!(f, "elapsed     {}", seconds(self.elapsed))
     }
-}
-
-/// Bytes a second; 0 when no time has passed.
-#[must_use]
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "a rate to look at"
-)]
-pub fn rate(bytes: u64, elapsed: Duration) -> u64 {
-    (bytes as f64 / elapsed.as_secs_f64().max(0.000_001)) as u64
 }

@@ -17,17 +17,18 @@ use crate::fetch::{Fetched, Fetcher, IDLE_PER_JOB};
 use crate::hook::Hooks;
 use crate::links::{self, Ahead, Input, Links};
 use crate::mode::caught;
-use crate::outcome::{Failure, Outcome, Status};
+use crate::outcome::{Failure, Outcome, Record, Status};
 use crate::plan::{Job, Plan, Step};
 use crate::progress::Progress;
 use crate::queue::{Feedback, Finished, OfHost, Queue, Started, Verdict};
-use crate::report::{History, HostTally, Journal, Output, ReasonTally, Record, Report, Tally};
-use crate::stop::{Cause, Stop};
-use crate::store::{Store, journal_of};
+use crate::report::{HostStats, ReasonStats, Report, Sinks};
+use crate::stats::Stats;
+use crate::stop::{self, Cause, Stop};
+use crate::store::{Archive, History, Journal, Store, journal_of};
 use crate::system::limits::jobs_within;
 use crate::system::signals::{self, StatusSignals};
 use crate::text::shown;
-use crate::{Config, runtime, stop};
+use crate::{Config, runtime};
 use verdict::feedback;
 
 /// Fetches every link of a list. A link that fails is counted and never ends the run.
@@ -51,33 +52,36 @@ pub fn run(config: &Config) -> anyhow::Result<Report> {
     for id in &config.forget {
         history.forget(*id);
     }
-    let output = Output::open(&config.records, &config.output)?;
-    let tally = Arc::new(Tally::default());
+    let output = Sinks::open(&config.records, &config.output)?;
+    let stats = Arc::new(Stats::default());
     let (inputs, lists) = (config.inputs.clone(), Arc::clone(&config.lists));
-    let progress = Progress::start(config.progress, Arc::clone(&tally), move || {
+    let progress = Progress::start(config.progress, Arc::clone(&stats), move || {
         links::count(&inputs, &lists)
     });
     let run = Arc::new(Run {
         journal: OnceLock::new(),
-        tally,
+        stats,
         output,
         progress,
         hooks: config.hook.clone().map(Hooks::new),
         folder: config.output.clone(),
-        hosts: HostTally::default(),
-        reasons: ReasonTally::default(),
+        hosts: HostStats::default(),
+        reasons: ReasonStats::default(),
         max_wait: config.fetch.retry.max_wait,
         limits: config.limits,
         list_error: Mutex::new(None),
     });
-    let store = Arc::new(Store::look(&config.output));
+    let archive = Archive {
+        store: Store::look(&config.output),
+        history,
+    };
     let waits = config.inputs.iter().any(Input::may_wait);
     let links: Box<dyn Iterator<Item = _> + Send> = if waits {
         Box::new(links)
     } else {
         Box::new(Ahead::new(links))
     };
-    let mut plan = Plan::new(links, store, history, config.plan.clone());
+    let mut plan = Plan::new(links, archive, config.plan.clone());
     // a list of which everything is here needs no state, no runtime and no client; but who waits for a pipe must hear signals
     let mut next = None;
     while !waits && let Some(step) = plan.next() {
@@ -105,18 +109,17 @@ pub fn run(config: &Config) -> anyhow::Result<Report> {
         }
     }
     run.progress.finish();
-    let counts = run.tally.counts();
+    let counts = run.stats.counts();
     Ok(Report {
         mode: config.mode,
         jobs: config.limit().get(),
         counts,
-        failed_commands: run.tally.failed_commands(),
-        saved_bytes: run.tally.saved_bytes(),
-        received_bytes: run.tally.received_bytes(),
+        failed_commands: run.stats.failed_commands(),
+        saved_bytes: run.stats.saved_bytes(),
+        received_bytes: run.stats.received_bytes(),
         elapsed: started.elapsed(),
-        untried: stopped.and_then(|_| {
-            links::count(&config.inputs, &config.lists)?.checked_sub(counts.iter().sum())
-        }),
+        untried: stopped
+            .and_then(|_| links::count(&config.inputs, &config.lists)?.checked_sub(counts.total())),
         reasons: run.reasons.take(),
         hosts: run.hosts.notable(),
         stopped,
@@ -132,13 +135,13 @@ pub fn run(config: &Config) -> anyhow::Result<Report> {
 struct Run {
     /// Open as soon as there is something to write.
     journal: OnceLock<Arc<Journal>>,
-    tally: Arc<Tally>,
-    output: Output,
+    stats: Arc<Stats>,
+    output: Sinks,
     progress: Progress,
     hooks: Option<Hooks>,
     folder: PathBuf,
-    hosts: HostTally,
-    reasons: ReasonTally,
+    hosts: HostStats,
+    reasons: ReasonStats,
     max_wait: Duration,
     limits: stop::Limits,
     list_error: Mutex<Option<String>>,
@@ -226,7 +229,7 @@ impl Run {
         started: Started<Job>,
     ) {
         let Started { mut job, ticket } = started;
-        let result = caught(pin!(fetcher.fetch(&mut job, &self.tally))).await;
+        let result = caught(pin!(fetcher.fetch(&mut job, &self.stats))).await;
         let result = result.unwrap_or_else(|panic| {
             let failure = Failure::new(Status::Interrupted, format!("{BUG}: {panic}"));
             Fetched::Done(Box::new(job.record(Outcome::Failed(failure))))
@@ -301,15 +304,8 @@ impl Run {
 
     /// The option by which the run has done enough, if it has.
     fn enough(&self) -> Option<&'static str> {
-        let (counts, bytes) = (self.tally.counts(), self.tally.saved_bytes());
-        let failed = Status::ALL
-            .into_iter()
-            .filter(|status| status.failed())
-            .map(|status| counts[status as usize])
-            .sum();
-        let downloads = counts[Status::Downloaded as usize] + counts[Status::Resumed as usize];
         self.limits
-            .reached(failed, counts.iter().sum(), downloads, bytes)
+            .reached(&self.stats.counts(), self.stats.saved_bytes())
     }
 
     /// Settles what waits for another try when the run ends. What has not been tried at all is counted by the report.
@@ -329,7 +325,7 @@ impl Run {
 
     /// Counts, writes down and shows what became of a link.
     fn settle(&self, record: &Record) {
-        self.tally.count(record);
+        self.stats.count(record);
         self.reasons.count(record);
         let failed = matches!(record.outcome, Outcome::Failed(_));
         let journaled = match self.journal.get().filter(|_| failed) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::outcome::Counts;
 use crate::system::signals::StopSignals;
 
 /// Why a run ended before its list.
@@ -108,15 +109,11 @@ pub enum Failures {
 const FEW: u64 = 20;
 
 impl Limits {
-    /// The option that says that these numbers are enough, if there is one.
+    /// The option by which a run with these outcomes and so many bytes of new files has done enough, if there is one.
     #[must_use]
-    pub fn reached(
-        &self,
-        failed: u64,
-        ended: u64,
-        downloads: u64,
-        bytes: u64,
-    ) -> Option<&'static str> {
+    pub fn reached(&self, counts: &Counts, bytes: u64) -> Option<&'static str> {
+        let (failed, ended) = (counts.failed(), counts.total());
+        let downloads = counts.downloaded();
         let too_many = match self.failures {
             Some(Failures::Count(count)) => failed >= count,
             Some(Failures::Percent(percent)) => ended >= FEW && failed * 100 >= percent * ended,

@@ -10,6 +10,8 @@
 //! Nothing gets a final name before it is proven, and what is there is replaced only where that is asked for.
 //! Knows nothing of HTTP.
 
+mod history;
+mod journal;
 mod part;
 
 use std::collections::HashSet;
@@ -21,7 +23,10 @@ use sha2::{Digest, Sha256};
 
 use crate::digest::Checksum;
 use crate::outcome::{Saved, Status};
+use crate::plan::{Inventory, Previous};
 use crate::system::files;
+pub use history::{Detail, History, SavedLine, each_saved};
+pub use journal::Journal;
 pub use part::{Held, Origin, Part};
 
 /// The folder for what is not a result, in the output folder.
@@ -229,6 +234,33 @@ impl Store {
             }
             (done, _) => done,
         }
+    }
+}
+
+/// An output folder and what earlier runs have left in it.
+#[derive(Debug)]
+pub struct Archive {
+    /// The folder.
+    pub store: Store,
+    /// What its journal says.
+    pub history: History,
+}
+
+impl Inventory for Archive {
+    fn previous(&self, id: u64) -> Option<Previous> {
+        self.history.find(id, |saved| self.store.has(saved))
+    }
+
+    fn awaits_exec(&self, id: u64) -> bool {
+        self.history.awaits_exec(id)
+    }
+
+    fn file(&self, name: String) -> Option<Saved> {
+        self.store.file(name)
+    }
+
+    fn matches(&self, saved: &Saved, checksum: Checksum) -> bool {
+        self.store.matches(saved, checksum)
     }
 }
 

@@ -10,12 +10,10 @@ use anyhow::Context;
 use sha2::{Digest, Sha256};
 
 use crate::Config;
-use crate::digest::fingerprint;
-use crate::digest::hexadecimal;
+use crate::digest::{fingerprint, hexadecimal};
 use crate::links::Input;
 use crate::pdf::{Check, Verdict};
-use crate::report::{SavedLine, each_saved};
-use crate::store::journal_of;
+use crate::store::{SavedLine, each_saved, journal_of};
 use crate::text::printable;
 
 /// What a look at an output folder has found.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::report::{OutputOptions, Print};
+use crate::report::{Print, SinkOptions};
 
 #[derive(Debug, Args)]
 pub(super) struct RecordArgs {
@@ -53,13 +53,13 @@ pub(super) struct RecordArgs {
 }
 
 impl RecordArgs {
-    pub(super) fn options(self) -> OutputOptions {
+    pub(super) fn options(self) -> SinkOptions {
         let print = match self.print {
             _ if self.json => Print::Json,
             Print::Summary if self.null => Print::Paths,
             print => print,
         };
-        OutputOptions {
+        SinkOptions {
             print,
             null: self.null,
             report: self.report,

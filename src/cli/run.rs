@@ -18,10 +18,10 @@ use super::values::{jobs, limit, size};
 use crate::links::Input;
 use crate::mode::Mode;
 use crate::queue::policy::{DEFAULT_PER_HOST, HostLimits, Limiting, Limits, Rate, duration};
-use crate::report::OutputOptions;
+use crate::report::SinkOptions;
 use crate::retry::{DEFAULT_RETRIES, RetryPolicy};
-use crate::stop::Failures;
-use crate::{Config, demo, fetch, log, progress, stop};
+use crate::stop::{self, Failures};
+use crate::{Config, demo, fetch, log, progress};
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -282,7 +282,7 @@ impl RunArgs {
             },
             hook: self.files.exec.clone(),
             plan: self.files.options(),
-            records: OutputOptions::default(),
+            records: SinkOptions::default(),
             progress: if self.quiet {
                 progress::Style::None
             } else {

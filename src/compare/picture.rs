@@ -3,7 +3,6 @@
 use std::fmt;
 
 use super::{Comparison, ratio};
-use crate::report::Report;
 use crate::text::seconds;
 
 /// A comparison as SVG, by [`fmt::Display`].
@@ -28,7 +27,10 @@ impl fmt::Display for Picture<'_> {
         let Comparison { reports } = self.0;
         let rows = u32::try_from(reports.len()).unwrap_or(u32::MAX);
         let height = TOP + ROW * f64::from(rows) + 8.0;
-        let files = reports.iter().map(Report::downloaded).max();
+        let files = reports
+            .iter()
+            .map(|report| report.counts.downloaded())
+            .max();
         writeln!(
             f,
             r#"<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" role="img">"#
@@ -47,7 +49,7 @@ impl fmt::Display for Picture<'_> {
             let speed_up = self.0.speed_up(report).map_or_else(String::new, |factor| {
                 format!(" · {factor:.1}x · {} at once", report.jobs)
             });
-            let failed = match report.failed() {
+            let failed = match report.counts.failed() {
                 0 => String::new(),
                 failed => format!(" · {failed} failed"),
             };

@@ -8,11 +8,10 @@ use tokio::time::timeout;
 use super::error::{broken_body, disk};
 use super::reply::Reply;
 use super::{Fetcher, Options};
-use crate::digest::Checksum;
-use crate::digest::hexadecimal;
+use crate::digest::{Checksum, hexadecimal};
 use crate::outcome::{Failure, Status};
 use crate::pdf::{Check, Kind, Verdict};
-use crate::report::Transfer;
+use crate::stats::Transfer;
 use crate::store::Part;
 
 /// A part that is being filled.
@@ -189,7 +188,7 @@ impl Pace {
         if elapsed < window {
             return false;
         }
-        let slow = crate::report::rate(self.received, elapsed) < speed;
+        let slow = crate::stats::rate(self.received, elapsed) < speed;
         (self.since, self.received) = (Instant::now(), 0);
         slow
     }

@@ -10,8 +10,7 @@ use super::error::disk;
 use crate::digest::fingerprint;
 use crate::outcome::{Failure, Outcome, Saved, Status};
 use crate::plan::{Existing, Job, Naming};
-use crate::report::Journal;
-use crate::store::{Part, Store};
+use crate::store::{Journal, Part, Store};
 use crate::text::shown;
 
 /// What becomes of a file whose bytes are here already, under the name of another link.

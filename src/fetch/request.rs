@@ -17,10 +17,9 @@ use super::reply::Reply;
 use crate::http::{Client, Response};
 use crate::link::has_credentials;
 use crate::outcome::{Failure, Status};
-use crate::report::Known;
+use crate::plan::Previous;
 use crate::store::Held;
-use crate::text::printable;
-use crate::text::shown;
+use crate::text::{printable, shown};
 
 /// How many redirects are followed, as browsers do at least.
 const REDIRECTS: usize = 10;
@@ -33,7 +32,7 @@ pub(super) struct Asked<'a> {
     /// The beginning that is here already: the rest is asked for.
     pub(super) held: Option<Held<'a>>,
     /// The file that is here already: it is asked whether that has changed (RFC 9110 section 13.1).
-    pub(super) known: Option<&'a Known>,
+    pub(super) known: Option<&'a Previous>,
 }
 
 /// Asks servers, and follows where they point.

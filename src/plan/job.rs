@@ -5,11 +5,10 @@ use std::time::{Duration, Instant};
 
 use url::{Position, Url};
 
-use super::{Naming, name};
+use super::{Naming, Previous, name};
 use crate::link::{Details, SourceLine, has_credentials};
-use crate::outcome::{Failure, Outcome, Status};
+use crate::outcome::{Failure, Outcome, Record, Status};
 use crate::queue::{OfHost, Verdict};
-use crate::report::{Known, Record};
 use crate::text::shown;
 
 /// One link to fetch. Many may wait, so it holds little more than its URL and a name.
@@ -29,7 +28,7 @@ pub struct Job {
     /// What else the list says about it.
     pub details: Option<Box<Details>>,
     /// The file that is here already, and that the answer may replace.
-    pub here: Option<Box<Known>>,
+    pub here: Option<Box<Previous>>,
     /// Whether it is only the command for the file that is here which is still to be run.
     pub only_command: bool,
     /// What is said of the URLs that have failed, if it has several.

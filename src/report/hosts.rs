@@ -5,8 +5,7 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::outcome::{Outcome, Status};
-use crate::report::Record;
+use crate::outcome::{Counts, Outcome, Record, Status};
 use crate::text::seconds;
 
 /// So many hosts are named in a summary.
@@ -17,18 +16,18 @@ const COUNTED: usize = 10_000;
 
 /// Counts of links by host.
 #[derive(Debug, Default)]
-pub struct HostTally(Mutex<HashMap<Box<str>, Counts>>);
+pub struct HostStats(Mutex<HashMap<Box<str>, HostCounts>>);
 
 #[derive(Debug, Default)]
-struct Counts {
+struct HostCounts {
     ended: u64,
     saved: u64,
     /// The time that the saved ones took.
     time: Duration,
-    failed: [u64; Status::ALL.len()],
+    failed: Counts,
 }
 
-impl HostTally {
+impl HostStats {
     /// Counts a link of `host` that has ended.
     pub fn count(&self, host: &str, record: &Record) {
         if record.outcome.status() == Status::Interrupted {
@@ -40,14 +39,14 @@ impl HostTally {
             if hosts.len() >= COUNTED {
                 return;
             }
-            hosts.insert(host.into(), Counts::default());
+            hosts.insert(host.into(), HostCounts::default());
         }
         let counts = hosts
             .get_mut(host)
             .expect("it is there, or was just inserted");
         counts.ended += 1;
         if let Outcome::Failed(failure) = &record.outcome {
-            counts.failed[failure.status as usize] += 1;
+            counts.failed.add(failure.status);
         } else {
             counts.saved += 1;
             counts.time += record.elapsed;
@@ -83,12 +82,12 @@ impl HostTally {
     }
 }
 
-impl Counts {
+impl HostCounts {
     fn failing(&self, host: &str) -> Option<Failing> {
         let reason = Status::ALL
             .into_iter()
-            .max_by_key(|status| self.failed[*status as usize])?;
-        let failed = self.failed.iter().sum();
+            .max_by_key(|status| self.failed.of(*status))?;
+        let failed = self.failed.total();
         (failed > 0).then(|| Failing {
             host: host.to_owned(),
             failed,

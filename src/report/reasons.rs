@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use super::Record;
-use crate::outcome::{Outcome, Status};
+use crate::outcome::{Outcome, Record, Status};
 
 /// So many examples of each reason are kept.
 const EXAMPLES: usize = 3;
 
 /// Why the links of a run have failed, while it goes on.
 #[derive(Debug, Default)]
-pub struct ReasonTally(Mutex<Reasons>);
+pub struct ReasonStats(Mutex<Reasons>);
 
 /// Why links have failed, by reason. [`fmt::Display`] is their part of the summary.
 #[derive(Debug, Clone, Default)]
@@ -28,7 +27,7 @@ struct Group {
     retryable: bool,
 }
 
-impl ReasonTally {
+impl ReasonStats {
     /// Counts a link, if it has failed. What the end of the run has cut off is no reason.
     pub fn count(&self, record: &Record) {
         let Outcome::Failed(failure) = &record.outcome else {

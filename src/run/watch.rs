@@ -27,8 +27,8 @@ impl Run {
         loop {
             tokio::time::sleep(Duration::from_secs(1)).await;
             let resting = queue.resting();
-            self.tally.set_resting_hosts(resting.len());
-            self.tally.set_waiting_again(queue.waiting_again());
+            self.stats.set_resting_hosts(resting.len());
+            self.stats.set_waiting_again(queue.waiting_again());
             for host in resting.iter().filter(|host| !known.contains(*host)) {
                 tracing::info!("{host}: failures in a row: it is left alone for a minute");
             }

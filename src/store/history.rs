@@ -1,108 +1,19 @@
-//! The journal of an output folder: one record a line, appended as links end, read when the next run starts.
-//!
-//! It is what makes a second run do only what is left. Lines are whole or ignored: one that a kill has torn, or that
-//! something else has written, counts for nothing. Several processes may append at once, because a line is one write
-//! to a file that is opened for appending.
+//! What earlier runs have saved, as the journal of an output folder tells it.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::fs::OpenOptions;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Deserialize;
 
-use super::Record;
 use crate::digest::fingerprint;
 use crate::line::read_line;
 use crate::outcome::{Saved, Status};
+use crate::plan::Previous;
 use crate::system::files::open_plain;
-
-/// A journal that is open for appending.
-#[derive(Debug)]
-pub struct Journal {
-    path: PathBuf,
-    file: File,
-    torn: AtomicBool,
-    /// Its length when it was opened, and what we have added since.
-    length: AtomicU64,
-    opened_at: u64,
-}
-
-impl Journal {
-    /// Opens the journal at `path`, of which `known` bytes have been read.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be created, read or written, or is no file of its own kind, such as a symbolic link.
-    pub fn open(path: PathBuf, known: u64) -> io::Result<Self> {
-        let mut file = open_plain(
-            &path,
-            OpenOptions::new().read(true).append(true).create(true),
-        )?;
-        let torn = AtomicBool::new(ends_without_newline(&mut file)?);
-        Ok(Self {
-            path,
-            file,
-            torn,
-            length: AtomicU64::new(known),
-            opened_at: known,
-        })
-    }
-
-    /// Appends a record.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be written as a whole.
-    pub fn append(&self, record: &Record) -> io::Result<()> {
-        let mut line = record.to_json_line();
-        if self.torn.swap(false, Relaxed) {
-            line.insert(0, b'\n');
-        }
-        let written = (&self.file).write_all(&line);
-        if written.is_err() {
-            self.torn.store(true, Relaxed);
-        }
-        self.length.fetch_add(line.len() as u64, Relaxed);
-        written
-    }
-
-    /// What is written so far, from its beginning.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be read.
-    pub fn reader(&self) -> io::Result<impl Read> {
-        File::open(&self.path)
-    }
-
-    /// What other processes have saved for the link with this identity since the journal was opened, if it `is_here`.
-    ///
-    /// # Errors
-    ///
-    /// When the journal cannot be read.
-    pub fn saved_by_others(
-        &self,
-        id: u64,
-        is_here: impl Fn(&Saved) -> bool,
-    ) -> io::Result<Option<Saved>> {
-        if self.file.metadata()?.len() == self.length.load(Relaxed) {
-            return Ok(None);
-        }
-        let mut file = File::open(&self.path)?;
-        file.seek(SeekFrom::Start(self.opened_at))?;
-        let mut found = None;
-        each_saved(file, |line| {
-            if fingerprint(&line.url) == id {
-                found = Some(line.to_saved()).filter(&is_here).or(found.take());
-            }
-        })?;
-        Ok(found)
-    }
-}
 
 /// What earlier runs have saved, by the identity of the link. Some tens of bytes a file: there may be millions.
 #[derive(Debug, Default)]
@@ -112,17 +23,6 @@ pub struct History {
     unfinished: HashSet<u64>,
     /// In the order of their identities.
     files: Vec<Entry>,
-}
-
-/// A file that an earlier run has saved, and how the server described it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
-    /// The file.
-    pub saved: Saved,
-    /// Its `ETag`, if it had one.
-    pub etag: Option<String>,
-    /// Its `Last-Modified`, if it had one.
-    pub last_modified: Option<String>,
 }
 
 #[derive(Debug)]
@@ -175,7 +75,7 @@ impl History {
     ///
     /// A file that is about to be replaced has two lines, and a kill may have left the older one true.
     #[must_use]
-    pub fn find(&self, id: u64, is_here: impl Fn(&Saved) -> bool) -> Option<Known> {
+    pub fn find(&self, id: u64, is_here: impl Fn(&Saved) -> bool) -> Option<Previous> {
         let entries = &self.files[self.range(id)];
         let last = self.known(entries.last()?);
         if is_here(&last.saved) {
@@ -189,7 +89,7 @@ impl History {
 
     /// Whether the command for the file of the link with this identity is still to be run.
     #[must_use]
-    pub fn awaits_command(&self, id: u64) -> bool {
+    pub fn awaits_exec(&self, id: u64) -> bool {
         self.unfinished.contains(&id)
     }
 
@@ -206,7 +106,7 @@ impl History {
         begin..begin + lines.count()
     }
 
-    fn known(&self, entry: &Entry) -> Known {
+    fn known(&self, entry: &Entry) -> Previous {
         let (file, rest) = self.names[entry.name as usize..].split_at(entry.name_length.into());
         let validators = &rest[..entry.validators_length.into()];
         let (etag, last_modified) = validators.split_once('\n').unwrap_or_default();
@@ -217,7 +117,7 @@ impl History {
             mtime_ns: entry.mtime_ns,
             ..SavedLine::default()
         };
-        Known {
+        Previous {
             saved: line.to_saved(),
             etag: given(etag),
             last_modified: given(last_modified),
@@ -331,14 +231,4 @@ fn leads_down(file: &str) -> bool {
     let mut components = Path::new(file).components().peekable();
     components.peek().is_some()
         && components.all(|component| matches!(component, std::path::Component::Normal(_)))
-}
-
-fn ends_without_newline(file: &mut File) -> io::Result<bool> {
-    if file.metadata()?.len() == 0 {
-        return Ok(false);
-    }
-    let mut last = [0];
-    file.seek(SeekFrom::End(-1))?;
-    file.read_exact(&mut last)?;
-    Ok(last != *b"\n")
 }

@@ -8,36 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Context;
 use clap::ValueEnum;
 
-use super::Record;
-use crate::outcome::{Outcome, Status};
-
-/// The fields of a record, in the order of the columns of a report in CSV.
-pub const FIELDS: [&str; 24] = [
-    "schema",
-    "time",
-    "status",
-    "url",
-    "final_url",
-    "source",
-    "line",
-    "http_status",
-    "file",
-    "bytes",
-    "mtime_ns",
-    "sha256",
-    "etag",
-    "last_modified",
-    "attempts",
-    "elapsed",
-    "suspect",
-    "retryable",
-    "error",
-    "exec_error",
-    "name",
-    "checksum",
-    "mirrors",
-    "columns",
-];
+use super::csv::CsvTable;
+use crate::outcome::{Outcome, Record, Status};
 
 /// What standard output is for. What is not the summary makes it go to standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -53,7 +25,7 @@ pub enum Print {
 
 /// Which records go where.
 #[derive(Debug, Clone, Default)]
-pub struct OutputOptions {
+pub struct SinkOptions {
     /// What standard output is for.
     pub print: Print,
     /// Whether a path ends with NUL and not with a line end.
@@ -68,7 +40,7 @@ pub struct OutputOptions {
 
 /// Writes records as links end.
 #[derive(Debug)]
-pub struct Output {
+pub struct Sinks {
     print: Print,
     separator: &'static str,
     folder: PathBuf,
@@ -76,20 +48,13 @@ pub struct Output {
     errors: Option<Mutex<File>>,
 }
 
-/// A report in one of its forms.
-#[derive(Debug)]
-enum Table {
-    Json(File),
-    Csv(Box<csv::Writer<File>>, Vec<Arc<str>>),
-}
-
-impl Output {
+impl Sinks {
     /// Creates the files that `options` name, for a run into `folder`.
     ///
     /// # Errors
     ///
     /// When one of them cannot be created.
-    pub fn open(options: &OutputOptions, folder: &Path) -> anyhow::Result<Self> {
+    pub fn open(options: &SinkOptions, folder: &Path) -> anyhow::Result<Self> {
         let report = options
             .report
             .as_deref()
@@ -153,49 +118,29 @@ impl Output {
     }
 }
 
+/// A report in one of its forms.
+#[derive(Debug)]
+enum Table {
+    Ndjson(File),
+    Csv(CsvTable),
+}
+
 impl Table {
     fn create(path: &Path, columns: &[Arc<str>]) -> anyhow::Result<Self> {
         let file = create(path)?;
-        if path
-            .extension()
-            .is_none_or(|extension| !extension.eq_ignore_ascii_case("csv"))
-        {
-            return Ok(Self::Json(file));
+        let extension = path.extension().unwrap_or_default();
+        if !extension.eq_ignore_ascii_case("csv") {
+            return Ok(Self::Ndjson(file));
         }
-        let mut table = csv::Writer::from_writer(file);
-        let columns: Vec<_> = columns
-            .iter()
-            .filter(|name| !FIELDS.contains(&&***name))
-            .cloned()
-            .collect();
-        table
-            .write_record(FIELDS.into_iter().chain(columns.iter().map(AsRef::as_ref)))
-            .with_context(|| format!("cannot write `{}`", path.display()))?;
-        Ok(Self::Csv(Box::new(table), columns))
+        let table = CsvTable::begin(file, columns);
+        let table = table.with_context(|| format!("cannot write `{}`", path.display()))?;
+        Ok(Self::Csv(table))
     }
 
     fn write(&mut self, record: &Record) -> io::Result<()> {
-        let line = record.to_json_line();
         match self {
-            Self::Json(file) => file.write_all(&line),
-            Self::Csv(table, columns) => {
-                let fields: serde_json::Map<_, _> = serde_json::from_slice(&line)?;
-                let text = |value: Option<&serde_json::Value>| match value {
-                    None => String::new(),
-                    Some(serde_json::Value::String(text)) => text.clone(),
-                    Some(value) => value.to_string(),
-                };
-                let carried = |name: &Arc<str>| {
-                    text(
-                        fields
-                            .get("columns")
-                            .and_then(|columns| columns.get(&**name)),
-                    )
-                };
-                let known = FIELDS.into_iter().map(|name| text(fields.get(name)));
-                table.write_record(known.chain(columns.iter().map(carried)))?;
-                table.flush()
-            }
+            Self::Ndjson(file) => file.write_all(&record.to_json_line()),
+            Self::Csv(table) => table.write(record),
         }
     }
 }

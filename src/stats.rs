@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use super::Record;
-use crate::outcome::{Outcome, Status};
+use crate::outcome::{Counts, Outcome, Record, Status};
 
 /// Counters that any thread may add to.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct Stats {
     counts: [AtomicU64; Status::ALL.len()],
     saved_bytes: AtomicU64,
     received_bytes: AtomicU64,
@@ -27,7 +27,7 @@ struct Live {
     expected: AtomicU64,
 }
 
-impl Tally {
+impl Stats {
     /// Counts a link that has ended.
     pub fn count(&self, record: &Record) {
         let status = record.outcome.status();
@@ -41,10 +41,10 @@ impl Tally {
         }
     }
 
-    /// How many links have ended with each status, in the order of [`Status::ALL`].
+    /// How many links have ended with each status.
     #[must_use]
-    pub fn counts(&self) -> [u64; Status::ALL.len()] {
-        std::array::from_fn(|status| self.counts[status].load(Relaxed))
+    pub fn counts(&self) -> Counts {
+        Counts::from_fn(|status| self.counts[status as usize].load(Relaxed))
     }
 
     /// The length of the files that this run has brought, in bytes.
@@ -99,7 +99,7 @@ impl Tally {
         Transfer {
             number,
             live,
-            tally: Arc::clone(self),
+            stats: Arc::clone(self),
         }
     }
 
@@ -129,7 +129,7 @@ impl Tally {
 pub struct Transfer {
     number: u64,
     live: Arc<Live>,
-    tally: Arc<Tally>,
+    stats: Arc<Stats>,
 }
 
 impl Transfer {
@@ -142,12 +142,24 @@ impl Transfer {
     /// Adds bytes that have just come.
     pub fn advance(&self, bytes: u64) {
         self.live.received.fetch_add(bytes, Relaxed);
-        self.tally.received_bytes.fetch_add(bytes, Relaxed);
+        self.stats.received_bytes.fetch_add(bytes, Relaxed);
     }
 }
 
 impl Drop for Transfer {
     fn drop(&mut self) {
-        self.tally.lock().remove(&self.number);
+        self.stats.lock().remove(&self.number);
     }
+}
+
+/// Bytes a second; 0 when no time has passed.
+#[must_use]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a rate to look at"
+)]
+pub fn rate(bytes: u64, elapsed: Duration) -> u64 {
+    (bytes as f64 / elapsed.as_secs_f64().max(0.000_001)) as u64
 }

@@ -1,0 +1,84 @@
+//! The words for outcomes, each of them listed once.
+
+use std::fmt;
+
+/// Which side a status is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The link's file is in the output folder.
+    Saved,
+    /// There is no file for this link alone, and nothing has failed.
+    Neither,
+    /// There is no file.
+    Failed,
+}
+
+macro_rules! statuses {
+    ($($name:ident, $word:literal, $kind:ident, $meaning:literal;)*) => {
+        /// The one word for an outcome, in the order in which a summary lists them.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Status {
+            $(#[doc = $meaning] $name,)*
+        }
+
+        impl Status {
+            /// All of them, in their order.
+            pub const ALL: [Self; [$($word),*].len()] = [$(Self::$name),*];
+
+            /// The word, as it stands in records and in the summary.
+            #[must_use]
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$name => $word,)* }
+            }
+
+            /// What the word means, for the documentation.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning,)* }
+            }
+
+            /// Which side it is on.
+            #[must_use]
+            pub fn kind(self) -> Kind {
+                match self { $(Self::$name => Kind::$kind,)* }
+            }
+        }
+    };
+}
+
+statuses! {
+    Downloaded, "downloaded", Saved, "fetched completely in this run, and checked";
+    Resumed, "resumed", Saved, "completed from what an earlier attempt or run had left, and checked";
+    Present, "present", Saved, "existing file, kept as it is";
+    Duplicate, "duplicate", Neither,
+        "an earlier line has the same URL, or, with `--dedupe skip`, another link has the same bytes";
+    BadLink, "bad_link", Failed, "not an http or https URL, or one that this run must not fetch";
+    Dns, "dns", Failed, "the host name has no address";
+    Connect, "connect", Failed, "no connection, or one that was lost before the response";
+    Tls, "tls", Failed, "no trusted TLS connection";
+    Timeout, "timeout", Failed, "the connection, the response, the next byte or the whole link took too long";
+    HttpStatus, "http_status", Failed, "the response is not a success, or not valid HTTP";
+    RateLimited, "rate_limited", Failed, "throttled by the server for longer than this run waits";
+    TooManyRedirects, "too_many_redirects", Failed, "more than ten redirects, or a redirect loop";
+    Truncated, "truncated", Failed, "the body ended before it was complete";
+    NotPdf, "not_pdf", Failed, "the body is not a PDF, but for example an HTML page, JSON, or empty";
+    ChecksumMismatch, "checksum_mismatch", Failed, "the file does not have the checksum given by the list";
+    TooLarge, "too_large", Failed, "the file is larger than `--max-filesize`";
+    HostUnhealthy, "host_unhealthy", Failed, "given up with its host, which kept failing (circuit breaker)";
+    Disk, "disk", Failed, "the file cannot be written";
+    Interrupted, "interrupted", Failed, "the run ended before the link did";
+}
+
+impl Status {
+    /// Whether it is the word of a failure.
+    #[must_use]
+    pub fn failed(self) -> bool {
+        self.kind() == Kind::Failed
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
