@@ -107,14 +107,22 @@ fn completions_the_manual_and_the_documentation_know_what_the_help_knows() {
     let page = sandbox.run(&["man", "compare"]).exits(0).stdout;
     assert!(page.contains("Draw the chart"), "{page}");
     sandbox.run(&["man", "no-such"]).exits(2);
-    let readme = include_str!("../../README.md");
+    let pages = [
+        include_str!("../../README.md"),
+        include_str!("../../docs/guide.md"),
+        include_str!("../../docs/hosts.md"),
+        include_str!("../../docs/http.md"),
+        include_str!("../../docs/lists.md"),
+        include_str!("../../docs/records.md"),
+    ]
+    .concat();
     for option in options
         .iter()
         .filter(|option| !matches!(**option, "--help" | "--version"))
     {
         assert!(
-            readme.contains(&format!("{option}`")) || readme.contains(&format!("{option} ")),
-            "README.md: {option}"
+            pages.contains(&format!("{option}`")) || pages.contains(&format!("{option} ")),
+            "README.md and docs/: {option}"
         );
     }
 }

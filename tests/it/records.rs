@@ -239,26 +239,21 @@ fn links_in_json_of_other_programs_are_links() {
 }
 
 #[test]
-fn the_documentation_has_the_fields_that_are_written() {
-    let readme = include_str!("../../README.md");
-    let table = readme
-        .split("| field | type | |\n")
-        .nth(1)
-        .and_then(|rest| rest.split("\n\n").next())
-        .expect("a table of fields");
-    let documented: Vec<_> = table
-        .lines()
-        .skip(1)
-        .flat_map(|row| {
-            row.split('|')
-                .nth(1)
-                .unwrap_or_default()
-                .split('`')
-                .skip(1)
-                .step_by(2)
-        })
-        .collect();
-    assert_eq!(documented, FIELDS.map(|field| field.name));
+fn the_documentation_has_the_fields_and_statuses_that_are_written() {
+    let page = include_str!("../../docs/records.md");
+    let documented = |table: &str| -> Vec<_> {
+        let (begin, end) = (format!("<!-- {table} -->"), format!("<!-- /{table} -->"));
+        let table = page
+            .split(&begin)
+            .nth(1)
+            .and_then(|rest| rest.split(&end).next());
+        let rows = table.expect("a table between its markers").lines();
+        rows.filter_map(|row| row.strip_prefix("| `")?.split('`').next())
+            .collect()
+    };
+    assert_eq!(documented("fields"), FIELDS.map(|field| field.name));
+    let statuses = fetchpdf::outcome::Status::ALL.map(fetchpdf::outcome::Status::word);
+    assert_eq!(documented("statuses"), statuses);
 }
 
 #[test]
