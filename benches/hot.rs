@@ -12,8 +12,8 @@ use fetchpdf::links::{self, Input, Links};
 use fetchpdf::pdf::Check;
 use fetchpdf::plan::name;
 use fetchpdf::queue::Feedback;
-use fetchpdf::queue::policy::Limiting;
-use fetchpdf::queue::schedule::{Finished, Next, OfHost, Schedule};
+use fetchpdf::queue::policy::HostPolicies;
+use fetchpdf::queue::schedule::{Finished, HasHost, Next, Schedule};
 use fetchpdf::store::{Detail, History};
 use url::Url;
 
@@ -56,7 +56,7 @@ fn link_list(bencher: Bencher, links: usize) {
 #[divan::bench(args = [(1_000_000, 1), (1_000_000, 1_000)], sample_count = 5)]
 fn queue(bencher: Bencher, (links, hosts): (usize, usize)) {
     struct Link(Arc<str>);
-    impl OfHost for Link {
+    impl HasHost for Link {
         fn host(&self) -> Cow<'_, str> {
             (&*self.0).into()
         }
@@ -66,7 +66,7 @@ fn queue(bencher: Bencher, (links, hosts): (usize, usize)) {
         .collect();
     bencher.counter(ItemsCount::new(links)).bench(|| {
         let now = Instant::now();
-        let mut schedule = Schedule::new(Limiting::default());
+        let mut schedule = Schedule::new(HostPolicies::default());
         for host in hosts.iter().cycle().take(links) {
             assert!(
                 schedule.push(Link(Arc::clone(host)), now).is_ok(),

@@ -47,7 +47,7 @@ pub use run::run;
 
 use links::Input;
 use mode::Mode;
-use queue::policy::Limiting;
+use queue::policy::HostPolicies;
 
 /// Everything that a run depends on.
 #[derive(Debug, Clone)]
@@ -63,7 +63,7 @@ pub struct Config {
     /// How many links are fetched at once; none for what suits the mode.
     pub jobs: Option<NonZeroUsize>,
     /// How much each host is asked at once and how often.
-    pub hosts: Limiting,
+    pub hosts: HostPolicies,
     /// When the run has done enough.
     pub limits: stop::Limits,
     /// How links become files.

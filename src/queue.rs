@@ -3,7 +3,9 @@
 //! One thread reads the list and pushes, any number of workers take. The list is read only a little ahead of its links, and
 //! further only to find hosts that are free. Knows nothing of how a link is fetched.
 
+mod breaker;
 mod host;
+mod pace;
 pub mod policy;
 pub mod schedule;
 
@@ -12,16 +14,17 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
-pub use host::{Feedback, Verdict};
-use policy::Limiting;
-pub use schedule::{Finished, OfHost, Started, Ticket};
+pub use breaker::GiveUp;
+pub use host::Feedback;
+use policy::HostPolicies;
+pub use schedule::{Finished, HasHost, Started, Ticket};
 use schedule::{Next, Schedule};
 
 /// The list is read so many links ahead as a rule.
-const NEAR: usize = 1024;
+const READ_AHEAD: usize = 1024;
 
 /// The list is read so many links ahead when workers find no host that is free.
-const FAR: usize = 100_000;
+const LOOK_AHEAD: usize = 100_000;
 
 /// The links that wait, between one reader and many workers.
 #[derive(Debug)]
@@ -45,17 +48,17 @@ pub enum Pushed<J> {
     /// It waits for its turn.
     Queued,
     /// Its host is given up.
-    GivenUp(J, Verdict),
+    GivenUp(J, GiveUp),
     /// Nobody will take it any more.
     Closed,
 }
 
-impl<J: OfHost> Queue<J> {
+impl<J: HasHost> Queue<J> {
     /// An empty queue.
     #[must_use]
-    pub fn new(limiting: Limiting) -> Self {
+    pub fn new(policies: HostPolicies) -> Self {
         let state = State {
-            schedule: Schedule::new(limiting),
+            schedule: Schedule::new(policies),
             idle: 0,
             closed: false,
         };
@@ -122,7 +125,7 @@ impl<J: OfHost> Queue<J> {
                         if state.idle > 0 && state.schedule.has_more() {
                             self.ready.notify_one();
                         }
-                        if state.schedule.waiting() <= NEAR / 2 || state.is_looking() {
+                        if state.schedule.waiting() <= READ_AHEAD / 2 || state.is_looking() {
                             self.room.notify_one();
                         }
                         return Some(started);
@@ -151,7 +154,7 @@ impl<J: OfHost> Queue<J> {
         ticket: &Ticket,
         finished: Finished<J>,
         feedback: Feedback,
-    ) -> Vec<(J, Option<Verdict>)> {
+    ) -> Vec<(J, Option<GiveUp>)> {
         let mut state = self.lock();
         let (finished, closed) = match finished {
             Finished::Again(job, _) if state.closed => (Finished::Ended, Some((job, None))),
@@ -175,14 +178,14 @@ impl<J: OfHost> Queue<J> {
 
     /// The hosts that are left alone for now, because they do not work.
     #[must_use]
-    pub fn resting(&self) -> Vec<Arc<str>> {
-        self.lock().schedule.resting()
+    pub fn open_hosts(&self) -> Vec<Arc<str>> {
+        self.lock().schedule.open_hosts()
     }
 
     /// How many links wait for another try.
     #[must_use]
-    pub fn waiting_again(&self) -> usize {
-        self.lock().schedule.waiting_again()
+    pub fn retries(&self) -> usize {
+        self.lock().schedule.retries()
     }
 
     /// Whether links wait only because of the limit of links at once to one host.
@@ -197,9 +200,14 @@ impl<J: OfHost> Queue<J> {
     }
 }
 
-impl<J: OfHost> State<J> {
+impl<J: HasHost> State<J> {
     fn is_full(&self) -> bool {
-        self.schedule.waiting() >= if self.is_looking() { FAR } else { NEAR }
+        self.schedule.waiting()
+            >= if self.is_looking() {
+                LOOK_AHEAD
+            } else {
+                READ_AHEAD
+            }
     }
 
     /// Whether workers find no host that is free.
@@ -215,7 +223,7 @@ mod tests {
     #[derive(Debug, PartialEq, Eq)]
     struct Link(usize);
 
-    impl OfHost for Link {
+    impl HasHost for Link {
         fn host(&self) -> std::borrow::Cow<'_, str> {
             "http://a.example".into()
         }
@@ -223,23 +231,23 @@ mod tests {
 
     #[test]
     fn the_list_is_read_only_a_little_ahead() {
-        let queue = Arc::new(Queue::new(Limiting::default()));
+        let queue = Arc::new(Queue::new(HostPolicies::default()));
         let feeding = Arc::clone(&queue);
         let feeder = std::thread::spawn(move || {
-            (0..9 * NEAR)
+            (0..9 * READ_AHEAD)
                 .take_while(|link| feeding.push(Link(*link)) == Pushed::Queued)
                 .count()
         });
-        while queue.lock().schedule.waiting() < NEAR {
+        while queue.lock().schedule.waiting() < READ_AHEAD {
             std::thread::yield_now();
         }
-        assert_eq!(queue.close().len(), NEAR);
-        assert_eq!(feeder.join().expect("no panic"), NEAR);
+        assert_eq!(queue.close().len(), READ_AHEAD);
+        assert_eq!(feeder.join().expect("no panic"), READ_AHEAD);
     }
 
     #[tokio::test]
     async fn links_come_in_order_and_then_the_end() {
-        let queue = Queue::new(Limiting::default());
+        let queue = Queue::new(HostPolicies::default());
         assert_eq!(
             (queue.push(Link(1)), queue.push(Link(2))),
             (Pushed::Queued, Pushed::Queued)
@@ -255,7 +263,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_closed_queue_ends_although_a_link_is_under_way() {
-        let queue = Queue::new(Limiting::default());
+        let queue = Queue::new(HostPolicies::default());
         assert_eq!(queue.push(Link(1)), Pushed::Queued);
         let started = queue.next().await.expect("a link");
         assert!(queue.close().is_empty());

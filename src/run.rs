@@ -20,7 +20,7 @@ use crate::mode::caught;
 use crate::outcome::{Failure, Outcome, Record, Status};
 use crate::plan::{Job, Plan, Step};
 use crate::progress::Progress;
-use crate::queue::{Feedback, Finished, OfHost, Queue, Started, Verdict};
+use crate::queue::{Feedback, Finished, GiveUp, HasHost, Queue, Started};
 use crate::report::{HostStats, ReasonStats, Report, Sinks};
 use crate::stats::Stats;
 use crate::stop::{self, Cause, Stop};
@@ -296,7 +296,7 @@ impl Run {
     }
 
     /// Settles a link whose host is given up.
-    fn give_up(&self, job: &Job, verdict: &Verdict) {
+    fn give_up(&self, job: &Job, verdict: &GiveUp) {
         let record = job.record(Outcome::Failed(verdict.failure()));
         self.hosts.count(&job.host(), &record);
         self.settle(&record);

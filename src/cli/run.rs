@@ -17,7 +17,9 @@ use super::settings::HostSettings;
 use super::values::{jobs, limit, size};
 use crate::links::Input;
 use crate::mode::Mode;
-use crate::queue::policy::{DEFAULT_PER_HOST, HostLimits, Limiting, Limits, Rate, duration};
+use crate::queue::policy::{
+    DEFAULT_PER_HOST, HostOverride, HostPolicies, HostPolicy, Rate, duration,
+};
 use crate::report::SinkOptions;
 use crate::retry::{DEFAULT_RETRIES, RetryPolicy};
 use crate::stop::{self, Failures};
@@ -61,7 +63,7 @@ pub(super) struct RunArgs {
         hide_short_help = true,
         help_heading = "Hosts"
     )]
-    host: Vec<HostLimits>,
+    host: Vec<HostOverride>,
     /// Tries after the first one
     #[arg(long, value_name = "N", default_value_t = DEFAULT_RETRIES)]
     retry: u32,
@@ -240,14 +242,14 @@ impl RunArgs {
             output,
             mode,
             jobs: self.jobs,
-            hosts: Limiting {
-                limits: Limits {
+            hosts: HostPolicies {
+                default: HostPolicy {
                     per_host: self.per_host.unwrap_or(DEFAULT_PER_HOST),
                     wait: self.wait,
                     random_wait: self.random_wait,
                     rate: self.rate,
                 },
-                per_host_is_said: self.per_host.is_some(),
+                per_host_explicit: self.per_host.is_some(),
                 hosts: limits,
             },
             limits: stop::Limits {

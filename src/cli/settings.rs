@@ -15,7 +15,7 @@ use toml::{Table, Value};
 
 use super::hiding;
 use crate::header::{self, HeaderFields};
-use crate::queue::policy::HostLimits;
+use crate::queue::policy::HostOverride;
 
 #[derive(Debug, Args)]
 pub(super) struct SettingsArgs {
@@ -43,7 +43,7 @@ pub(super) struct SettingsArgs {
 #[derive(Debug)]
 pub(super) struct HostSettings {
     pub(super) name: String,
-    pub(super) limits: Option<HostLimits>,
+    pub(super) limits: Option<HostOverride>,
     pub(super) headers: HeaderFields,
 }
 

@@ -8,7 +8,7 @@ use url::{Position, Url};
 use super::{Naming, Previous, name};
 use crate::link::{Details, SourceLine, has_credentials};
 use crate::outcome::{Failure, Outcome, Record, Status};
-use crate::queue::{OfHost, Verdict};
+use crate::queue::{GiveUp, HasHost};
 use crate::text::shown;
 
 /// One link to fetch. Many may wait, so it holds little more than its URL and a name.
@@ -140,8 +140,8 @@ impl Job {
     }
 }
 
-impl OfHost for Job {
-    fn move_on(&mut self, verdict: &Verdict) -> bool {
+impl HasHost for Job {
+    fn next_candidate(&mut self, verdict: &GiveUp) -> bool {
         self.try_mirror(verdict.failure()).is_ok()
     }
 

@@ -7,15 +7,15 @@ use std::time::Duration;
 /// So many links of one host are fetched at once by default.
 pub const DEFAULT_PER_HOST: u32 = 8;
 
-/// Hosts whose terms ask for patience: the host, its links at once, and the time between two starts.
-pub const PATIENT: [(&str, u32, Duration); 2] = [
+/// Hosts whose terms ask for slow clients: the host, its links at once, and the time between two starts.
+pub const BUILTIN_HOST_POLICIES: [(&str, u32, Duration); 2] = [
     ("arxiv.org", 1, Duration::from_secs(3)),
     ("export.arxiv.org", 1, Duration::from_secs(3)),
 ];
 
 /// The limits of one host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct HostPolicy {
     /// How many of its links are fetched at once; 0 is no limit.
     pub per_host: u32,
     /// The time between two starts.
@@ -26,7 +26,7 @@ pub struct Limits {
     pub rate: Option<Rate>,
 }
 
-impl Default for Limits {
+impl Default for HostPolicy {
     fn default() -> Self {
         Self {
             per_host: DEFAULT_PER_HOST,
@@ -48,38 +48,41 @@ pub struct Rate {
 
 /// The limits of all hosts.
 #[derive(Debug, Clone, Default)]
-pub struct Limiting {
+pub struct HostPolicies {
     /// Those of a host that nothing else is said about.
-    pub limits: Limits,
+    pub default: HostPolicy,
     /// Whether the user has said how many links at once: only then it holds for hosts on loopback, too.
-    pub per_host_is_said: bool,
+    pub per_host_explicit: bool,
     /// What the user has said about single hosts, by their names.
-    pub hosts: HashMap<String, HostLimits>,
+    pub hosts: HashMap<String, HostOverride>,
 }
 
-impl Limiting {
+impl HostPolicies {
     /// The limits of the host `name`.
     #[must_use]
-    pub fn of(&self, name: &str) -> Limits {
-        let mut limits = self.limits;
-        if !self.per_host_is_said && is_loopback(name) {
-            limits.per_host = 0;
+    pub fn of(&self, name: &str) -> HostPolicy {
+        let mut policy = self.default;
+        if !self.per_host_explicit && is_loopback(name) {
+            policy.per_host = 0;
         }
         if let Some(said) = self.hosts.get(name) {
-            limits.per_host = said.per_host.unwrap_or(limits.per_host);
-            limits.wait = said.wait.unwrap_or(limits.wait);
-            limits.rate = said.rate.or(limits.rate);
-        } else if let Some((_, per_host, wait)) = PATIENT.iter().find(|(host, ..)| *host == name) {
-            limits.per_host = *per_host;
-            limits.wait = limits.wait.max(*wait);
+            policy.per_host = said.per_host.unwrap_or(policy.per_host);
+            policy.wait = said.wait.unwrap_or(policy.wait);
+            policy.rate = said.rate.or(policy.rate);
+        } else if let Some((_, per_host, wait)) = BUILTIN_HOST_POLICIES
+            .iter()
+            .find(|(host, ..)| *host == name)
+        {
+            policy.per_host = *per_host;
+            policy.wait = policy.wait.max(*wait);
         }
-        limits
+        policy
     }
 }
 
 /// What is said about one host, such as `example.org:per-host=2,wait=1s`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct HostLimits {
+pub struct HostOverride {
     /// The name of the host.
     pub name: String,
     per_host: Option<u32>,
@@ -87,22 +90,22 @@ pub struct HostLimits {
     rate: Option<Rate>,
 }
 
-impl FromStr for HostLimits {
+impl FromStr for HostOverride {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const FORM: &str =
             "a host and its limits, such as `example.org:per-host=2,wait=1s,rate=5/15s`";
         let (name, settings) = text.rsplit_once(':').ok_or(FORM)?;
-        let mut limits = Self {
+        let mut policy = Self {
             name: name.to_lowercase(),
             ..Self::default()
         };
         for setting in settings.split(',') {
             match setting.split_once('=').ok_or(FORM)? {
-                ("per-host", value) => limits.per_host = Some(value.parse().map_err(|_| FORM)?),
-                ("wait", value) => limits.wait = Some(duration(value)?),
-                ("rate", value) => limits.rate = Some(value.parse()?),
+                ("per-host", value) => policy.per_host = Some(value.parse().map_err(|_| FORM)?),
+                ("wait", value) => policy.wait = Some(duration(value)?),
+                ("rate", value) => policy.rate = Some(value.parse()?),
                 (other, _) => {
                     return Err(format!(
                         "unknown limit `{other}`: there are `per-host`, `wait` and `rate`"
@@ -113,7 +116,7 @@ impl FromStr for HostLimits {
         if name.is_empty() {
             Err(FORM.to_owned())
         } else {
-            Ok(limits)
+            Ok(policy)
         }
     }
 }
@@ -180,17 +183,17 @@ mod tests {
 
     #[test]
     fn what_is_said_of_a_host_counts_more_than_what_is_known_of_it() {
-        let said: HostLimits = "arxiv.org:per-host=2,rate=5/15s".parse().expect("limits");
-        let mut limiting = Limiting::default();
+        let said: HostOverride = "arxiv.org:per-host=2,rate=5/15s".parse().expect("limits");
+        let mut policies = HostPolicies::default();
         assert_eq!(
             (
-                limiting.of("arxiv.org").per_host,
-                limiting.of("arxiv.org").wait
+                policies.of("arxiv.org").per_host,
+                policies.of("arxiv.org").wait
             ),
             (1, Duration::from_secs(3))
         );
-        limiting.hosts.insert(said.name.clone(), said);
-        let limits = limiting.of("arxiv.org");
+        policies.hosts.insert(said.name.clone(), said);
+        let limits = policies.of("arxiv.org");
         assert_eq!((limits.per_host, limits.wait), (2, Duration::ZERO));
         assert_eq!(
             limits.rate,
@@ -199,14 +202,14 @@ mod tests {
                 time: Duration::from_secs(15)
             })
         );
-        assert_eq!(limiting.of("example.org").per_host, DEFAULT_PER_HOST);
+        assert_eq!(policies.of("example.org").per_host, DEFAULT_PER_HOST);
     }
 
     #[test]
     fn loopback_is_limited_only_if_asked() {
-        let limits = |per_host_is_said| Limiting {
-            per_host_is_said,
-            ..Limiting::default()
+        let limits = |per_host_explicit| HostPolicies {
+            per_host_explicit,
+            ..HostPolicies::default()
         };
         for host in ["127.0.0.1", "127.0.0.41", "localhost", "[::1]"] {
             assert_eq!(
@@ -231,7 +234,7 @@ mod tests {
             "a.b:rate=0/1s",
             "a.b:per-host=x",
         ] {
-            assert!(text.parse::<HostLimits>().is_err(), "{text}");
+            assert!(text.parse::<HostOverride>().is_err(), "{text}");
         }
     }
 }

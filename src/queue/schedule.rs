@@ -5,14 +5,15 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::host::{Feedback, Host, Turn, Verdict};
-use super::policy::Limiting;
+use super::breaker::GiveUp;
+use super::host::{Feedback, Host, Turn};
+use super::policy::HostPolicies;
 
 /// All links that wait, by their hosts.
 #[derive(Debug)]
 pub struct Schedule<J> {
-    limiting: Limiting,
-    hosts: HashMap<Arc<str>, (Host<J>, Place)>,
+    policies: HostPolicies,
+    hosts: HashMap<Arc<str>, (Host<J>, HostSlot)>,
     /// Hosts that may be asked now: the one with the fewest links under way comes first, then the one that has waited
     /// longest.
     ready: BTreeSet<(u32, u64, Arc<str>)>,
@@ -25,19 +26,19 @@ pub struct Schedule<J> {
 }
 
 /// What belongs to a host.
-pub trait OfHost {
+pub trait HasHost {
     /// The host: scheme, name and port, such as `https://example.org`.
     fn host(&self) -> Cow<'_, str>;
 
     /// Moves on to another host, because of what is said of this one; false for a job that has no other.
-    fn move_on(&mut self, _: &Verdict) -> bool {
+    fn next_candidate(&mut self, _: &GiveUp) -> bool {
         false
     }
 }
 
 /// Where a host stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum HostSlot {
     Nowhere,
     Ready(u32, u64),
     Asleep(Instant),
@@ -81,12 +82,12 @@ pub enum Finished<J> {
     Again(J, Instant),
 }
 
-impl<J: OfHost> Schedule<J> {
+impl<J: HasHost> Schedule<J> {
     /// No links yet.
     #[must_use]
-    pub fn new(limiting: Limiting) -> Self {
+    pub fn new(policies: HostPolicies) -> Self {
         Self {
-            limiting,
+            policies,
             hosts: HashMap::new(),
             ready: BTreeSet::new(),
             asleep: BTreeSet::new(),
@@ -105,11 +106,8 @@ impl<J: OfHost> Schedule<J> {
 
     /// How many links wait for another try.
     #[must_use]
-    pub fn waiting_again(&self) -> usize {
-        self.hosts
-            .values()
-            .map(|(host, _)| host.waiting_again())
-            .sum()
+    pub fn retries(&self) -> usize {
+        self.hosts.values().map(|(host, _)| host.retries()).sum()
     }
 
     /// Whether a link may start now or at a time that is known.
@@ -132,13 +130,13 @@ impl<J: OfHost> Schedule<J> {
 
     /// The hosts that are left alone for now, because they do not work.
     #[must_use]
-    pub fn resting(&self) -> Vec<Arc<str>> {
+    pub fn open_hosts(&self) -> Vec<Arc<str>> {
         let asleep = self.asleep.iter().map(|(_, host)| host);
         asleep
             .filter(|host| {
                 self.hosts
                     .get(*host)
-                    .is_some_and(|(host, _)| host.is_resting())
+                    .is_some_and(|(host, _)| host.is_open())
             })
             .cloned()
             .collect()
@@ -155,10 +153,10 @@ impl<J: OfHost> Schedule<J> {
     /// # Errors
     ///
     /// The link and why it is given up, if its host is.
-    pub fn push(&mut self, mut job: J, now: Instant) -> Result<(), (J, Verdict)> {
+    pub fn push(&mut self, mut job: J, now: Instant) -> Result<(), (J, GiveUp)> {
         while let Err((back, verdict)) = self.put(job, now) {
             job = back;
-            if !job.move_on(&verdict) {
+            if !job.next_candidate(&verdict) {
                 return Err((job, verdict));
             }
         }
@@ -166,7 +164,7 @@ impl<J: OfHost> Schedule<J> {
     }
 
     /// Adds a link to those of its host.
-    fn put(&mut self, job: J, now: Instant) -> Result<(), (J, Verdict)> {
+    fn put(&mut self, job: J, now: Instant) -> Result<(), (J, GiveUp)> {
         let host = job.host();
         let known = self
             .hosts
@@ -174,16 +172,16 @@ impl<J: OfHost> Schedule<J> {
             .map(|(name, _)| Arc::clone(name));
         let name = known.unwrap_or_else(|| {
             let name: Arc<str> = (&*host).into();
-            let state = Host::new(self.limiting.of(name_of(&host)), now);
+            let state = Host::new(self.policies.of(name_of(&host)), now);
             self.hosts
-                .insert(Arc::clone(&name), (state, Place::Nowhere));
+                .insert(Arc::clone(&name), (state, HostSlot::Nowhere));
             name
         });
         let (state, _) = self
             .hosts
             .get_mut(&name)
             .expect("it is known, or was just inserted");
-        if let Some(verdict) = state.verdict() {
+        if let Some(verdict) = state.given_up() {
             return Err((job, verdict.clone()));
         }
         state.push(job);
@@ -205,7 +203,7 @@ impl<J: OfHost> Schedule<J> {
         let mut left = Vec::with_capacity(self.waiting);
         self.waiting = 0;
         for (host, place) in self.hosts.values_mut() {
-            *place = Place::Nowhere;
+            *place = HostSlot::Nowhere;
             left.extend(host.take());
         }
         left
@@ -231,7 +229,7 @@ impl<J: OfHost> Schedule<J> {
                 .hosts
                 .get_mut(&name)
                 .expect("a host that is ready is known");
-            let per_host = host.limits.per_host;
+            let per_host = host.per_host;
             let job = host.start(now).expect("a host that is ready has a link");
             self.waiting -= 1;
             self.running += 1;
@@ -249,7 +247,7 @@ impl<J: OfHost> Schedule<J> {
         if self.is_over() {
             return Next::End;
         }
-        if self.ended && self.running == 0 && self.try_resting(now) {
+        if self.ended && self.running == 0 && self.probe_open(now) {
             return self.next(now);
         }
         Next::Wait(self.asleep.first().map(|(time, _)| *time))
@@ -262,7 +260,7 @@ impl<J: OfHost> Schedule<J> {
         finished: Finished<J>,
         feedback: Feedback,
         now: Instant,
-    ) -> Vec<(J, Verdict)> {
+    ) -> Vec<(J, GiveUp)> {
         self.running -= 1;
         let (host, _) = self
             .hosts
@@ -274,18 +272,18 @@ impl<J: OfHost> Schedule<J> {
             Finished::Again(job, _) if *job.host() != *ticket.host => elsewhere.push(job),
             Finished::Again(job, due) => {
                 self.turns += 1;
-                host.push_again(due, self.turns, job);
+                host.push_retry(due, self.turns, job);
                 self.waiting += 1;
             }
             Finished::Ended => {}
         }
         let given_up = host.finish(feedback, ticket.at, last, now);
         self.waiting -= given_up.len();
-        let verdict = host.verdict().cloned();
+        let verdict = host.given_up().cloned();
         self.place(&ticket.host, now);
         let mut given_back = Vec::new();
         for (mut job, verdict) in given_up.into_iter().zip(verdict.into_iter().cycle()) {
-            if job.move_on(&verdict) {
+            if job.next_candidate(&verdict) {
                 elsewhere.push(job);
             } else {
                 given_back.push((job, verdict));
@@ -298,11 +296,11 @@ impl<J: OfHost> Schedule<J> {
     }
 
     /// When all that is left belongs to hosts at rest, one of them is tried at once.
-    fn try_resting(&mut self, now: Instant) -> bool {
+    fn probe_open(&mut self, now: Instant) -> bool {
         if !self
             .asleep
             .iter()
-            .all(|(_, host)| self.hosts[host].0.is_resting())
+            .all(|(_, host)| self.hosts[host].0.is_open())
         {
             return false;
         }
@@ -312,7 +310,7 @@ impl<J: OfHost> Schedule<J> {
                 .get_mut(host)
                 .expect("a host that sleeps is known")
                 .0
-                .try_now();
+                .probe_now();
             self.place(host, now);
         }
         !all.is_empty()
@@ -325,27 +323,29 @@ impl<J: OfHost> Schedule<J> {
         };
         let new = match (host.turn(now), *place) {
             // it keeps its turn
-            (Turn::Now, Place::Ready(running, turn)) if running == host.running => {
-                Place::Ready(running, turn)
+            (Turn::Now, HostSlot::Ready(running, turn)) if running == host.running => {
+                HostSlot::Ready(running, turn)
             }
-            (Turn::Now, _) => Place::Ready(host.running, self.turns),
-            (Turn::At(time), _) => Place::Asleep(time),
-            (Turn::None, _) => Place::Nowhere,
+            (Turn::Now, _) => HostSlot::Ready(host.running, self.turns),
+            (Turn::At(time), _) => HostSlot::Asleep(time),
+            (Turn::None, _) => HostSlot::Nowhere,
         };
         let old = std::mem::replace(place, new);
-        let forgettable = new == Place::Nowhere && host.is_forgettable(now);
+        let forgettable = new == HostSlot::Nowhere && host.is_forgettable(now);
         if new != old {
             match old {
-                Place::Nowhere => false,
-                Place::Ready(running, turn) => {
+                HostSlot::Nowhere => false,
+                HostSlot::Ready(running, turn) => {
                     self.ready.remove(&(running, turn, Arc::clone(name)))
                 }
-                Place::Asleep(time) => self.asleep.remove(&(time, Arc::clone(name))),
+                HostSlot::Asleep(time) => self.asleep.remove(&(time, Arc::clone(name))),
             };
             match new {
-                Place::Nowhere => false,
-                Place::Ready(running, turn) => self.ready.insert((running, turn, Arc::clone(name))),
-                Place::Asleep(time) => self.asleep.insert((time, Arc::clone(name))),
+                HostSlot::Nowhere => false,
+                HostSlot::Ready(running, turn) => {
+                    self.ready.insert((running, turn, Arc::clone(name)))
+                }
+                HostSlot::Asleep(time) => self.asleep.insert((time, Arc::clone(name))),
             };
         }
         if forgettable {
@@ -373,7 +373,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::queue::policy::Limits;
+    use crate::queue::policy::HostPolicy;
 
     #[derive(Debug, Clone, PartialEq, Eq)]
     struct Link {
@@ -382,7 +382,7 @@ mod tests {
         tries: u32,
     }
 
-    impl OfHost for Link {
+    impl HasHost for Link {
         fn host(&self) -> Cow<'_, str> {
             self.host.as_str().into()
         }
@@ -410,16 +410,16 @@ mod tests {
     /// Runs `links` with so many workers. `answer` says how long a try takes and what it says of its host; a bad one is
     /// tried again after a second, four times.
     fn simulate(
-        limits: Limits,
+        limits: HostPolicy,
         workers: usize,
         links: impl IntoIterator<Item = Link>,
         answer: impl Fn(&Link, Duration) -> (Duration, Feedback),
     ) -> Run {
         let begin = Instant::now();
         let (mut now, mut run) = (begin, Run::default());
-        let mut schedule = Schedule::new(Limiting {
-            limits,
-            ..Limiting::default()
+        let mut schedule = Schedule::new(HostPolicies {
+            default: limits,
+            ..HostPolicies::default()
         });
         for link in links {
             schedule.push(link, now).expect("no host is given up yet");
@@ -483,7 +483,7 @@ mod tests {
             hosts in proptest::collection::vec(0..5usize, 0..80), per_host in 1..4u32, workers in 1..12usize,
             times in proptest::collection::vec(1..500u64, 5),
         ) {
-            let limits = Limits { per_host, ..Limits::default() };
+            let limits = HostPolicy { per_host, ..HostPolicy::default() };
             let links = hosts.iter().enumerate().map(|(number, host)| link(*host, number));
             let run = simulate(limits, workers, links, |link, _| {
                 (Duration::from_millis(times[link.number % 5]), Feedback::Good)
@@ -504,9 +504,9 @@ mod tests {
                 .map(|n| link(n % 3, n))
                 .chain((60..800).map(|n| link(3 + n % 37, n)))
         };
-        let limits = Limits {
+        let limits = HostPolicy {
             per_host: 0,
-            ..Limits::default()
+            ..HostPolicy::default()
         };
         let run = simulate(limits, 32, links(), |link, _| {
             let slow = link.number < 60;
@@ -526,9 +526,9 @@ mod tests {
             .map(|n| link(0, n))
             .chain((1000..1010).map(|n| link(n, n)));
         let run = simulate(
-            Limits {
+            HostPolicy {
                 per_host: 0,
-                ..Limits::default()
+                ..HostPolicy::default()
             },
             4,
             links,
@@ -546,9 +546,9 @@ mod tests {
     fn starts_keep_their_distance() {
         let wait = Duration::from_secs(3);
         let run = simulate(
-            Limits {
+            HostPolicy {
                 wait,
-                ..Limits::default()
+                ..HostPolicy::default()
             },
             8,
             (0..5).map(|n| link(0, n)),
@@ -561,9 +561,9 @@ mod tests {
         );
         let rate = "2/10s".parse().ok();
         let run = simulate(
-            Limits {
+            HostPolicy {
                 rate,
-                ..Limits::default()
+                ..HostPolicy::default()
             },
             8,
             (0..7).map(|n| link(0, n)),
@@ -582,12 +582,14 @@ mod tests {
         let links = (0..10_000)
             .map(|n| link(0, n))
             .chain((0..3000).map(|n| link(1 + n % 10, 10_000 + n)));
-        let run = simulate(Limits::default(), 32, links, |link, _| match link.number {
-            ..10_000 => (
-                Duration::from_millis(1),
-                Feedback::Bad("connect: refused".into()),
-            ),
-            _ => (Duration::from_millis(50), Feedback::Good),
+        let run = simulate(HostPolicy::default(), 32, links, |link, _| {
+            match link.number {
+                ..10_000 => (
+                    Duration::from_millis(1),
+                    Feedback::Unreachable("connect: refused".into()),
+                ),
+                _ => (Duration::from_millis(50), Feedback::Good),
+            }
         });
         let asked = run
             .starts
@@ -604,7 +606,7 @@ mod tests {
         let dead = |_: &Link, _| {
             (
                 Duration::from_millis(1),
-                Feedback::Bad("connect: refused".into()),
+                Feedback::Unreachable("connect: refused".into()),
             )
         };
         for message in [dead, |_: &Link, _| {
@@ -613,7 +615,12 @@ mod tests {
                 Feedback::NoAddress("dns: none".into()),
             )
         }] {
-            let run = simulate(Limits::default(), 32, (0..10).map(|n| link(0, n)), message);
+            let run = simulate(
+                HostPolicy::default(),
+                32,
+                (0..10).map(|n| link(0, n)),
+                message,
+            );
             assert!(run.elapsed < Duration::from_secs(10), "{:?}", run.elapsed);
             assert!(
                 run.given_up > 0 && run.starts.len() < 50,
@@ -626,13 +633,13 @@ mod tests {
     #[test]
     fn a_host_that_comes_back_loses_nothing() {
         let run = simulate(
-            Limits::default(),
+            HostPolicy::default(),
             8,
             (0..50).map(|n| link(0, n)),
             |_, now| {
                 let down = (1000..2500).contains(&now.as_millis());
                 let feedback = if down {
-                    Feedback::Bad("connect: refused".into())
+                    Feedback::Unreachable("connect: refused".into())
                 } else {
                     Feedback::Good
                 };
@@ -647,7 +654,7 @@ mod tests {
         // 20 requests in 5 seconds, as a window that slides
         let answered = std::cell::RefCell::new(Vec::new());
         let run = simulate(
-            Limits::default(),
+            HostPolicy::default(),
             32,
             (0..400).map(|n| link(0, n)),
             |_, now| {
@@ -659,7 +666,7 @@ mod tests {
                 } else {
                     (
                         Duration::from_millis(5),
-                        Feedback::Busy(Duration::from_secs(2), "429".into()),
+                        Feedback::Throttled(Duration::from_secs(2), "429".into()),
                     )
                 }
             },
@@ -679,16 +686,16 @@ mod tests {
     fn broken_links_do_not_condemn_their_host() {
         for per_host in [1, 2, 8] {
             let run = simulate(
-                Limits {
+                HostPolicy {
                     per_host,
-                    ..Limits::default()
+                    ..HostPolicy::default()
                 },
                 64,
                 (0..320).map(|n| link(0, n)),
                 |link, _| {
                     let broken = link.number < 20;
                     let feedback = if broken {
-                        Feedback::Broken("500".into())
+                        Feedback::ServerError("500".into())
                     } else {
                         Feedback::Good
                     };
@@ -710,7 +717,7 @@ mod tests {
     #[test]
     fn a_name_that_fails_once_is_asked_again() {
         let run = simulate(
-            Limits::default(),
+            HostPolicy::default(),
             2,
             (0..50).map(|n| link(0, n)),
             |link, _| {
@@ -731,13 +738,13 @@ mod tests {
     #[test]
     fn an_outage_does_not_slow_a_host_for_ever() {
         let run = simulate(
-            Limits::default(),
+            HostPolicy::default(),
             1,
             (0..100).map(|n| link(0, n)),
             |_, now| {
                 let out = (5..15).contains(&now.as_secs());
                 let feedback = if out {
-                    Feedback::Busy(Duration::from_secs(1), "503".into())
+                    Feedback::Throttled(Duration::from_secs(1), "503".into())
                 } else {
                     Feedback::Good
                 };

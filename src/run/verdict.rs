@@ -13,11 +13,11 @@ pub(super) fn feedback(failure: &Failure, pause: Duration, longest: Duration) ->
         _ if failure.elsewhere => Feedback::Neutral,
         (Status::Dns, _) => Feedback::NoAddress(message()),
         (Status::RateLimited, _) | (_, Some(429 | 503)) if pause > longest => {
-            Feedback::Away(message())
+            Feedback::RetryAfterTooLong(message())
         }
-        (Status::RateLimited, _) | (_, Some(429 | 503)) => Feedback::Busy(pause, message()),
-        (Status::Connect | Status::Tls | Status::Timeout, None) => Feedback::Bad(message()),
-        (_, Some(500..)) => Feedback::Broken(message()),
+        (Status::RateLimited, _) | (_, Some(429 | 503)) => Feedback::Throttled(pause, message()),
+        (Status::Connect | Status::Tls | Status::Timeout, None) => Feedback::Unreachable(message()),
+        (_, Some(500..)) => Feedback::ServerError(message()),
         (Status::Timeout | Status::Truncated | Status::Disk | Status::Interrupted, _) => {
             Feedback::Neutral
         }

@@ -26,9 +26,9 @@ impl Run {
         let (mut held_back, mut known) = (0, Vec::new());
         loop {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            let resting = queue.resting();
+            let resting = queue.open_hosts();
             self.stats.set_resting_hosts(resting.len());
-            self.stats.set_waiting_again(queue.waiting_again());
+            self.stats.set_waiting_again(queue.retries());
             for host in resting.iter().filter(|host| !known.contains(*host)) {
                 tracing::info!("{host}: failures in a row: it is left alone for a minute");
             }
