@@ -1,28 +1,40 @@
 //! The command line: what users write, turned into what a run needs to know. Knows nothing of how things are done.
 
+mod config_file;
+mod display;
 mod files;
-pub(crate) mod hiding;
+mod hosts;
 mod http;
+mod invocation;
+mod limits;
 mod lists;
 mod records;
-mod request;
+mod retries;
 mod run;
-mod settings;
+mod safety;
+mod secrets;
 mod values;
 
 use std::path::PathBuf;
 
 use anyhow::Context;
-use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::links::Input;
+use crate::commands::compare::Folders;
 use crate::mode::Mode;
+use crate::report::SinkOptions;
+use config_file::ConfigArgs;
+use invocation::Action;
+pub use invocation::{CommandOutcome, Invocation};
 use records::RecordArgs;
-use request::Command;
-pub use request::{Ending, Request};
-use run::RunArgs;
-use settings::SettingsArgs;
+use run::{RunArgs, Target};
+
+/// The options that `-h` shows: what most people need.
+const IN_SHORT_HELP: [&str; 16] = [
+    "mode", "output", "jobs", "per_host", "retry", "quiet", "verbose", "help", "version", "modes",
+    "keep", "svg", "refetch", "verified", "shell", "page",
+];
 
 const SHORT: &str =
     "LINKS: lists, URLs, or `-` for standard input. `--help` has all, and examples.";
@@ -76,7 +88,7 @@ Exit codes:
 struct Cli {
     #[command(subcommand)]
     command: Option<Subcommands>,
-    /// How: sequential, threads, pool or async
+    /// Mode: sequential, threads, pool or async
     #[arg(
         short,
         long,
@@ -96,12 +108,11 @@ struct Cli {
     )]
     output: PathBuf,
     #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
     records: RecordArgs,
     #[command(flatten)]
-    settings: SettingsArgs,
-    // last: the headings of its groups would be those of what follows
-    #[command(flatten)]
-    run: RunArgs,
+    config: ConfigArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -125,7 +136,7 @@ enum Subcommands {
     Verify {
         /// The output folder
         #[arg(value_name = "DIR", default_value = ".")]
-        output: PathBuf,
+        verified: PathBuf,
         /// Fetch again what is missing, changed or no PDF; files that were changed stay as they are
         #[arg(long)]
         refetch: bool,
@@ -141,92 +152,94 @@ enum Subcommands {
     },
     /// Print the manual page
     Man {
-        /// The command whose page is wanted [default: fetchpdf itself]
-        command: Option<String>,
+        /// The command to show the page of [default: fetchpdf itself]
+        #[arg(value_name = "COMMAND")]
+        page: Option<String>,
     },
+}
+
+/// The command line as clap knows it.
+fn command() -> Command {
+    let hide = |arg: Arg| {
+        let is_short = IN_SHORT_HELP.contains(&arg.get_id().as_str());
+        arg.hide_short_help(!is_short)
+    };
+    let command = Cli::command().mut_args(hide);
+    command.mut_subcommands(|subcommand| subcommand.mut_args(hide))
 }
 
 /// Reads the command line. Where it is wrong or asks for help, prints that and ends the process.
 ///
 /// # Errors
 ///
-/// When the server of `--demo` cannot be started.
-pub fn parse() -> anyhow::Result<Request> {
-    let (matches, hosts) = settings::matches(Cli::command())?;
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    if cli.command.is_none() {
-        cli.run.names_no_command();
-    }
+/// When a file that is named cannot be used, or the server of `--demo` not be started.
+pub fn parse() -> anyhow::Result<Invocation> {
+    let (matches, hosts) = config_file::matches(command())?;
+    let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let target = |mode, output, records| Target {
+        mode,
+        output,
+        records,
+        hosts,
+    };
     Ok(match cli.command {
         None => {
-            let (quiet, dry) = (cli.run.quiet, cli.run.files.dry_run);
-            let log = cli.run.log();
-            let records = cli.records.options();
-            let config = cli.run.config(cli.mode, cli.output, hosts)?;
-            let config = config.with_records(records);
-            let command = if dry { Command::DryRun } else { Command::Run };
-            Request {
-                quiet,
-                log,
-                command: command(config),
-            }
+            cli.run.refuse_late_command();
+            let (quiet, dry_run) = (cli.run.quiet, cli.run.files.dry_run);
+            let (log, inputs) = (cli.run.log(), cli.run.inputs()?);
+            let target = target(cli.mode, cli.output, cli.records.options());
+            let config = cli.run.config(inputs, target)?;
+            let action = if dry_run { Action::DryRun } else { Action::Run };
+            Invocation::new(action(config), quiet, log)
         }
         Some(Subcommands::Compare {
-            run,
+            mut run,
             modes,
             keep,
             svg,
         }) => {
-            // each run gets its own mode and folder
-            let (quiet, log) = (run.quiet, run.log());
-            let config = run.config(Mode::default(), PathBuf::new(), hosts)?;
-            Request {
-                quiet,
-                log,
-                command: Command::Compare {
-                    config,
-                    modes,
-                    keep,
-                    svg,
-                },
-            }
+            let (quiet, log, inputs) = (run.quiet, run.log(), run.inputs()?);
+            let folders = Folders::new(keep)?;
+            let first = modes.first().copied().unwrap_or_default();
+            let target = target(first, folders.of(first), SinkOptions::default());
+            let config = run.config(inputs, target)?;
+            let action = Action::Compare {
+                config,
+                modes,
+                folders,
+                svg,
+            };
+            Invocation::new(action, quiet, log)
         }
         Some(Subcommands::Verify {
-            output,
+            verified,
             refetch,
             quiet,
         }) => {
-            // the links come from the journal
-            let mut run = cli.run;
-            run.links = vec![Input::Stdin];
-            run.quiet = quiet;
-            let log = run.log();
-            let config = refetch
-                .then(|| run.config(Mode::default(), output.clone(), hosts))
-                .transpose()?;
-            Request {
-                quiet,
-                log,
-                command: Command::Verify(output, config.map(Box::new)),
-            }
+            cli.run.quiet = quiet;
+            let log = cli.run.log();
+            let target = target(Mode::default(), verified.clone(), SinkOptions::default());
+            let config = refetch.then(|| cli.run.config(Vec::new(), target));
+            let config = config.transpose()?.map(Box::new);
+            Invocation::new(Action::Verify(verified, config), quiet, log)
         }
         Some(Subcommands::Completions { shell }) => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "fetchpdf", &mut script);
-            Request::to_print(&script)
+            clap_complete::generate(shell, &mut command(), "fetchpdf", &mut script);
+            Invocation::to_print(&script)
         }
-        Some(Subcommands::Man { command }) => Request::to_print(&manual(command.as_deref())?),
+        Some(Subcommands::Man { page }) => Invocation::to_print(&manual(page.as_deref())?),
     })
 }
 
 /// The manual page of a command, or of fetchpdf itself.
-fn manual(command: Option<&str>) -> anyhow::Result<Vec<u8>> {
+fn manual(page: Option<&str>) -> anyhow::Result<Vec<u8>> {
     // a page has room for all
     let show = |arg: Arg| arg.hide_short_help(false);
-    let mut all = Cli::command().mut_args(show);
+    let mut all = command().mut_args(show);
     all = all.mut_subcommands(|subcommand| subcommand.mut_args(show));
     all.build();
-    let wanted = match command {
+    let wanted = match page {
         None => all,
         Some(name) => {
             let found = all.find_subcommand(name).cloned();
@@ -235,9 +248,9 @@ fn manual(command: Option<&str>) -> anyhow::Result<Vec<u8>> {
             found.name(name)
         }
     };
-    let mut page = Vec::new();
-    clap_mangen::Man::new(wanted).render(&mut page)?;
-    Ok(page)
+    let mut text = Vec::new();
+    clap_mangen::Man::new(wanted).render(&mut text)?;
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -246,6 +259,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 }

@@ -10,15 +10,13 @@ mod cookies;
 mod disk;
 mod disposition;
 mod error;
-mod landing;
 mod netrc;
 mod range;
 mod reply;
 mod request;
 
-use std::collections::{HashMap, HashSet};
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
@@ -26,22 +24,20 @@ use tokio_util::sync::CancellationToken;
 
 use crate::http::{Client, HttpOptions};
 use crate::outcome::{Failure, Outcome, Record, Saved, Status};
-use crate::plan::{self, Job};
+use crate::plan::Job;
 use crate::retry::RetryPolicy;
 use crate::stats::{Stats, Transfer};
-use crate::store::{Journal, Part, SavedLine, Store, each_saved};
+use crate::store::{Part, Publisher, Store};
 use crate::system::files::is_exhausted;
 pub use access::{Cookie, Credentials, RequestOptions, read_cookies};
-pub use landing::Dedupe;
 pub use netrc::Netrc;
 
 use bandwidth::Bandwidth;
 use body::Body;
 use disk::Disk;
 use error::disk;
-use landing::Landing;
 use reply::Reply;
-use request::{Asked, Requester};
+use request::{Requester, Wanted};
 
 /// Connecting, TLS included, may take so long by default.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -81,8 +77,6 @@ pub struct Options {
     pub limit_rate: Option<u64>,
     /// Whether the SHA-256 of each file is computed.
     pub sha256: bool,
-    /// What becomes of a file whose bytes are here already.
-    pub dedupe: Dedupe,
     /// Whether a file gets the time that its server says it was changed.
     pub remote_time: bool,
     /// Whether only https links are fetched.
@@ -111,85 +105,68 @@ pub struct Fetcher {
     bandwidth: Option<Bandwidth>,
     disk: Disk,
     store: Arc<Store>,
-    landing: Landing,
+    publisher: Publisher,
     stop: CancellationToken,
 }
 
 impl Fetcher {
-    /// A fetcher into `store`, which names files as `plan` says, writes to `journal` what it is about to save, and gives up
-    /// when `stop` is cancelled. `jobs` links are fetched at once.
+    /// A fetcher of `jobs` links at once into `store`, which gives up when `stop` is cancelled.
     ///
     /// # Errors
     ///
     /// When the HTTP client cannot be built.
     pub fn new(
-        options: Options,
-        plan: &plan::Options,
-        store: Arc<Store>,
-        journal: Arc<Journal>,
-        stop: CancellationToken,
+        options: &Options,
         jobs: usize,
+        store: Arc<Store>,
+        publisher: Publisher,
+        stop: CancellationToken,
     ) -> anyhow::Result<Self> {
         let client = Client::new(&options.http, jobs * IDLE_PER_JOB)?;
-        let requester = Requester::new(&options, client);
-        let mut known = HashMap::new();
-        if options.dedupe != Dedupe::None {
-            each_saved(journal.reader()?, |line: &SavedLine| {
-                if let Some(hash) = &line.sha256 {
-                    known.insert(hash.clone().into_owned(), line.to_saved());
-                }
-            })?;
-        }
-        let landing = Landing {
-            store: Arc::clone(&store),
-            journal,
-            naming: Arc::clone(&plan.naming),
-            existing: plan.existing,
-            dedupe: options.dedupe,
-            known: Mutex::new(known),
-            given: Mutex::new(HashSet::new()),
-            commands: plan.commands,
-        };
         Ok(Self {
             bandwidth: options.limit_rate.map(Bandwidth::new),
             disk: Disk::default(),
-            options,
-            requester,
+            requester: Requester::new(options, client),
+            options: options.clone(),
             store,
-            landing,
+            publisher,
             stop,
         })
     }
 
     /// Tries one link once.
     pub async fn fetch(&self, job: &mut Job, stats: &Arc<Stats>) -> Fetched {
-        if let Some(here) = job.here.as_ref().filter(|_| job.only_command) {
-            let record = job.record(Outcome::Saved(here.saved.clone()));
+        if let Some(existing) = job.existing.as_ref().filter(|_| job.only_exec) {
+            let record = job.record(Outcome::Saved(existing.saved.clone()));
             return Fetched::Done(Box::new(record));
         }
         let transfer = stats.begin(job.name.to_string());
         let started = *job.started.get_or_insert_with(Instant::now);
         job.attempts += 1;
-        job.tries += 1;
+        job.attempts_at_candidate += 1;
         let limit = self.options.max_time.unwrap_or(Duration::MAX);
         let left = limit.saturating_sub(started.elapsed());
         let result = tokio::select! {
             biased;
-            () = self.stop.cancelled() => Err(Failure::new(Status::Interrupted, "the run ended before this link did")),
+            () = self.stop.cancelled() => Err(Failure::interrupted()),
             result = timeout(left, self.attempt(job, &transfer)) => result.unwrap_or_else(|_| Err(out_of_time(limit))),
         };
         let failure = match result {
             Ok(saved) => return Fetched::Done(Box::new(job.record(Outcome::Saved(saved)))),
             Err(failure) => failure,
         };
-        let failure = match self.options.retry.pause(job.tries, &failure) {
+        let failure = match self
+            .options
+            .retry
+            .pause(job.attempts_at_candidate, &failure)
+        {
             Some(pause) if started.elapsed() + pause < limit => {
                 return Fetched::Again(pause, failure);
             }
             Some(_) => out_of_time(limit),
             None => self.options.retry.verdict(failure),
         };
-        match job.try_mirror(failure.clone()) {
+        match job.advance(failure.clone()) {
             Ok(()) => Fetched::Again(Duration::ZERO, failure),
             Err(failure) => Fetched::Done(Box::new(job.record(Outcome::Failed(failure)))),
         }
@@ -213,7 +190,7 @@ impl Fetcher {
             .as_ref()
             .map_or_else(|failure| !failure.retryable(), |_| true);
         part.into_iter()
-            .filter(|part| worthless || part.held().is_none())
+            .filter(|part| worthless || part.partial().is_none())
             .for_each(Part::discard);
         result
     }
@@ -226,19 +203,19 @@ impl Fetcher {
         part: &mut Option<Part>,
     ) -> Result<Transferred, Failure> {
         let (reply, start) = self.ask(job, part).await?;
-        let asked = job.failed_url().unwrap_or(job.url());
-        if let (Start::Unchanged, Some(here)) = (start, &job.here) {
+        let asked = job.candidates.first();
+        if let (Start::Unchanged, Some(existing)) = (start, &job.existing) {
             let answer = Some(reply.answer(asked));
             let saved = Saved {
                 answer,
-                ..here.saved.clone()
+                ..existing.saved.clone()
             };
             return Ok(Transferred::Saved(saved));
         }
         if let Some(failure) = reply.uninvited_encoding() {
             return Err(failure);
         }
-        let total = reply.total(start, part.as_ref().and_then(Part::held));
+        let total = reply.total(start, part.as_ref().and_then(Part::partial));
         let part = match part {
             Some(part) if start == Start::Over => {
                 part.restart(reply.origin()).map_err(disk)?;
@@ -253,7 +230,7 @@ impl Fetcher {
         let answer = reply.answer(asked);
         let suggested = reply.file_name();
         let framed = reply.is_framed() && (start == Start::Over || total.is_some());
-        let checksum = job.details.as_ref().and_then(|details| details.checksum);
+        let checksum = job.checksum();
         let hashed = self.options.sha256 || checksum.is_some();
         let mut body = Body::begin(part, total, framed, hashed)?;
         if start != Start::End {
@@ -278,19 +255,23 @@ impl Fetcher {
             suspect: proof.suspect,
             answer: Some(answer),
         };
-        let land = || self.landing.land(job, part, &saved, suggested.as_deref());
-        self.disk.act(land).map(Transferred::Saved)
+        let publish = || {
+            self.publisher
+                .publish(job, part, &saved, suggested.as_deref())
+        };
+        let published = self.disk.act(publish).map_err(disk)?;
+        Ok(Transferred::Saved(published))
     }
 
     /// Asks for what is missing: the rest of `part` if there is one that can be continued, else the whole.
     async fn ask(&self, job: &Job, part: &mut Option<Part>) -> Result<(Reply, Start), Failure> {
         let url = job.url();
         loop {
-            let held = part.as_ref().and_then(Part::held);
-            let known = job
-                .here
+            let partial = part.as_ref().and_then(Part::partial);
+            let previous = job
+                .existing
                 .as_deref()
-                .filter(|_| held.is_none() && self.landing.asks());
+                .filter(|_| partial.is_none() && self.publisher.updates());
             let headers = job
                 .details
                 .as_ref()
@@ -299,18 +280,20 @@ impl Fetcher {
                 .requester
                 .get(
                     url,
-                    Asked {
+                    Wanted {
                         headers,
-                        held,
-                        known,
+                        partial,
+                        previous,
                     },
                 )
                 .await?;
-            match (reply.status(), held) {
-                (304, _) if known.is_some() => return Ok((reply, Start::Unchanged)),
+            match (reply.status(), partial) {
+                (304, _) if previous.is_some() => return Ok((reply, Start::Unchanged)),
                 (200, _) => return Ok((reply, Start::Over)),
-                (206, Some(held)) if reply.continues(held) => return Ok((reply, Start::Middle)),
-                (416, Some(held)) if reply.has_no_more_than(held) => {
+                (206, Some(partial)) if reply.continues(partial) => {
+                    return Ok((reply, Start::Middle));
+                }
+                (416, Some(partial)) if reply.has_no_more_than(partial) => {
                     return Ok((reply, Start::End));
                 }
                 // not the rest of what is here: the file has changed, or the server does not know what it says
@@ -346,7 +329,7 @@ impl Fetcher {
     async fn take_over(&self, id: u64, part: &mut Option<Part>) -> Result<Transferred, Failure> {
         *part = Some(self.when_free(id, || self.store.named(id)).await?);
         Ok(self
-            .landing
+            .publisher
             .saved_meanwhile(id)
             .map_err(disk)?
             .map_or(Transferred::TakenOver, Transferred::Saved))

@@ -14,6 +14,10 @@ pub struct Line {
 }
 
 /// Reads to the end of the line and keeps at most [`LONGEST_LINE`] bytes of it.
+///
+/// # Errors
+///
+/// When nothing can be read.
 pub fn read_line(reader: &mut impl BufRead) -> io::Result<Option<Line>> {
     let mut line = Line {
         text: Vec::new(),
@@ -40,6 +44,10 @@ pub fn read_line(reader: &mut impl BufRead) -> io::Result<Option<Line>> {
 }
 
 /// What has been read and not been consumed: something, unless the end is reached.
+///
+/// # Errors
+///
+/// When nothing can be read.
 pub fn fill(reader: &mut impl BufRead) -> io::Result<&[u8]> {
     loop {
         match reader.fill_buf() {

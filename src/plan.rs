@@ -3,6 +3,7 @@
 //! Owns the identity of links (which one is a duplicate, which one is here already) and the names of their files, which
 //! are given in list order and therefore are the same in every mode. Knows nothing of HTTP or of threads.
 
+mod candidates;
 mod job;
 pub mod name;
 pub mod template;
@@ -11,11 +12,10 @@ use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 
-use url::Url;
-
 use crate::digest::{Checksum, fingerprint};
 use crate::link::{BadLink, Link};
 use crate::outcome::{Outcome, Record, Saved};
+pub use candidates::Candidates;
 pub use job::Job;
 use job::nth_name;
 pub use template::Template;
@@ -37,7 +37,8 @@ impl Naming {
     }
 
     /// The path for the file of `job`, should no other file have it.
-    fn base(&self, job: &Job, url: &Url, suggested: Option<&str>, sha256: Option<&str>) -> String {
+    fn base(&self, job: &Job, suggested: Option<&str>, sha256: Option<&str>) -> String {
+        let url = job.candidates.first();
         let wanted = job
             .details
             .as_ref()
@@ -56,7 +57,7 @@ impl Naming {
             Some(wanted) => name::safe_path(wanted).unwrap_or_else(usual),
         };
         let path = match &self.template {
-            Some(template) => template.path(job, url, &name, sha256).unwrap_or(name),
+            Some(template) => template.path(job, &name, sha256).unwrap_or(name),
             None => name,
         };
         if self.shard {
@@ -125,7 +126,7 @@ pub struct Options {
     /// Whether a file that is here under the name of a link counts as that link's, whoever put it there.
     pub skip_existing: bool,
     /// Whether a command is run for each file.
-    pub commands: bool,
+    pub exec: bool,
 }
 
 /// Turns the lines of a list into steps, one at a time.
@@ -159,25 +160,10 @@ impl<L, I: Inventory> Plan<L, I> {
                 ..Record::new(&link.place, &link.url, Outcome::Duplicate)
             }));
         }
-        let known = self.known(id, &link);
-        let mut job = Job {
-            place: link.place,
-            index: self.index,
-            url: link.url,
-            id,
-            name: String::new().into(),
-            taken: false,
-            details: link.details,
-            here: None,
-            only_command: false,
-            given_up: None,
-            attempts: 0,
-            tries: 0,
-            started: None,
-        };
-        let here = if let Some(known) = known {
-            self.claim(&known.saved.file);
-            Some(known)
+        let mut job = Job::new(link, self.index);
+        let existing = if let Some(previous) = self.previous(&job) {
+            self.claim(&previous.saved.file);
+            Some(previous)
         } else {
             self.name(&mut job).map(|saved| Previous {
                 saved,
@@ -185,17 +171,15 @@ impl<L, I: Inventory> Plan<L, I> {
                 last_modified: None,
             })
         };
-        match here {
-            Some(here)
-                if self.options.existing == Existing::Keep
-                    && !(self.options.commands && self.inventory.awaits_exec(id)) =>
-            {
-                return Step::Settled(Box::new(job.record(Outcome::Saved(here.saved))));
+        let keeps = self.options.existing == Existing::Keep;
+        match existing {
+            Some(existing) if keeps && !(self.options.exec && self.inventory.awaits_exec(id)) => {
+                return Step::Settled(Box::new(job.record(Outcome::Saved(existing.saved))));
             }
-            Some(here) => {
-                job.only_command = self.options.existing == Existing::Keep;
-                job.name = here.saved.file.as_str().into();
-                job.here = Some(Box::new(here));
+            Some(existing) => {
+                job.only_exec = keeps;
+                job.name = existing.saved.file.as_str().into();
+                job.existing = Some(Box::new(existing));
             }
             None => {}
         }
@@ -205,10 +189,10 @@ impl<L, I: Inventory> Plan<L, I> {
     /// Claims a name for a link; tells of the file that is here under it, if that is to be taken for the link's.
     fn name(&mut self, job: &mut Job) -> Option<Saved> {
         let naming = Arc::clone(&self.options.naming);
-        let base = naming.base(job, &job.url, None, None);
-        job.taken = !self.claim(&base);
-        let name = nth_name(&base, job.id, u32::from(job.taken));
-        if job.taken {
+        let base = naming.base(job, None, None);
+        job.name_taken = !self.claim(&base);
+        let name = nth_name(&base, job.id, u32::from(job.name_taken));
+        if job.name_taken {
             self.claim(&name);
         }
         job.name = name.as_str().into();
@@ -216,19 +200,19 @@ impl<L, I: Inventory> Plan<L, I> {
             return None;
         }
         let saved = self.inventory.file(name)?;
-        let checksum = job.details.as_ref().and_then(|details| details.checksum);
-        checksum
-            .is_none_or(|checksum| self.inventory.matches(&saved, checksum))
-            .then_some(saved)
+        self.fits(job, &saved).then_some(saved)
     }
 
     /// The file that an earlier run has saved for a link, if it is still as that run has left it, and as the list says.
-    fn known(&self, id: u64, link: &Link) -> Option<Previous> {
-        let known = self.inventory.previous(id)?;
-        let checksum = link.details.as_ref().and_then(|details| details.checksum);
-        checksum
-            .is_none_or(|checksum| self.inventory.matches(&known.saved, checksum))
-            .then_some(known)
+    fn previous(&self, job: &Job) -> Option<Previous> {
+        let previous = self.inventory.previous(job.id)?;
+        self.fits(job, &previous.saved).then_some(previous)
+    }
+
+    /// Whether a file has the checksum that the list gives, if it gives one.
+    fn fits(&self, job: &Job, saved: &Saved) -> bool {
+        let checksum = job.checksum();
+        checksum.is_none_or(|checksum| self.inventory.matches(saved, checksum))
     }
 
     /// Takes `name` for a link of this run; false if another one has it. Some file systems do not tell upper from lower

@@ -204,14 +204,14 @@ impl View {
             format!("{}, {per_second}/s", HumanBytes(bytes)),
             format!("{}{left}", clock(elapsed)),
         ];
-        match self.stats.waiting_again() {
+        match self.stats.retries() {
             0 => {}
-            links => parts.push(format!("{links} to be tried again")),
+            links => parts.push(format!("{links} to retry")),
         }
-        match self.stats.resting_hosts() {
+        match self.stats.paused_hosts() {
             0 => {}
-            1 => parts.push("1 host is resting".to_owned()),
-            hosts => parts.push(format!("{hosts} hosts are resting")),
+            1 => parts.push("1 host paused".to_owned()),
+            hosts => parts.push(format!("{hosts} hosts paused")),
         }
         fitting(parts, columns)
     }
@@ -265,11 +265,11 @@ impl Rows<'_> {
     fn update(&mut self, stats: &Stats, columns: usize) {
         let active = stats.oldest(ROWS);
         self.shown.retain(|(number, row)| {
-            let stays = active.iter().any(|transfer| transfer.0 == *number);
-            if !stays {
+            let is_active = active.iter().any(|transfer| transfer.0 == *number);
+            if !is_active {
                 self.bars.remove(row);
             }
-            stays
+            is_active
         });
         for (number, name, received, expected) in active {
             let at = self

@@ -30,7 +30,7 @@ pub struct Report {
     /// How many links ended with each status.
     pub counts: Counts,
     /// For how many files the command of `--exec` has failed.
-    pub failed_commands: u64,
+    pub failed_execs: u64,
     /// The length of all files that this run has brought, in bytes.
     pub saved_bytes: u64,
     /// The bytes of bodies that came over the network, those of failed tries too.
@@ -58,7 +58,7 @@ impl Report {
             Some(Cause::Signal(signal)) => 128 + signal,
             _ if self.list_error.is_some() => 2,
             Some(_) => 1,
-            None => u8::from(self.counts.failed() + self.failed_commands > 0),
+            None => u8::from(self.counts.failed() + self.failed_execs > 0),
         }
     }
 
@@ -100,8 +100,8 @@ impl fmt::Display for Report {
         } else {
             writeln!(f, ": {}", reasons.join(", "))?;
         }
-        if self.failed_commands > 0 {
-            writeln!(f, "commands    {} failed", self.failed_commands)?;
+        if self.failed_execs > 0 {
+            writeln!(f, "commands    {} failed", self.failed_execs)?;
         }
         if let Some(cause) = self.stopped {
             let untried = self.untried.map_or_else(

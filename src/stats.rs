@@ -14,9 +14,9 @@ pub struct Stats {
     saved_bytes: AtomicU64,
     received_bytes: AtomicU64,
     started: AtomicU64,
-    failed_commands: AtomicU64,
-    resting_hosts: AtomicUsize,
-    waiting_again: AtomicUsize,
+    failed_execs: AtomicU64,
+    paused_hosts: AtomicUsize,
+    retries: AtomicUsize,
     transfers: Mutex<BTreeMap<u64, Arc<Live>>>,
 }
 
@@ -31,7 +31,7 @@ impl Stats {
     /// Counts a link that has ended.
     pub fn count(&self, record: &Record) {
         let status = record.outcome.status();
-        self.failed_commands
+        self.failed_execs
             .fetch_add(record.exec_error.is_some().into(), Relaxed);
         self.counts[status as usize].fetch_add(1, Relaxed);
         if let (Outcome::Saved(saved), Status::Downloaded | Status::Resumed) =
@@ -59,32 +59,32 @@ impl Stats {
         self.received_bytes.load(Relaxed)
     }
 
-    /// For how many files the command has failed.
+    /// For how many files the command of `--exec` has failed.
     #[must_use]
-    pub fn failed_commands(&self) -> u64 {
-        self.failed_commands.load(Relaxed)
+    pub fn failed_execs(&self) -> u64 {
+        self.failed_execs.load(Relaxed)
     }
 
-    /// How many hosts are left alone for now.
+    /// How many hosts are paused because they do not work.
     #[must_use]
-    pub fn resting_hosts(&self) -> usize {
-        self.resting_hosts.load(Relaxed)
+    pub fn paused_hosts(&self) -> usize {
+        self.paused_hosts.load(Relaxed)
     }
 
-    /// Notes how many hosts are left alone for now.
-    pub fn set_resting_hosts(&self, hosts: usize) {
-        self.resting_hosts.store(hosts, Relaxed);
+    /// Notes how many hosts are paused because they do not work.
+    pub fn set_paused_hosts(&self, hosts: usize) {
+        self.paused_hosts.store(hosts, Relaxed);
     }
 
-    /// How many links wait for another try.
+    /// How many links wait for another attempt.
     #[must_use]
-    pub fn waiting_again(&self) -> usize {
-        self.waiting_again.load(Relaxed)
+    pub fn retries(&self) -> usize {
+        self.retries.load(Relaxed)
     }
 
-    /// Notes how many links wait for another try.
-    pub fn set_waiting_again(&self, links: usize) {
-        self.waiting_again.store(links, Relaxed);
+    /// Notes how many links wait for another attempt.
+    pub fn set_retries(&self, links: usize) {
+        self.retries.store(links, Relaxed);
     }
 
     /// Begins a transfer, which is active until it is dropped.

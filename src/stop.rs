@@ -46,10 +46,11 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Nothing is to end yet. `close` will be called first then, so that nothing new is begun while the rest ends.
-    pub fn new(close: impl Fn() + Send + Sync + 'static) -> Self {
+    /// Nothing is to end yet. When it is, `close` will be called first, so that nothing new is begun while the rest ends, and
+    /// then `token` is cancelled.
+    pub fn new(token: CancellationToken, close: impl Fn() + Send + Sync + 'static) -> Self {
         Self {
-            token: CancellationToken::new(),
+            token,
             cause: OnceLock::new(),
             close: Box::new(close),
         }
@@ -66,6 +67,12 @@ impl Stop {
     #[must_use]
     pub fn token(&self) -> CancellationToken {
         self.token.clone()
+    }
+
+    /// Whether the run is to end.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.token.is_cancelled()
     }
 
     /// Why the run is to end, if it is.
@@ -85,7 +92,7 @@ impl Stop {
 
 /// When a run has done enough.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Limits {
+pub struct RunLimits {
     /// So many failures, or this share of all links that have ended.
     pub failures: Option<Failures>,
     /// So long a time.
@@ -106,9 +113,9 @@ pub enum Failures {
 }
 
 /// A share of fewer links says nothing.
-const FEW: u64 = 20;
+const MIN_ENDED: u64 = 20;
 
-impl Limits {
+impl RunLimits {
     /// The option by which a run with these outcomes and so many bytes of new files has done enough, if there is one.
     #[must_use]
     pub fn reached(&self, counts: &Counts, bytes: u64) -> Option<&'static str> {
@@ -116,7 +123,9 @@ impl Limits {
         let downloads = counts.downloaded();
         let too_many = match self.failures {
             Some(Failures::Count(count)) => failed >= count,
-            Some(Failures::Percent(percent)) => ended >= FEW && failed * 100 >= percent * ended,
+            Some(Failures::Percent(percent)) => {
+                ended >= MIN_ENDED && failed * 100 >= percent * ended
+            }
             None => false,
         };
         if too_many {

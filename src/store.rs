@@ -13,6 +13,7 @@
 mod history;
 mod journal;
 mod part;
+mod publish;
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -27,7 +28,8 @@ use crate::plan::{Inventory, Previous};
 use crate::system::files;
 pub use history::{Detail, History, SavedLine, each_saved};
 pub use journal::Journal;
-pub use part::{Held, Origin, Part};
+pub use part::{Origin, Part, Partial};
+pub use publish::{Dedupe, Publisher};
 
 /// The folder for what is not a result, in the output folder.
 const STATE: &str = ".fetchpdf";

@@ -4,43 +4,43 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use crate::fetch::Dedupe;
-use crate::hook::Hook;
 use crate::plan::{Existing, Naming, Options, Template};
+use crate::run::exec::Exec;
+use crate::store::Dedupe;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Files")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct FileArgs {
     /// How files are called, such as `{host}/{index:06}-{name}`; see below
-    #[arg(long, value_name = "TEMPLATE", hide_short_help = true)]
+    #[arg(long, value_name = "TEMPLATE")]
     name: Option<Template>,
     /// Put files into folders by a hash, `ab/cd/name.pdf`: for lists beyond some ten thousand
-    #[arg(long, hide_short_help = true)]
+    #[arg(long)]
     shard_dirs: bool,
     /// Take files under the names of links for theirs, whoever put them here
-    #[arg(long, hide_short_help = true)]
+    #[arg(long)]
     skip_existing: bool,
     /// Ask whether files that are here have changed, and replace those that have
-    #[arg(long, conflicts_with = "overwrite", hide_short_help = true)]
+    #[arg(long, conflicts_with = "overwrite")]
     update: bool,
     /// Fetch what is here again, and replace it, whoever put it here
-    #[arg(long, conflicts_with = "skip_existing", hide_short_help = true)]
+    #[arg(long, conflicts_with = "skip_existing")]
     overwrite: bool,
     /// What becomes of a file whose bytes are here already
-    #[arg(long, value_enum, default_value_t, hide_short_help = true)]
+    #[arg(long, value_enum, default_value_t)]
     pub(super) dedupe: Dedupe,
     /// Give files the time that the server says they were changed
-    #[arg(long, hide_short_help = true)]
+    #[arg(long)]
     pub(super) remote_time: bool,
     /// Compute the SHA-256 of each file for the journal
-    #[arg(long, hide_short_help = true)]
+    #[arg(long)]
     sha256: bool,
     /// Run a command for each new file, without a shell: `{}` is its path, `{.}` `{/}` `{//}` `{/.}` parts of it, `{url}` the link
-    #[arg(long, value_name = "COMMAND", hide_short_help = true)]
-    pub(super) exec: Option<Hook>,
+    #[arg(long, value_name = "COMMAND")]
+    pub(super) exec: Option<Exec>,
     /// Print what would be done, with names, and ask nobody
-    #[arg(long, hide_short_help = true)]
+    #[arg(long)]
     pub(super) dry_run: bool,
 }
 
@@ -70,7 +70,7 @@ impl FileArgs {
                 _ => Existing::Keep,
             },
             skip_existing: self.skip_existing,
-            commands: self.exec.is_some(),
+            exec: self.exec.is_some(),
         }
     }
 }

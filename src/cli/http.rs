@@ -11,7 +11,7 @@ use http::HeaderValue;
 use http::header::REFERER;
 use url::Url;
 
-use super::settings::secret_header;
+use super::config_file::secret_header;
 use crate::fetch::{Credentials, Netrc, RequestOptions, read_cookies};
 use crate::header::HeaderFields;
 use crate::http::{Family, HttpOptions, HttpVersion};
@@ -21,61 +21,55 @@ use crate::http::{Family, HttpOptions, HttpVersion};
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct HttpArgs {
     /// A header field for the hosts of links, `Name: value`, or `@FILE` with one a line; may be given several times
-    #[arg(short = 'H', long, value_name = "FIELD", hide_short_help = true)]
+    #[arg(short = 'H', long, value_name = "FIELD")]
     header: Vec<String>,
     /// The name under which to ask
-    #[arg(short = 'A', long, value_name = "NAME", hide_short_help = true)]
+    #[arg(short = 'A', long, value_name = "NAME")]
     user_agent: Option<HeaderValue>,
     /// The page from which links are said to come
-    #[arg(short = 'e', long, value_name = "URL", hide_short_help = true)]
+    #[arg(short = 'e', long, value_name = "URL")]
     referer: Option<HeaderValue>,
     /// Cookies to begin with, in a `cookies.txt` of a browser
-    #[arg(short = 'b', long, value_name = "FILE", hide_short_help = true)]
+    #[arg(short = 'b', long, value_name = "FILE")]
     cookie: Option<PathBuf>,
     /// User and password for the hosts of links; a shell keeps them in its history, unlike `--netrc`
-    #[arg(short, long, value_name = "USER:PASSWORD", hide_short_help = true)]
+    #[arg(short, long, value_name = "USER:PASSWORD")]
     user: Option<Credentials>,
     /// Take users and passwords from `~/.netrc`
-    #[arg(short, long, hide_short_help = true)]
+    #[arg(short, long)]
     netrc: bool,
     /// Take users and passwords from this file
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    #[arg(long, value_name = "FILE")]
     netrc_file: Option<PathBuf>,
     /// Ask through a proxy: http, https, socks5 or socks5h [default: what the environment says]
-    #[arg(
-        short = 'x',
-        long,
-        value_name = "URL",
-        conflicts_with = "deny_private",
-        hide_short_help = true
-    )]
+    #[arg(short = 'x', long, value_name = "URL", conflicts_with = "deny_private")]
     proxy: Option<String>,
     /// Ask these hosts without a proxy, separated by commas; `*` is all of them
-    #[arg(long, value_name = "HOSTS", hide_short_help = true)]
+    #[arg(long, value_name = "HOSTS")]
     noproxy: Option<String>,
     /// Trust only the certificates in this file, in PEM
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    #[arg(long, value_name = "FILE")]
     cacert: Option<PathBuf>,
     /// Show this certificate to servers that ask for one, in PEM
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    #[arg(long, value_name = "FILE")]
     cert: Option<PathBuf>,
     /// The key of `--cert`, if that does not hold it
-    #[arg(long, value_name = "FILE", requires = "cert", hide_short_help = true)]
+    #[arg(long, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
     /// Take any certificate: anybody between here and a server can read and change what comes
-    #[arg(short = 'k', long, hide_short_help = true)]
+    #[arg(short = 'k', long)]
     insecure: bool,
     /// Use only IPv4
-    #[arg(short = '4', long, conflicts_with = "ipv6", hide_short_help = true)]
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
     ipv4: bool,
     /// Use only IPv6
-    #[arg(short = '6', long, hide_short_help = true)]
+    #[arg(short = '6', long)]
     ipv6: bool,
     /// Speak only HTTP/1.1
-    #[arg(long = "http1.1", conflicts_with = "http2", hide_short_help = true)]
+    #[arg(long = "http1.1", conflicts_with = "http2")]
     http1: bool,
     /// Speak only HTTP/2, without TLS too [default: HTTP/2 where a server with TLS offers it]
-    #[arg(long, hide_short_help = true)]
+    #[arg(long)]
     http2: bool,
 }
 

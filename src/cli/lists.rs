@@ -12,33 +12,28 @@ use crate::plan::Template;
 #[command(next_help_heading = "Lists")]
 pub(super) struct ListArgs {
     /// What kind of list it is
-    #[arg(long, value_enum, default_value_t, hide_short_help = true)]
+    #[arg(long, value_enum, default_value_t)]
     input_format: Format,
     /// The column or field with the links [default: `pdf_url`, `url`, `link` or the like]
-    #[arg(long, value_name = "NAME", hide_short_help = true)]
+    #[arg(long, value_name = "NAME")]
     url_column: Option<String>,
     /// The column or field with the names for the files
-    #[arg(long, value_name = "NAME", hide_short_help = true)]
+    #[arg(long, value_name = "NAME")]
     name_column: Option<String>,
     /// Columns or fields that go into the records, separated by commas
-    #[arg(
-        long,
-        value_name = "NAMES",
-        value_delimiter = ',',
-        hide_short_help = true
-    )]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     carry: Vec<String>,
     /// Look for links in text, Markdown or HTML: those that end in `.pdf`
-    #[arg(long, hide_short_help = true)]
+    #[arg(long)]
     extract: bool,
     /// With `--extract`, take all links
-    #[arg(long, requires = "extract", hide_short_help = true)]
+    #[arg(long, requires = "extract")]
     all_links: bool,
     /// What relative links in Markdown and HTML are relative to
-    #[arg(long, value_name = "URL", requires = "extract", hide_short_help = true)]
+    #[arg(long, value_name = "URL", requires = "extract")]
     base: Option<Url>,
     /// Of records of an earlier run, take only some: `failed`, `retryable`, or words such as `timeout,connect`
-    #[arg(long, value_name = "WORDS", hide_short_help = true)]
+    #[arg(long, value_name = "WORDS")]
     only: Option<Only>,
 }
 

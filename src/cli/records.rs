@@ -7,48 +7,22 @@ use clap::Args;
 use crate::report::{Print, SinkOptions};
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Output for programs")]
 pub(super) struct RecordArgs {
-    /// What standard output is for; what is not the summary makes it go to standard error
-    #[arg(
-        long,
-        value_enum,
-        default_value_t,
-        hide_short_help = true,
-        help_heading = "Output for programs"
-    )]
+    /// What to print on standard output; the summary goes to standard error unless it is that
+    #[arg(long, value_enum, default_value_t)]
     print: Print,
-    /// Print the record of each link as it ends, as NDJSON: the same as `--print json`
-    #[arg(
-        long,
-        conflicts_with = "print",
-        hide_short_help = true,
-        help_heading = "Output for programs"
-    )]
+    /// Print a record of each link as it ends, as NDJSON: short for `--print json`
+    #[arg(long, conflicts_with = "print")]
     json: bool,
     /// End each path with NUL, for `xargs -0`; implies `--print paths`
-    #[arg(
-        short = '0',
-        long,
-        conflicts_with = "json",
-        hide_short_help = true,
-        help_heading = "Output for programs"
-    )]
+    #[arg(short = '0', long, conflicts_with = "json")]
     null: bool,
-    /// Write the records of this run to a file: CSV if its name says so, else NDJSON
-    #[arg(
-        long,
-        value_name = "FILE",
-        hide_short_help = true,
-        help_heading = "Output for programs"
-    )]
+    /// Write the records of this run to a file: CSV if its name ends in `.csv`, else NDJSON
+    #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Write the links that failed to a file, as a list with the reasons as comments
-    #[arg(
-        long,
-        value_name = "FILE",
-        hide_short_help = true,
-        help_heading = "Output for programs"
-    )]
+    #[arg(long, value_name = "FILE")]
     error_file: Option<PathBuf>,
 }
 

@@ -31,8 +31,8 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
     number.checked_mul(1 << shift).ok_or_else(wrong)
 }
 
-/// A time in which something has to happen; 0 is for ever.
-pub(super) fn limit(text: &str) -> Result<Duration, String> {
+/// A time in which something has to happen; 0 is no limit.
+pub(super) fn timeout(text: &str) -> Result<Duration, String> {
     duration(text).map(|time| if time.is_zero() { Duration::MAX } else { time })
 }
 
@@ -68,7 +68,7 @@ mod tests {
         ] {
             assert!(duration(text).is_err(), "{text}");
         }
-        assert_eq!(limit("0"), Ok(Duration::MAX));
+        assert_eq!(timeout("0"), Ok(Duration::MAX));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::{Start, disposition};
 use crate::http::Response;
 use crate::outcome::{Answer, Failure, Status};
 use crate::retry::retry_after;
-use crate::store::{Held, Origin};
+use crate::store::{Origin, Partial};
 use crate::text::shown;
 
 /// The body of an answer that is of no interest is read up to so many bytes, to keep the connection.
@@ -29,7 +29,7 @@ impl Reply {
     }
 
     /// How long the file is, if this answer or the one that began it says so.
-    pub(super) fn total(&self, start: Start, held: Option<Held<'_>>) -> Option<u64> {
+    pub(super) fn total(&self, start: Start, partial: Option<Partial<'_>>) -> Option<u64> {
         match (start, self.content_range()) {
             (Start::Over, _) => self.response.content_length(),
             (
@@ -41,7 +41,7 @@ impl Reply {
                     | ContentRange::Unsatisfied { total },
                 ),
             ) => Some(total),
-            _ => held.and_then(|held| held.origin.total),
+            _ => partial.and_then(|partial| partial.origin.total),
         }
     }
 
@@ -54,22 +54,25 @@ impl Reply {
             || self.response.version() >= Version::HTTP_2
     }
 
-    /// Whether a 206 holds the rest of what is held, and of nothing else.
-    pub(super) fn continues(&self, held: Held<'_>) -> bool {
+    /// Whether a 206 holds the rest of what has come, and of nothing else.
+    pub(super) fn continues(&self, partial: Partial<'_>) -> bool {
         let Some(ContentRange::Bytes { first, total, .. }) = self.content_range() else {
             return false;
         };
         let same_total =
-            held.origin.total.is_none() || total.is_none() || held.origin.total == total;
-        first == held.bytes && same_total && self.is_of(held.origin)
+            partial.origin.total.is_none() || total.is_none() || partial.origin.total == total;
+        first == partial.bytes && same_total && self.is_of(partial.origin)
     }
 
-    /// Whether a 416 says that the file is exactly as long as what is held, and nothing else said otherwise.
-    pub(super) fn has_no_more_than(&self, held: Held<'_>) -> bool {
-        let total = Some(held.bytes);
-        self.content_range() == Some(ContentRange::Unsatisfied { total: held.bytes })
-            && (held.origin.total.is_none() || held.origin.total == total)
-            && self.is_of(held.origin)
+    /// Whether a 416 says that the file is exactly as long as what has come, and nothing else said otherwise.
+    pub(super) fn has_no_more_than(&self, partial: Partial<'_>) -> bool {
+        let total = Some(partial.bytes);
+        self.content_range()
+            == Some(ContentRange::Unsatisfied {
+                total: partial.bytes,
+            })
+            && (partial.origin.total.is_none() || partial.origin.total == total)
+            && self.is_of(partial.origin)
     }
 
     /// The failure of a body in an encoding that was not asked for, and that would be saved as it is.

@@ -18,7 +18,7 @@ use crate::http::{Client, Response};
 use crate::link::has_credentials;
 use crate::outcome::{Failure, Status};
 use crate::plan::Previous;
-use crate::store::Held;
+use crate::store::Partial;
 use crate::text::{printable, shown};
 
 /// How many redirects are followed, as browsers do at least.
@@ -26,13 +26,13 @@ const REDIRECTS: usize = 10;
 
 /// What is asked for besides a URL.
 #[derive(Clone, Copy)]
-pub(super) struct Asked<'a> {
+pub(super) struct Wanted<'a> {
     /// Header fields of the link.
     pub(super) headers: &'a [(HeaderName, HeaderValue)],
     /// The beginning that is here already: the rest is asked for.
-    pub(super) held: Option<Held<'a>>,
+    pub(super) partial: Option<Partial<'a>>,
     /// The file that is here already: it is asked whether that has changed (RFC 9110 section 13.1).
-    pub(super) known: Option<&'a Previous>,
+    pub(super) previous: Option<&'a Previous>,
 }
 
 /// Asks servers, and follows where they point.
@@ -52,14 +52,14 @@ impl Requester {
     }
 
     /// Asks for `url`, until an answer is no redirect. Header fields of the link go to its own host only.
-    pub(super) async fn get(&self, url: &Url, asked: Asked<'_>) -> Result<Reply, Failure> {
+    pub(super) async fn get(&self, url: &Url, wanted: Wanted<'_>) -> Result<Reply, Failure> {
         let mut visited = vec![url.clone()];
         loop {
             let here = visited.last().expect("it begins with one");
             let elsewhere = here.origin() != url.origin();
             let reply = Reply {
                 response: self
-                    .send(here, asked, elsewhere)
+                    .send(here, wanted, elsewhere)
                     .await
                     .map_err(|failure| Failure {
                         elsewhere,
@@ -99,7 +99,7 @@ impl Requester {
     async fn send(
         &self,
         url: &Url,
-        asked: Asked<'_>,
+        wanted: Wanted<'_>,
         elsewhere: bool,
     ) -> Result<Response, Failure> {
         if self.options.https_only && url.scheme() != "https" {
@@ -108,7 +108,7 @@ impl Requester {
                 "only `https` links are fetched (`--https-only`)",
             ));
         }
-        let headers = || self.headers(url, asked, elsewhere);
+        let headers = || self.headers(url, wanted, elsewhere);
         tracing::debug!("> GET {} {}", shown(url), Fields(&headers()));
         let limit = self.options.first_byte_timeout;
         let Ok(result) = timeout(limit, self.client.get(url, headers)).await else {
@@ -130,9 +130,9 @@ impl Requester {
     }
 
     /// The header fields of a request.
-    fn headers(&self, url: &Url, asked: Asked<'_>, elsewhere: bool) -> HeaderMap {
+    fn headers(&self, url: &Url, wanted: Wanted<'_>, elsewhere: bool) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(8);
-        self.introduce(&mut headers, url, asked.headers, elsewhere);
+        self.introduce(&mut headers, url, wanted.headers, elsewhere);
         let by_default = |headers: &mut HeaderMap, name: HeaderName, value| {
             headers.entry(name).or_insert(value);
         };
@@ -152,20 +152,20 @@ impl Requester {
         if let Some(cookies) = self.cookies.of_url(url) {
             by_default(&mut headers, header::COOKIE, cookies);
         }
-        if let Some(known) = asked.known {
-            let since = match &known.last_modified {
+        if let Some(previous) = wanted.previous {
+            let since = match &previous.last_modified {
                 Some(date) => date.clone(),
-                None => httpdate::fmt_http_date(known.saved.modified),
+                None => httpdate::fmt_http_date(previous.saved.modified),
             };
             // what cannot be sent is not asked for
             headers.extend(field(header::IF_MODIFIED_SINCE, &since));
-            let etag = known.etag.as_deref();
+            let etag = previous.etag.as_deref();
             headers.extend(etag.and_then(|etag| field(header::IF_NONE_MATCH, etag)));
         }
-        if let Some(held) = asked.held {
-            let range = format!("bytes={}-", held.bytes);
+        if let Some(partial) = wanted.partial {
+            let range = format!("bytes={}-", partial.bytes);
             headers.extend(field(header::RANGE, &range));
-            headers.extend(field(header::IF_RANGE, &held.origin.validator));
+            headers.extend(field(header::IF_RANGE, &partial.origin.validator));
         }
         headers
     }

@@ -37,7 +37,13 @@ impl Failure {
         }
     }
 
-    /// Whether another try, now or in another run, may end better.
+    /// The failure of a link that the end of the run has cut off.
+    #[must_use]
+    pub fn interrupted() -> Self {
+        Self::new(Status::Interrupted, "the run ended before this link did")
+    }
+
+    /// Whether another attempt, now or in another run, may end better.
     #[must_use]
     pub fn retryable(&self) -> bool {
         match self.status {

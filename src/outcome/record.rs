@@ -185,18 +185,18 @@ fn as_object<S: Serializer>(
     serializer.collect_map(columns.iter().map(|(name, value)| (&**name, value)))
 }
 
-fn text(text: &str) -> Option<Value<'_>> {
-    Some(Value::Text(text.into()))
+fn text(text: &str) -> Value<'_> {
+    Value::Text(text.into())
 }
 
-fn number(number: impl Into<u64>) -> Option<Value<'static>> {
-    Some(Value::Number(number.into()))
+fn number(number: impl Into<u64>) -> Value<'static> {
+    Value::Number(number.into())
 }
 
 /// The fields of a record, in the order in which they are written. What has no value in a record is left out of JSON.
 pub const FIELDS: [Field; 24] = [
     Field::new("schema", "version of the record schema: 1", |_| {
-        number(SCHEMA)
+        Some(number(SCHEMA))
     }),
     Field::new("time", "when the link finished, in UTC (RFC 3339)", |_| {
         let now = humantime::format_rfc3339_millis(SystemTime::now());
@@ -205,63 +205,63 @@ pub const FIELDS: [Field; 24] = [
     Field::new(
         "status",
         "what became of the link: one of the statuses",
-        |record| text(record.outcome.status().word()),
+        |record| Some(text(record.outcome.status().word())),
     ),
     Field::new(
         "url",
         "the link, without fragment and credentials; for a line that is not a link, its beginning",
-        |record| text(&record.url),
+        |record| Some(text(&record.url)),
     ),
     Field::new(
         "final_url",
         "the URL that answered, if it is not the one in the list",
-        |record| text(record.answer()?.final_url.as_deref()?),
+        |record| Some(text(record.answer()?.final_url.as_deref()?)),
     ),
     Field::new(
         "source",
         "the list: its path, `stdin`, or `argument`",
-        |record| text(&record.place.source),
+        |record| Some(text(&record.place.source)),
     ),
     Field::new(
         "line",
         "number of the line in the list, or of the argument, from 1",
-        |record| number(record.place.line),
+        |record| Some(number(record.place.line)),
     ),
     Field::new(
         "http_status",
         "status code of the response that was saved or that is the failure",
-        |record| number(record.http_status()?),
+        |record| Some(number(record.http_status()?)),
     ),
     Field::new(
         "file",
         "path of the file, relative to the output folder",
-        |record| text(&record.saved()?.file),
+        |record| Some(text(&record.saved()?.file)),
     ),
     Field::new("bytes", "length of the file", |record| {
-        number(record.saved()?.bytes)
+        Some(number(record.saved()?.bytes))
     }),
     Field::new(
         "mtime_ns",
         "modification time of the file, in nanoseconds since 1970",
-        |record| number(nanoseconds(record.saved()?.modified)),
+        |record| Some(number(nanoseconds(record.saved()?.modified))),
     ),
     Field::new(
         "sha256",
         "SHA-256 of the file in hexadecimal, if it was computed",
-        |record| text(record.saved()?.sha256.as_deref()?),
+        |record| Some(text(record.saved()?.sha256.as_deref()?)),
     ),
     Field::new("etag", "`ETag` header of the response, as sent", |record| {
-        text(record.answer()?.etag.as_deref()?)
+        Some(text(record.answer()?.etag.as_deref()?))
     }),
     Field::new(
         "last_modified",
         "`Last-Modified` header of the response, as sent",
-        |record| text(record.answer()?.last_modified.as_deref()?),
+        |record| Some(text(record.answer()?.last_modified.as_deref()?)),
     ),
     Field::new(
         "attempts",
         "number of attempts, over all candidates; 0 if no request was made",
-        |record| number(record.attempts),
+        |record| Some(number(record.attempts)),
     ),
     Field::new(
         "elapsed",
@@ -274,7 +274,7 @@ pub const FIELDS: [Field; 24] = [
     Field::new(
         "suspect",
         "what is odd about a file that arrived complete",
-        |record| text(record.saved()?.suspect?),
+        |record| Some(text(record.saved()?.suspect?)),
     ),
     Field::new(
         "retryable",
@@ -284,17 +284,17 @@ pub const FIELDS: [Field; 24] = [
     Field::new(
         "error",
         "for a failure: what happened, for a person to read",
-        |record| text(&record.failure()?.message),
+        |record| Some(text(&record.failure()?.message)),
     ),
     Field::new(
         "exec_error",
         "why the command of `--exec` failed for this file, or was not run",
-        |record| text(record.exec_error.as_deref()?),
+        |record| Some(text(record.exec_error.as_deref()?)),
     ),
     Field::new(
         "name",
         "file name given by the list; one that ends in `/` is a folder",
-        |record| text(record.details.as_ref()?.name.as_deref()?),
+        |record| Some(text(record.details.as_ref()?.name.as_deref()?)),
     ),
     Field::new(
         "checksum",

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use url::{Position, Url};
 
-use super::{Naming, Previous, name};
-use crate::link::{Details, SourceLine, has_credentials};
-use crate::outcome::{Failure, Outcome, Record, Status};
+use super::{Candidates, Naming, Previous, name};
+use crate::digest::Checksum;
+use crate::link::{Details, Link, SourceLine, has_credentials};
+use crate::outcome::{Failure, Outcome, Record};
 use crate::queue::{GiveUp, HasHost};
 use crate::text::shown;
 
@@ -18,84 +19,71 @@ pub struct Job {
     pub place: SourceLine,
     /// Its number among all lines of all lists that say something, from 1.
     pub index: u64,
-    pub(super) url: Url,
-    /// The identity of its URL: see [`Link::id`](crate::links::Link::id).
+    /// The URLs that it may be fetched from.
+    pub candidates: Candidates,
+    /// The identity of its URL: see [`Link::id`](crate::link::Link::id).
     pub id: u64,
     /// The path that its file is to have, should the server not suggest another one.
     pub name: Box<str>,
     /// Whether an earlier link has the name that its URL suggests.
-    pub(super) taken: bool,
+    pub(super) name_taken: bool,
     /// What else the list says about it.
     pub details: Option<Box<Details>>,
-    /// The file that is here already, and that the answer may replace.
-    pub here: Option<Box<Previous>>,
-    /// Whether it is only the command for the file that is here which is still to be run.
-    pub only_command: bool,
-    /// What is said of the URLs that have failed, if it has several.
-    pub(super) given_up: Option<Box<GivenUp>>,
+    /// The existing file, which the answer may replace.
+    pub existing: Option<Box<Previous>>,
+    /// Whether it is only the command for the existing file which is still to be run.
+    pub only_exec: bool,
     /// How many requests have been tried.
     pub attempts: u32,
-    /// How many of them at the URL that is tried now.
-    pub tries: u32,
+    /// How many of them with the candidate that is tried now.
+    pub attempts_at_candidate: u32,
     /// When the first one was.
     pub started: Option<Instant>,
 }
 
-/// How a link with several URLs has fared so far.
-#[derive(Debug)]
-pub(super) struct GivenUp {
-    /// How many URLs have failed.
-    urls: usize,
-    /// The failure that gives most hope.
-    failure: Failure,
-}
-
 impl Job {
+    /// A job for `link`, the `index`-th of all, with nothing done yet.
+    pub(super) fn new(link: Link, index: u64) -> Self {
+        let mirrors = link
+            .details
+            .as_ref()
+            .map_or(&[][..], |details| &details.mirrors);
+        Self {
+            place: link.place,
+            index,
+            candidates: Candidates::new(link.url, mirrors),
+            id: link.id,
+            name: String::new().into(),
+            name_taken: false,
+            details: link.details,
+            existing: None,
+            only_exec: false,
+            attempts: 0,
+            attempts_at_candidate: 0,
+            started: None,
+        }
+    }
+
     /// The URL that is to be asked.
     #[must_use]
     pub fn url(&self) -> &Url {
-        self.mirror().unwrap_or(&self.url)
+        self.candidates.current()
     }
 
-    /// The URL of the list, if it has failed and another one is asked.
+    /// The checksum that the list gives for its file.
     #[must_use]
-    pub fn failed_url(&self) -> Option<&Url> {
-        self.mirror().map(|_| &self.url)
+    pub fn checksum(&self) -> Option<Checksum> {
+        self.details.as_ref()?.checksum
     }
 
-    /// The other URL that is to be asked, now that the first one has failed.
-    fn mirror(&self) -> Option<&Url> {
-        let number = self.given_up.as_ref()?.urls.checked_sub(1)?;
-        self.details.as_ref()?.mirrors.get(number)
-    }
-
-    /// Goes on to the next URL of the same file, after this `failure`; gives back the failure that counts if there is none.
+    /// Goes on to the next candidate after this `failure`.
     ///
     /// # Errors
     ///
-    /// The failure of the link.
-    pub fn try_mirror(&mut self, failure: Failure) -> Result<(), Failure> {
-        let mirrors = self
-            .details
-            .as_ref()
-            .map_or(0, |details| details.mirrors.len());
-        if mirrors == 0 || matches!(failure.status, Status::Interrupted | Status::Disk) {
-            return Err(failure);
-        }
-        let (urls, failure) = match self.given_up.take() {
-            None => (1, failure),
-            // if another run may help with one of them, it may help
-            Some(before) if before.failure.retryable() && !failure.retryable() => {
-                (before.urls + 1, before.failure)
-            }
-            Some(before) => (before.urls + 1, failure),
-        };
-        if urls > mirrors {
-            let message = format!("{} (and {mirrors} other URLs failed, too)", failure.message);
-            return Err(Failure { message, ..failure });
-        }
-        self.given_up = Some(Box::new(GivenUp { urls, failure }));
-        self.tries = 0;
+    /// The failure of the link, if there is no other candidate.
+    pub fn advance(&mut self, failure: Failure) -> Result<(), Failure> {
+        self.candidates.advance(failure)?;
+        self.attempts_at_candidate = 0;
         Ok(())
     }
 
@@ -110,12 +98,12 @@ impl Job {
         suggested: Option<&str>,
         sha256: Option<&str>,
     ) -> impl Iterator<Item = String> {
-        let base = move || naming.base(self, &self.url, suggested, sha256);
+        let base = move || naming.base(self, suggested, sha256);
         let (first, begin) = if suggested.is_none() && !naming.needs_hash() {
-            (self.name.to_string(), u32::from(self.taken))
+            (self.name.to_string(), u32::from(self.name_taken))
         } else {
             let base = base();
-            let as_planned = self.taken && base == naming.base(self, &self.url, None, None);
+            let as_planned = self.name_taken && base == naming.base(self, None, None);
             let begin = u32::from(as_planned);
             (nth_name(&base, self.id, begin), begin)
         };
@@ -128,7 +116,7 @@ impl Job {
     pub fn record(&self, outcome: Outcome) -> Record {
         Record {
             place: self.place.clone(),
-            url: shown(&self.url).into_owned(),
+            url: shown(self.candidates.first()).into_owned(),
             outcome,
             attempts: self.attempts,
             elapsed: self
@@ -141,8 +129,8 @@ impl Job {
 }
 
 impl HasHost for Job {
-    fn next_candidate(&mut self, verdict: &GiveUp) -> bool {
-        self.try_mirror(verdict.failure()).is_ok()
+    fn next_candidate(&mut self, reason: &GiveUp) -> bool {
+        self.advance(reason.failure()).is_ok()
     }
 
     fn host(&self) -> Cow<'_, str> {

@@ -1,6 +1,5 @@
 //! File names by a template: text with fields in braces.
 
-use std::fmt::Write;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -65,61 +64,39 @@ impl Template {
             .any(|piece| matches!(piece, Piece::Field(Field::Sha256, _)))
     }
 
-    /// The path for the file of `job`, whose URL is `url` and whose `name` is what would be its path otherwise.
-    pub(super) fn path(
-        &self,
-        job: &Job,
-        url: &Url,
-        name: &str,
-        sha256: Option<&str>,
-    ) -> Option<String> {
-        let mut path = String::new();
-        for piece in &self.0 {
-            match piece {
-                Piece::Text(text) => path.push_str(text),
-                Piece::Field(field, width) => {
-                    field.write(&mut path, *width, job, url, name, sha256);
-                }
-            }
-        }
+    /// The path for the file of `job`, whose `name` is what would be its path otherwise.
+    pub(super) fn path(&self, job: &Job, name: &str, sha256: Option<&str>) -> Option<String> {
+        let text = |piece: &Piece| match piece {
+            Piece::Text(text) => text.clone(),
+            Piece::Field(field, width) => field.text(job, name, sha256, *width),
+        };
+        let path: String = self.0.iter().map(text).collect();
         name::safe_path(&path)
     }
 }
 
 impl Field {
-    /// Appends the value. Only names and paths bring folders of their own.
-    fn write(
-        &self,
-        path: &mut String,
-        width: Option<usize>,
-        job: &Job,
-        url: &Url,
-        name: &str,
-        sha256: Option<&str>,
-    ) {
-        let number = |path: &mut String, number: u64| {
-            write!(path, "{number:0width$}", width = width.unwrap_or(0))
-                .expect("a string can be written to");
-        };
-        let short = |text: &str| {
-            text.chars()
-                .take(width.unwrap_or(usize::MAX))
-                .collect::<String>()
+    /// The value. Only names and paths bring folders of their own.
+    fn text(&self, job: &Job, name: &str, sha256: Option<&str>, width: Option<usize>) -> String {
+        let url = job.candidates.first();
+        let number = |number: u64| format!("{number:0width$}", width = width.unwrap_or(0));
+        let short = |text: &str| -> String {
+            let most = width.unwrap_or(usize::MAX);
+            text.chars().take(most).collect()
         };
         let one = |text: &str| short(&text.replace(['/', '\\'], "_"));
         match self {
-            Self::Name => path.push_str(name),
-            Self::Stem => path.push_str(&short(name::split_extension(name).0)),
-            Self::Host => path.push_str(&one(url.host_str().unwrap_or_default())),
-            Self::Path => path.push_str(&folders(url)),
-            Self::Index => number(path, job.index),
-            Self::Line => number(path, job.place.line),
-            Self::Sha256 => path.push_str(&short(sha256.unwrap_or_default())),
+            Self::Name => name.to_owned(),
+            Self::Stem => short(name::split_extension(name).0),
+            Self::Host => one(url.host_str().unwrap_or_default()),
+            Self::Path => folders(url),
+            Self::Index => number(job.index),
+            Self::Line => number(job.place.line),
+            Self::Sha256 => short(sha256.unwrap_or_default()),
             Self::Column(wanted) => {
                 let columns = job.details.iter().flat_map(|details| &details.columns);
-                for (_, value) in columns.filter(|(name, _)| name == wanted) {
-                    path.push_str(&one(value));
-                }
+                let values = columns.filter(|(name, _)| name == wanted);
+                values.map(|(_, value)| one(value)).collect()
             }
         }
     }

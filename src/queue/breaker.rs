@@ -70,6 +70,10 @@ pub struct GiveUp {
 }
 
 impl GiveUp {
+    pub(super) fn new(message: Arc<str>, status: Status) -> Self {
+        Self { message, status }
+    }
+
     /// The failure of a link that was given up with its host.
     #[must_use]
     pub fn failure(&self) -> Failure {
@@ -80,15 +84,6 @@ impl GiveUp {
         };
         Failure::new(self.status, message)
     }
-}
-
-/// A failure that speaks of a host.
-pub(super) struct HostFailure {
-    pub(super) reason: GiveUp,
-    /// How much it counts in a last chance.
-    pub(super) weight: u32,
-    /// Whether its link will not be tried again.
-    pub(super) is_last: bool,
 }
 
 impl Breaker {
@@ -114,13 +109,15 @@ impl Breaker {
         }
     }
 
-    /// Takes a failure; tells how long to wait before the next probe.
-    pub(super) fn fails(&mut self, failure: HostFailure, now: Instant) -> Duration {
-        let HostFailure {
-            reason,
-            weight,
-            is_last,
-        } = failure;
+    /// Takes a failure of this weight in a last chance; tells how long to wait before the next probe. `is_last` says that its
+    /// link will not be tried again.
+    pub(super) fn fails(
+        &mut self,
+        reason: GiveUp,
+        weight: u32,
+        is_last: bool,
+        now: Instant,
+    ) -> Duration {
         let open = |times| Self::Open {
             until: now + OPEN,
             times,

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::breaker::{Breaker, GiveUp, HostFailure, LAST_CHANCE};
+use super::breaker::{Breaker, GiveUp, LAST_CHANCE};
 use super::pace::Pace;
 use super::policy::HostPolicy;
 use crate::outcome::Status;
@@ -48,7 +48,7 @@ pub(super) enum Turn {
 #[derive(Debug)]
 pub(super) struct Host<J> {
     /// How many links may be under way at once; 0 is no limit.
-    pub(super) per_host: u32,
+    pub(super) limit: u32,
     pub(super) running: u32,
     jobs: VecDeque<J>,
     /// Links that are to be tried again, by the time when.
@@ -61,7 +61,7 @@ pub(super) struct Host<J> {
 impl<J> Host<J> {
     pub(super) fn new(policy: HostPolicy, now: Instant) -> Self {
         Self {
-            per_host: policy.per_host,
+            limit: policy.per_host,
             running: 0,
             jobs: VecDeque::new(),
             retries: BTreeMap::new(),
@@ -106,8 +106,8 @@ impl<J> Host<J> {
 
     /// Whether it is only its limit of links at once that holds its links back.
     pub(super) fn is_held_back(&self, now: Instant) -> bool {
-        self.per_host > 0
-            && self.running >= self.per_host
+        self.limit > 0
+            && self.running >= self.limit
             && !self.jobs.is_empty()
             && self.pace.earliest() <= now
     }
@@ -160,44 +160,46 @@ impl<J> Host<J> {
         now: Instant,
     ) -> Vec<J> {
         self.running -= 1;
-        let (message, status, weight) = match feedback {
+        match feedback {
+            Feedback::Neutral => {}
             Feedback::Good => {
                 self.has_worked = true;
                 self.breaker.succeeds();
                 self.pace.succeeds();
-                return Vec::new();
             }
-            Feedback::Neutral => return Vec::new(),
             Feedback::NoAddress(message) if !self.has_worked => {
                 self.breaker.has_no_address();
-                (message, Status::Dns, LAST_CHANCE)
+                let reason = GiveUp::new(message, Status::Dns);
+                self.fails(reason, LAST_CHANCE, is_last, now);
             }
             Feedback::Unreachable(message) | Feedback::NoAddress(message) => {
-                (message, Status::HostUnhealthy, LAST_CHANCE / 8)
+                let reason = GiveUp::new(message, Status::HostUnhealthy);
+                self.fails(reason, LAST_CHANCE / 8, is_last, now);
             }
-            Feedback::ServerError(message) => (message, Status::HostUnhealthy, 1),
+            Feedback::ServerError(message) => {
+                let reason = GiveUp::new(message, Status::HostUnhealthy);
+                self.fails(reason, 1, is_last, now);
+            }
             Feedback::Throttled(pause, message) => {
                 self.pace.throttle(pause, started, self.running, now);
-                (message, Status::HostUnhealthy, 1)
+                let reason = GiveUp::new(message, Status::HostUnhealthy);
+                self.fails(reason, 1, is_last, now);
             }
             Feedback::RetryAfterTooLong(message) => {
-                let status = Status::RateLimited;
-                self.breaker = Breaker::GivenUp(GiveUp { message, status });
-                return self.take();
+                let reason = GiveUp::new(message, Status::RateLimited);
+                self.breaker = Breaker::GivenUp(reason);
             }
-        };
-        let failure = HostFailure {
-            reason: GiveUp { message, status },
-            weight,
-            is_last,
-        };
-        let pause = self.breaker.fails(failure, now);
-        self.pace.pause(pause, now);
+        }
         if self.given_up().is_some() {
             self.take()
         } else {
             Vec::new()
         }
+    }
+
+    fn fails(&mut self, reason: GiveUp, weight: u32, is_last: bool, now: Instant) {
+        let pause = self.breaker.fails(reason, weight, is_last, now);
+        self.pace.pause(pause, now);
     }
 
     /// Takes all links away.

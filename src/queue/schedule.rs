@@ -229,7 +229,7 @@ impl<J: HasHost> Schedule<J> {
                 .hosts
                 .get_mut(&name)
                 .expect("a host that is ready is known");
-            let per_host = host.per_host;
+            let per_host = host.limit;
             let job = host.start(now).expect("a host that is ready has a link");
             self.waiting -= 1;
             self.running += 1;

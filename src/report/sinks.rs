@@ -122,7 +122,7 @@ impl Sinks {
 #[derive(Debug)]
 enum Table {
     Ndjson(File),
-    Csv(CsvTable),
+    Csv(Box<CsvTable>),
 }
 
 impl Table {
@@ -134,7 +134,7 @@ impl Table {
         }
         let table = CsvTable::begin(file, columns);
         let table = table.with_context(|| format!("cannot write `{}`", path.display()))?;
-        Ok(Self::Csv(table))
+        Ok(Self::Csv(Box::new(table)))
     }
 
     fn write(&mut self, record: &Record) -> io::Result<()> {

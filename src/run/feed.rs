@@ -1,66 +1,87 @@
-//! How what is to be done gets into the queue.
+//! How the list gets into the queue: on a thread of its own, which settles what needs no request.
+//!
+//! The first links are taken only when the head of the list is queued, as otherwise slow hosts that come first would get
+//! all places before a fast one is known.
 
 use std::io;
-use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::mpsc::Sender;
 
-use super::{BUG, Run};
+use super::accounts::Problem;
+use super::worker::{BUG, Worker};
 use crate::plan::{Job, Step};
-use crate::queue::{Pushed, Queue};
+use crate::queue::Pushed;
+use crate::stop::Cause;
 
-/// So many lines of a list are looked at before the first link is fetched: that takes less than a millisecond.
+/// So many lines are the head of a list: to read them takes less than a millisecond.
 const HEAD: usize = 256;
 
-impl Run {
-    /// Feeds the queue with `first`, if there is one, and with all that follows in the plan, on a thread of its own.
-    pub(super) fn feed(
-        self: &Arc<Self>,
-        queue: &Arc<Queue<Job>>,
-        first: Option<Job>,
-        mut plan: impl Iterator<Item = io::Result<Step>> + Send + 'static,
-    ) {
-        let mut more = true;
-        if let Some(first) = first {
-            // a little of the list before anybody takes from it: where slow hosts come first, they would get all places
-            let head = iter::once(Ok(Step::Fetch(first))).chain(plan.by_ref());
-            more = self.push(queue, head.take(HEAD));
+/// Feeds the queue.
+pub(super) struct Feeder {
+    worker: Worker,
+    /// Dropped when the head of the list is queued.
+    head: Option<Sender<()>>,
+}
+
+impl Feeder {
+    pub(super) fn new(worker: Worker, head: Sender<()>) -> Self {
+        Self {
+            worker,
+            head: Some(head),
         }
-        let (run, queue) = (Arc::clone(self), Arc::clone(queue));
-        // not joined: after an interrupt it may be waiting for a pipe that never ends
-        std::thread::spawn(move || {
-            if more {
-                run.push(&queue, plan);
-            }
-            // a queue that never ends would be waited for for ever
-            queue.end();
-        });
     }
 
-    /// Puts what is to be done into the queue, and tells whether more may follow.
-    fn push(&self, queue: &Queue<Job>, steps: impl Iterator<Item = io::Result<Step>>) -> bool {
-        let mut jobs = steps.filter_map(|step| self.unsettled(step));
-        let push = |job: Job| match queue.push(job) {
+    /// Queues all that the plan has to fetch, and settles the rest.
+    pub(super) fn feed(mut self, plan: impl Iterator<Item = io::Result<Step>>) {
+        let mut steps = (1..).zip(plan);
+        let mut go_on = || {
+            steps.all(|(number, step)| {
+                if number == HEAD {
+                    self.head = None;
+                }
+                self.take(step)
+            })
+        };
+        if catch_unwind(AssertUnwindSafe(&mut go_on)).is_err() {
+            self.worker
+                .accounts
+                .fail(Problem::Incomplete(BUG.to_owned()));
+        }
+        // a queue that never ends would be waited for for ever
+        self.worker.queue.end();
+    }
+
+    /// Queues or settles one step; false when nothing more is wanted.
+    fn take(&self, step: io::Result<Step>) -> bool {
+        let accounts = &self.worker.accounts;
+        match step {
+            Ok(Step::Fetch(job)) => return self.queue(job),
+            Ok(Step::Settled(record)) => accounts.settle(&record),
+            Err(error) => accounts.fail(Problem::Incomplete(error.to_string())),
+        }
+        !self.worker.stop.is_stopped()
+    }
+
+    fn queue(&self, job: Job) -> bool {
+        let Worker {
+            session,
+            accounts,
+            queue,
+            stop,
+            ..
+        } = &self.worker;
+        if let Err(error) = session.open() {
+            accounts.fail(Problem::Impossible(error));
+            stop.stop(Cause::Bug);
+            return false;
+        }
+        match queue.push(job) {
             Pushed::Queued => true,
-            Pushed::GivenUp(job, verdict) => {
-                self.give_up(&job, &verdict);
+            Pushed::GivenUp(job, reason) => {
+                accounts.give_up(&job, &reason);
                 true
             }
             Pushed::Closed => false,
-        };
-        catch_unwind(AssertUnwindSafe(|| jobs.all(push))).unwrap_or_else(|_| {
-            self.list_failed(BUG);
-            false
-        })
-    }
-
-    /// Settles a step whose outcome is known; a job that is to be done comes back.
-    pub(super) fn unsettled(&self, step: io::Result<Step>) -> Option<Job> {
-        match step {
-            Ok(Step::Fetch(job)) => return Some(job),
-            Ok(Step::Settled(record)) => self.settle(&record),
-            Err(error) => self.list_failed(&error.to_string()),
         }
-        None
     }
 }

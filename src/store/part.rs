@@ -28,7 +28,7 @@ pub struct Origin {
 
 /// The beginning of a file that can be continued.
 #[derive(Debug, Clone, Copy)]
-pub struct Held<'a> {
+pub struct Partial<'a> {
     /// So many bytes are here.
     pub bytes: u64,
     /// What they belong to.
@@ -89,9 +89,9 @@ impl Part {
 
     /// How many bytes are here and what they belong to, if the rest can be asked for.
     #[must_use]
-    pub fn held(&self) -> Option<Held<'_>> {
+    pub fn partial(&self) -> Option<Partial<'_>> {
         let origin = self.origin.as_ref()?;
-        (!self.is_empty()).then_some(Held {
+        (!self.is_empty()).then_some(Partial {
             bytes: self.len(),
             origin,
         })

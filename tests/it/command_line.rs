@@ -48,7 +48,7 @@ fn wrong_usage_is_exit_2_and_says_what_is_wrong() {
         ),
         (
             &["-q", "verify", "x"],
-            "options stand behind a command: `fetchpdf verify …`",
+            "options follow the command: `fetchpdf verify …`",
         ),
         (
             &["compare", "--modes", "fast", "--demo"],

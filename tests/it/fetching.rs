@@ -162,7 +162,7 @@ fn a_server_that_recovers_is_no_failure() {
         let (run, files) = fetch_one(&server, mode, &["-v"]);
         let run = run.exits(0);
         assert!(
-            run.stderr.contains("503 Service Unavailable; try 2 in"),
+            run.stderr.contains("503 Service Unavailable; attempt 2 in"),
             "{run:?}"
         );
         assert_eq!(files, [("x.pdf".to_owned(), pdf("x"))]);

@@ -13,18 +13,28 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::hiding;
 use crate::log;
 use crate::text::printable;
 
 /// A command whose words may hold placeholders: `{}` is the path of the file, `{.}` that without its extension, `{/}` its
 /// name, `{//}` its folder, `{/.}` its name without the extension, and `{url}` the link.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hook {
+pub struct Exec {
     words: Vec<String>,
+    /// Variables of the environment that the command does not get.
+    withheld: Vec<OsString>,
 }
 
-impl FromStr for Hook {
+impl Exec {
+    /// The same, without these variables of the environment.
+    #[must_use]
+    pub fn without(self, variables: impl Iterator<Item = OsString>) -> Self {
+        let withheld = variables.collect();
+        Self { withheld, ..self }
+    }
+}
+
+impl FromStr for Exec {
     type Err = &'static str;
 
     /// Splits as a shell does, with quotes and backslashes, but obeys nothing else. Where no placeholder stands, the path
@@ -38,7 +48,10 @@ impl FromStr for Hook {
         if !words.iter().any(is_named) {
             words.push("{}".to_owned());
         }
-        Ok(Self { words })
+        Ok(Self {
+            words,
+            withheld: Vec::new(),
+        })
     }
 }
 
@@ -78,18 +91,18 @@ fn expand(mut word: &str, path: &Path, url: &str) -> OsString {
     }
 }
 
-/// Runs a hook for many files, as many at once as there are cores.
+/// Runs the command for many files, as many at once as there are cores.
 #[derive(Debug)]
-pub(crate) struct Hooks {
-    hook: Hook,
+pub(super) struct Executor {
+    exec: Exec,
     room: Semaphore,
 }
 
-impl Hooks {
-    pub(crate) fn new(hook: Hook) -> Self {
+impl Executor {
+    pub(super) fn new(exec: Exec) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Self {
-            hook,
+            exec,
             room: Semaphore::new(cores),
         }
     }
@@ -100,14 +113,14 @@ impl Hooks {
     /// # Errors
     ///
     /// What went wrong: it cannot be started, or it has not ended with 0.
-    pub(crate) async fn run(
+    pub(super) async fn run(
         &self,
         path: &Path,
         url: &str,
         ended: &CancellationToken,
     ) -> Result<(), String> {
         let _permit = self.room.acquire().await.expect("it is never closed");
-        let mut words = self.hook.words.iter().map(|word| expand(word, path, url));
+        let mut words = self.exec.words.iter().map(|word| expand(word, path, url));
         let program = words.next().expect("it has a word at least");
         let shown = printable(&program.to_string_lossy());
         if ended.is_cancelled() {
@@ -119,8 +132,8 @@ impl Hooks {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        for secret in hiding::variables() {
-            command.env_remove(secret);
+        for variable in &self.exec.withheld {
+            command.env_remove(variable);
         }
         tracing::info!("{}: `{shown}` begins", path.display());
         let mut child = command
@@ -182,10 +195,10 @@ mod tests {
 
     #[test]
     fn placeholders_are_replaced_once() {
-        let hook: Hook = "a '{url} {/}' {.}.txt {//} {/.} {x} {}"
+        let exec: Exec = "a '{url} {/}' {.}.txt {//} {/.} {x} {}"
             .parse()
-            .expect("a hook");
-        let words = hook
+            .expect("a command");
+        let words = exec
             .words
             .iter()
             .map(|word| expand(word, Path::new("out/a b.pdf"), "http://h/{}"));
@@ -204,15 +217,15 @@ mod tests {
     #[test]
     fn the_path_is_the_last_argument_where_no_placeholder_says_otherwise() {
         assert_eq!(
-            "pdfinfo -meta".parse::<Hook>().expect("a hook").words,
+            "pdfinfo -meta".parse::<Exec>().expect("a command").words,
             ["pdfinfo", "-meta", "{}"]
         );
         assert_eq!(
-            "echo {url}".parse::<Hook>().expect("a hook").words,
+            "echo {url}".parse::<Exec>().expect("a command").words,
             ["echo", "{url}"]
         );
         for wrong in ["", "  ", "a 'b"] {
-            assert!(wrong.parse::<Hook>().is_err(), "{wrong}");
+            assert!(wrong.parse::<Exec>().is_err(), "{wrong}");
         }
     }
 }

@@ -9,10 +9,10 @@ use std::path::Path;
 use anyhow::Context;
 use sha2::{Digest, Sha256};
 
-use crate::Config;
 use crate::digest::{fingerprint, hexadecimal};
 use crate::links::Input;
 use crate::pdf::{Check, Verdict};
+use crate::run::Config;
 use crate::store::{SavedLine, each_saved, journal_of};
 use crate::text::printable;
 

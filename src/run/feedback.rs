@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::outcome::{Failure, Status};
 use crate::queue::Feedback;
 
-/// What a failure says about the host of its link; a host that asks for patience gets `pause`, if that is not longer
-/// than `longest`.
+/// What a failure says about the host of its link; a host that throttles gets `pause`, if that is not longer than
+/// `longest`.
 pub(super) fn feedback(failure: &Failure, pause: Duration, longest: Duration) -> Feedback {
     let message = || failure.to_string().into();
     match (failure.status, failure.http_status) {

@@ -5,10 +5,10 @@ use std::io::{self, BufWriter, Write};
 
 use anyhow::Context;
 
-use crate::Config;
 use crate::links::Links;
 use crate::outcome::{Outcome, Status};
 use crate::plan::{Existing, Plan, Step};
+use crate::run::Config;
 use crate::store::{Archive, History, Store, journal_of};
 use crate::text::shown;
 
@@ -51,19 +51,23 @@ pub fn dry_run(config: &Config) -> anyhow::Result<Intent> {
                 intent.list_error = Some(error.to_string());
                 continue;
             }
-            Ok(Step::Fetch(job)) => match &job.here {
+            Ok(Step::Fetch(job)) => match &job.existing {
                 None => {
                     intent.fetch += 1;
                     ("fetch", job.name.to_string(), shown(job.url()).into_owned())
                 }
-                Some(here) => {
+                Some(existing) => {
                     intent.again += 1;
                     let word = if config.plan.existing == Existing::Update {
                         "update"
                     } else {
                         "overwrite"
                     };
-                    (word, here.saved.file.clone(), shown(job.url()).into_owned())
+                    (
+                        word,
+                        existing.saved.file.clone(),
+                        shown(job.url()).into_owned(),
+                    )
                 }
             },
             Ok(Step::Settled(record)) => {

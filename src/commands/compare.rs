@@ -4,16 +4,17 @@ mod picture;
 
 use std::fmt;
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
 use indicatif::HumanBytes;
+use tempfile::TempDir;
 
-use crate::Config;
 use crate::links::Input;
 use crate::mode::Mode;
 use crate::report::Report;
+use crate::run::{Config, run};
 use crate::text::seconds;
 pub use picture::Picture;
 
@@ -24,33 +25,53 @@ pub struct Comparison {
     pub reports: Vec<Report>,
 }
 
+/// The folders of a comparison, one for each mode.
+#[derive(Debug)]
+pub struct Folders {
+    kept: Option<PathBuf>,
+    temporary: TempDir,
+}
+
+impl Folders {
+    /// Folders below `kept`, or else temporary ones.
+    ///
+    /// # Errors
+    ///
+    /// When no temporary folder can be created.
+    pub fn new(kept: Option<PathBuf>) -> anyhow::Result<Self> {
+        let temporary = tempfile::tempdir().context("cannot create a temporary folder")?;
+        Ok(Self { kept, temporary })
+    }
+
+    /// The folder for the files of `mode`.
+    #[must_use]
+    pub fn of(&self, mode: Mode) -> PathBuf {
+        let kept = self.kept.as_deref();
+        kept.unwrap_or(self.temporary.path()).join(mode.to_string())
+    }
+}
+
 /// Runs `config` in each of `modes`, one after the other, each with its own connections and into an empty folder of its
-/// own: below `keep`, or else in a temporary folder.
+/// own.
 ///
 /// # Errors
 ///
 /// When a run cannot be done, or when a folder that is to be kept is not empty.
-pub fn compare(config: &Config, modes: &[Mode], keep: Option<&Path>) -> anyhow::Result<Comparison> {
-    let temporary = tempfile::tempdir().context("cannot create a temporary folder")?;
-    let inputs = repeatable(&config.inputs, temporary.path())?;
+pub fn compare(config: &Config, modes: &[Mode], folders: &Folders) -> anyhow::Result<Comparison> {
+    let config = Config {
+        inputs: repeatable(&config.inputs, folders.temporary.path())?,
+        ..config.clone()
+    };
     let mut reports = Vec::new();
     for mode in modes {
-        let output = keep.unwrap_or(temporary.path()).join(mode.to_string());
-        if output
-            .read_dir()
-            .is_ok_and(|mut entries| entries.next().is_some())
-        {
-            anyhow::bail!(
-                "`{}` is not empty: a comparison needs fresh folders",
-                output.display()
-            );
-        }
-        let report = crate::run(&Config {
-            inputs: inputs.clone(),
-            output,
-            mode: *mode,
-            ..config.clone()
-        })?;
+        let output = folders.of(*mode);
+        let entries = output.read_dir();
+        anyhow::ensure!(
+            !entries.is_ok_and(|mut entries| entries.next().is_some()),
+            "`{}` is not empty: a comparison needs fresh folders",
+            output.display()
+        );
+        let report = run(&config.with_mode(*mode, output))?;
         let ended_early = report.stopped.is_some();
         reports.push(report);
         if ended_early {

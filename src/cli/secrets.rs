@@ -31,7 +31,7 @@ pub(super) fn arguments() -> impl Iterator<Item = OsString> {
 }
 
 /// The variables of this process that hold secrets, and are not for others.
-pub(crate) fn variables() -> impl Iterator<Item = OsString> {
+pub(super) fn variables() -> impl Iterator<Item = OsString> {
     env::vars_os()
         .map(|(name, _)| name)
         .filter(|name| name.as_encoded_bytes().starts_with(VARIABLE.as_bytes()))

@@ -1,4 +1,7 @@
 //! How a file that is proven gets its final name: which one, instead of what, and what the journal says of it.
+//!
+//! The journal is told first, and then the file gets its name. A kill between the two leaves a line without its file, which
+//! the next run finds missing; the other way round, our own file would look like somebody else's.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -6,11 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::ValueEnum;
 
-use super::error::disk;
+use super::{Journal, Part, SavedLine, Store, each_saved};
 use crate::digest::fingerprint;
-use crate::outcome::{Failure, Outcome, Saved, Status};
-use crate::plan::{Existing, Job, Naming};
-use crate::store::{Journal, Part, Store};
+use crate::outcome::{Outcome, Saved, Status};
+use crate::plan::{self, Existing, Job, Naming};
 use crate::text::shown;
 
 /// What becomes of a file whose bytes are here already, under the name of another link.
@@ -26,80 +28,104 @@ pub enum Dedupe {
 }
 
 /// Gives files their final names.
-pub(super) struct Landing {
-    pub(super) store: Arc<Store>,
-    pub(super) journal: Arc<Journal>,
-    pub(super) naming: Arc<Naming>,
-    pub(super) existing: Existing,
-    pub(super) dedupe: Dedupe,
-    /// Files by their SHA-256, for [`Dedupe`].
-    pub(super) known: Mutex<HashMap<String, Saved>>,
-    /// The names that this run has given, where it takes names from other files.
-    pub(super) given: Mutex<HashSet<u64>>,
+#[derive(Debug)]
+pub struct Publisher {
+    store: Arc<Store>,
+    journal: Arc<Journal>,
+    naming: Arc<Naming>,
+    existing: Existing,
     /// Whether a command is run for each file.
-    pub(super) commands: bool,
+    exec: bool,
+    dedupe: Dedupe,
+    /// Files by their SHA-256, for [`Dedupe`].
+    by_hash: Mutex<HashMap<String, Saved>>,
+    /// The names that this run has given, where it takes names from other files.
+    given: Mutex<HashSet<u64>>,
 }
 
-impl Landing {
-    /// Gives the sealed `part` its final name. The journal is told first, so that a kill between the two never makes our
-    /// own file look like somebody else's.
-    pub(super) fn land(
+impl Publisher {
+    /// A publisher that names files as `plan` says, and writes to `journal` what it is about to do.
+    ///
+    /// # Errors
+    ///
+    /// When the journal has to be read for `dedupe` and cannot be.
+    pub fn new(
+        store: Arc<Store>,
+        journal: Arc<Journal>,
+        plan: &plan::Options,
+        dedupe: Dedupe,
+    ) -> io::Result<Self> {
+        let mut by_hash = HashMap::new();
+        if dedupe != Dedupe::None {
+            each_saved(journal.reader()?, |line: &SavedLine| {
+                if let Some(hash) = &line.sha256 {
+                    by_hash.insert(hash.clone().into_owned(), line.to_saved());
+                }
+            })?;
+        }
+        Ok(Self {
+            store,
+            journal,
+            naming: Arc::clone(&plan.naming),
+            existing: plan.existing,
+            exec: plan.exec,
+            dedupe,
+            by_hash: Mutex::new(by_hash),
+            given: Mutex::default(),
+        })
+    }
+
+    /// Gives the sealed `part` of `job` its final name. `saved` describes it, but for the name; `suggested` is the name that
+    /// the server gives it.
+    ///
+    /// # Errors
+    ///
+    /// When the name cannot be given, or the journal not be written.
+    pub fn publish(
         &self,
         job: &Job,
         part: &mut Part,
         saved: &Saved,
         suggested: Option<&str>,
-    ) -> Result<Saved, Failure> {
-        if let Some(here) = &job.here {
-            let file = here.saved.file.clone();
-            return self
-                .give(job, saved, file, |file| self.store.replace(part, file))
-                .map_err(disk);
+    ) -> io::Result<Saved> {
+        if let Some(existing) = &job.existing {
+            let file = existing.saved.file.clone();
+            return self.give(job, saved, file, |file| self.store.replace(part, file));
         }
-        let names = job.names(&self.naming, suggested, saved.sha256.as_deref());
-        let Some(hash) = saved
-            .sha256
-            .as_ref()
-            .filter(|_| self.dedupe != Dedupe::None)
-        else {
-            return self.publish(job, part, saved, names);
+        let names = || job.names(&self.naming, suggested, saved.sha256.as_deref());
+        let dedupes = self.dedupe != Dedupe::None;
+        let Some(hash) = saved.sha256.as_ref().filter(|_| dedupes) else {
+            return self.publish_new(job, part, saved, names());
         };
         // locked to the end: of two that come at once, one is the first
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(first) = known.get(hash).filter(|first| self.store.has(first)) {
-            let same = Saved {
+        let mut by_hash = self.by_hash.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(first) = by_hash.get(hash).filter(|first| self.store.has(first)) {
+            let mut same = Saved {
                 modified: first.modified,
                 ..saved.clone()
             };
             if self.dedupe == Dedupe::Skip {
-                let same = Saved {
-                    status: Status::Duplicate,
-                    ..same
-                };
-                return self
-                    .give(job, &same, first.file.clone(), |_| Ok(()))
-                    .map_err(disk);
+                same.status = Status::Duplicate;
+                return self.give(job, &same, first.file.clone(), |_| Ok(()));
             }
-            let names = job.names(&self.naming, suggested, Some(hash));
-            if let Ok(linked) =
-                self.first_free(job, &same, names, |file| self.store.link(&first.file, file))
-            {
+            let link = |file: &str| self.store.link(&first.file, file);
+            if let Ok(linked) = self.first_free(job, &same, names(), link) {
                 return Ok(linked);
             }
-            // no hard links here
+            // no hard links on this file system
         }
-        let landed = self.publish(job, part, saved, names)?;
-        known.insert(hash.clone(), landed.clone());
-        Ok(landed)
+        let published = self.publish_new(job, part, saved, names())?;
+        by_hash.insert(hash.clone(), published.clone());
+        Ok(published)
     }
 
-    fn publish(
+    fn publish_new(
         &self,
         job: &Job,
         part: &mut Part,
         saved: &Saved,
         names: impl Iterator<Item = String>,
-    ) -> Result<Saved, Failure> {
+    ) -> io::Result<Saved> {
         self.first_free(job, saved, names, |file| {
             if self.existing != Existing::Overwrite {
                 return self.store.publish(part, file);
@@ -112,7 +138,6 @@ impl Landing {
                 Err(io::ErrorKind::AlreadyExists.into())
             }
         })
-        .map_err(disk)
     }
 
     /// Gives the first of `names` that is free.
@@ -156,20 +181,25 @@ impl Landing {
         let mut record = job.record(Outcome::Saved(saved.clone()));
         // so that the next run does what this one is kept from
         record.exec_error = self
-            .commands
+            .exec
             .then(|| "the command has not been run yet".to_owned());
         self.journal.append(&record)?;
         act(&saved.file)?;
         Ok(saved)
     }
 
-    /// Whether to ask if a file that is here has changed.
-    pub(super) fn asks(&self) -> bool {
+    /// Whether the server is asked if an existing file has changed.
+    #[must_use]
+    pub fn updates(&self) -> bool {
         self.existing == Existing::Update
     }
 
     /// The file that another process has saved for the link with this `id` since this run began.
-    pub(super) fn saved_meanwhile(&self, id: u64) -> io::Result<Option<Saved>> {
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn saved_meanwhile(&self, id: u64) -> io::Result<Option<Saved>> {
         self.journal
             .saved_by_others(id, |saved| self.store.has(saved))
     }

@@ -13,29 +13,18 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, Id};
 use toml::{Table, Value};
 
-use super::hiding;
+use super::secrets;
 use crate::header::{self, HeaderFields};
 use crate::queue::policy::HostOverride;
 
 #[derive(Debug, Args)]
-pub(super) struct SettingsArgs {
+#[command(next_help_heading = "Configuration")]
+pub(super) struct ConfigArgs {
     /// Take options from this file [default: `~/.config/fetchpdf/config.toml`, if it is there]
-    #[arg(
-        short = 'K',
-        long,
-        value_name = "FILE",
-        global = true,
-        hide_short_help = true,
-        help_heading = "Configuration"
-    )]
+    #[arg(short = 'K', long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
     /// Take no options from any file
-    #[arg(
-        long,
-        global = true,
-        hide_short_help = true,
-        help_heading = "Configuration"
-    )]
+    #[arg(long, global = true)]
     no_config: bool,
 }
 
@@ -59,11 +48,11 @@ const ONLY_SAID: [&str; 3] = ["config", "no_config", "demo"];
 pub(super) fn matches(mut command: Command) -> anyhow::Result<(ArgMatches, Vec<HostSettings>)> {
     command.build();
     let parse = |command: &Command| {
-        let result = command.clone().try_get_matches_from(hiding::arguments());
+        let result = command.clone().try_get_matches_from(secrets::arguments());
         result.unwrap_or_else(|error| blame_environment(error, command).exit())
     };
     let mut said = parse(&command);
-    hiding::hide(&command, &said);
+    secrets::hide(&command, &said);
     if matches!(said.subcommand_name(), Some("completions" | "man")) {
         return Ok((said, Vec::new()));
     }

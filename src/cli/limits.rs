@@ -1,0 +1,43 @@
+//! Options about when a run has done enough, and how fast it may go.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::values::size;
+use crate::queue::policy::duration;
+use crate::stop::{Failures, RunLimits};
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits of the run")]
+pub(super) struct LimitArgs {
+    /// Largest file to accept
+    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size)]
+    pub(super) max_filesize: u64,
+    /// Most bytes a second, for all transfers together
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(super) limit_rate: Option<u64>,
+    /// End the run after this many failures, or this share of all links, such as `5%`
+    #[arg(long, value_name = "N|P%")]
+    max_failures: Option<Failures>,
+    /// End the run after this time
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    max_total_time: Option<Duration>,
+    /// End the run after this many new files
+    #[arg(long, value_name = "N")]
+    max_downloads: Option<u64>,
+    /// End the run after this many bytes of new files
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    quota: Option<u64>,
+}
+
+impl LimitArgs {
+    pub(super) fn of_run(&self) -> RunLimits {
+        RunLimits {
+            failures: self.max_failures,
+            time: self.max_total_time,
+            downloads: self.max_downloads,
+            bytes: self.quota,
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Options about what lists of strangers may lead to.
+
+use clap::Args;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Safety")]
+pub(super) struct SafetyArgs {
+    /// Fetch only https links
+    #[arg(long)]
+    pub(super) https_only: bool,
+    /// Follow redirects from https to http
+    #[arg(long)]
+    pub(super) allow_downgrade: bool,
+    /// Refuse hosts that are not on the public internet, for lists from strangers; disables proxies
+    #[arg(long)]
+    pub(super) deny_private: bool,
+}
