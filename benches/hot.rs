@@ -8,13 +8,10 @@ use std::time::Instant;
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
-use fetchpdf::links::{self, Input, Links};
-use fetchpdf::pdf::Check;
-use fetchpdf::plan::name;
-use fetchpdf::queue::Feedback;
-use fetchpdf::queue::policy::HostPolicies;
-use fetchpdf::queue::schedule::{Finished, HasHost, Next, Schedule};
-use fetchpdf::store::{Detail, History};
+use fetchpdf::bench::{
+    Check, Detail, Feedback, Finished, HasHost, History, HostPolicies, Input, Links, Next, Options,
+    Schedule, of_url,
+};
 use url::Url;
 
 fn main() {
@@ -43,7 +40,7 @@ fn link_list(bencher: Bencher, links: usize) {
     let path = folder.path().join("links.txt");
     let list: String = (0..links).map(link).collect();
     fs::write(&path, list).expect("it can be written");
-    let (inputs, options) = ([Input::List(path)], Arc::new(links::Options::default()));
+    let (inputs, options) = ([Input::List(path)], Arc::new(Options::default()));
     bencher.counter(ItemsCount::new(links)).bench(|| {
         let links = Links::open(&inputs, &options).expect("it is there");
         links
@@ -105,7 +102,7 @@ fn file_name(bencher: Bencher, segment: &str) {
     let url = Url::parse(&format!("https://a.example/pdf/{segment}")).expect("a URL");
     bencher
         .counter(ItemsCount::new(1usize))
-        .bench(|| name::of_url(black_box(&url)));
+        .bench(|| of_url(black_box(&url)));
 }
 
 fn link(number: usize) -> String {

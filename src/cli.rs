@@ -261,4 +261,79 @@ mod tests {
     fn the_command_line_is_consistent() {
         command().debug_assert();
     }
+
+    #[test]
+    fn the_documentation_has_all_options() {
+        let mut command = command();
+        command.build();
+        let mut page = options(&command);
+        for subcommand in command.get_subcommands() {
+            let own: Vec<_> = subcommand
+                .get_arguments()
+                .filter(|arg| is_own(arg, &command))
+                .collect();
+            if subcommand.get_name() != "help" && !own.is_empty() {
+                let about = subcommand.get_about().map(ToString::to_string);
+                let about = about.unwrap_or_default();
+                let heading = format!("## `fetchpdf {}`\n\n{about}.\n\n", subcommand.get_name());
+                page = [page, heading, table(own.into_iter())].concat();
+            }
+        }
+        crate::docs::check("options.md", "options", &page);
+    }
+
+    /// Whether only a subcommand has this argument.
+    fn is_own(arg: &Arg, command: &Command) -> bool {
+        let id = arg.get_id();
+        id != "help" && command.get_arguments().all(|known| known.get_id() != id)
+    }
+
+    /// The options of a command, a table for each heading.
+    fn options(command: &Command) -> String {
+        let mut headings: Vec<_> = command.get_arguments().map(Arg::get_help_heading).collect();
+        headings.dedup();
+        let heading_of = |heading: Option<&str>| {
+            let arguments = command.get_arguments();
+            let arguments = arguments.filter(|arg| arg.get_help_heading() == heading);
+            let name = heading.unwrap_or("General");
+            format!("## {name}\n\n{}", table(arguments))
+        };
+        headings.sort_by_key(Option::is_some);
+        headings.dedup();
+        headings.into_iter().map(heading_of).collect()
+    }
+
+    fn table<'a>(arguments: impl Iterator<Item = &'a Arg>) -> String {
+        let rows: String = arguments.map(row).collect();
+        format!("| option | meaning |\n| --- | --- |\n{rows}\n")
+    }
+
+    fn row(arg: &Arg) -> String {
+        let takes = arg.get_action().takes_values();
+        let names = arg.get_value_names().unwrap_or_default();
+        let value = names.first().filter(|_| takes).map(ToString::to_string);
+        let name = match (arg.get_short(), arg.get_long()) {
+            (Some(short), Some(long)) => format!("-{short}, --{long}"),
+            (None, Some(long)) => format!("--{long}"),
+            _ => value.clone().unwrap_or_default(),
+        };
+        let value = value.filter(|_| !arg.is_positional());
+        let value = value.map_or_else(String::new, |value| format!(" <{value}>"));
+        let mut meaning = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        let possible = arg.get_possible_values();
+        let hidden = arg.is_hide_possible_values_set() || arg.get_id() == "shell";
+        if takes && !possible.is_empty() && !hidden {
+            let names: Vec<_> = possible
+                .iter()
+                .map(|value| format!("`{}`", value.get_name()))
+                .collect();
+            meaning = format!("{meaning}: {}", names.join(", "));
+        }
+        let defaults = arg.get_default_values().iter();
+        let defaults: Vec<_> = defaults.map(|value| value.to_string_lossy()).collect();
+        if takes && !defaults.is_empty() {
+            meaning = format!("{meaning} [default: {}]", defaults.join(","));
+        }
+        format!("| `{name}{value}` | {} |\n", meaning.replace('|', "\\|"))
+    }
 }

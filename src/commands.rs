@@ -1,6 +1,6 @@
 //! What the program does besides a run.
 
-pub mod compare;
-pub mod demo;
-pub mod dry_run;
-pub mod verify;
+pub(crate) mod compare;
+pub(crate) mod demo;
+pub(crate) mod dry_run;
+pub(crate) mod verify;

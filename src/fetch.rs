@@ -29,8 +29,8 @@ use crate::retry::RetryPolicy;
 use crate::stats::{Stats, Transfer};
 use crate::store::{Part, Publisher, Store};
 use crate::system::files::is_exhausted;
-pub use access::{Cookie, Credentials, RequestOptions, read_cookies};
-pub use netrc::Netrc;
+pub(crate) use access::{Credentials, RequestOptions, read_cookies};
+pub(crate) use netrc::Netrc;
 
 use bandwidth::Bandwidth;
 use body::Body;
@@ -38,18 +38,6 @@ use disk::Disk;
 use error::disk;
 use reply::Reply;
 use request::{Requester, Wanted};
-
-/// Connecting, TLS included, may take so long by default.
-pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The first byte of an answer may take so long by default.
-pub const DEFAULT_FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// A body may pause for so long by default. There is no limit for the whole: it would kill large files on slow lines.
-pub const DEFAULT_STALL_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// A file may be so large by default, in bytes: more than any paper, and less than what an endless body fills.
-pub const DEFAULT_MAX_FILESIZE: u64 = 1024 * 1024 * 1024;
 
 /// For each link that is fetched at once, so many idle connections may be open: each of them is an open file.
 pub(crate) const IDLE_PER_JOB: usize = 2;
@@ -60,7 +48,7 @@ const PART_POLL: Duration = Duration::from_millis(200);
 /// How links are fetched.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
-pub struct Options {
+pub(crate) struct Options {
     /// When to try again.
     pub retry: RetryPolicy,
     /// How long an answer may take, connecting included.
@@ -91,7 +79,7 @@ pub struct Options {
 
 /// What has come of one try.
 #[derive(Debug)]
-pub enum Fetched {
+pub(crate) enum Fetched {
     /// The link has ended.
     Done(Box<Record>),
     /// It failed like this, and is to be tried again after a pause.
@@ -99,7 +87,7 @@ pub enum Fetched {
 }
 
 /// What fetches links. Shared by all threads and tasks of a run.
-pub struct Fetcher {
+pub(crate) struct Fetcher {
     options: Options,
     requester: Requester,
     bandwidth: Option<Bandwidth>,
@@ -115,7 +103,7 @@ impl Fetcher {
     /// # Errors
     ///
     /// When the HTTP client cannot be built.
-    pub fn new(
+    pub(crate) fn new(
         options: &Options,
         jobs: usize,
         store: Arc<Store>,
@@ -135,7 +123,7 @@ impl Fetcher {
     }
 
     /// Tries one link once.
-    pub async fn fetch(&self, job: &mut Job, stats: &Arc<Stats>) -> Fetched {
+    pub(crate) async fn fetch(&self, job: &mut Job, stats: &Arc<Stats>) -> Fetched {
         if let Some(existing) = job.existing.as_ref().filter(|_| job.only_exec) {
             let record = job.record(Outcome::Saved(existing.saved.clone()));
             return Fetched::Done(Box::new(record));

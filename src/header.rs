@@ -5,14 +5,14 @@ use http::{HeaderName, HeaderValue};
 use crate::text::printable;
 
 /// Header fields, in order.
-pub type HeaderFields = Vec<(HeaderName, HeaderValue)>;
+pub(crate) type HeaderFields = Vec<(HeaderName, HeaderValue)>;
 
 /// A header field as people write it, `Name: value`, which is marked as a secret.
 ///
 /// # Errors
 ///
 /// What is wrong with it; its value may be a secret, and is not shown.
-pub fn parse(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+pub(crate) fn parse(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     /// Fields by which a body becomes another one, or none.
     const OURS: [&str; 8] = [
         "accept-encoding",

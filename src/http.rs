@@ -18,22 +18,22 @@ mod proxy;
 mod resolver;
 mod tls;
 
-use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Version};
+use parking_lot::RwLock;
 use reqwest::redirect::Policy;
 use reqwest::retry;
 use tokio::runtime::{Handle, Id};
 use url::Url;
 
-use crate::link::has_credentials;
+use crate::text::has_credentials;
 use connections::Connections;
 use error::is_refused;
-pub use error::{Error, ErrorKind};
+pub(crate) use error::{Error, ErrorKind};
 use proxy::Proxies;
-pub use resolver::Family;
+pub(crate) use resolver::Family;
 use resolver::Resolver;
 
 /// An idle connection is closed after this time. It is below what common servers keep one for (nginx 75 s, Node.js 5 s): a
@@ -62,7 +62,7 @@ const MAX_REFUSALS: u32 = 3;
 
 /// How hosts are reached.
 #[derive(Debug, Clone)]
-pub struct HttpOptions {
+pub(crate) struct HttpOptions {
     /// How long connecting may take, name resolution and TLS included.
     pub connect_timeout: Duration,
     /// Whether addresses that are not on the public internet are refused. No proxy is used then: it would resolve names by
@@ -88,7 +88,7 @@ pub struct HttpOptions {
 
 /// A version of HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HttpVersion {
+pub(crate) enum HttpVersion {
     /// HTTP/1.1.
     Http1,
     /// HTTP/2, also without TLS.
@@ -96,7 +96,7 @@ pub enum HttpVersion {
 }
 
 /// A client for all links of a run.
-pub struct Client {
+pub(crate) struct Client {
     /// By the runtimes that drive their connections.
     clients: RwLock<Vec<(Id, reqwest::Client)>>,
     connections: Connections,
@@ -112,7 +112,7 @@ impl Client {
     /// # Errors
     ///
     /// When a certificate in the options cannot be used.
-    pub fn new(options: &HttpOptions, max_idle: usize) -> anyhow::Result<Self> {
+    pub(crate) fn new(options: &HttpOptions, max_idle: usize) -> anyhow::Result<Self> {
         let resolver = Resolver {
             deny_private: options.deny_private,
             family: options.family,
@@ -133,7 +133,11 @@ impl Client {
     /// # Errors
     ///
     /// When there is no answer: see [`ErrorKind`].
-    pub async fn get(&self, url: &Url, headers: impl Fn() -> HeaderMap) -> Result<Response, Error> {
+    pub(crate) async fn get(
+        &self,
+        url: &Url,
+        headers: impl Fn() -> HeaderMap,
+    ) -> Result<Response, Error> {
         self.resolver.check(url)?;
         let mut refusals = 0;
         loop {
@@ -160,9 +164,9 @@ impl Client {
             let found = clients.iter().find(|(runtime, _)| *runtime == here)?;
             Some(found.1.clone())
         };
-        let known = find(&self.clients.read().unwrap_or_else(PoisonError::into_inner));
+        let known = find(&self.clients.read());
         known.unwrap_or_else(|| {
-            let mut clients = self.clients.write().unwrap_or_else(PoisonError::into_inner);
+            let mut clients = self.clients.write();
             find(&clients).unwrap_or_else(|| {
                 let client = self.build();
                 clients.push((here, client.clone()));
@@ -174,7 +178,7 @@ impl Client {
     /// Closes the idle connections to all hosts, by leaving them to clients that nobody will use again. With so many hosts as
     /// this takes, few are asked again soon.
     fn close_idle(&self) {
-        let mut clients = self.clients.write().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = self.clients.write();
         clients.clear();
     }
 
@@ -220,30 +224,30 @@ fn without_credentials(url: &Url) -> Url {
 
 /// An answer. Dropped before its end, it closes a connection that nobody else uses.
 #[derive(Debug)]
-pub struct Response(reqwest::Response);
+pub(crate) struct Response(reqwest::Response);
 
 impl Response {
     /// The status code.
     #[must_use]
-    pub fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         self.0.status()
     }
 
     /// The version of HTTP that it came with.
     #[must_use]
-    pub fn version(&self) -> Version {
+    pub(crate) fn version(&self) -> Version {
         self.0.version()
     }
 
     /// The header fields.
     #[must_use]
-    pub fn headers(&self) -> &HeaderMap {
+    pub(crate) fn headers(&self) -> &HeaderMap {
         self.0.headers()
     }
 
     /// How many bytes of the body are still to come, if that is known.
     #[must_use]
-    pub fn content_length(&self) -> Option<u64> {
+    pub(crate) fn content_length(&self) -> Option<u64> {
         self.0.content_length()
     }
 
@@ -252,7 +256,7 @@ impl Response {
     /// # Errors
     ///
     /// When the connection breaks, or ends before the body does.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         let chunk = self.0.chunk().await;
         if let Ok(None) = chunk {
             // the task of the connection puts it back into the pool, where the next request may look for it at once

@@ -11,27 +11,41 @@
 //! the table of layers). A link never vanishes: a line that is no link, a duplicate, an interrupted transfer is an outcome too.
 
 pub mod cli;
-pub mod commands;
-pub mod digest;
-pub mod fetch;
-pub mod header;
-pub mod http;
-pub mod line;
-pub mod link;
-pub mod links;
-pub mod log;
-pub mod mode;
-pub mod outcome;
-pub mod pdf;
-pub mod plan;
-pub mod progress;
-pub mod queue;
-pub mod report;
-pub mod retry;
-pub mod run;
-pub mod runtime;
-pub mod stats;
-pub mod stop;
-pub mod store;
+mod commands;
+mod digest;
+#[cfg(test)]
+mod docs;
+mod fetch;
+mod header;
+mod http;
+mod line;
+mod link;
+mod links;
+mod log;
+mod mode;
+mod outcome;
+mod pdf;
+mod plan;
+mod progress;
+mod queue;
+mod report;
+mod retry;
+mod run;
+mod runtime;
+mod stats;
+mod stop;
+mod store;
 mod system;
-pub mod text;
+mod text;
+
+/// What the benchmarks measure, and nobody else needs.
+#[doc(hidden)]
+pub mod bench {
+    pub use crate::links::{Input, Links, Options};
+    pub use crate::pdf::Check;
+    pub use crate::plan::name::of_url;
+    pub use crate::queue::Feedback;
+    pub use crate::queue::policy::HostPolicies;
+    pub use crate::queue::schedule::{Finished, HasHost, Next, Schedule};
+    pub use crate::store::{Detail, History};
+}

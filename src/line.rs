@@ -3,10 +3,10 @@
 use std::io::{self, BufRead};
 
 /// Of a line that is longer, in bytes, only the beginning is kept.
-pub const LONGEST_LINE: usize = 64 * 1024;
+pub(crate) const LONGEST_LINE: usize = 64 * 1024;
 
 /// A line without its end, or the beginning of one that is too long.
-pub struct Line {
+pub(crate) struct Line {
     /// Its bytes, without the line end.
     pub text: Vec<u8>,
     /// Whether that is all of it.
@@ -18,7 +18,7 @@ pub struct Line {
 /// # Errors
 ///
 /// When nothing can be read.
-pub fn read_line(reader: &mut impl BufRead) -> io::Result<Option<Line>> {
+pub(crate) fn read_line(reader: &mut impl BufRead) -> io::Result<Option<Line>> {
     let mut line = Line {
         text: Vec::new(),
         whole: true,
@@ -48,7 +48,7 @@ pub fn read_line(reader: &mut impl BufRead) -> io::Result<Option<Line>> {
 /// # Errors
 ///
 /// When nothing can be read.
-pub fn fill(reader: &mut impl BufRead) -> io::Result<&[u8]> {
+pub(crate) fn fill(reader: &mut impl BufRead) -> io::Result<&[u8]> {
     loop {
         match reader.fill_buf() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

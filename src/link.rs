@@ -27,7 +27,7 @@ impl fmt::Display for SourceLine {
 #[derive(Debug, Clone)]
 pub struct Link {
     /// Where it stands.
-    pub place: SourceLine,
+    pub source_line: SourceLine,
     /// What it says, without its fragment.
     pub url: Url,
     /// The identity of what it names: a hash of its URL without fragment and credentials, the same on every run.
@@ -55,15 +55,9 @@ pub struct Details {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadLink {
     /// Where it stands.
-    pub place: SourceLine,
+    pub source_line: SourceLine,
     /// What it says, shortened and safe to print.
     pub text: String,
     /// What is wrong with it.
     pub problem: String,
-}
-
-/// Whether `url` names a user or a password.
-#[must_use]
-pub fn has_credentials(url: &Url) -> bool {
-    !url.username().is_empty() || url.password().is_some()
 }

@@ -26,11 +26,11 @@ use url::Url;
 use crate::digest::fingerprint;
 use crate::link::{BadLink, Details, Link, SourceLine};
 use crate::text::{printable, shown};
-pub use ahead::Ahead;
-pub use columns::Columns;
-pub use count::count;
-pub use format::Format;
-pub use only::Only;
+pub(crate) use ahead::Ahead;
+pub(crate) use columns::Columns;
+pub(crate) use count::count;
+pub(crate) use format::Format;
+pub(crate) use only::Only;
 
 /// Where links come from, as named on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,13 +87,13 @@ pub struct Options {
 
 /// All links of several inputs, one after the other.
 pub struct Links {
-    inputs: std::vec::IntoIter<(Arc<str>, Opened)>,
+    inputs: std::vec::IntoIter<(Arc<str>, OpenInput)>,
     current: Option<format::Reader>,
     options: Arc<Options>,
 }
 
 /// An input that can be read.
-enum Opened {
+enum OpenInput {
     List(compressed::Source),
     Argument(String, u64),
 }
@@ -114,13 +114,13 @@ impl Links {
                         io::Error::new(error.kind(), message)
                     })?;
                     let reader = BufReader::with_capacity(64 * 1024, file);
-                    (source.into(), Opened::List(Box::new(reader)))
+                    (source.into(), OpenInput::List(Box::new(reader)))
                 }
                 Input::Stdin => (
                     "stdin".into(),
-                    Opened::List(Box::new(BufReader::new(io::stdin()))),
+                    OpenInput::List(Box::new(BufReader::new(io::stdin()))),
                 ),
-                Input::Url(link) => ("argument".into(), Opened::Argument(link.clone(), number)),
+                Input::Url(link) => ("argument".into(), OpenInput::Argument(link.clone(), number)),
             })
         };
         let inputs: Vec<_> = (1..).zip(inputs).map(open).collect::<io::Result<_>>()?;
@@ -150,11 +150,11 @@ impl Iterator for Links {
             let (source, opened) = self.inputs.next()?;
             let context = Context::new(source, Arc::clone(&self.options));
             self.current = match opened {
-                Opened::Argument(link, number) => {
+                OpenInput::Argument(link, number) => {
                     let link = plain::link(link.as_bytes(), number, &context);
                     Some(Box::new(link.map(Ok).into_iter()))
                 }
-                Opened::List(source) => match format::open(source, context) {
+                OpenInput::List(source) => match format::open(source, context) {
                     Ok(reader) => Some(reader),
                     Err(error) => return Some(Err(error)),
                 },
@@ -187,20 +187,20 @@ impl Context {
         text: &[u8],
         found: Result<(String, Details), String>,
     ) -> Result<Link, BadLink> {
-        let place = SourceLine {
+        let source_line = SourceLine {
             source: Arc::clone(&self.source),
             line,
         };
         let parsed = found.and_then(|(url, details)| Ok((parse_url(url.trim())?, details)));
         match parsed {
             Ok((url, details)) => Ok(Link {
-                place,
+                source_line,
                 id: fingerprint(&shown(&url)),
                 url,
                 details: (details != Details::default()).then(|| Box::new(details)),
             }),
             Err(problem) => Err(BadLink {
-                place,
+                source_line,
                 text: excerpt(text.trim_ascii()),
                 problem,
             }),
@@ -321,7 +321,7 @@ mod tests {
         let found: Vec<_> = found
             .into_iter()
             .map(|link| link.expect("a link"))
-            .map(|l| (l.place.line, l.url.to_string()))
+            .map(|l| (l.source_line.line, l.url.to_string()))
             .collect();
         assert_eq!(
             found,
@@ -354,7 +354,7 @@ mod tests {
         ] {
             let found = lines(line);
             let bad = found[0].as_ref().expect_err("no link");
-            assert_eq!((bad.place.line, bad.problem.as_str()), (1, problem));
+            assert_eq!((bad.source_line.line, bad.problem.as_str()), (1, problem));
             assert!(bad.text.chars().count() <= 81);
         }
     }

@@ -7,9 +7,9 @@
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
+use parking_lot::Mutex;
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::set_global_default;
@@ -18,22 +18,18 @@ use tracing_subscriber::fmt::{MakeWriter, layer};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 
 /// Prints a line somewhere else than on standard error, such as above bars; tells whether it has.
-pub type Printer = Box<dyn Fn(&str) -> bool + Send>;
+pub(crate) type Printer = Box<dyn Fn(&str) -> bool + Send>;
 
 static PRINTER: Mutex<Option<Printer>> = Mutex::new(None);
 
-fn printer() -> MutexGuard<'static, Option<Printer>> {
-    PRINTER.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Has lines printed by `printer`, or no longer.
-pub fn print_with(printer: Option<Printer>) {
-    *self::printer() = printer;
+pub(crate) fn print_with(printer: Option<Printer>) {
+    *PRINTER.lock() = printer;
 }
 
 /// Prints a line for a person: on standard error, unless a [`Printer`] does it.
-pub fn say(line: &str) {
-    let printer = printer();
+pub(crate) fn say(line: &str) {
+    let printer = PRINTER.lock();
     if !printer.as_ref().is_some_and(|print| print(line)) {
         // nobody may be left to read it, which is no reason to stop
         let _ = writeln!(io::stderr(), "{line}");
@@ -42,7 +38,7 @@ pub fn say(line: &str) {
 
 /// What is told, and where.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub(crate) struct Options {
     /// 0 for warnings, 1 for decisions, too, and from 2 on requests and answers as well.
     pub verbosity: u8,
     /// The file that gets all of it; then standard error gets warnings alone.
@@ -54,7 +50,7 @@ pub struct Options {
 /// # Errors
 ///
 /// When the file cannot be written.
-pub fn start(options: &Options) -> anyhow::Result<()> {
+pub(crate) fn start(options: &Options) -> anyhow::Result<()> {
     let level = match options.verbosity {
         0 => LevelFilter::WARN,
         1 => LevelFilter::INFO,

@@ -8,11 +8,12 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::Poll;
 use std::thread;
 
 use clap::ValueEnum;
+use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -121,7 +122,7 @@ impl fmt::Display for Mode {
 /// # Errors
 ///
 /// The message of the panic.
-pub async fn caught<F: Future>(mut future: Pin<&mut F>) -> Result<F::Output, String> {
+pub(crate) async fn caught<F: Future>(mut future: Pin<&mut F>) -> Result<F::Output, String> {
     let polled = std::future::poll_fn(|context| {
         // after a panic the future is not polled again, so nobody sees what it left half done
         match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
@@ -170,7 +171,7 @@ fn a_thread_each<J, F, G>(
         while let Some(started) = runtime.block_on(next()) {
             let started = Arc::new(Mutex::new(Some(started)));
             let run = |started: &Mutex<Option<(_, J)>>| {
-                let mut started = started.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut started = started.lock();
                 let taken = started.take();
                 drop(taken.map(|(permit, job)| (runtime.block_on(work(job)), permit)));
             };
@@ -209,7 +210,7 @@ mod tests {
         ));
         let (taken, working) = (Arc::clone(&state), Arc::clone(&state));
         let next = move || {
-            let job = taken.0.lock().expect("no panic").next();
+            let job = taken.0.lock().next();
             async move { job }
         };
         let work = move |job: usize| {
@@ -217,13 +218,13 @@ mod tests {
             async move {
                 state.3.fetch_max(state.2.fetch_add(1, SeqCst) + 1, SeqCst);
                 tokio::task::yield_now().await;
-                state.1.lock().expect("no panic")[job] += 1;
+                state.1.lock()[job] += 1;
                 state.2.fetch_sub(1, SeqCst);
             }
         };
         mode.for_each(&shared(), limit, next, work)
             .expect("runtimes");
-        let runs = state.1.lock().expect("no panic").clone();
+        let runs = state.1.lock().clone();
         (runs, state.3.load(SeqCst))
     }
 
@@ -246,7 +247,7 @@ mod tests {
         let threads = Arc::new(Mutex::new(HashSet::new()));
         let seen = Arc::clone(&threads);
         let next = move || {
-            let job = jobs.lock().expect("no panic").next();
+            let job = jobs.lock().next();
             async move { job }
         };
         let work = move |_| {
@@ -254,13 +255,13 @@ mod tests {
             async move {
                 together.wait().await;
                 let here = thread::current().id();
-                seen.lock().expect("no panic").insert(here);
+                seen.lock().insert(here);
             }
         };
         let limit = NonZeroUsize::new(count).expect("some");
         mode.for_each(&shared(), limit, next, work)
             .expect("runtimes");
-        threads.lock().expect("no panic").len()
+        threads.lock().len()
     }
 
     #[test]

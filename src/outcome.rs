@@ -10,14 +10,14 @@ mod status;
 
 use std::time::SystemTime;
 
-pub use counts::Counts;
-pub use failure::{Failure, retryable_status};
-pub use record::{FIELDS, Field, Record, SCHEMA};
-pub use status::{Kind, Status};
+pub(crate) use counts::Counts;
+pub(crate) use failure::Failure;
+pub(crate) use record::{FIELDS, Record};
+pub(crate) use status::Status;
 
 /// What became of one link of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// The link's file is in the output folder.
     Saved(Saved),
     /// There is no file, and this is why.
@@ -29,7 +29,7 @@ pub enum Outcome {
 impl Outcome {
     /// The one word for this outcome.
     #[must_use]
-    pub fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> Status {
         match self {
             Self::Saved(saved) => saved.status,
             Self::Failed(failure) => failure.status,

@@ -19,13 +19,13 @@ pub struct Check {
 
 /// What can be said once the body has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum PdfVerdict {
     /// It begins and ends as a PDF does.
     Whole,
     /// It begins as a PDF, and lacks this.
     Suspect(&'static str),
     /// It is no PDF.
-    NotPdf(Kind),
+    NotPdf(BodyKind),
 }
 
 impl Check {
@@ -34,13 +34,13 @@ impl Check {
     /// # Errors
     ///
     /// What the body is instead, as soon as its first 1,024 bytes have come without `%PDF-`.
-    pub fn update(&mut self, bytes: &[u8]) -> Result<(), Kind> {
+    pub fn update(&mut self, bytes: &[u8]) -> Result<(), BodyKind> {
         if !self.is_pdf {
             let room = END - self.head.len();
             self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
             self.is_pdf = contains(&self.head, b"%PDF-");
             if !self.is_pdf && self.head.len() == END {
-                return Err(Kind::of(&self.head));
+                return Err(BodyKind::of(&self.head));
             }
         }
         if bytes.len() >= END {
@@ -56,22 +56,22 @@ impl Check {
 
     /// The verdict on a body that has ended.
     #[must_use]
-    pub fn finish(&self) -> Verdict {
+    pub fn finish(&self) -> PdfVerdict {
         if !self.is_pdf {
-            Verdict::NotPdf(Kind::of(&self.head))
+            PdfVerdict::NotPdf(BodyKind::of(&self.head))
         } else if !ends_with_mark(&self.tail, b"%%EOF") {
-            Verdict::Suspect("no `%%EOF` near the end")
+            PdfVerdict::Suspect("no `%%EOF` near the end")
         } else if !ends_with_mark(&self.tail, b"startxref") {
-            Verdict::Suspect("no `startxref` near the end")
+            PdfVerdict::Suspect("no `startxref` near the end")
         } else {
-            Verdict::Whole
+            PdfVerdict::Whole
         }
     }
 }
 
 /// What a body is that is no PDF.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
+pub enum BodyKind {
     /// No byte at all.
     Empty,
     /// An HTML page, and its title if it has one.
@@ -82,7 +82,7 @@ pub enum Kind {
     Unknown,
 }
 
-impl Kind {
+impl BodyKind {
     /// The kind of a body that begins with `head`.
     #[must_use]
     pub fn of(head: &[u8]) -> Self {
@@ -133,7 +133,7 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for BodyKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("an empty body"),
@@ -176,11 +176,11 @@ mod tests {
 
     use super::*;
 
-    fn verdict<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Verdict {
+    fn verdict<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> PdfVerdict {
         let mut check = Check::default();
         for chunk in chunks {
             if let Err(kind) = check.update(chunk) {
-                return Verdict::NotPdf(kind);
+                return PdfVerdict::NotPdf(kind);
             }
         }
         check.finish()
@@ -198,28 +198,28 @@ mod tests {
     #[test]
     fn a_head_within_1024_bytes_counts() {
         let end = b"startxref\n1\n%%EOF";
-        assert_eq!(verdict([&body(1019, 9, end, 0)[..]]), Verdict::Whole);
+        assert_eq!(verdict([&body(1019, 9, end, 0)[..]]), PdfVerdict::Whole);
         assert!(matches!(
             verdict([&body(1020, 9, end, 0)[..]]),
-            Verdict::NotPdf(_)
+            PdfVerdict::NotPdf(_)
         ));
     }
 
     #[test]
     fn an_end_within_1024_bytes_counts() {
         let end = b"startxref\n1\n%%EOF";
-        assert_eq!(verdict([&body(0, 9000, end, 1000)[..]]), Verdict::Whole);
+        assert_eq!(verdict([&body(0, 9000, end, 1000)[..]]), PdfVerdict::Whole);
         assert!(matches!(
             verdict([&body(0, 9000, end, 1024)[..]]),
-            Verdict::Suspect(_)
+            PdfVerdict::Suspect(_)
         ));
         assert!(matches!(
             verdict([&body(0, 9000, b"startxref", 0)[..]]),
-            Verdict::Suspect(_)
+            PdfVerdict::Suspect(_)
         ));
         assert!(matches!(
             verdict([&body(0, 9000, b"%%EOF", 0)[..]]),
-            Verdict::Suspect(_)
+            PdfVerdict::Suspect(_)
         ));
     }
 
@@ -242,7 +242,7 @@ mod tests {
             ),
         ];
         for (head, name) in kinds {
-            assert_eq!(Kind::of(head).to_string(), name);
+            assert_eq!(BodyKind::of(head).to_string(), name);
         }
     }
 
@@ -262,7 +262,7 @@ mod tests {
 
         #[test]
         fn any_head_has_a_kind(head in proptest::collection::vec(any::<u8>(), 0..1100)) {
-            prop_assert!(!Kind::of(&head).to_string().is_empty());
+            prop_assert!(!BodyKind::of(&head).to_string().is_empty());
         }
     }
 }

@@ -5,8 +5,8 @@
 
 mod candidates;
 mod job;
-pub mod name;
-pub mod template;
+pub(crate) mod name;
+pub(crate) mod template;
 
 use std::collections::HashSet;
 use std::io;
@@ -15,14 +15,14 @@ use std::sync::Arc;
 use crate::digest::{Checksum, fingerprint};
 use crate::link::{BadLink, Link};
 use crate::outcome::{Outcome, Record, Saved};
-pub use candidates::Candidates;
-pub use job::Job;
+pub(crate) use candidates::Candidates;
+pub(crate) use job::Job;
 use job::nth_name;
-pub use template::Template;
+pub(crate) use template::Template;
 
 /// How files are called.
 #[derive(Debug, Clone, Default)]
-pub struct Naming {
+pub(crate) struct Naming {
     /// A template for their paths; none for the name that the list, the URL or the server suggests.
     pub template: Option<Template>,
     /// Whether they go into 65,536 folders by a hash of their URLs: `ab/cd/name.pdf`.
@@ -32,7 +32,7 @@ pub struct Naming {
 impl Naming {
     /// Whether names depend on the bytes of the files.
     #[must_use]
-    pub fn needs_hash(&self) -> bool {
+    pub(crate) fn needs_hash(&self) -> bool {
         self.template.as_ref().is_some_and(Template::needs_hash)
     }
 
@@ -71,7 +71,7 @@ impl Naming {
 
 /// What the plan makes of a line.
 #[derive(Debug)]
-pub enum Step {
+pub(crate) enum Step {
     /// The link is to be fetched.
     Fetch(Job),
     /// The outcome is known without asking anybody.
@@ -80,7 +80,7 @@ pub enum Step {
 
 /// What to do about a file that is here already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Existing {
+pub(crate) enum Existing {
     /// Leave it, and ask nobody.
     #[default]
     Keep,
@@ -102,7 +102,7 @@ pub struct Previous {
 }
 
 /// What is known of the output folder before anything is fetched. Whoever keeps the files answers.
-pub trait Inventory {
+pub(crate) trait Inventory {
     /// The file that was saved last for the link with this identity, if it is still as it was saved.
     fn previous(&self, id: u64) -> Option<Previous>;
 
@@ -118,7 +118,7 @@ pub trait Inventory {
 
 /// How links become files.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub(crate) struct Options {
     /// How files are called.
     pub naming: Arc<Naming>,
     /// What is done about files that are here.
@@ -130,7 +130,7 @@ pub struct Options {
 }
 
 /// Turns the lines of a list into steps, one at a time.
-pub struct Plan<L, I> {
+pub(crate) struct Plan<L, I> {
     links: L,
     inventory: I,
     options: Options,
@@ -141,7 +141,7 @@ pub struct Plan<L, I> {
 
 impl<L, I: Inventory> Plan<L, I> {
     /// A plan for `links` into a folder that has what `inventory` says.
-    pub fn new(links: L, inventory: I, options: Options) -> Self {
+    pub(crate) fn new(links: L, inventory: I, options: Options) -> Self {
         Self {
             links,
             inventory,
@@ -157,7 +157,7 @@ impl<L, I: Inventory> Plan<L, I> {
         if !self.seen.insert(id) {
             return Step::Settled(Box::new(Record {
                 details: link.details,
-                ..Record::new(&link.place, &link.url, Outcome::Duplicate)
+                ..Record::new(&link.source_line, &link.url, Outcome::Duplicate)
             }));
         }
         let mut job = Job::new(link, self.index);

@@ -5,13 +5,14 @@
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::io::IsTerminal;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use console::{Alignment, Term, measure_text_width, pad_str};
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use parking_lot::Mutex;
 
 use crate::log;
 use crate::outcome::Status;
@@ -32,7 +33,7 @@ const LOG_EVERY: Duration = Duration::from_secs(30);
 
 /// How progress is shown, on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Style {
+pub(crate) enum Style {
     /// Bars on a terminal, plain lines elsewhere
     #[default]
     Auto,
@@ -45,14 +46,14 @@ pub enum Style {
 }
 
 /// The display of one run.
-pub struct Progress {
+pub(crate) struct Progress {
     view: Arc<View>,
     ticker: Mutex<Option<(mpsc::Sender<()>, JoinHandle<()>)>>,
 }
 
 impl Progress {
     /// Begins to show `stats`. `count` tells how many links there are, if that can be known, and is called on another thread.
-    pub fn start(
+    pub(crate) fn start(
         style: Style,
         stats: Arc<Stats>,
         count: impl FnOnce() -> Option<u64> + Send + 'static,
@@ -96,7 +97,7 @@ impl Progress {
     }
 
     /// How far the run is, in words: all links, and the oldest active transfers.
-    pub fn state(&self) -> String {
+    pub(crate) fn state(&self) -> String {
         let mut state = self.view.line(usize::MAX);
         for (_, name, received, expected) in self.view.stats.oldest(ROWS) {
             let _ = write!(state, "\n  {name}  {}", transferred(received, expected));
@@ -105,12 +106,8 @@ impl Progress {
     }
 
     /// Takes the display away.
-    pub fn finish(&self) {
-        let ticker = self
-            .ticker
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+    pub(crate) fn finish(&self) {
+        let ticker = self.ticker.lock().take();
         if let Some((stop, thread)) = ticker {
             drop(stop);
             // a display that has panicked has said so itself
@@ -218,7 +215,7 @@ impl View {
 
     /// Bytes a second in the last seconds, now that so many `bytes` have come.
     fn speed(&self, bytes: u64) -> u64 {
-        let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut samples = self.samples.lock();
         while samples.len() > 1 && samples[1].0.elapsed() >= WINDOW {
             samples.pop_front();
         }

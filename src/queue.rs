@@ -6,18 +6,19 @@
 mod breaker;
 mod host;
 mod pace;
-pub mod policy;
-pub mod schedule;
+pub(crate) mod policy;
+pub(crate) mod schedule;
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
+use parking_lot::{Condvar, Mutex};
 use tokio::sync::Notify;
 
-pub use breaker::GiveUp;
+pub(crate) use breaker::GiveUp;
 pub use host::Feedback;
 use policy::HostPolicies;
-pub use schedule::{Finished, HasHost, Started, Ticket};
+pub(crate) use schedule::{Finished, HasHost, Started, Ticket};
 use schedule::{Next, Schedule};
 
 /// The list is read so many links ahead as a rule.
@@ -28,7 +29,7 @@ const LOOK_AHEAD: usize = 100_000;
 
 /// The links that wait, between one reader and many workers.
 #[derive(Debug)]
-pub struct Queue<J> {
+pub(crate) struct Queue<J> {
     state: Mutex<State<J>>,
     ready: Notify,
     room: Condvar,
@@ -44,7 +45,7 @@ struct State<J> {
 
 /// What has become of a link that was pushed.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Pushed<J> {
+pub(crate) enum Pushed<J> {
     /// It waits for its turn.
     Queued,
     /// Its host is given up.
@@ -56,7 +57,7 @@ pub enum Pushed<J> {
 impl<J: HasHost> Queue<J> {
     /// An empty queue.
     #[must_use]
-    pub fn new(policies: HostPolicies) -> Self {
+    pub(crate) fn new(policies: HostPolicies) -> Self {
         let state = State {
             schedule: Schedule::new(policies),
             idle: 0,
@@ -70,13 +71,10 @@ impl<J: HasHost> Queue<J> {
     }
 
     /// Adds a link, and waits while the queue is full.
-    pub fn push(&self, job: J) -> Pushed<J> {
-        let mut state = self.lock();
+    pub(crate) fn push(&self, job: J) -> Pushed<J> {
+        let mut state = self.state.lock();
         while state.is_full() && !state.closed {
-            state = self
-                .room
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            self.room.wait(&mut state);
         }
         if state.closed {
             return Pushed::Closed;
@@ -93,14 +91,14 @@ impl<J: HasHost> Queue<J> {
     }
 
     /// Says that no link will follow. Those that wait are still taken.
-    pub fn end(&self) {
-        self.lock().schedule.end();
+    pub(crate) fn end(&self) {
+        self.state.lock().schedule.end();
         self.ready.notify_waiters();
     }
 
     /// Ends the queue at once, and gives back what nobody has taken.
-    pub fn close(&self) -> Vec<J> {
-        let mut state = self.lock();
+    pub(crate) fn close(&self) -> Vec<J> {
+        let mut state = self.state.lock();
         state.closed = true;
         let left = state.schedule.clear();
         drop(state);
@@ -110,12 +108,12 @@ impl<J: HasHost> Queue<J> {
     }
 
     /// The next link, as soon as one may start; none once all have ended and none will follow.
-    pub async fn next(&self) -> Option<Started<J>> {
+    pub(crate) async fn next(&self) -> Option<Started<J>> {
         loop {
             // from here on, no notification is missed
             let ready = self.ready.notified();
             let until = {
-                let mut state = self.lock();
+                let mut state = self.state.lock();
                 if state.closed {
                     // what is under way may never be finished, should its worker have failed
                     return None;
@@ -143,19 +141,19 @@ impl<J: HasHost> Queue<J> {
             } else {
                 ready.await;
             }
-            self.lock().idle -= 1;
+            self.state.lock().idle -= 1;
         }
     }
 
     /// Hears what has become of a link, and gives back those that will not be tried, and why: without a verdict on their
     /// host, it is that the queue is closed.
-    pub fn finish(
+    pub(crate) fn finish(
         &self,
         ticket: &Ticket,
         finished: Finished<J>,
         feedback: Feedback,
     ) -> Vec<(J, Option<GiveUp>)> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let (finished, closed) = match finished {
             Finished::Again(job, _) if state.closed => (Finished::Ended, Some((job, None))),
             finished => (finished, None),
@@ -178,25 +176,21 @@ impl<J: HasHost> Queue<J> {
 
     /// The hosts that are left alone for now, because they do not work.
     #[must_use]
-    pub fn open_hosts(&self) -> Vec<Arc<str>> {
-        self.lock().schedule.open_hosts()
+    pub(crate) fn open_hosts(&self) -> Vec<Arc<str>> {
+        self.state.lock().schedule.open_hosts()
     }
 
     /// How many links wait for another try.
     #[must_use]
-    pub fn retries(&self) -> usize {
-        self.lock().schedule.retries()
+    pub(crate) fn retries(&self) -> usize {
+        self.state.lock().schedule.retries()
     }
 
     /// Whether links wait only because of the limit of links at once to one host.
     #[must_use]
-    pub fn is_held_back(&self) -> bool {
-        let state = self.lock();
+    pub(crate) fn is_held_back(&self) -> bool {
+        let state = self.state.lock();
         state.idle > 0 && state.schedule.is_held_back(Instant::now())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State<J>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -238,7 +232,7 @@ mod tests {
                 .take_while(|link| feeding.push(Link(*link)) == Pushed::Queued)
                 .count()
         });
-        while queue.lock().schedule.waiting() < READ_AHEAD {
+        while queue.state.lock().schedule.waiting() < READ_AHEAD {
             std::thread::yield_now();
         }
         assert_eq!(queue.close().len(), READ_AHEAD);

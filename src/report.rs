@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use indicatif::HumanBytes;
 
-pub use hosts::{Failing, HostStats, Notable};
-pub use reasons::{ReasonStats, Reasons};
-pub use sinks::{Print, SinkOptions, Sinks};
+pub(crate) use hosts::{HostStats, Notable};
+pub(crate) use reasons::{ReasonStats, Reasons};
+pub(crate) use sinks::{Print, SinkOptions, Sinks};
 
 use crate::mode::Mode;
 use crate::outcome::{Counts, Status};

@@ -10,7 +10,7 @@
 
 mod accounts;
 mod config;
-pub mod exec;
+pub(crate) mod exec;
 mod feed;
 mod feedback;
 mod session;
@@ -36,7 +36,7 @@ use crate::stop::{Cause, Stop};
 use crate::store::{Archive, History, Store, journal_of};
 use crate::system::signals::{self, StatusSignals};
 use accounts::Accounts;
-pub use config::Config;
+pub(crate) use config::Config;
 use feed::Feeder;
 use session::Session;
 use worker::Worker;
@@ -51,7 +51,7 @@ const NO_THREADS: &str = "cannot start the threads that fetch";
 /// # Errors
 ///
 /// When the run itself cannot be done: a list cannot be opened, or the output folder cannot be written.
-pub fn run(config: &Config) -> anyhow::Result<Report> {
+pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     let started = Instant::now();
     let links = Links::open(&config.inputs, &config.lists)?;
     let journal = journal_of(&config.output);

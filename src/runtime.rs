@@ -17,7 +17,7 @@ const MAX_THREADS: usize = 4;
 /// # Errors
 ///
 /// When the system has no threads or files for it.
-pub fn shared() -> io::Result<Runtime> {
+pub(crate) fn shared() -> io::Result<Runtime> {
     // with a single thread, work on the disk would hold up signals and clocks
     start(cores().max(2))
 }
@@ -27,7 +27,7 @@ pub fn shared() -> io::Result<Runtime> {
 /// # Errors
 ///
 /// When the system has no threads or files for them.
-pub fn per_core() -> io::Result<Vec<Runtime>> {
+pub(crate) fn per_core() -> io::Result<Vec<Runtime>> {
     (0..cores()).map(|_| start(1)).collect()
 }
 

@@ -1,15 +1,17 @@
 //! Live counts of a run: what the progress display reads while transfers add to them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::outcome::{Counts, Outcome, Record, Status};
 
 /// Counters that any thread may add to.
 #[derive(Debug, Default)]
-pub struct Stats {
+pub(crate) struct Stats {
     counts: [AtomicU64; Status::ALL.len()],
     saved_bytes: AtomicU64,
     received_bytes: AtomicU64,
@@ -29,7 +31,7 @@ struct Live {
 
 impl Stats {
     /// Counts a link that has ended.
-    pub fn count(&self, record: &Record) {
+    pub(crate) fn count(&self, record: &Record) {
         let status = record.outcome.status();
         self.failed_execs
             .fetch_add(record.exec_error.is_some().into(), Relaxed);
@@ -43,59 +45,59 @@ impl Stats {
 
     /// How many links have ended with each status.
     #[must_use]
-    pub fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         Counts::from_fn(|status| self.counts[status as usize].load(Relaxed))
     }
 
     /// The length of the files that this run has brought, in bytes.
     #[must_use]
-    pub fn saved_bytes(&self) -> u64 {
+    pub(crate) fn saved_bytes(&self) -> u64 {
         self.saved_bytes.load(Relaxed)
     }
 
     /// The bytes of bodies that have come so far.
     #[must_use]
-    pub fn received_bytes(&self) -> u64 {
+    pub(crate) fn received_bytes(&self) -> u64 {
         self.received_bytes.load(Relaxed)
     }
 
     /// For how many files the command of `--exec` has failed.
     #[must_use]
-    pub fn failed_execs(&self) -> u64 {
+    pub(crate) fn failed_execs(&self) -> u64 {
         self.failed_execs.load(Relaxed)
     }
 
     /// How many hosts are paused because they do not work.
     #[must_use]
-    pub fn paused_hosts(&self) -> usize {
+    pub(crate) fn paused_hosts(&self) -> usize {
         self.paused_hosts.load(Relaxed)
     }
 
     /// Notes how many hosts are paused because they do not work.
-    pub fn set_paused_hosts(&self, hosts: usize) {
+    pub(crate) fn set_paused_hosts(&self, hosts: usize) {
         self.paused_hosts.store(hosts, Relaxed);
     }
 
     /// How many links wait for another attempt.
     #[must_use]
-    pub fn retries(&self) -> usize {
+    pub(crate) fn retries(&self) -> usize {
         self.retries.load(Relaxed)
     }
 
     /// Notes how many links wait for another attempt.
-    pub fn set_retries(&self, links: usize) {
+    pub(crate) fn set_retries(&self, links: usize) {
         self.retries.store(links, Relaxed);
     }
 
     /// Begins a transfer, which is active until it is dropped.
-    pub fn begin(self: &Arc<Self>, name: String) -> Transfer {
+    pub(crate) fn begin(self: &Arc<Self>, name: String) -> Transfer {
         let number = self.started.fetch_add(1, Relaxed);
         let live = Arc::new(Live {
             name,
             received: AtomicU64::new(0),
             expected: AtomicU64::new(0),
         });
-        self.lock().insert(number, Arc::clone(&live));
+        self.transfers.lock().insert(number, Arc::clone(&live));
         Transfer {
             number,
             live,
@@ -105,7 +107,7 @@ impl Stats {
 
     /// The oldest active transfers, at most `limit`: number, name, received bytes, and expected bytes or 0.
     #[must_use]
-    pub fn oldest(&self, limit: usize) -> Vec<(u64, String, u64, u64)> {
+    pub(crate) fn oldest(&self, limit: usize) -> Vec<(u64, String, u64, u64)> {
         let view = |(number, live): (&u64, &Arc<Live>)| {
             (
                 *number,
@@ -114,19 +116,13 @@ impl Stats {
                 live.expected.load(Relaxed),
             )
         };
-        self.lock().iter().take(limit).map(view).collect()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, Arc<Live>>> {
-        self.transfers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.transfers.lock().iter().take(limit).map(view).collect()
     }
 }
 
 /// One active transfer: a handle to add its bytes with.
 #[derive(Debug)]
-pub struct Transfer {
+pub(crate) struct Transfer {
     number: u64,
     live: Arc<Live>,
     stats: Arc<Stats>,
@@ -134,13 +130,13 @@ pub struct Transfer {
 
 impl Transfer {
     /// Begins a body: `received` bytes of it are here already, of `expected` if that is known.
-    pub fn restart(&self, received: u64, expected: Option<u64>) {
+    pub(crate) fn restart(&self, received: u64, expected: Option<u64>) {
         self.live.received.store(received, Relaxed);
         self.live.expected.store(expected.unwrap_or(0), Relaxed);
     }
 
     /// Adds bytes that have just come.
-    pub fn advance(&self, bytes: u64) {
+    pub(crate) fn advance(&self, bytes: u64) {
         self.live.received.fetch_add(bytes, Relaxed);
         self.stats.received_bytes.fetch_add(bytes, Relaxed);
     }
@@ -148,7 +144,7 @@ impl Transfer {
 
 impl Drop for Transfer {
     fn drop(&mut self) {
-        self.stats.lock().remove(&self.number);
+        self.stats.transfers.lock().remove(&self.number);
     }
 }
 
@@ -160,6 +156,6 @@ impl Drop for Transfer {
     clippy::cast_precision_loss,
     reason = "a rate to look at"
 )]
-pub fn rate(bytes: u64, elapsed: Duration) -> u64 {
+pub(crate) fn rate(bytes: u64, elapsed: Duration) -> u64 {
     (bytes as f64 / elapsed.as_secs_f64().max(0.000_001)) as u64
 }

@@ -39,7 +39,7 @@ impl fmt::Display for Cause {
 }
 
 /// Whether the run is to end, and why.
-pub struct Stop {
+pub(crate) struct Stop {
     token: CancellationToken,
     cause: OnceLock<Cause>,
     close: Box<dyn Fn() + Send + Sync>,
@@ -48,7 +48,7 @@ pub struct Stop {
 impl Stop {
     /// Nothing is to end yet. When it is, `close` will be called first, so that nothing new is begun while the rest ends, and
     /// then `token` is cancelled.
-    pub fn new(token: CancellationToken, close: impl Fn() + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(token: CancellationToken, close: impl Fn() + Send + Sync + 'static) -> Self {
         Self {
             token,
             cause: OnceLock::new(),
@@ -57,7 +57,7 @@ impl Stop {
     }
 
     /// Ends the run. The first cause counts.
-    pub fn stop(&self, cause: Cause) {
+    pub(crate) fn stop(&self, cause: Cause) {
         let _ = self.cause.set(cause);
         (self.close)();
         self.token.cancel();
@@ -65,24 +65,24 @@ impl Stop {
 
     /// A token that is cancelled when the run is to end.
     #[must_use]
-    pub fn token(&self) -> CancellationToken {
+    pub(crate) fn token(&self) -> CancellationToken {
         self.token.clone()
     }
 
     /// Whether the run is to end.
     #[must_use]
-    pub fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.token.is_cancelled()
     }
 
     /// Why the run is to end, if it is.
     #[must_use]
-    pub fn cause(&self) -> Option<Cause> {
+    pub(crate) fn cause(&self) -> Option<Cause> {
         self.cause.get().copied()
     }
 
     /// Turns signals into an end of the run, for as long as the runtime lives.
-    pub async fn at_signals(self: Arc<Self>) {
+    pub(crate) async fn at_signals(self: Arc<Self>) {
         let mut signals = StopSignals::new();
         let signal = signals.next().await;
         self.stop(Cause::Signal(signal));
@@ -92,7 +92,7 @@ impl Stop {
 
 /// When a run has done enough.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct RunLimits {
+pub(crate) struct RunLimits {
     /// So many failures, or this share of all links that have ended.
     pub failures: Option<Failures>,
     /// So long a time.
@@ -105,7 +105,7 @@ pub struct RunLimits {
 
 /// A number of failures that is too many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failures {
+pub(crate) enum Failures {
     /// So many.
     Count(u64),
     /// So many in a hundred, once so many links have ended that it means something.
@@ -118,7 +118,7 @@ const MIN_ENDED: u64 = 20;
 impl RunLimits {
     /// The option by which a run with these outcomes and so many bytes of new files has done enough, if there is one.
     #[must_use]
-    pub fn reached(&self, counts: &Counts, bytes: u64) -> Option<&'static str> {
+    pub(crate) fn reached(&self, counts: &Counts, bytes: u64) -> Option<&'static str> {
         let (failed, ended) = (counts.failed(), counts.total());
         let downloads = counts.downloaded();
         let too_many = match self.failures {

@@ -26,10 +26,11 @@ use crate::digest::Checksum;
 use crate::outcome::{Saved, Status};
 use crate::plan::{Inventory, Previous};
 use crate::system::files;
-pub use history::{Detail, History, SavedLine, each_saved};
-pub use journal::Journal;
-pub use part::{Origin, Part, Partial};
-pub use publish::{Dedupe, Publisher};
+pub use history::{Detail, History};
+pub(crate) use history::{SavedLine, each_saved};
+pub(crate) use journal::Journal;
+pub(crate) use part::{Origin, Part, Partial};
+pub(crate) use publish::{Dedupe, Publisher};
 
 /// The folder for what is not a result, in the output folder.
 const STATE: &str = ".fetchpdf";
@@ -39,13 +40,13 @@ const SMALL: u64 = 1024 * 1024;
 
 /// The path of the journal of an output folder.
 #[must_use]
-pub fn journal_of(output: &Path) -> PathBuf {
+pub(crate) fn journal_of(output: &Path) -> PathBuf {
     output.join(STATE).join("journal.jsonl")
 }
 
 /// An output folder.
 #[derive(Debug)]
-pub struct Store {
+pub(crate) struct Store {
     output: PathBuf,
     folder: files::Folder,
     parts: PathBuf,
@@ -59,7 +60,7 @@ impl Store {
     /// # Errors
     ///
     /// When it is no folder or cannot be written, or when the state folder in it is a symbolic link.
-    pub fn open(output: &Path) -> io::Result<Self> {
+    pub(crate) fn open(output: &Path) -> io::Result<Self> {
         let state = output.join(STATE);
         let parts = state.join("parts");
         fs::create_dir_all(output)?;
@@ -78,7 +79,7 @@ impl Store {
 
     /// An output folder as it is, which may be missing: for looking only.
     #[must_use]
-    pub fn look(output: &Path) -> Self {
+    pub(crate) fn look(output: &Path) -> Self {
         Self {
             output: output.to_owned(),
             folder: files::Folder::new(output),
@@ -111,14 +112,14 @@ impl Store {
 
     /// Whether a file is here as it was saved, by its length and modification time.
     #[must_use]
-    pub fn has(&self, saved: &Saved) -> bool {
+    pub(crate) fn has(&self, saved: &Saved) -> bool {
         let found = self.folder.file(&saved.file);
         found.is_some_and(|found| (found.length, found.modified) == (saved.bytes, saved.modified))
     }
 
     /// The file of this name, if it is here and not empty, whoever put it there.
     #[must_use]
-    pub fn file(&self, name: String) -> Option<Saved> {
+    pub(crate) fn file(&self, name: String) -> Option<Saved> {
         let found = self.folder.file(&name)?;
         (found.length > 0).then_some(Saved {
             status: Status::Present,
@@ -133,7 +134,7 @@ impl Store {
 
     /// Whether a file has this checksum.
     #[must_use]
-    pub fn matches(&self, saved: &Saved, checksum: Checksum) -> bool {
+    pub(crate) fn matches(&self, saved: &Saved, checksum: Checksum) -> bool {
         let mut hash = Sha256::new();
         let copied = File::open(self.output.join(&saved.file))
             .and_then(|mut file| io::copy(&mut file, &mut Hashing(&mut hash)));
@@ -145,7 +146,7 @@ impl Store {
     /// # Errors
     ///
     /// When another process is working on it ([`io::ErrorKind::WouldBlock`]), or when it cannot be opened.
-    pub fn unfinished(&self, id: u64, again: bool) -> io::Result<Option<Part>> {
+    pub(crate) fn unfinished(&self, id: u64, again: bool) -> io::Result<Option<Part>> {
         let left = self.left_over.contains(&part::file_name(id))
             || again && self.part_length(id).is_some();
         left.then(|| self.named(id)).transpose()
@@ -156,7 +157,7 @@ impl Store {
     /// # Errors
     ///
     /// When another process is working on it ([`io::ErrorKind::WouldBlock`]), or when it cannot be opened.
-    pub fn named(&self, id: u64) -> io::Result<Part> {
+    pub(crate) fn named(&self, id: u64) -> io::Result<Part> {
         Part::named(&self.parts, id)
     }
 
@@ -165,7 +166,12 @@ impl Store {
     /// # Errors
     ///
     /// When another process is working on the same link ([`io::ErrorKind::WouldBlock`]), or when it cannot be created.
-    pub fn create(&self, id: u64, length: Option<u64>, origin: Option<Origin>) -> io::Result<Part> {
+    pub(crate) fn create(
+        &self,
+        id: u64,
+        length: Option<u64>,
+        origin: Option<Origin>,
+    ) -> io::Result<Part> {
         let small = length.is_some_and(|length| length <= SMALL);
         let mut part = if small && self.unnamed {
             Part::unnamed(&self.output)?
@@ -178,7 +184,7 @@ impl Store {
 
     /// How many bytes the part with this `id` has, whoever works on it.
     #[must_use]
-    pub fn part_length(&self, id: u64) -> Option<u64> {
+    pub(crate) fn part_length(&self, id: u64) -> Option<u64> {
         Some(
             fs::symlink_metadata(self.parts.join(part::file_name(id)))
                 .ok()?
@@ -191,7 +197,7 @@ impl Store {
     /// # Errors
     ///
     /// When that name is taken ([`io::ErrorKind::AlreadyExists`]) or cannot be given; the part is as before then.
-    pub fn publish(&self, part: &mut Part, file: &str) -> io::Result<()> {
+    pub(crate) fn publish(&self, part: &mut Part, file: &str) -> io::Result<()> {
         self.in_folder(file, |target| part.publish(target))
     }
 
@@ -200,7 +206,7 @@ impl Store {
     /// # Errors
     ///
     /// When it cannot be given; both are as before then.
-    pub fn replace(&self, part: &mut Part, file: &str) -> io::Result<()> {
+    pub(crate) fn replace(&self, part: &mut Part, file: &str) -> io::Result<()> {
         self.in_folder(file, |target| part.replace(&self.parts, target))
     }
 
@@ -209,7 +215,7 @@ impl Store {
     /// # Errors
     ///
     /// When that name is taken ([`io::ErrorKind::AlreadyExists`]) or cannot be given.
-    pub fn link(&self, of: &str, file: &str) -> io::Result<()> {
+    pub(crate) fn link(&self, of: &str, file: &str) -> io::Result<()> {
         self.in_folder(file, |target| fs::hard_link(self.output.join(of), target))
     }
 
@@ -241,7 +247,7 @@ impl Store {
 
 /// An output folder and what earlier runs have left in it.
 #[derive(Debug)]
-pub struct Archive {
+pub(crate) struct Archive {
     /// The folder.
     pub store: Store,
     /// What its journal says.

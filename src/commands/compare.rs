@@ -16,7 +16,7 @@ use crate::mode::Mode;
 use crate::report::Report;
 use crate::run::{Config, run};
 use crate::text::seconds;
-pub use picture::Picture;
+pub(crate) use picture::Picture;
 
 /// The reports of all modes that have run.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ pub struct Comparison {
 
 /// The folders of a comparison, one for each mode.
 #[derive(Debug)]
-pub struct Folders {
+pub(crate) struct Folders {
     kept: Option<PathBuf>,
     temporary: TempDir,
 }
@@ -38,14 +38,14 @@ impl Folders {
     /// # Errors
     ///
     /// When no temporary folder can be created.
-    pub fn new(kept: Option<PathBuf>) -> anyhow::Result<Self> {
+    pub(crate) fn new(kept: Option<PathBuf>) -> anyhow::Result<Self> {
         let temporary = tempfile::tempdir().context("cannot create a temporary folder")?;
         Ok(Self { kept, temporary })
     }
 
     /// The folder for the files of `mode`.
     #[must_use]
-    pub fn of(&self, mode: Mode) -> PathBuf {
+    pub(crate) fn of(&self, mode: Mode) -> PathBuf {
         let kept = self.kept.as_deref();
         kept.unwrap_or(self.temporary.path()).join(mode.to_string())
     }
@@ -57,7 +57,11 @@ impl Folders {
 /// # Errors
 ///
 /// When a run cannot be done, or when a folder that is to be kept is not empty.
-pub fn compare(config: &Config, modes: &[Mode], folders: &Folders) -> anyhow::Result<Comparison> {
+pub(crate) fn compare(
+    config: &Config,
+    modes: &[Mode],
+    folders: &Folders,
+) -> anyhow::Result<Comparison> {
     let config = Config {
         inputs: repeatable(&config.inputs, folders.temporary.path())?,
         ..config.clone()

@@ -10,15 +10,15 @@ use std::time::{Duration, Instant};
 use crate::links::Input;
 
 /// So many documents are served.
-pub const DOCUMENTS: usize = 10;
+pub(crate) const DOCUMENTS: usize = 10;
 
 /// Each answer takes so long: ten of them take 4.2 s one after the other, a tenth of what the links of a well-known
 /// experiment take.
-pub const LATENCY: Duration = Duration::from_millis(420);
+pub(crate) const LATENCY: Duration = Duration::from_millis(420);
 
 /// A server that runs until the process ends.
 #[derive(Debug)]
-pub struct Server {
+pub(crate) struct Server {
     address: SocketAddr,
 }
 
@@ -28,7 +28,7 @@ impl Server {
     /// # Errors
     ///
     /// When no port of the loopback interface can be had.
-    pub fn start() -> io::Result<Self> {
+    pub(crate) fn start() -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         thread::spawn(move || {
@@ -42,7 +42,7 @@ impl Server {
 
     /// The links of its documents.
     #[must_use]
-    pub fn links(&self) -> Vec<Input> {
+    pub(crate) fn links(&self) -> Vec<Input> {
         let link = |number| Input::Url(format!("http://{}/sample-{number:02}.pdf", self.address));
         (1..=DOCUMENTS).map(link).collect()
     }

@@ -14,7 +14,7 @@ use crate::text::shown;
 
 /// How much a run would do. [`fmt::Display`] is the summary.
 #[derive(Debug, Default)]
-pub struct Intent {
+pub(crate) struct Intent {
     /// Links that would be fetched.
     pub fetch: u64,
     /// Links of which the files are here, and would be asked for or replaced.
@@ -35,7 +35,7 @@ pub struct Intent {
 /// # Errors
 ///
 /// When a list cannot be opened, or the journal not be read.
-pub fn dry_run(config: &Config) -> anyhow::Result<Intent> {
+pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
     let links = Links::open(&config.inputs, &config.lists)?;
     let (history, _) = History::of(&journal_of(&config.output), config.detail())
         .context("cannot read the journal")?;
@@ -78,8 +78,12 @@ pub fn dry_run(config: &Config) -> anyhow::Result<Intent> {
                     }
                     Outcome::Failed(failure) => {
                         intent.bad += 1;
-                        let _ =
-                            writeln!(io::stderr(), "{}: {}: {failure}", record.place, record.url);
+                        let _ = writeln!(
+                            io::stderr(),
+                            "{}: {}: {failure}",
+                            record.source_line,
+                            record.url
+                        );
                         continue;
                     }
                     Outcome::Duplicate => {
@@ -111,7 +115,7 @@ pub fn dry_run(config: &Config) -> anyhow::Result<Intent> {
 impl Intent {
     /// The exit code: 0 unless some lines are no links.
     #[must_use]
-    pub fn exit_code(&self) -> u8 {
+    pub(crate) fn exit_code(&self) -> u8 {
         match (&self.list_error, self.bad) {
             (Some(_), _) => 2,
             (None, 0) => 0,

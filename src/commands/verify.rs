@@ -11,14 +11,14 @@ use sha2::{Digest, Sha256};
 
 use crate::digest::{fingerprint, hexadecimal};
 use crate::links::Input;
-use crate::pdf::{Check, Verdict};
+use crate::pdf::{Check, PdfVerdict};
 use crate::run::Config;
 use crate::store::{SavedLine, each_saved, journal_of};
 use crate::text::printable;
 
 /// What a look at an output folder has found.
 #[derive(Debug, Default)]
-pub struct Findings {
+pub(crate) struct Findings {
     /// How many files are as the journal says.
     pub good: u64,
     /// The others.
@@ -27,7 +27,7 @@ pub struct Findings {
 
 /// A file that is not as the journal says.
 #[derive(Debug)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// The link that it was saved for.
     pub link: Input,
     /// The identity of that link.
@@ -40,7 +40,7 @@ pub struct Finding {
 
 /// What is wrong with a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Problem {
+pub(crate) enum Problem {
     /// It is not there.
     Missing,
     /// Its length, its hash, or in lack of a hash its modification time is another one.
@@ -56,7 +56,7 @@ pub enum Problem {
 /// # Errors
 ///
 /// When there is no journal in `output` or it cannot be read.
-pub fn verify(output: &Path) -> anyhow::Result<Findings> {
+pub(crate) fn verify(output: &Path) -> anyhow::Result<Findings> {
     let journal = journal_of(output);
     let no_journal = || format!("cannot read the journal of `{}`", output.display());
     let read = || File::open(&journal).with_context(no_journal);
@@ -106,14 +106,14 @@ fn problem(output: &Path, line: &SavedLine) -> Option<Problem> {
     let Ok((verdict, hash)) = read(&path, line.sha256.is_some()) else {
         return Some(Problem::Unreadable);
     };
-    if let Verdict::NotPdf(_) = verdict {
+    if let PdfVerdict::NotPdf(_) = verdict {
         Some(Problem::NotPdf)
     } else {
         (hash.as_deref() != line.sha256.as_deref()).then_some(Problem::Changed)
     }
 }
 
-fn read(path: &Path, hashed: bool) -> io::Result<(Verdict, Option<String>)> {
+fn read(path: &Path, hashed: bool) -> io::Result<(PdfVerdict, Option<String>)> {
     let mut file = File::open(path)?;
     let (mut check, mut hash) = (Check::default(), hashed.then(Sha256::new));
     let mut buffer = vec![0; 256 * 1024];
@@ -127,7 +127,7 @@ fn read(path: &Path, hashed: bool) -> io::Result<(Verdict, Option<String>)> {
             ));
         }
         if let Err(kind) = check.update(bytes) {
-            return Ok((Verdict::NotPdf(kind), None));
+            return Ok((PdfVerdict::NotPdf(kind), None));
         }
         if let Some(hash) = &mut hash {
             hash.update(bytes);
@@ -138,7 +138,7 @@ fn read(path: &Path, hashed: bool) -> io::Result<(Verdict, Option<String>)> {
 impl Findings {
     /// A run that fetches the bad files again.
     #[must_use]
-    pub fn refetch(&self, config: Config) -> Config {
+    pub(crate) fn refetch(&self, config: Config) -> Config {
         Config {
             inputs: self
                 .bad
@@ -152,7 +152,7 @@ impl Findings {
 
     /// The exit code: 0 when every file is as the journal says.
     #[must_use]
-    pub fn exit_code(&self) -> u8 {
+    pub(crate) fn exit_code(&self) -> u8 {
         u8::from(!self.bad.is_empty())
     }
 }

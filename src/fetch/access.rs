@@ -16,7 +16,7 @@ use crate::header::HeaderFields;
 
 /// What requests say besides what they ask for.
 #[derive(Debug, Clone, Default)]
-pub struct RequestOptions {
+pub(crate) struct RequestOptions {
     /// Header fields for the hosts of links; where a redirect leads to another one, they stay behind.
     pub headers: HeaderFields,
     /// Header fields by host: they go to it alone, whoever leads there.
@@ -33,7 +33,7 @@ pub struct RequestOptions {
 
 /// A user and a password, which are shown nowhere.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
+pub(crate) struct Credentials {
     /// The name of the user.
     pub user: String,
     /// The password.
@@ -61,7 +61,7 @@ impl fmt::Debug for Credentials {
 
 /// A cookie of a `cookies.txt`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Cookie {
+pub(crate) struct Cookie {
     /// Where it could have come from.
     pub url: Url,
     /// It, as a server would set it.
@@ -80,7 +80,7 @@ impl fmt::Debug for Cookie {
 /// # Errors
 ///
 /// When it cannot be read, or a line is none of such a file. Its values are secrets, and not shown.
-pub fn read_cookies(path: &Path) -> anyhow::Result<Vec<Cookie>> {
+pub(crate) fn read_cookies(path: &Path) -> anyhow::Result<Vec<Cookie>> {
     let shown = path.display();
     // curl takes cookies themselves, too, and they are secrets
     anyhow::ensure!(

@@ -1,7 +1,8 @@
 //! The bytes a second that all transfers of a run share.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 /// So much may come at once after a quiet time: enough for smoothness, too little to be seen.
 const BURST: Duration = Duration::from_millis(50);
@@ -24,7 +25,7 @@ impl Bandwidth {
     /// Takes room for `bytes` that have come; before more is read, so long a pause is due.
     pub(super) fn take(&self, bytes: u64) -> Duration {
         let now = Instant::now();
-        let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free_at = self.free_at.lock();
         let begin = now
             .checked_sub(BURST)
             .map_or(*free_at, |earliest| earliest.max(*free_at));

@@ -10,7 +10,7 @@ use super::reply::Reply;
 use super::{Fetcher, Options};
 use crate::digest::{Checksum, hexadecimal};
 use crate::outcome::{Failure, Status};
-use crate::pdf::{Check, Kind, Verdict};
+use crate::pdf::{BodyKind, Check, PdfVerdict};
 use crate::stats::Transfer;
 use crate::store::Part;
 
@@ -117,13 +117,13 @@ impl<'a> Body<'a> {
             ));
         }
         let suspect = match self.check.finish() {
-            Verdict::Whole => None,
-            Verdict::Suspect(why) if self.framed => Some(why),
-            Verdict::Suspect(why) => {
+            PdfVerdict::Whole => None,
+            PdfVerdict::Suspect(why) if self.framed => Some(why),
+            PdfVerdict::Suspect(why) => {
                 let message = format!("the connection ended after {length} bytes, with {why}");
                 return Err(Failure::new(Status::Truncated, message));
             }
-            Verdict::NotPdf(kind) => return Err(not_pdf(&kind)),
+            PdfVerdict::NotPdf(kind) => return Err(not_pdf(&kind)),
         };
         let digest = self.hash.map(Sha256::finalize);
         let sha256 = digest.as_ref().map(|digest| hexadecimal(digest));
@@ -194,6 +194,6 @@ impl Pace {
     }
 }
 
-fn not_pdf(kind: &Kind) -> Failure {
+fn not_pdf(kind: &BodyKind) -> Failure {
     Failure::new(Status::NotPdf, kind.to_string())
 }

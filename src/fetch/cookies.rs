@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError, RwLock};
 
 use cookie_store::CookieStore;
 use http::HeaderValue;
+use parking_lot::{Mutex, RwLock};
 use url::Url;
 
 use super::access::Cookie;
@@ -41,7 +41,7 @@ impl Cookies {
     }
 
     fn keep<'a>(&self, cookies: impl Iterator<Item = &'a str>, url: &Url) {
-        let mut jar = self.jar.write().unwrap_or_else(PoisonError::into_inner);
+        let mut jar = self.jar.write();
         for cookie in cookies {
             // one that cannot be read, or that is not for this host, is not kept
             let _ = jar.parse(cookie, url);
@@ -55,7 +55,7 @@ impl Cookies {
         if headers.peek().is_none() {
             return;
         }
-        let mut set_by = self.set_by.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut set_by = self.set_by.lock();
         let set = set_by
             .entry(url.host_str().unwrap_or_default().to_owned())
             .or_default();
@@ -80,7 +80,7 @@ impl Cookies {
         if !self.any.load(Relaxed) {
             return None;
         }
-        let jar = self.jar.read().unwrap_or_else(PoisonError::into_inner);
+        let jar = self.jar.read();
         let pairs = jar.get_request_values(url);
         let pairs: Vec<_> = pairs
             .map(|(name, value)| format!("{name}={value}"))

@@ -9,7 +9,7 @@ use super::access::Credentials;
 
 /// What a `.netrc` says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Netrc {
+pub(crate) struct Netrc {
     machines: Vec<(String, Credentials)>,
     default: Option<Credentials>,
 }
@@ -20,7 +20,7 @@ impl Netrc {
     /// # Errors
     ///
     /// When it cannot be read.
-    pub fn read(path: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let text = fs::read_to_string(path)
             .with_context(|| format!("cannot read `{}`", path.display()))?;
         Ok(Self::parse(&text))

@@ -15,11 +15,10 @@ use super::cookies::Cookies;
 use super::error::no_answer;
 use super::reply::Reply;
 use crate::http::{Client, Response};
-use crate::link::has_credentials;
 use crate::outcome::{Failure, Status};
 use crate::plan::Previous;
 use crate::store::Partial;
-use crate::text::{printable, shown};
+use crate::text::{has_credentials, printable, shown};
 
 /// How many redirects are followed, as browsers do at least.
 const REDIRECTS: usize = 10;

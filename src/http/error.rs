@@ -9,14 +9,14 @@ use crate::text::io_message;
 
 /// Why there is no answer, or not all of it. [`fmt::Display`] says it to a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error {
+pub(crate) struct Error {
     kind: ErrorKind,
     message: String,
 }
 
 /// What kind of failure an [`Error`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ErrorKind {
+pub(crate) enum ErrorKind {
     /// No request can be made of the URL.
     InvalidUrl,
     /// The host is not on the public internet, and no other is wanted.
@@ -50,7 +50,7 @@ impl Error {
 
     /// What kind of failure it is.
     #[must_use]
-    pub fn kind(&self) -> ErrorKind {
+    pub(crate) fn kind(&self) -> ErrorKind {
         self.kind
     }
 }

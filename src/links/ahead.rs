@@ -19,7 +19,7 @@ const WAITING: usize = 4;
 type Item = io::Result<Result<Link, BadLink>>;
 
 /// The same links as those of `L`, in the same order, read a little ahead.
-pub struct Ahead<L> {
+pub(crate) struct Ahead<L> {
     /// How many may still be read here, and where from.
     here: Option<(usize, L)>,
     batches: Option<Receiver<Vec<Item>>>,
@@ -28,7 +28,7 @@ pub struct Ahead<L> {
 
 impl<L> Ahead<L> {
     /// Reads `links` ahead.
-    pub fn new(links: L) -> Self {
+    pub(crate) fn new(links: L) -> Self {
         Self {
             here: Some((SHORT, links)),
             batches: None,
@@ -88,13 +88,13 @@ mod tests {
     use crate::link::SourceLine;
 
     fn bad(line: u64) -> BadLink {
-        let place = SourceLine {
+        let source_line = SourceLine {
             source: Arc::from("list"),
             line,
         };
         let (text, problem) = (String::new(), String::new());
         BadLink {
-            place,
+            source_line,
             text,
             problem,
         }
@@ -106,7 +106,7 @@ mod tests {
             let lines = (0..length as u64).map(|line| Ok(Err(bad(line))));
             let read = Ahead::new(lines).map(|item| {
                 let bad = item.expect("it was read").expect_err("it is no link");
-                bad.place.line
+                bad.source_line.line
             });
             assert!(read.eq(0..length as u64), "{length}");
         }

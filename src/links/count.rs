@@ -12,7 +12,7 @@ const LARGEST: u64 = 256 * 1024 * 1024;
 
 /// How many links `inputs` hold, by a quick look at their lines; none if that cannot be said before reading them.
 #[must_use]
-pub fn count(inputs: &[Input], options: &Arc<Options>) -> Option<u64> {
+pub(crate) fn count(inputs: &[Input], options: &Arc<Options>) -> Option<u64> {
     inputs
         .iter()
         .map(|input| match input {

@@ -35,7 +35,7 @@ pub enum Format {
 
 /// What a list turns out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ListKind {
     Plain,
     Table(u8),
     Aria2,
@@ -50,20 +50,20 @@ pub(super) type Reader = Box<dyn Iterator<Item = io::Result<Result<Link, BadLink
 pub(super) fn open(source: Source, context: Context) -> io::Result<Reader> {
     let (source, kind) = begin(source, &context).map_err(|error| context.broken(0, &error))?;
     Ok(match kind {
-        Kind::Plain => Box::new(plain::Plain::new(source, context)),
-        Kind::Table(separator) => Box::new(csv::Rows::new(source, separator, context)),
-        Kind::Aria2 => Box::new(aria2::Entries::new(source, context)),
-        Kind::Text => Box::new(text::Text::new(source, context)),
-        Kind::Html => Box::new(html::links(source, context)),
+        ListKind::Plain => Box::new(plain::Plain::new(source, context)),
+        ListKind::Table(separator) => Box::new(csv::Rows::new(source, separator, context)),
+        ListKind::Aria2 => Box::new(aria2::Entries::new(source, context)),
+        ListKind::Text => Box::new(text::Text::new(source, context)),
+        ListKind::Html => Box::new(html::links(source, context)),
     })
 }
 
 /// Whether `source` is a list of one link a line, which can be counted without understanding them.
 pub(super) fn is_plain(source: Source, context: &Context) -> bool {
-    begin(source, context).is_ok_and(|(_, kind)| kind == Kind::Plain)
+    begin(source, context).is_ok_and(|(_, kind)| kind == ListKind::Plain)
 }
 
-fn begin(source: Source, context: &Context) -> io::Result<(Source, Kind)> {
+fn begin(source: Source, context: &Context) -> io::Result<(Source, ListKind)> {
     let mut source = decompressed(source)?;
     let beginning = fill(&mut source)?;
     if beginning.starts_with(&[0xff, 0xfe]) || beginning.starts_with(&[0xfe, 0xff]) {
@@ -78,7 +78,7 @@ fn begin(source: Source, context: &Context) -> io::Result<(Source, Kind)> {
     Ok((source, kind))
 }
 
-fn kind(beginning: &[u8], context: &Context) -> Kind {
+fn kind(beginning: &[u8], context: &Context) -> ListKind {
     let beginning = String::from_utf8_lossy(beginning);
     let first = beginning
         .lines()
@@ -86,36 +86,36 @@ fn kind(beginning: &[u8], context: &Context) -> Kind {
         .unwrap_or_default();
     let separator = || csv::separator(first, context);
     match context.options.format {
-        Format::Csv => Kind::Table(
+        Format::Csv => ListKind::Table(
             separator()
                 .filter(|separator| *separator != b'\t')
                 .unwrap_or(b','),
         ),
-        Format::Tsv => Kind::Table(b'\t'),
-        Format::Plain | Format::Jsonl => Kind::Plain,
-        Format::Aria2 => Kind::Aria2,
-        Format::Text => Kind::Text,
-        Format::Html => Kind::Html,
+        Format::Tsv => ListKind::Table(b'\t'),
+        Format::Plain | Format::Jsonl => ListKind::Plain,
+        Format::Aria2 => ListKind::Aria2,
+        Format::Text => ListKind::Text,
+        Format::Html => ListKind::Html,
         Format::Auto if context.options.extract => {
             if is_page(&beginning) {
-                Kind::Html
+                ListKind::Html
             } else {
-                Kind::Text
+                ListKind::Text
             }
         }
         Format::Auto if first.trim_start().starts_with('{') || first.contains("://") => {
             if beginning.lines().any(aria2::is_option) {
-                Kind::Aria2
+                ListKind::Aria2
             } else {
-                Kind::Plain
+                ListKind::Plain
             }
         }
-        Format::Auto if beginning.lines().any(aria2::is_option) => Kind::Aria2,
+        Format::Auto if beginning.lines().any(aria2::is_option) => ListKind::Aria2,
         // a table whose column is missing says so better than a list without a link
         Format::Auto if context.options.columns.url.is_some() => {
-            Kind::Table(separator().unwrap_or(b','))
+            ListKind::Table(separator().unwrap_or(b','))
         }
-        Format::Auto => separator().map_or(Kind::Plain, Kind::Table),
+        Format::Auto => separator().map_or(ListKind::Plain, ListKind::Table),
     }
 }
 
@@ -152,21 +152,21 @@ mod tests {
     #[test]
     fn the_beginning_tells_the_kind() {
         for (beginning, expected) in [
-            ("http://a.example/x.pdf\n", Kind::Plain),
-            ("# url, name\nhttp://a.example/x.pdf\n", Kind::Plain),
+            ("http://a.example/x.pdf\n", ListKind::Plain),
+            ("# url, name\nhttp://a.example/x.pdf\n", ListKind::Plain),
             (
                 "{\"url\":\"http://a.example/x.pdf\",\"name\":\"x\"}\n",
-                Kind::Plain,
+                ListKind::Plain,
             ),
-            ("Title,URL\n", Kind::Table(b',')),
-            ("\"Key\",\"Item Type\",\"Url\"\n", Kind::Table(b',')),
-            ("id;pdf-url\n", Kind::Table(b';')),
-            ("name\tlink\n", Kind::Table(b'\t')),
-            ("url\nhttp://a.example/x,y.pdf\n", Kind::Table(0x1f)),
-            ("http://a.example/x.pdf\n  out=x.pdf\n", Kind::Aria2),
-            ("http://a.example/x.pdf\tname.pdf\n", Kind::Plain),
-            ("", Kind::Plain),
-            ("no header at all\n", Kind::Plain),
+            ("Title,URL\n", ListKind::Table(b',')),
+            ("\"Key\",\"Item Type\",\"Url\"\n", ListKind::Table(b',')),
+            ("id;pdf-url\n", ListKind::Table(b';')),
+            ("name\tlink\n", ListKind::Table(b'\t')),
+            ("url\nhttp://a.example/x,y.pdf\n", ListKind::Table(0x1f)),
+            ("http://a.example/x.pdf\n  out=x.pdf\n", ListKind::Aria2),
+            ("http://a.example/x.pdf\tname.pdf\n", ListKind::Plain),
+            ("", ListKind::Plain),
+            ("no header at all\n", ListKind::Plain),
         ] {
             let context = Context::new("list".into(), super::super::Options::default().into());
             assert_eq!(
@@ -184,6 +184,6 @@ mod tests {
             ..Default::default()
         };
         let context = Context::new("list".into(), options.into());
-        assert_eq!(kind(b"what,where\n", &context), Kind::Table(b','));
+        assert_eq!(kind(b"what,where\n", &context), ListKind::Table(b','));
     }
 }

@@ -68,7 +68,21 @@ impl fmt::Display for Failure {
 }
 
 /// Whether a status code speaks of the moment and not of the link: 408, 425, 429, and 5xx except 501 and 505.
-#[must_use]
-pub fn retryable_status(code: u16) -> bool {
+fn retryable_status(code: u16) -> bool {
     matches!(code, 408 | 425 | 429 | 500 | 502..=504 | 506..=599)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exactly_these_status_codes_are_tried_again() {
+        let retried: Vec<u16> = (100..600).filter(|code| retryable_status(*code)).collect();
+        let expected: Vec<u16> = [408, 425, 429, 500, 502, 503, 504]
+            .into_iter()
+            .chain(506..600)
+            .collect();
+        assert_eq!(retried, expected);
+    }
 }

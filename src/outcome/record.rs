@@ -14,9 +14,9 @@ use crate::text::shown;
 
 /// What became of one line of the list.
 #[derive(Debug, Clone)]
-pub struct Record {
+pub(crate) struct Record {
     /// Where the link stands.
-    pub place: SourceLine,
+    pub source_line: SourceLine,
     /// Its URL, without credentials; of a line that is no link, its text.
     pub url: String,
     /// What became of it.
@@ -34,9 +34,9 @@ pub struct Record {
 impl Record {
     /// The record of the link `url` at `place`, with no request tried so far.
     #[must_use]
-    pub fn new(place: &SourceLine, url: &Url, outcome: Outcome) -> Self {
+    pub(crate) fn new(place: &SourceLine, url: &Url, outcome: Outcome) -> Self {
         Self {
-            place: place.clone(),
+            source_line: place.clone(),
             url: shown(url).into_owned(),
             outcome,
             attempts: 0,
@@ -48,9 +48,9 @@ impl Record {
 
     /// The record of a line that is no link.
     #[must_use]
-    pub fn bad_link(bad: BadLink) -> Self {
+    pub(crate) fn bad_link(bad: BadLink) -> Self {
         Self {
-            place: bad.place,
+            source_line: bad.source_line,
             url: bad.text,
             outcome: Outcome::Failed(Failure::new(Status::BadLink, bad.problem)),
             attempts: 0,
@@ -62,7 +62,7 @@ impl Record {
 
     /// The record as one line of NDJSON, with its line end.
     #[must_use]
-    pub fn to_json_line(&self) -> Vec<u8> {
+    pub(crate) fn to_json_line(&self) -> Vec<u8> {
         let mut json = Vec::with_capacity(512);
         let fields = FIELDS.iter();
         let fields = fields.filter_map(|field| Some((field.name, (field.value)(self)?)));
@@ -75,7 +75,7 @@ impl Record {
 
     /// The value of a column of the list that was carried along.
     #[must_use]
-    pub fn column(&self, name: &str) -> Option<&str> {
+    pub(crate) fn column(&self, name: &str) -> Option<&str> {
         let mut columns = self.details.iter().flat_map(|details| &details.columns);
         let (_, value) = columns.find(|(column, _)| **column == *name)?;
         Some(value)
@@ -108,7 +108,7 @@ impl Record {
 /// One line for a person, such as `links.txt:7: http://a.example/x.pdf: http_status: 404 Not Found`.
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}: ", self.place, self.url)?;
+        write!(f, "{}: {}: ", self.source_line, self.url)?;
         match &self.outcome {
             Outcome::Failed(failure) => write!(f, "{failure}")?,
             outcome => write!(f, "{}", outcome.status())?,
@@ -131,13 +131,14 @@ impl fmt::Display for Record {
 }
 
 /// The version of the fields of a record. Fields may be added to it; if one changes its meaning, it becomes another.
-pub const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 1;
 
 /// One field of a record.
-pub struct Field {
+pub(crate) struct Field {
     /// Its name in JSON, and its column in CSV.
     pub name: &'static str,
     /// What it means, for the documentation.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a test writes it"))]
     pub meaning: &'static str,
     value: for<'a> fn(&'a Record) -> Option<Value<'a>>,
 }
@@ -157,7 +158,7 @@ impl Field {
 
     /// Its value in `record` as text; empty if it has none there.
     #[must_use]
-    pub fn text(&self, record: &Record) -> String {
+    pub(crate) fn text(&self, record: &Record) -> String {
         match (self.value)(record) {
             None => String::new(),
             Some(Value::Text(text)) => text.into_owned(),
@@ -194,7 +195,7 @@ fn number(number: impl Into<u64>) -> Value<'static> {
 }
 
 /// The fields of a record, in the order in which they are written. What has no value in a record is left out of JSON.
-pub const FIELDS: [Field; 24] = [
+pub(crate) const FIELDS: [Field; 24] = [
     Field::new("schema", "version of the record schema: 1", |_| {
         Some(number(SCHEMA))
     }),
@@ -220,12 +221,12 @@ pub const FIELDS: [Field; 24] = [
     Field::new(
         "source",
         "the list: its path, `stdin`, or `argument`",
-        |record| Some(text(&record.place.source)),
+        |record| Some(text(&record.source_line.source)),
     ),
     Field::new(
         "line",
         "number of the line in the list, or of the argument, from 1",
-        |record| Some(number(record.place.line)),
+        |record| Some(number(record.source_line.line)),
     ),
     Field::new(
         "http_status",
@@ -327,4 +328,16 @@ pub const FIELDS: [Field; 24] = [
 fn nanoseconds(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_has_all_fields() {
+        let rows = FIELDS.map(|field| format!("| `{}` | {} |\n", field.name, field.meaning));
+        let table = format!("| field | meaning |\n| --- | --- |\n{}", rows.concat());
+        crate::docs::check("records.md", "fields", &table);
+    }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// Which side a status is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum StatusKind {
     /// The link's file is in the output folder.
     Saved,
     /// There is no file for this link alone, and nothing has failed.
@@ -17,6 +17,7 @@ macro_rules! statuses {
     ($($name:ident, $word:literal, $kind:ident, $meaning:literal;)*) => {
         /// The one word for an outcome, in the order in which a summary lists them.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[expect(clippy::enum_variant_names, reason = "`http_status` is the word")]
         pub enum Status {
             $(#[doc = $meaning] $name,)*
         }
@@ -32,15 +33,15 @@ macro_rules! statuses {
             }
 
             /// What the word means, for the documentation.
-            #[must_use]
+            #[cfg(test)]
             pub fn meaning(self) -> &'static str {
                 match self { $(Self::$name => $meaning,)* }
             }
 
             /// Which side it is on.
             #[must_use]
-            pub fn kind(self) -> Kind {
-                match self { $(Self::$name => Kind::$kind,)* }
+            pub fn kind(self) -> StatusKind {
+                match self { $(Self::$name => StatusKind::$kind,)* }
             }
         }
     };
@@ -73,12 +74,32 @@ impl Status {
     /// Whether it is the word of a failure.
     #[must_use]
     pub fn failed(self) -> bool {
-        self.kind() == Kind::Failed
+        self.kind() == StatusKind::Failed
     }
 }
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_has_all_statuses() {
+        let row = |status: Status| {
+            let kind = match status.kind() {
+                StatusKind::Saved => "saved",
+                StatusKind::Neither => "neither",
+                StatusKind::Failed => "failed",
+            };
+            format!("| `{status}` | {kind} | {} |\n", status.meaning())
+        };
+        let rows = Status::ALL.map(row).concat();
+        let table = format!("| status | kind | meaning |\n| --- | --- | --- |\n{rows}");
+        crate::docs::check("records.md", "statuses", &table);
     }
 }

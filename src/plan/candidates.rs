@@ -7,7 +7,7 @@ use crate::outcome::{Failure, Status};
 /// The URLs that a link may be fetched from, in the order in which they are tried: the one of its line, and others that the
 /// list gives. Each is tried until it is given up.
 #[derive(Debug)]
-pub struct Candidates {
+pub(crate) struct Candidates {
     urls: Vec<Url>,
     /// The one that is tried now.
     current: usize,
@@ -29,13 +29,13 @@ impl Candidates {
 
     /// The one that is tried now.
     #[must_use]
-    pub fn current(&self) -> &Url {
+    pub(crate) fn current(&self) -> &Url {
         &self.urls[self.current]
     }
 
     /// The one that the list names first.
     #[must_use]
-    pub fn first(&self) -> &Url {
+    pub(crate) fn first(&self) -> &Url {
         &self.urls[0]
     }
 

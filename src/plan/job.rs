@@ -7,16 +7,16 @@ use url::{Position, Url};
 
 use super::{Candidates, Naming, Previous, name};
 use crate::digest::Checksum;
-use crate::link::{Details, Link, SourceLine, has_credentials};
+use crate::link::{Details, Link, SourceLine};
 use crate::outcome::{Failure, Outcome, Record};
 use crate::queue::{GiveUp, HasHost};
-use crate::text::shown;
+use crate::text::{has_credentials, shown};
 
 /// One link to fetch. Many may wait, so it holds little more than its URL and a name.
 #[derive(Debug)]
-pub struct Job {
+pub(crate) struct Job {
     /// Where the link stands.
-    pub place: SourceLine,
+    pub source_line: SourceLine,
     /// Its number among all lines of all lists that say something, from 1.
     pub index: u64,
     /// The URLs that it may be fetched from.
@@ -49,7 +49,7 @@ impl Job {
             .as_ref()
             .map_or(&[][..], |details| &details.mirrors);
         Self {
-            place: link.place,
+            source_line: link.source_line,
             index,
             candidates: Candidates::new(link.url, mirrors),
             id: link.id,
@@ -66,13 +66,13 @@ impl Job {
 
     /// The URL that is to be asked.
     #[must_use]
-    pub fn url(&self) -> &Url {
+    pub(crate) fn url(&self) -> &Url {
         self.candidates.current()
     }
 
     /// The checksum that the list gives for its file.
     #[must_use]
-    pub fn checksum(&self) -> Option<Checksum> {
+    pub(crate) fn checksum(&self) -> Option<Checksum> {
         self.details.as_ref()?.checksum
     }
 
@@ -81,7 +81,7 @@ impl Job {
     /// # Errors
     ///
     /// The failure of the link, if there is no other candidate.
-    pub fn advance(&mut self, failure: Failure) -> Result<(), Failure> {
+    pub(crate) fn advance(&mut self, failure: Failure) -> Result<(), Failure> {
         self.candidates.advance(failure)?;
         self.attempts_at_candidate = 0;
         Ok(())
@@ -92,7 +92,7 @@ impl Job {
     ///
     /// `suggested` is the server's name for it, which counts where neither the list names it nor the URL ends in the name
     /// of a PDF; `sha256` is the hash of its bytes.
-    pub fn names(
+    pub(crate) fn names(
         &self,
         naming: &Naming,
         suggested: Option<&str>,
@@ -113,9 +113,9 @@ impl Job {
 
     /// Its record, if this is what became of it.
     #[must_use]
-    pub fn record(&self, outcome: Outcome) -> Record {
+    pub(crate) fn record(&self, outcome: Outcome) -> Record {
         Record {
-            place: self.place.clone(),
+            source_line: self.source_line.clone(),
             url: shown(self.candidates.first()).into_owned(),
             outcome,
             attempts: self.attempts,

@@ -11,7 +11,7 @@ use super::Job;
 use super::name;
 
 /// The fields of a template besides the columns of the list, and what they stand for.
-pub const FIELDS: [(&str, &str); 8] = [
+pub(crate) const FIELDS: [(&str, &str); 8] = [
     (
         "name",
         "the name that the list, the URL or the server suggests",
@@ -27,7 +27,7 @@ pub const FIELDS: [(&str, &str); 8] = [
 
 /// A template such as `{host}/{index:06}-{name}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Template(Vec<Piece>);
+pub(crate) struct Template(Vec<Piece>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Piece {
@@ -49,7 +49,7 @@ enum Field {
 
 impl Template {
     /// The columns of the list that it uses.
-    pub fn columns(&self) -> impl Iterator<Item = &Arc<str>> {
+    pub(crate) fn columns(&self) -> impl Iterator<Item = &Arc<str>> {
         self.0.iter().filter_map(|piece| match piece {
             Piece::Field(Field::Column(name), _) => Some(name),
             _ => None,
@@ -58,7 +58,7 @@ impl Template {
 
     /// Whether it uses the hash of the file, so that nobody knows a name before the file is here.
     #[must_use]
-    pub fn needs_hash(&self) -> bool {
+    pub(crate) fn needs_hash(&self) -> bool {
         self.0
             .iter()
             .any(|piece| matches!(piece, Piece::Field(Field::Sha256, _)))
@@ -91,7 +91,7 @@ impl Field {
             Self::Host => one(url.host_str().unwrap_or_default()),
             Self::Path => folders(url),
             Self::Index => number(job.index),
-            Self::Line => number(job.place.line),
+            Self::Line => number(job.source_line.line),
             Self::Sha256 => short(sha256.unwrap_or_default()),
             Self::Column(wanted) => {
                 let columns = job.details.iter().flat_map(|details| &details.columns);

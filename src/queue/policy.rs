@@ -5,10 +5,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// So many links of one host are fetched at once by default.
-pub const DEFAULT_PER_HOST: u32 = 8;
+pub(crate) const DEFAULT_PER_HOST: u32 = 8;
 
 /// Hosts whose terms ask for slow clients: the host, its links at once, and the time between two starts.
-pub const BUILTIN_HOST_POLICIES: [(&str, u32, Duration); 2] = [
+pub(crate) const BUILTIN_HOST_POLICIES: [(&str, u32, Duration); 2] = [
     ("arxiv.org", 1, Duration::from_secs(3)),
     ("export.arxiv.org", 1, Duration::from_secs(3)),
 ];
@@ -144,7 +144,7 @@ const LONGEST: f64 = 315_360_000.0;
 /// # Errors
 ///
 /// What a time looks like.
-pub fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let at = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')
         .unwrap_or(text.len());

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::outcome::{Counts, Outcome, Record, Status};
 use crate::text::seconds;
@@ -16,7 +17,7 @@ const COUNTED: usize = 10_000;
 
 /// Counts of links by host.
 #[derive(Debug, Default)]
-pub struct HostStats(Mutex<HashMap<Box<str>, HostCounts>>);
+pub(crate) struct HostStats(Mutex<HashMap<Box<str>, HostCounts>>);
 
 #[derive(Debug, Default)]
 struct HostCounts {
@@ -29,12 +30,12 @@ struct HostCounts {
 
 impl HostStats {
     /// Counts a link of `host` that has ended.
-    pub fn count(&self, host: &str, record: &Record) {
+    pub(crate) fn count(&self, host: &str, record: &Record) {
         if record.outcome.status() == Status::Interrupted {
             // no fault of the host
             return;
         }
-        let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hosts = self.0.lock();
         if !hosts.contains_key(host) {
             if hosts.len() >= COUNTED {
                 return;
@@ -55,8 +56,8 @@ impl HostStats {
 
     /// The hosts that are worth a word.
     #[must_use]
-    pub fn notable(&self) -> Notable {
-        let hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn notable(&self) -> Notable {
+        let hosts = self.0.lock();
         if hosts.len() < 2 {
             // the summary as a whole is about this one
             return Notable::default();

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 use crate::outcome::{Outcome, Record, Status};
 
@@ -11,7 +12,7 @@ const EXAMPLES: usize = 3;
 
 /// Why the links of a run have failed, while it goes on.
 #[derive(Debug, Default)]
-pub struct ReasonStats(Mutex<Reasons>);
+pub(crate) struct ReasonStats(Mutex<Reasons>);
 
 /// Why links have failed, by reason. [`fmt::Display`] is their part of the summary.
 #[derive(Debug, Clone, Default)]
@@ -29,7 +30,7 @@ struct Group {
 
 impl ReasonStats {
     /// Counts a link, if it has failed. What the end of the run has cut off is no reason.
-    pub fn count(&self, record: &Record) {
+    pub(crate) fn count(&self, record: &Record) {
         let Outcome::Failed(failure) = &record.outcome else {
             return;
         };
@@ -39,21 +40,23 @@ impl ReasonStats {
         let code = failure
             .http_status
             .filter(|_| failure.status == Status::HttpStatus);
-        let mut reasons = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reasons = self.0.lock();
         let group = reasons.0.entry((failure.status, code)).or_default();
         group.count += 1;
         group.retryable |= failure.retryable();
         if group.examples.len() < EXAMPLES {
-            let Record { place, url, .. } = record;
+            let Record {
+                source_line, url, ..
+            } = record;
             group
                 .examples
-                .push(format!("{place}: {url}: {}", failure.message));
+                .push(format!("{source_line}: {url}: {}", failure.message));
         }
     }
 
     /// What has been counted.
-    pub fn take(&self) -> Reasons {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn take(&self) -> Reasons {
+        std::mem::take(&mut *self.0.lock())
     }
 }
 

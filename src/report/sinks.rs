@@ -3,17 +3,18 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::ValueEnum;
+use parking_lot::Mutex;
 
 use super::csv::CsvTable;
 use crate::outcome::{Outcome, Record, Status};
 
 /// What standard output is for. What is not the summary makes it go to standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Print {
+pub(crate) enum Print {
     /// The summary
     #[default]
     Summary,
@@ -25,7 +26,7 @@ pub enum Print {
 
 /// Which records go where.
 #[derive(Debug, Clone, Default)]
-pub struct SinkOptions {
+pub(crate) struct SinkOptions {
     /// What standard output is for.
     pub print: Print,
     /// Whether a path ends with NUL and not with a line end.
@@ -40,7 +41,7 @@ pub struct SinkOptions {
 
 /// Writes records as links end.
 #[derive(Debug)]
-pub struct Sinks {
+pub(crate) struct Sinks {
     print: Print,
     separator: &'static str,
     folder: PathBuf,
@@ -54,7 +55,7 @@ impl Sinks {
     /// # Errors
     ///
     /// When one of them cannot be created.
-    pub fn open(options: &SinkOptions, folder: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn open(options: &SinkOptions, folder: &Path) -> anyhow::Result<Self> {
         let report = options
             .report
             .as_deref()
@@ -75,7 +76,7 @@ impl Sinks {
     /// # Errors
     ///
     /// When a file cannot be written. A reader of standard output that has gone away is no error.
-    pub fn write(&self, record: &Record) -> io::Result<()> {
+    pub(crate) fn write(&self, record: &Record) -> io::Result<()> {
         match (self.print, &record.outcome) {
             (Print::Json, _) => to_stdout(&record.to_json_line()),
             (Print::Paths, Outcome::Saved(saved)) => {
@@ -91,10 +92,7 @@ impl Sinks {
             _ => {}
         }
         if let Some(report) = &self.report {
-            report
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .write(record)?;
+            report.lock().write(record)?;
         }
         if let (Some(errors), Outcome::Failed(failure)) = (&self.errors, &record.outcome) {
             // what the list says besides the URL is known only to a record
@@ -108,11 +106,8 @@ impl Sinks {
             } else {
                 ""
             };
-            let lines = format!("# {}: {failure}\n{mark}{line}\n", record.place);
-            errors
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .write_all(lines.as_bytes())?;
+            let lines = format!("# {}: {failure}\n{mark}{line}\n", record.source_line);
+            errors.lock().write_all(lines.as_bytes())?;
         }
         Ok(())
     }

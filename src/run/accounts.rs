@@ -1,10 +1,12 @@
 //! What became of each link: counted, written down and told.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::config::Config;
 use super::session::Session;
+use parking_lot::Mutex;
+
 use crate::outcome::{Failure, Outcome, Record, Status};
 use crate::plan::Job;
 use crate::queue::{GiveUp, HasHost};
@@ -107,7 +109,7 @@ impl Accounts {
 
     /// Notes what went wrong with the run as a whole. The first problem counts.
     pub(super) fn fail(&self, problem: Problem) {
-        let mut noted = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut noted = self.problem.lock();
         noted.get_or_insert(problem);
     }
 
@@ -123,11 +125,7 @@ impl Accounts {
         stopped: Option<Cause>,
         untried: impl FnOnce() -> Option<u64>,
     ) -> anyhow::Result<Report> {
-        let problem = self
-            .problem
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let problem = self.problem.lock().take();
         let list_error = match problem {
             Some(Problem::Impossible(error)) => return Err(error),
             Some(Problem::Incomplete(why)) => Some(why),

@@ -15,7 +15,7 @@ use crate::{fetch, progress, report, stop};
 
 /// Everything that a run depends on.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub(crate) struct Config {
     /// Where the links come from.
     pub inputs: Vec<Input>,
     /// How lists are read.
@@ -53,7 +53,7 @@ const FILES_PER_JOB: u64 = 2 + fetch::IDLE_PER_JOB as u64;
 impl Config {
     /// The same run in another mode and into another folder.
     #[must_use]
-    pub fn with_mode(&self, mode: Mode, output: PathBuf) -> Self {
+    pub(crate) fn with_mode(&self, mode: Mode, output: PathBuf) -> Self {
         Self {
             output,
             mode,
@@ -71,7 +71,7 @@ impl Config {
 
     /// How many links are to be fetched at once.
     #[must_use]
-    pub fn wanted_jobs(&self) -> NonZeroUsize {
+    pub(crate) fn wanted_jobs(&self) -> NonZeroUsize {
         match self.mode {
             Mode::Sequential => NonZeroUsize::MIN,
             mode => self.jobs.unwrap_or(mode.default_jobs()),
@@ -80,7 +80,7 @@ impl Config {
 
     /// How many links are fetched at once: as many as wanted, or as this process may have files open for.
     #[must_use]
-    pub fn jobs(&self) -> NonZeroUsize {
+    pub(crate) fn jobs(&self) -> NonZeroUsize {
         jobs_within(self.wanted_jobs(), FILES_PER_JOB)
     }
 }

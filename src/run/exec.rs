@@ -19,7 +19,7 @@ use crate::text::printable;
 /// A command whose words may hold placeholders: `{}` is the path of the file, `{.}` that without its extension, `{/}` its
 /// name, `{//}` its folder, `{/.}` its name without the extension, and `{url}` the link.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Exec {
+pub(crate) struct Exec {
     words: Vec<String>,
     /// Variables of the environment that the command does not get.
     withheld: Vec<OsString>,
@@ -28,7 +28,7 @@ pub struct Exec {
 impl Exec {
     /// The same, without these variables of the environment.
     #[must_use]
-    pub fn without(self, variables: impl Iterator<Item = OsString>) -> Self {
+    pub(crate) fn without(self, variables: impl Iterator<Item = OsString>) -> Self {
         let withheld = variables.collect();
         Self { withheld, ..self }
     }

@@ -99,7 +99,7 @@ impl Worker {
     }
 
     fn again(&self, job: Job, ticket: &Ticket, pause: Duration, failure: &Failure) {
-        let (place, url, next) = (&job.place, job.url(), job.attempts + 1);
+        let (place, url, next) = (&job.source_line, job.url(), job.attempts + 1);
         tracing::info!(
             "{place}: {}: {failure}; attempt {next} in {:.1} s",
             shown(url),

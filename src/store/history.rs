@@ -168,7 +168,7 @@ pub enum Detail {
 
 /// The fields that only the line of a saved file has.
 #[derive(Debug, Default, Deserialize)]
-pub struct SavedLine<'a> {
+pub(crate) struct SavedLine<'a> {
     /// The URL of the list.
     #[serde(borrow)]
     pub url: Cow<'a, str>,
@@ -196,7 +196,7 @@ pub struct SavedLine<'a> {
 impl SavedLine<'_> {
     /// The outcome of a link whose file is as this line says.
     #[must_use]
-    pub fn to_saved(&self) -> Saved {
+    pub(crate) fn to_saved(&self) -> Saved {
         Saved {
             status: Status::Present,
             file: self.file.clone().into_owned(),
@@ -214,7 +214,7 @@ impl SavedLine<'_> {
 /// # Errors
 ///
 /// When the journal cannot be read.
-pub fn each_saved(journal: impl Read, mut see: impl FnMut(&SavedLine)) -> io::Result<()> {
+pub(crate) fn each_saved(journal: impl Read, mut see: impl FnMut(&SavedLine)) -> io::Result<()> {
     let mut reader = BufReader::with_capacity(256 * 1024, journal);
     while let Some(line) = read_line(&mut reader)? {
         if let Ok(saved) = serde_json::from_slice::<SavedLine>(&line.text)

@@ -16,7 +16,7 @@ use crate::system::files::open_plain;
 
 /// A journal that is open for appending.
 #[derive(Debug)]
-pub struct Journal {
+pub(crate) struct Journal {
     path: PathBuf,
     file: File,
     torn: AtomicBool,
@@ -31,7 +31,7 @@ impl Journal {
     /// # Errors
     ///
     /// When it cannot be created, read or written, or is no file of its own kind, such as a symbolic link.
-    pub fn open(path: PathBuf, known: u64) -> io::Result<Self> {
+    pub(crate) fn open(path: PathBuf, known: u64) -> io::Result<Self> {
         let mut file = open_plain(
             &path,
             OpenOptions::new().read(true).append(true).create(true),
@@ -51,7 +51,7 @@ impl Journal {
     /// # Errors
     ///
     /// When it cannot be written as a whole.
-    pub fn append(&self, record: &Record) -> io::Result<()> {
+    pub(crate) fn append(&self, record: &Record) -> io::Result<()> {
         let mut line = record.to_json_line();
         if self.torn.swap(false, Relaxed) {
             line.insert(0, b'\n');
@@ -69,7 +69,7 @@ impl Journal {
     /// # Errors
     ///
     /// When it cannot be read.
-    pub fn reader(&self) -> io::Result<impl Read> {
+    pub(crate) fn reader(&self) -> io::Result<impl Read> {
         File::open(&self.path)
     }
 
@@ -78,7 +78,7 @@ impl Journal {
     /// # Errors
     ///
     /// When the journal cannot be read.
-    pub fn saved_by_others(
+    pub(crate) fn saved_by_others(
         &self,
         id: u64,
         is_here: impl Fn(&Saved) -> bool,

@@ -17,7 +17,7 @@ const LONGEST_SIDECAR: u64 = 256 * 1024;
 
 /// What a part is a part of: what it takes to ask a server for the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
+pub(crate) struct Origin {
     /// The URL that they came from, after redirects and without credentials.
     pub url: String,
     /// A strong validator: an entity tag or a date, as `If-Range` takes it (RFC 9110 section 13.1.5).
@@ -28,7 +28,7 @@ pub struct Origin {
 
 /// The beginning of a file that can be continued.
 #[derive(Debug, Clone, Copy)]
-pub struct Partial<'a> {
+pub(crate) struct Partial<'a> {
     /// So many bytes are here.
     pub bytes: u64,
     /// What they belong to.
@@ -37,7 +37,7 @@ pub struct Partial<'a> {
 
 /// A file without a final name. Dropping a named part keeps it, an unnamed one vanishes.
 #[derive(Debug)]
-pub struct Part {
+pub(crate) struct Part {
     file: File,
     path: Option<PathBuf>,
     origin: Option<Origin>,
@@ -89,7 +89,7 @@ impl Part {
 
     /// How many bytes are here and what they belong to, if the rest can be asked for.
     #[must_use]
-    pub fn partial(&self) -> Option<Partial<'_>> {
+    pub(crate) fn partial(&self) -> Option<Partial<'_>> {
         let origin = self.origin.as_ref()?;
         (!self.is_empty()).then_some(Partial {
             bytes: self.len(),
@@ -99,13 +99,13 @@ impl Part {
 
     /// How many bytes it has.
     #[must_use]
-    pub fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.written + self.block.len() as u64
     }
 
     /// Whether it has no bytes.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
@@ -114,7 +114,7 @@ impl Part {
     /// # Errors
     ///
     /// When they cannot be written.
-    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.block.len() + bytes.len() >= BLOCK {
             return self.append(bytes);
         }
@@ -127,7 +127,7 @@ impl Part {
     /// # Errors
     ///
     /// When it cannot be written.
-    pub fn flush(&mut self) -> io::Result<()> {
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.append(&[])
     }
 
@@ -158,7 +158,7 @@ impl Part {
     /// # Errors
     ///
     /// When the file cannot be truncated or its origin not be written beside it.
-    pub fn restart(&mut self, origin: Option<Origin>) -> io::Result<()> {
+    pub(crate) fn restart(&mut self, origin: Option<Origin>) -> io::Result<()> {
         self.block.clear();
         if self.written > 0 {
             self.file.set_len(0)?;
@@ -185,7 +185,7 @@ impl Part {
     /// # Errors
     ///
     /// When they cannot be read.
-    pub fn reread(&mut self, mut see: impl FnMut(&[u8])) -> io::Result<()> {
+    pub(crate) fn reread(&mut self, mut see: impl FnMut(&[u8])) -> io::Result<()> {
         self.flush()?;
         self.file.rewind()?;
         let mut buffer = vec![0; 64 * 1024];
@@ -202,7 +202,7 @@ impl Part {
     /// # Errors
     ///
     /// When the last bytes cannot be written.
-    pub fn seal(&mut self, modified: Option<SystemTime>) -> io::Result<SystemTime> {
+    pub(crate) fn seal(&mut self, modified: Option<SystemTime>) -> io::Result<SystemTime> {
         self.flush()?;
         if let Some(modified) = modified {
             self.file.set_modified(modified)?;
@@ -243,7 +243,7 @@ impl Part {
     }
 
     /// Removes the part and all that is beside it.
-    pub fn discard(self) {
+    pub(crate) fn discard(self) {
         for path in self.path.iter().cloned().chain(self.sidecar()) {
             // what stays is started over by the next run
             let _ = remove(&path);

@@ -5,9 +5,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use clap::ValueEnum;
+use parking_lot::Mutex;
 
 use super::{Journal, Part, SavedLine, Store, each_saved};
 use crate::digest::fingerprint;
@@ -17,7 +18,7 @@ use crate::text::shown;
 
 /// What becomes of a file whose bytes are here already, under the name of another link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Dedupe {
+pub(crate) enum Dedupe {
     /// It is kept like any other
     #[default]
     None,
@@ -29,7 +30,7 @@ pub enum Dedupe {
 
 /// Gives files their final names.
 #[derive(Debug)]
-pub struct Publisher {
+pub(crate) struct Publisher {
     store: Arc<Store>,
     journal: Arc<Journal>,
     naming: Arc<Naming>,
@@ -49,7 +50,7 @@ impl Publisher {
     /// # Errors
     ///
     /// When the journal has to be read for `dedupe` and cannot be.
-    pub fn new(
+    pub(crate) fn new(
         store: Arc<Store>,
         journal: Arc<Journal>,
         plan: &plan::Options,
@@ -81,7 +82,7 @@ impl Publisher {
     /// # Errors
     ///
     /// When the name cannot be given, or the journal not be written.
-    pub fn publish(
+    pub(crate) fn publish(
         &self,
         job: &Job,
         part: &mut Part,
@@ -98,7 +99,7 @@ impl Publisher {
             return self.publish_new(job, part, saved, names());
         };
         // locked to the end: of two that come at once, one is the first
-        let mut by_hash = self.by_hash.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut by_hash = self.by_hash.lock();
         if let Some(first) = by_hash.get(hash).filter(|first| self.store.has(first)) {
             let mut same = Saved {
                 modified: first.modified,
@@ -130,7 +131,7 @@ impl Publisher {
             if self.existing != Existing::Overwrite {
                 return self.store.publish(part, file);
             }
-            let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut given = self.given.lock();
             // not from another link of this run
             if given.insert(fingerprint(&file.to_lowercase())) {
                 self.store.replace(part, file)
@@ -155,7 +156,7 @@ impl Publisher {
             }
             tracing::info!(
                 "{}: {}: its name is taken, so it gets another one",
-                job.place,
+                job.source_line,
                 shown(job.url())
             );
             if let Some(theirs) = self.saved_meanwhile(job.id)? {
@@ -190,7 +191,7 @@ impl Publisher {
 
     /// Whether the server is asked if an existing file has changed.
     #[must_use]
-    pub fn updates(&self) -> bool {
+    pub(crate) fn updates(&self) -> bool {
         self.existing == Existing::Update
     }
 
@@ -199,7 +200,7 @@ impl Publisher {
     /// # Errors
     ///
     /// When the journal cannot be read.
-    pub fn saved_meanwhile(&self, id: u64) -> io::Result<Option<Saved>> {
+    pub(crate) fn saved_meanwhile(&self, id: u64) -> io::Result<Option<Saved>> {
         self.journal
             .saved_by_others(id, |saved| self.store.has(saved))
     }

@@ -35,11 +35,9 @@ fn no_more_links_of_a_host_than_allowed_are_under_way_at_once() {
             )
             .exits(0);
         assert!(inside.lock().expect("no panic").1 <= 2, "{mode}");
-        assert!(
-            server.connections() <= 4,
-            "{mode}: {} connections",
-            server.connections()
-        );
+        // a request does not wait for a connection that is about to become free
+        let opened = server.connections();
+        assert!(opened < 15, "{mode}: {opened} connections for 60 links");
         assert_eq!(sandbox.names().len(), 60);
     });
 }

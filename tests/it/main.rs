@@ -13,6 +13,7 @@ mod hosts;
 mod http2;
 mod inputs;
 mod interrupting;
+mod layers;
 mod limits;
 mod lists;
 mod modes;

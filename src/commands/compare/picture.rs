@@ -7,7 +7,7 @@ use crate::text::seconds;
 
 /// A comparison as SVG, by [`fmt::Display`].
 #[derive(Debug, Clone, Copy)]
-pub struct Picture<'a>(pub &'a Comparison);
+pub(crate) struct Picture<'a>(pub &'a Comparison);
 
 /// Lengths in pixels.
 const WIDTH: f64 = 760.0;
