@@ -6,14 +6,12 @@ use std::str::FromStr;
 use sha2::{Digest, Sha256};
 
 /// A 64-bit hash of `text` that is the same on every machine and in every version.
-#[must_use]
 pub(crate) fn fingerprint(text: &str) -> u64 {
     let digest = Sha256::digest(text);
     u64::from_be_bytes(digest[..8].try_into().expect("a digest has 32 bytes"))
 }
 
 /// The digits of a hash.
-#[must_use]
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes
         .iter()
@@ -29,7 +27,6 @@ pub struct Checksum([u8; 32]);
 
 impl Checksum {
     /// Whether `digest` is this one.
-    #[must_use]
     pub fn is(&self, digest: &[u8]) -> bool {
         self.0 == digest
     }

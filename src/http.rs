@@ -228,25 +228,21 @@ pub(crate) struct Response(reqwest::Response);
 
 impl Response {
     /// The status code.
-    #[must_use]
     pub(crate) fn status(&self) -> StatusCode {
         self.0.status()
     }
 
     /// The version of HTTP that it came with.
-    #[must_use]
     pub(crate) fn version(&self) -> Version {
         self.0.version()
     }
 
     /// The header fields.
-    #[must_use]
     pub(crate) fn headers(&self) -> &HeaderMap {
         self.0.headers()
     }
 
     /// How many bytes of the body are still to come, if that is known.
-    #[must_use]
     pub(crate) fn content_length(&self) -> Option<u64> {
         self.0.content_length()
     }

@@ -45,7 +45,6 @@ pub enum Input {
 
 impl Input {
     /// Whether reading it may mean to wait for somebody who writes it.
-    #[must_use]
     pub fn may_wait(&self) -> bool {
         match self {
             Self::Url(_) => false,

@@ -36,7 +36,6 @@ pub enum Mode {
 
 impl Mode {
     /// How many links are fetched at once unless the user says otherwise.
-    #[must_use]
     pub fn default_jobs(self) -> NonZeroUsize {
         let jobs = match self {
             Self::Sequential => 1,

@@ -28,7 +28,6 @@ pub(crate) enum Outcome {
 
 impl Outcome {
     /// The one word for this outcome.
-    #[must_use]
     pub(crate) fn status(&self) -> Status {
         match self {
             Self::Saved(saved) => saved.status,

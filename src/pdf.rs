@@ -55,7 +55,6 @@ impl Check {
     }
 
     /// The verdict on a body that has ended.
-    #[must_use]
     pub fn finish(&self) -> PdfVerdict {
         if !self.is_pdf {
             PdfVerdict::NotPdf(BodyKind::of(&self.head))
@@ -84,7 +83,6 @@ pub enum BodyKind {
 
 impl BodyKind {
     /// The kind of a body that begins with `head`.
-    #[must_use]
     pub fn of(head: &[u8]) -> Self {
         const SIGNATURES: [(&[u8], &str); 9] = [
             (b"\x1f\x8b", "gzip data"),

@@ -31,7 +31,6 @@ pub(crate) struct Naming {
 
 impl Naming {
     /// Whether names depend on the bytes of the files.
-    #[must_use]
     pub(crate) fn needs_hash(&self) -> bool {
         self.template.as_ref().is_some_and(Template::needs_hash)
     }

@@ -56,7 +56,6 @@ pub(crate) enum Pushed<J> {
 
 impl<J: HasHost> Queue<J> {
     /// An empty queue.
-    #[must_use]
     pub(crate) fn new(policies: HostPolicies) -> Self {
         let state = State {
             schedule: Schedule::new(policies),
@@ -175,19 +174,16 @@ impl<J: HasHost> Queue<J> {
     }
 
     /// The hosts that are left alone for now, because they do not work.
-    #[must_use]
     pub(crate) fn open_hosts(&self) -> Vec<Arc<str>> {
         self.state.lock().schedule.open_hosts()
     }
 
     /// How many links wait for another try.
-    #[must_use]
     pub(crate) fn retries(&self) -> usize {
         self.state.lock().schedule.retries()
     }
 
     /// Whether links wait only because of the limit of links at once to one host.
-    #[must_use]
     pub(crate) fn is_held_back(&self) -> bool {
         let state = self.state.lock();
         state.idle > 0 && state.schedule.is_held_back(Instant::now())

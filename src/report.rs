@@ -52,7 +52,6 @@ pub struct Report {
 impl Report {
     /// The exit code: 0 when every link is here, 1 when some or their commands failed, 2 when a list could not be read to its
     /// end, and 128 plus the number of the signal that ended the run.
-    #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self.stopped {
             Some(Cause::Signal(signal)) => 128 + signal,
@@ -63,7 +62,6 @@ impl Report {
     }
 
     /// Bytes a second over the whole run.
-    #[must_use]
     pub fn rate(&self) -> u64 {
         rate(self.received_bytes, self.elapsed)
     }

@@ -42,7 +42,6 @@ impl RetryPolicy {
     /// The pause before the next try after `tries` tries, the last of which ended with `failure`; none to give up.
     ///
     /// A server's own wish is never undercut; one that is longer than [`RetryPolicy::max_wait`] is not waited for.
-    #[must_use]
     pub(crate) fn pause(&self, tries: u32, failure: &Failure) -> Option<Duration> {
         let passing =
             failure.retryable() && !matches!(failure.status, Status::Disk | Status::Interrupted);
@@ -58,7 +57,6 @@ impl RetryPolicy {
     }
 
     /// `failure` as the last word on a link: a server whose wish was too long is said to limit the rate.
-    #[must_use]
     pub(crate) fn verdict(&self, failure: Failure) -> Failure {
         match failure.retry_after {
             Some(asked) if asked > self.max_wait && failure.retryable() => Failure {
@@ -82,7 +80,6 @@ impl RetryPolicy {
 
 /// The value of a `Retry-After` field, in seconds or as a date (RFC 9110 section 10.2.3), as the time from `now`.
 /// What is neither, or is past, counts as absent.
-#[must_use]
 pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {

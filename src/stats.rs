@@ -44,31 +44,26 @@ impl Stats {
     }
 
     /// How many links have ended with each status.
-    #[must_use]
     pub(crate) fn counts(&self) -> Counts {
         Counts::from_fn(|status| self.counts[status as usize].load(Relaxed))
     }
 
     /// The length of the files that this run has brought, in bytes.
-    #[must_use]
     pub(crate) fn saved_bytes(&self) -> u64 {
         self.saved_bytes.load(Relaxed)
     }
 
     /// The bytes of bodies that have come so far.
-    #[must_use]
     pub(crate) fn received_bytes(&self) -> u64 {
         self.received_bytes.load(Relaxed)
     }
 
     /// For how many files the command of `--exec` has failed.
-    #[must_use]
     pub(crate) fn failed_execs(&self) -> u64 {
         self.failed_execs.load(Relaxed)
     }
 
     /// How many hosts are paused because they do not work.
-    #[must_use]
     pub(crate) fn paused_hosts(&self) -> usize {
         self.paused_hosts.load(Relaxed)
     }
@@ -79,7 +74,6 @@ impl Stats {
     }
 
     /// How many links wait for another attempt.
-    #[must_use]
     pub(crate) fn retries(&self) -> usize {
         self.retries.load(Relaxed)
     }
@@ -106,7 +100,6 @@ impl Stats {
     }
 
     /// The oldest active transfers, at most `limit`: number, name, received bytes, and expected bytes or 0.
-    #[must_use]
     pub(crate) fn oldest(&self, limit: usize) -> Vec<(u64, String, u64, u64)> {
         let view = |(number, live): (&u64, &Arc<Live>)| {
             (
@@ -149,7 +142,6 @@ impl Drop for Transfer {
 }
 
 /// Bytes a second; 0 when no time has passed.
-#[must_use]
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

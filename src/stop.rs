@@ -64,19 +64,16 @@ impl Stop {
     }
 
     /// A token that is cancelled when the run is to end.
-    #[must_use]
     pub(crate) fn token(&self) -> CancellationToken {
         self.token.clone()
     }
 
     /// Whether the run is to end.
-    #[must_use]
     pub(crate) fn is_stopped(&self) -> bool {
         self.token.is_cancelled()
     }
 
     /// Why the run is to end, if it is.
-    #[must_use]
     pub(crate) fn cause(&self) -> Option<Cause> {
         self.cause.get().copied()
     }
@@ -117,7 +114,6 @@ const MIN_ENDED: u64 = 20;
 
 impl RunLimits {
     /// The option by which a run with these outcomes and so many bytes of new files has done enough, if there is one.
-    #[must_use]
     pub(crate) fn reached(&self, counts: &Counts, bytes: u64) -> Option<&'static str> {
         let (failed, ended) = (counts.failed(), counts.total());
         let downloads = counts.downloaded();

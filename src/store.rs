@@ -39,7 +39,6 @@ const STATE: &str = ".fetchpdf";
 const SMALL: u64 = 1024 * 1024;
 
 /// The path of the journal of an output folder.
-#[must_use]
 pub(crate) fn journal_of(output: &Path) -> PathBuf {
     output.join(STATE).join("journal.jsonl")
 }
@@ -78,7 +77,6 @@ impl Store {
     }
 
     /// An output folder as it is, which may be missing: for looking only.
-    #[must_use]
     pub(crate) fn look(output: &Path) -> Self {
         Self {
             output: output.to_owned(),
@@ -111,14 +109,12 @@ impl Store {
     }
 
     /// Whether a file is here as it was saved, by its length and modification time.
-    #[must_use]
     pub(crate) fn has(&self, saved: &Saved) -> bool {
         let found = self.folder.file(&saved.file);
         found.is_some_and(|found| (found.length, found.modified) == (saved.bytes, saved.modified))
     }
 
     /// The file of this name, if it is here and not empty, whoever put it there.
-    #[must_use]
     pub(crate) fn file(&self, name: String) -> Option<Saved> {
         let found = self.folder.file(&name)?;
         (found.length > 0).then_some(Saved {
@@ -133,7 +129,6 @@ impl Store {
     }
 
     /// Whether a file has this checksum.
-    #[must_use]
     pub(crate) fn matches(&self, saved: &Saved, checksum: Checksum) -> bool {
         let mut hash = Sha256::new();
         let copied = File::open(self.output.join(&saved.file))
@@ -183,7 +178,6 @@ impl Store {
     }
 
     /// How many bytes the part with this `id` has, whoever works on it.
-    #[must_use]
     pub(crate) fn part_length(&self, id: u64) -> Option<u64> {
         Some(
             fs::symlink_metadata(self.parts.join(part::file_name(id)))

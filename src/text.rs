@@ -7,13 +7,11 @@ use std::time::Duration;
 use url::Url;
 
 /// Whether `url` names a user or a password.
-#[must_use]
 pub(crate) fn has_credentials(url: &Url) -> bool {
     !url.username().is_empty() || url.password().is_some()
 }
 
 /// `url` without user name and password: what may be shown and written down.
-#[must_use]
 pub(crate) fn shown(url: &Url) -> Cow<'_, str> {
     if !has_credentials(url) {
         return url.as_str().into();
@@ -26,7 +24,6 @@ pub(crate) fn shown(url: &Url) -> Cow<'_, str> {
 }
 
 /// `text` on one line and without anything that a terminal would obey: control and format characters become escapes.
-#[must_use]
 pub(crate) fn printable(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
@@ -40,13 +37,11 @@ pub(crate) fn printable(text: &str) -> String {
 }
 
 /// Whether `c` is invisible and changes how its neighbours look: direction marks, joiners, the byte order mark.
-#[must_use]
 pub(crate) fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// What went wrong, without the number that only programmers know.
-#[must_use]
 pub(crate) fn io_message(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
@@ -70,7 +65,6 @@ pub(crate) fn io_message(error: &io::Error) -> String {
 }
 
 /// A time as people read it: `0.46 s`, `75 s`, `1 h 02 min`.
-#[must_use]
 pub(crate) fn seconds(time: Duration) -> String {
     match time.as_secs() {
         0..10 => format!("{:.2} s", time.as_secs_f64()),

@@ -44,7 +44,6 @@ impl Folders {
     }
 
     /// The folder for the files of `mode`.
-    #[must_use]
     pub(crate) fn of(&self, mode: Mode) -> PathBuf {
         let kept = self.kept.as_deref();
         kept.unwrap_or(self.temporary.path()).join(mode.to_string())
@@ -114,7 +113,6 @@ fn repeatable(inputs: &[Input], folder: &Path) -> anyhow::Result<Vec<Input>> {
 
 impl Comparison {
     /// The first exit code of a run that is not 0.
-    #[must_use]
     pub fn exit_code(&self) -> u8 {
         self.reports
             .iter()

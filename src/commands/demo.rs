@@ -41,7 +41,6 @@ impl Server {
     }
 
     /// The links of its documents.
-    #[must_use]
     pub(crate) fn links(&self) -> Vec<Input> {
         let link = |number| Input::Url(format!("http://{}/sample-{number:02}.pdf", self.address));
         (1..=DOCUMENTS).map(link).collect()

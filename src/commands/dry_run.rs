@@ -114,7 +114,6 @@ pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
 
 impl Intent {
     /// The exit code: 0 unless some lines are no links.
-    #[must_use]
     pub(crate) fn exit_code(&self) -> u8 {
         match (&self.list_error, self.bad) {
             (Some(_), _) => 2,

@@ -137,7 +137,6 @@ fn read(path: &Path, hashed: bool) -> io::Result<(PdfVerdict, Option<String>)> {
 
 impl Findings {
     /// A run that fetches the bad files again.
-    #[must_use]
     pub(crate) fn refetch(&self, config: Config) -> Config {
         Config {
             inputs: self
@@ -151,7 +150,6 @@ impl Findings {
     }
 
     /// The exit code: 0 when every file is as the journal says.
-    #[must_use]
     pub(crate) fn exit_code(&self) -> u8 {
         u8::from(!self.bad.is_empty())
     }

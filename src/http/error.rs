@@ -49,7 +49,6 @@ impl Error {
     }
 
     /// What kind of failure it is.
-    #[must_use]
     pub(crate) fn kind(&self) -> ErrorKind {
         self.kind
     }

@@ -11,7 +11,6 @@ use super::{Context, Input, Links, Options, format};
 const LARGEST: u64 = 256 * 1024 * 1024;
 
 /// How many links `inputs` hold, by a quick look at their lines; none if that cannot be said before reading them.
-#[must_use]
 pub(crate) fn count(inputs: &[Input], options: &Arc<Options>) -> Option<u64> {
     inputs
         .iter()

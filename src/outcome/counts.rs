@@ -18,25 +18,21 @@ impl Counts {
     }
 
     /// How many links ended with `status`.
-    #[must_use]
     pub fn of(&self, status: Status) -> u64 {
         self.0[status as usize]
     }
 
     /// How many links ended at all.
-    #[must_use]
     pub fn total(&self) -> u64 {
         self.sum(|_| true)
     }
 
     /// How many links this run has brought a file for.
-    #[must_use]
     pub fn downloaded(&self) -> u64 {
         self.of(Status::Downloaded) + self.of(Status::Resumed)
     }
 
     /// How many links have failed.
-    #[must_use]
     pub fn failed(&self) -> u64 {
         self.sum(Status::failed)
     }

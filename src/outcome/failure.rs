@@ -25,7 +25,6 @@ pub struct Failure {
 
 impl Failure {
     /// A failure without an answer of a server. Control characters in `message` are made visible.
-    #[must_use]
     pub fn new(status: Status, message: impl AsRef<str>) -> Self {
         Self {
             status,
@@ -38,13 +37,11 @@ impl Failure {
     }
 
     /// The failure of a link that the end of the run has cut off.
-    #[must_use]
     pub fn interrupted() -> Self {
         Self::new(Status::Interrupted, "the run ended before this link did")
     }
 
     /// Whether another attempt, now or in another run, may end better.
-    #[must_use]
     pub fn retryable(&self) -> bool {
         match self.status {
             Status::HttpStatus => self.http_status.is_some_and(retryable_status),

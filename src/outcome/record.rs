@@ -33,7 +33,6 @@ pub(crate) struct Record {
 
 impl Record {
     /// The record of the link `url` at `place`, with no request tried so far.
-    #[must_use]
     pub(crate) fn new(place: &SourceLine, url: &Url, outcome: Outcome) -> Self {
         Self {
             source_line: place.clone(),
@@ -47,7 +46,6 @@ impl Record {
     }
 
     /// The record of a line that is no link.
-    #[must_use]
     pub(crate) fn bad_link(bad: BadLink) -> Self {
         Self {
             source_line: bad.source_line,
@@ -61,7 +59,6 @@ impl Record {
     }
 
     /// The record as one line of NDJSON, with its line end.
-    #[must_use]
     pub(crate) fn to_json_line(&self) -> Vec<u8> {
         let mut json = Vec::with_capacity(512);
         let fields = FIELDS.iter();
@@ -74,7 +71,6 @@ impl Record {
     }
 
     /// The value of a column of the list that was carried along.
-    #[must_use]
     pub(crate) fn column(&self, name: &str) -> Option<&str> {
         let mut columns = self.details.iter().flat_map(|details| &details.columns);
         let (_, value) = columns.find(|(column, _)| **column == *name)?;
@@ -157,7 +153,6 @@ impl Field {
     }
 
     /// Its value in `record` as text; empty if it has none there.
-    #[must_use]
     pub(crate) fn text(&self, record: &Record) -> String {
         match (self.value)(record) {
             None => String::new(),

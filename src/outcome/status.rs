@@ -27,7 +27,6 @@ macro_rules! statuses {
             pub const ALL: [Self; [$($word),*].len()] = [$(Self::$name),*];
 
             /// The word, as it stands in records and in the summary.
-            #[must_use]
             pub fn word(self) -> &'static str {
                 match self { $(Self::$name => $word,)* }
             }
@@ -39,7 +38,6 @@ macro_rules! statuses {
             }
 
             /// Which side it is on.
-            #[must_use]
             pub fn kind(self) -> StatusKind {
                 match self { $(Self::$name => StatusKind::$kind,)* }
             }
@@ -72,7 +70,6 @@ statuses! {
 
 impl Status {
     /// Whether it is the word of a failure.
-    #[must_use]
     pub fn failed(self) -> bool {
         self.kind() == StatusKind::Failed
     }

@@ -28,13 +28,11 @@ impl Candidates {
     }
 
     /// The one that is tried now.
-    #[must_use]
     pub(crate) fn current(&self) -> &Url {
         &self.urls[self.current]
     }
 
     /// The one that the list names first.
-    #[must_use]
     pub(crate) fn first(&self) -> &Url {
         &self.urls[0]
     }

@@ -65,13 +65,11 @@ impl Job {
     }
 
     /// The URL that is to be asked.
-    #[must_use]
     pub(crate) fn url(&self) -> &Url {
         self.candidates.current()
     }
 
     /// The checksum that the list gives for its file.
-    #[must_use]
     pub(crate) fn checksum(&self) -> Option<Checksum> {
         self.details.as_ref()?.checksum
     }
@@ -112,7 +110,6 @@ impl Job {
     }
 
     /// Its record, if this is what became of it.
-    #[must_use]
     pub(crate) fn record(&self, outcome: Outcome) -> Record {
         Record {
             source_line: self.source_line.clone(),

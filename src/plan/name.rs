@@ -15,7 +15,6 @@ const DEEPEST: usize = 12;
 const EXTENSION: &str = ".pdf";
 
 /// The name that `url` suggests: its last path segment, or its host if it has none.
-#[must_use]
 pub fn of_url(url: &Url) -> String {
     safe(&percent_decode_str(last_segment(url)).decode_utf8_lossy())
         .or_else(|| safe(url.host_str().unwrap_or_default()))
@@ -23,7 +22,6 @@ pub fn of_url(url: &Url) -> String {
 }
 
 /// Whether `url` itself ends in the name of a PDF.
-#[must_use]
 pub(crate) fn is_said_by(url: &Url) -> bool {
     let segment = last_segment(url);
     segment.len() > EXTENSION.len() && split_extension(segment).0.len() < segment.len()
@@ -40,7 +38,6 @@ fn last_segment(url: &Url) -> &str {
 ///
 /// Separators, characters that Windows refuses, and control and direction characters become `_`; leading dots and
 /// dashes, and white space and dots at the end go, and a name that Windows keeps for a device gets a `_` before it.
-#[must_use]
 pub(crate) fn safe(name: &str) -> Option<String> {
     let name = harmless(name);
     let (stem, extension) = split_extension(&name);
@@ -49,7 +46,6 @@ pub(crate) fn safe(name: &str) -> Option<String> {
 
 /// `path` with every component made [`safe`], the last one with `.pdf` at its end; none if nothing of that one is left.
 /// It leads nowhere but down, and at most 12 folders.
-#[must_use]
 pub(crate) fn safe_path(path: &str) -> Option<String> {
     let mut components: Vec<_> = path.split(['/', '\\']).collect();
     let name = safe(components.pop()?)?;
@@ -89,7 +85,6 @@ fn component(stem: &str, extension: &str) -> Option<String> {
 }
 
 /// The path `name` with `suffix` before its extension, and its last component no longer than a name may be.
-#[must_use]
 pub(crate) fn with_suffix(name: &str, suffix: &str) -> String {
     let (folders, name) = name.split_at(name.rfind('/').map_or(0, |slash| slash + 1));
     let (stem, extension) = split_extension(name);

@@ -57,7 +57,6 @@ impl Template {
     }
 
     /// Whether it uses the hash of the file, so that nobody knows a name before the file is here.
-    #[must_use]
     pub(crate) fn needs_hash(&self) -> bool {
         self.0
             .iter()

@@ -75,7 +75,6 @@ impl GiveUp {
     }
 
     /// The failure of a link that was given up with its host.
-    #[must_use]
     pub fn failure(&self) -> Failure {
         let message = if self.status == Status::Dns {
             self.message.trim_start_matches("dns: ").to_owned()

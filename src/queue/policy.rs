@@ -59,7 +59,6 @@ pub struct HostPolicies {
 
 impl HostPolicies {
     /// The limits of the host `name`.
-    #[must_use]
     pub fn of(&self, name: &str) -> HostPolicy {
         let mut policy = self.default;
         if !self.per_host_explicit && is_loopback(name) {

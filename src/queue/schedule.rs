@@ -84,7 +84,6 @@ pub enum Finished<J> {
 
 impl<J: HasHost> Schedule<J> {
     /// No links yet.
-    #[must_use]
     pub fn new(policies: HostPolicies) -> Self {
         Self {
             policies,
@@ -99,37 +98,31 @@ impl<J: HasHost> Schedule<J> {
     }
 
     /// How many links wait.
-    #[must_use]
     pub fn waiting(&self) -> usize {
         self.waiting
     }
 
     /// How many links wait for another try.
-    #[must_use]
     pub fn retries(&self) -> usize {
         self.hosts.values().map(|(host, _)| host.retries()).sum()
     }
 
     /// Whether a link may start now or at a time that is known.
-    #[must_use]
     pub fn has_more(&self) -> bool {
         self.is_ready() || !self.asleep.is_empty()
     }
 
     /// Whether a link may start now, as far as is known without looking at the time.
-    #[must_use]
     pub fn is_ready(&self) -> bool {
         !self.ready.is_empty()
     }
 
     /// Whether nothing is left, and nothing will come.
-    #[must_use]
     pub fn is_over(&self) -> bool {
         self.ended && self.waiting == 0 && self.running == 0
     }
 
     /// The hosts that are left alone for now, because they do not work.
-    #[must_use]
     pub fn open_hosts(&self) -> Vec<Arc<str>> {
         let asleep = self.asleep.iter().map(|(_, host)| host);
         asleep
@@ -143,7 +136,6 @@ impl<J: HasHost> Schedule<J> {
     }
 
     /// Whether there is a host that has more links than may be under way at once.
-    #[must_use]
     pub fn is_held_back(&self, now: Instant) -> bool {
         self.hosts.values().any(|(host, _)| host.is_held_back(now))
     }

@@ -55,7 +55,6 @@ impl HostStats {
     }
 
     /// The hosts that are worth a word.
-    #[must_use]
     pub(crate) fn notable(&self) -> Notable {
         let hosts = self.0.lock();
         if hosts.len() < 2 {

@@ -52,7 +52,6 @@ const FILES_PER_JOB: u64 = 2 + fetch::IDLE_PER_JOB as u64;
 
 impl Config {
     /// The same run in another mode and into another folder.
-    #[must_use]
     pub(crate) fn with_mode(&self, mode: Mode, output: PathBuf) -> Self {
         Self {
             output,
@@ -70,7 +69,6 @@ impl Config {
     }
 
     /// How many links are to be fetched at once.
-    #[must_use]
     pub(crate) fn wanted_jobs(&self) -> NonZeroUsize {
         match self.mode {
             Mode::Sequential => NonZeroUsize::MIN,
@@ -79,7 +77,6 @@ impl Config {
     }
 
     /// How many links are fetched at once: as many as wanted, or as this process may have files open for.
-    #[must_use]
     pub(crate) fn jobs(&self) -> NonZeroUsize {
         jobs_within(self.wanted_jobs(), FILES_PER_JOB)
     }

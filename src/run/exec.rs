@@ -27,7 +27,6 @@ pub(crate) struct Exec {
 
 impl Exec {
     /// The same, without these variables of the environment.
-    #[must_use]
     pub(crate) fn without(self, variables: impl Iterator<Item = OsString>) -> Self {
         let withheld = variables.collect();
         Self { withheld, ..self }

@@ -74,7 +74,6 @@ impl History {
     /// The file that was saved last for the link with this identity, if it `is_here`.
     ///
     /// A file that is about to be replaced has two lines, and a kill may have left the older one true.
-    #[must_use]
     pub fn find(&self, id: u64, is_here: impl Fn(&Saved) -> bool) -> Option<Previous> {
         let entries = &self.files[self.range(id)];
         let last = self.known(entries.last()?);
@@ -88,7 +87,6 @@ impl History {
     }
 
     /// Whether the command for the file of the link with this identity is still to be run.
-    #[must_use]
     pub fn awaits_exec(&self, id: u64) -> bool {
         self.unfinished.contains(&id)
     }
@@ -195,7 +193,6 @@ pub(crate) struct SavedLine<'a> {
 
 impl SavedLine<'_> {
     /// The outcome of a link whose file is as this line says.
-    #[must_use]
     pub(crate) fn to_saved(&self) -> Saved {
         Saved {
             status: Status::Present,

@@ -88,7 +88,6 @@ impl Part {
     }
 
     /// How many bytes are here and what they belong to, if the rest can be asked for.
-    #[must_use]
     pub(crate) fn partial(&self) -> Option<Partial<'_>> {
         let origin = self.origin.as_ref()?;
         (!self.is_empty()).then_some(Partial {
@@ -98,13 +97,11 @@ impl Part {
     }
 
     /// How many bytes it has.
-    #[must_use]
     pub(crate) fn len(&self) -> u64 {
         self.written + self.block.len() as u64
     }
 
     /// Whether it has no bytes.
-    #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -190,7 +190,6 @@ impl Publisher {
     }
 
     /// Whether the server is asked if an existing file has changed.
-    #[must_use]
     pub(crate) fn updates(&self) -> bool {
         self.existing == Existing::Update
     }
