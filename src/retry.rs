@@ -1,30 +1,24 @@
-//! Whether and when a failed link is tried again: pure values that never sleep.
+//! Whether and when a failed link is retried. The policy is a pure value that never sleeps.
 //!
-//! A link is tried again when its failure speaks of the moment: no connection, a reset, a timeout, a body that ended
-//! early, 408, 425, 429, and 5xx except 501 and 505. The pause doubles from try to try and is spread over its whole
-//! length, so that the clients of a server that comes back do not come back all at once ("full jitter").
+//! A link is retried if its failure is likely to be temporary: no connection, a reset, a timeout, a body that broke off,
+//! 408, 425, 429, and 5xx except 501 and 505. The pause is random up to a limit that doubles with each retry ("full
+//! jitter"), so that the clients of a server that comes back do not all return at once.
 
 use std::time::{Duration, SystemTime};
 
 use crate::outcome::{Failure, Status};
 
-/// How often a link is tried again by default.
+/// The default number of retries of a link.
 pub(crate) const DEFAULT_RETRIES: u32 = 4;
 
-/// The longest first pause by default.
-pub(crate) const DEFAULT_DELAY: Duration = Duration::from_secs(1);
-
-/// No pause of ours is longer, and no server that asks for a longer one is waited for.
-pub(crate) const DEFAULT_MAX_WAIT: Duration = Duration::from_mins(1);
-
-/// When to try again.
+/// When to retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RetryPolicy {
-    /// Tries after the first one.
+    /// How many attempts follow the first one.
     pub retries: u32,
-    /// The longest first pause; each later one may be twice as long as the one before.
+    /// The longest pause before the first retry; it doubles with each retry.
     pub delay: Duration,
-    /// The longest pause of all.
+    /// The longest pause before any retry, and the longest that a server may ask for.
     pub max_wait: Duration,
 }
 
@@ -32,64 +26,60 @@ impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             retries: DEFAULT_RETRIES,
-            delay: DEFAULT_DELAY,
-            max_wait: DEFAULT_MAX_WAIT,
+            delay: Duration::from_secs(1),
+            max_wait: Duration::from_mins(1),
         }
     }
 }
 
 impl RetryPolicy {
-    /// The pause before the next try after `tries` tries, the last of which ended with `failure`; none to give up.
+    /// The pause after `attempts` attempts, the last of which ended with `failure`; none to give up.
     ///
-    /// A server's own wish is never undercut; one that is longer than [`RetryPolicy::max_wait`] is not waited for.
-    pub(crate) fn pause(&self, tries: u32, failure: &Failure) -> Option<Duration> {
-        let passing =
-            failure.retryable() && !matches!(failure.status, Status::Disk | Status::Interrupted);
-        if !passing || tries > self.retries {
+    /// It is never shorter than the server asks for, and none if that is longer than [`RetryPolicy::max_wait`].
+    pub(crate) fn pause(&self, attempts: u32, failure: &Failure) -> Option<Duration> {
+        let by_run = matches!(failure.status, Status::Disk | Status::Interrupted);
+        if by_run || !failure.retryable() || attempts > self.retries {
             return None;
         }
-        let pause = self.longest_pause(tries).mul_f64(fastrand::f64());
+        let pause = self.longest_pause(attempts).mul_f64(fastrand::f64());
         match failure.retry_after {
-            Some(asked) if asked > self.max_wait => None,
-            Some(asked) => Some(asked.max(pause)),
+            Some(requested) if requested > self.max_wait => None,
+            Some(requested) => Some(requested.max(pause)),
             None => Some(pause),
         }
     }
 
-    /// `failure` as the last word on a link: a server whose wish was too long is said to limit the rate.
+    /// The final `failure` of a link, which is `rate_limited` if the server asked for too long a pause.
     pub(crate) fn verdict(&self, failure: Failure) -> Failure {
         match failure.retry_after {
-            Some(asked) if asked > self.max_wait && failure.retryable() => Failure {
-                status: Status::RateLimited,
-                message: format!(
-                    "{}; the server asks to come back in {} s",
-                    failure.message,
-                    asked.as_secs()
-                ),
-                ..failure
-            },
+            Some(requested) if requested > self.max_wait && failure.retryable() => {
+                let (message, seconds) = (&failure.message, requested.as_secs());
+                Failure {
+                    status: Status::RateLimited,
+                    message: format!("{message}; the server asks to retry after {seconds} s"),
+                    ..failure
+                }
+            }
             _ => failure,
         }
     }
 
-    fn longest_pause(&self, tries: u32) -> Duration {
-        let doublings = tries.saturating_sub(1).min(31);
+    fn longest_pause(&self, attempts: u32) -> Duration {
+        let doublings = attempts.saturating_sub(1).min(31);
         self.delay.saturating_mul(1 << doublings).min(self.max_wait)
     }
 }
 
-/// The value of a `Retry-After` field, in seconds or as a date (RFC 9110 section 10.2.3), as the time from `now`.
-/// What is neither, or is past, counts as absent.
+/// The value of a `Retry-After` header, in seconds or as a date (RFC 9110 section 10.2.3), as the time from `now`. None if
+/// it is neither, or in the past.
 pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // a number too long for us is still a wish to wait long
+        // a number that overflows still asks for a long pause
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
-    httpdate::parse_http_date(value)
-        .ok()?
-        .duration_since(now)
-        .ok()
+    let date = httpdate::parse_http_date(value).ok()?;
+    date.duration_since(now).ok()
 }
 
 #[cfg(test)]
@@ -98,30 +88,30 @@ mod tests {
 
     use super::*;
 
-    fn passing() -> Failure {
+    fn temporary() -> Failure {
         Failure::new(Status::Connect, "refused")
     }
 
     #[test]
-    fn as_many_tries_as_asked() {
+    fn links_are_retried_as_often_as_configured() {
         let policy = RetryPolicy {
             retries: 2,
             ..RetryPolicy::default()
         };
-        assert!(policy.pause(2, &passing()).is_some());
-        assert_eq!(policy.pause(3, &passing()), None);
+        assert!(policy.pause(2, &temporary()).is_some());
+        assert_eq!(policy.pause(3, &temporary()), None);
         assert_eq!(
             RetryPolicy {
                 retries: 0,
                 ..policy
             }
-            .pause(1, &passing()),
+            .pause(1, &temporary()),
             None
         );
     }
 
     #[test]
-    fn what_will_not_pass_is_not_tried_again() {
+    fn permanent_failures_are_not_retried() {
         for status in [
             Status::NotPdf,
             Status::Tls,
@@ -137,10 +127,10 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_waited_for_as_it_asks_or_not_at_all() {
+    fn a_pause_is_as_long_as_the_server_asks_or_the_link_fails() {
         let asks = |seconds| Failure {
             retry_after: Some(Duration::from_secs(seconds)),
-            ..passing()
+            ..temporary()
         };
         let policy = RetryPolicy::default();
         assert_eq!(policy.pause(1, &asks(60)), Some(Duration::from_mins(1)));
@@ -171,16 +161,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pauses_stay_within_their_bounds(tries in 1..200u32, delay in 0..100_000u64) {
+        fn pauses_stay_within_their_bounds(attempts in 1..200u32, delay in 0..100_000u64) {
             let policy = RetryPolicy { retries: 200, delay: Duration::from_millis(delay), ..RetryPolicy::default() };
-            let pause = policy.pause(tries, &passing()).expect("tries are left");
-            prop_assert!(pause <= policy.longest_pause(tries));
-            prop_assert!(policy.longest_pause(tries) <= policy.max_wait);
-            prop_assert!(policy.longest_pause(tries) <= policy.longest_pause(tries + 1));
+            let pause = policy.pause(attempts, &temporary()).expect("attempts are left");
+            prop_assert!(pause <= policy.longest_pause(attempts));
+            prop_assert!(policy.longest_pause(attempts) <= policy.max_wait);
+            prop_assert!(policy.longest_pause(attempts) <= policy.longest_pause(attempts + 1));
         }
 
         #[test]
-        fn any_retry_after_is_read(value in ".*") {
+        fn any_retry_after_is_parsed_without_panic(value in ".*") {
             let _ = retry_after(&value, SystemTime::now());
         }
     }

@@ -1,199 +1,194 @@
-//! The body of an answer on its way into a part, checked as it passes.
+//! The body of a response on its way into a part, checked as it passes.
 
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 
+use super::Fetcher;
 use super::error::{broken_body, disk};
-use super::reply::Reply;
-use super::{Fetcher, Options};
+use super::response::Response;
 use crate::digest::{Checksum, hexadecimal};
 use crate::outcome::{Failure, Status};
-use crate::pdf::{BodyKind, Check, PdfVerdict};
-use crate::stats::Transfer;
+use crate::pdf::{Check, PdfVerdict};
+use crate::stats::{Transfer, rate};
 use crate::store::Part;
 
 /// A part that is being filled.
 pub(super) struct Body<'a> {
+    fetcher: &'a Fetcher,
     part: &'a mut Part,
-    check: Check,
-    hash: Option<Sha256>,
+    seen: Seen,
     total: Option<u64>,
     framed: bool,
+    checksum: Option<Checksum>,
 }
 
-/// What can be said of a body that is whole.
+/// What is known of a complete body.
 pub(super) struct Proof {
     pub(super) suspect: Option<&'static str>,
     pub(super) sha256: Option<String>,
 }
 
 impl<'a> Body<'a> {
-    /// Begins or goes on with `part`, which is to have `total` bytes in the end. `framed` says that the protocol marks
-    /// the end of the body, and not just the end of the connection.
+    /// Starts or resumes `part`. It will have `total` bytes in the end, if that is known; `framed` says whether the
+    /// protocol marks the end of the body, rather than just the end of the connection.
     pub(super) fn begin(
+        fetcher: &'a Fetcher,
         part: &'a mut Part,
-        total: Option<u64>,
-        framed: bool,
-        hashed: bool,
+        (total, framed): (Option<u64>, bool),
+        checksum: Option<Checksum>,
     ) -> Result<Self, Failure> {
-        let mut check = Check::default();
-        let mut hash = hashed.then(Sha256::new);
+        let hashed = fetcher.options.sha256 || checksum.is_some();
+        let mut seen = Seen {
+            check: Check::default(),
+            hash: hashed.then(Sha256::new),
+        };
         if !part.is_empty() {
-            let mut verdict = Ok(());
-            let see = |bytes: &[u8]| {
-                if verdict.is_ok() {
-                    verdict = check.update(bytes);
+            let mut result = Ok(());
+            let reread = part.reread(|bytes| {
+                if result.is_ok() {
+                    result = seen.update(bytes);
                 }
-                if let Some(hash) = &mut hash {
-                    hash.update(bytes);
-                }
-            };
-            part.reread(see).map_err(disk)?;
-            verdict.map_err(|kind| not_pdf(&kind))?;
+            });
+            reread.map_err(disk)?;
+            result?;
         }
         Ok(Self {
+            fetcher,
             part,
-            check,
-            hash,
+            seen,
             total,
             framed,
+            checksum,
         })
     }
 
-    /// Takes all that comes, within the limits of `fetcher`.
+    /// Receives the whole body, within the limits of the options.
     pub(super) async fn receive(
         &mut self,
-        mut reply: Reply,
+        mut response: Response,
         transfer: &Transfer,
-        fetcher: &Fetcher,
     ) -> Result<(), Failure> {
-        let options = &fetcher.options;
+        let options = &self.fetcher.options;
         transfer.restart(self.part.len(), self.total);
-        self.fits(self.total.unwrap_or(0), options.max_filesize)?;
-        let mut pace = Pace::new(options);
+        self.check_size(self.total.unwrap_or(0))?;
+        let mut window = Window::new();
         loop {
-            let next = timeout(options.stall_timeout, reply.response.chunk()).await;
-            let chunk = next.map_err(|_| self.too_slow("nothing came", options.stall_timeout))?;
+            let next = timeout(options.stall_timeout, response.inner.chunk()).await;
+            let chunk = next.map_err(|_| self.too_slow("no data"))?;
             let chunk = chunk.map_err(|error| broken_body(&error, self.part.len(), self.total))?;
             let Some(chunk) = chunk else { return Ok(()) };
-            transfer.advance(chunk.len() as u64);
-            self.check.update(&chunk).map_err(|kind| not_pdf(&kind))?;
-            if let Some(hash) = &mut self.hash {
-                hash.update(&chunk);
-            }
             let length = chunk.len() as u64;
-            if let Some(total) = self.total.filter(|total| self.part.len() + length > *total) {
-                // whatever these bytes are, they cannot be continued
+            transfer.advance(length);
+            self.seen.update(&chunk)?;
+            let received = self.part.len() + length;
+            if let Some(total) = self.total.filter(|total| received > *total) {
+                // whatever these bytes are, they cannot be resumed
                 self.part.restart(None).map_err(disk)?;
-                return Err(Failure::new(
-                    Status::Truncated,
-                    format!("more bytes came than the {total} announced"),
-                ));
+                let message = format!("received more than the announced {total} bytes");
+                return Err(Failure::new(Status::Truncated, message));
             }
-            self.fits(self.part.len() + length, options.max_filesize)?;
-            fetcher.disk.act(|| self.part.write(&chunk)).map_err(disk)?;
-            if let Some(bandwidth) = &fetcher.bandwidth {
+            self.check_size(received)?;
+            let write = || self.part.write(&chunk);
+            self.fetcher.disk.act(write).map_err(disk)?;
+            if let Some(bandwidth) = &self.fetcher.bandwidth {
                 tokio::time::sleep(bandwidth.take(length)).await;
             }
-            if pace.is_lost(length) {
-                return Err(
-                    self.too_slow("less than the minimum speed came", options.stall_timeout)
-                );
+            if let Some(min_speed) = options.min_speed
+                && let Some(speed) = window.speed(length, options.stall_timeout)
+                && speed < min_speed
+            {
+                return Err(self.too_slow("below the minimum speed"));
             }
         }
     }
 
     /// The verdict on a body that has ended.
-    pub(super) fn end(self, checksum: Option<Checksum>) -> Result<Proof, Failure> {
+    pub(super) fn end(self) -> Result<Proof, Failure> {
+        let truncated = |message| Err(Failure::new(Status::Truncated, message));
         let length = self.part.len();
-        if let Some(total) = self.total
-            && length != total
-        {
-            return Err(Failure::new(
-                Status::Truncated,
-                format!("{length} bytes came of {total}"),
-            ));
+        if let Some(total) = self.total.filter(|total| *total != length) {
+            return truncated(format!("received {length} of {total} bytes"));
         }
-        let suspect = match self.check.finish() {
+        let suspect = match self.seen.check.finish() {
             PdfVerdict::Whole => None,
             PdfVerdict::Suspect(why) if self.framed => Some(why),
             PdfVerdict::Suspect(why) => {
-                let message = format!("the connection ended after {length} bytes, with {why}");
-                return Err(Failure::new(Status::Truncated, message));
+                return truncated(format!(
+                    "connection closed after {length} bytes, with {why}"
+                ));
             }
-            PdfVerdict::NotPdf(kind) => return Err(not_pdf(&kind)),
+            PdfVerdict::NotPdf(kind) => return Err(Failure::new(Status::NotPdf, kind.to_string())),
         };
-        let digest = self.hash.map(Sha256::finalize);
+        let digest = self.seen.hash.map(Sha256::finalize);
         let sha256 = digest.as_ref().map(|digest| hexadecimal(digest));
-        if let (Some(checksum), Some(digest)) = (checksum, digest)
+        if let (Some(checksum), Some(digest)) = (self.checksum, digest)
             && !checksum.is(&digest)
         {
-            let message = format!("the file has the SHA-256 {}", hexadecimal(&digest));
+            let message = format!("the file has the SHA-256 `{}`", hexadecimal(&digest));
             return Err(Failure::new(Status::ChecksumMismatch, message));
         }
         Ok(Proof { suspect, sha256 })
     }
 
-    fn fits(&self, length: u64, most: u64) -> Result<(), Failure> {
-        if length <= most {
+    fn check_size(&self, length: u64) -> Result<(), Failure> {
+        let max = self.fetcher.options.max_filesize;
+        if length <= max {
             return Ok(());
         }
-        let message = match self.total {
-            Some(total) => {
-                format!("{total} bytes, and at most {most} are taken (`--max-filesize`)")
-            }
-            None => format!("more than {most} bytes (`--max-filesize`)"),
-        };
+        let size = self.total.map(|total| format!("{total} bytes, "));
+        let size = size.unwrap_or_default();
+        let message = format!("{size}more than {max} bytes (`--max-filesize`)");
         Err(Failure::new(Status::TooLarge, message))
     }
 
-    fn too_slow(&self, what: &str, time: Duration) -> Failure {
-        let message = format!(
-            "{what} for {} s after {} bytes",
-            time.as_secs_f64(),
-            self.part.len()
-        );
+    fn too_slow(&self, what: &str) -> Failure {
+        let seconds = self.fetcher.options.stall_timeout.as_secs_f64();
+        let message = format!("{what} for {seconds} s after {} bytes", self.part.len());
         Failure::new(Status::Timeout, message)
     }
 }
 
-/// Watches that a body keeps a minimum speed, measured over windows of the stall timeout.
-struct Pace {
-    least: Option<(u64, Duration)>,
+/// What the bytes of a body are, as far as they have been seen.
+struct Seen {
+    check: Check,
+    hash: Option<Sha256>,
+}
+
+impl Seen {
+    fn update(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        if let Some(hash) = &mut self.hash {
+            hash.update(bytes);
+        }
+        let checked = self.check.update(bytes);
+        checked.map_err(|kind| Failure::new(Status::NotPdf, kind.to_string()))
+    }
+}
+
+/// A window of time over which the speed of a body is measured.
+struct Window {
     since: Instant,
     received: u64,
 }
 
-impl Pace {
-    fn new(options: &Options) -> Self {
-        let least = options
-            .min_speed
-            .map(|speed| (speed, options.stall_timeout));
+impl Window {
+    fn new() -> Self {
         Self {
-            least,
             since: Instant::now(),
             received: 0,
         }
     }
 
-    /// Whether a window has ended with too few bytes, `length` more included.
-    fn is_lost(&mut self, length: u64) -> bool {
-        let Some((speed, window)) = self.least else {
-            return false;
-        };
-        self.received += length;
+    /// Adds `bytes`, and ends the window after `time`: its speed then, in bytes per second.
+    fn speed(&mut self, bytes: u64, time: Duration) -> Option<u64> {
+        self.received += bytes;
         let elapsed = self.since.elapsed();
-        if elapsed < window {
-            return false;
+        if elapsed < time {
+            return None;
         }
-        let slow = crate::stats::rate(self.received, elapsed) < speed;
-        (self.since, self.received) = (Instant::now(), 0);
-        slow
+        let speed = rate(self.received, elapsed);
+        *self = Self::new();
+        Some(speed)
     }
-}
-
-fn not_pdf(kind: &BodyKind) -> Failure {
-    Failure::new(Status::NotPdf, kind.to_string())
 }

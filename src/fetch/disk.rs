@@ -1,4 +1,7 @@
-//! Work on the disk: done on the spot while that is quick, and beside the other links while it is not.
+//! Disk operations: on the current thread while the disk is fast, and off the runtime while it is slow.
+//!
+//! `block_in_place` moves the other links of a worker thread to another thread, which costs more than a typical write. It
+//! pays only for a slow disk, such as one behind a network, which would stall all links of the worker.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -6,42 +9,43 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
 
-/// What takes so long may be the disk, or the system that had something else to do meanwhile.
+/// An operation is slow from this duration on. A single one may also be due to the scheduler of the system.
 const LONG: Duration = Duration::from_millis(5);
 
-/// With so many milliseconds of late, a disk is slow, such as one behind a network: it would hold up the links of a whole core.
+/// The disk is slow from this sum of recent slow operations on, in milliseconds.
 const SLOW: u32 = 50;
 
-/// How the disk has done lately.
+/// How fast the disk has been recently.
 #[derive(Debug, Default)]
 pub(super) struct Disk {
-    /// What it has taken for things that took long, in milliseconds; one less for each that did not.
-    late: AtomicU32,
+    /// The duration of slow operations in milliseconds, less one for each fast operation since.
+    slowness: AtomicU32,
 }
 
 impl Disk {
-    /// Does something on the disk. To hand the other links of this thread to another one costs more than a quick disk takes.
+    /// Runs a disk operation.
     pub(super) fn act<T>(&self, act: impl FnOnce() -> T) -> T {
-        let late = self.late.load(Relaxed);
-        let begun = Instant::now();
-        let done = if late >= SLOW && is_shared() {
+        let slowness = self.slowness.load(Relaxed);
+        let started = Instant::now();
+        let off_runtime = slowness >= SLOW && is_shared();
+        let done = if off_runtime {
             block_in_place(act)
         } else {
             act()
         };
-        let taken = begun.elapsed();
+        let taken = started.elapsed();
         if taken >= LONG {
             let taken = u32::try_from(taken.as_millis()).unwrap_or(u32::MAX);
-            self.late
-                .store(late.saturating_add(taken).min(2 * SLOW), Relaxed);
-        } else if late > 0 {
-            self.late.store(late - 1, Relaxed);
+            self.slowness
+                .store(slowness.saturating_add(taken).min(2 * SLOW), Relaxed);
+        } else if slowness > 0 {
+            self.slowness.store(slowness - 1, Relaxed);
         }
         done
     }
 }
 
-/// Whether this thread has other links to go on with.
+/// Whether this thread also runs other links.
 fn is_shared() -> bool {
     Handle::try_current()
         .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread)
@@ -54,14 +58,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slow_disk_holds_up_nobody_but_who_waits_for_it() {
+    fn a_slow_disk_stalls_only_the_links_that_wait_for_it() {
         let mut one = tokio::runtime::Builder::new_multi_thread();
         let one = one.worker_threads(1).build().expect("a runtime");
         let disk = Arc::new(Disk::default());
         disk.act(|| std::thread::sleep(Duration::from_millis(SLOW.into())));
         let (sender, receiver) = mpsc::channel();
         let waiting = one.spawn(async move { disk.act(|| receiver.recv()) });
-        // on the only worker, which must not be the one that waits
+        // needs the only worker thread, which must not be the blocked one
         let other = one.spawn(async move { sender.send(7) });
         let (came, sent) = one.block_on(async { (waiting.await, other.await) });
         assert_eq!(came.expect("no panic"), Ok(7));
@@ -69,10 +73,10 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_that_is_quick_again_is_trusted_again() {
+    fn a_disk_recovers() {
         let disk = Disk::default();
         disk.act(|| std::thread::sleep(Duration::from_millis(SLOW.into())));
-        while disk.late.load(Relaxed) >= SLOW {
+        while disk.slowness.load(Relaxed) >= SLOW {
             disk.act(|| ());
         }
     }

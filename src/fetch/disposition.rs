@@ -1,14 +1,13 @@
-//! The file name in a `Content-Disposition` field (RFC 6266), read as leniently as browsers do.
+//! The file name in a `Content-Disposition` header (RFC 6266), parsed as leniently as browsers do.
 
 use percent_encoding::percent_decode_str;
 
-/// The name that the field's `value` suggests, not yet made safe: `filename*` (RFC 8187) if it is valid, else `filename`.
+/// The file name that the header suggests, not yet sanitized: `filename*` (RFC 8187) if valid, or else `filename`.
 pub(super) fn file_name(value: &[u8]) -> Option<String> {
     let value = str::from_utf8(value).map_or_else(|_| latin1(value), str::to_owned);
-    let mut plain = None;
-    let mut extended = None;
+    let (mut plain, mut extended) = (None, None);
     for (name, value) in parameters(&value) {
-        // of two with the same name, the first one counts
+        // the first of several parameters with the same name counts
         match name.to_ascii_lowercase().as_str() {
             "filename" => plain = plain.or(Some(value)),
             "filename*" => extended = extended.or_else(|| decode(&value)),
@@ -18,7 +17,7 @@ pub(super) fn file_name(value: &[u8]) -> Option<String> {
     extended.or(plain).filter(|name| !name.is_empty())
 }
 
-/// The parameters, with quoted strings unquoted. What is no parameter, such as the type, is left out.
+/// The parameters, with quoted strings unquoted. Anything else, such as the disposition type, is skipped.
 fn parameters(value: &str) -> Vec<(&str, String)> {
     let mut found = Vec::new();
     let mut rest = value;
@@ -31,13 +30,13 @@ fn parameters(value: &str) -> Vec<(&str, String)> {
             found.push((name, value));
             rest = after;
         }
-        // whatever stands before the next semicolon belongs to nothing
+        // skip junk before the next semicolon
         rest = rest.find(';').map_or("", |end| &rest[end + 1..]);
     }
     found
 }
 
-/// A quoted string or a token, and what follows it. A quote that is not closed ends with the field.
+/// A quoted string or a token, and what follows it. An unterminated quoted string ends with the header.
 fn parameter_value(text: &str) -> (String, &str) {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find(';').unwrap_or(text.len());
@@ -55,7 +54,7 @@ fn parameter_value(text: &str) -> (String, &str) {
     (value, "")
 }
 
-/// An extended value, such as `UTF-8'en'na%C3%AFve.pdf`; none if it is not valid.
+/// Decodes an extended value, such as `UTF-8'en'na%C3%AFve.pdf`; none if it is invalid.
 fn decode(value: &str) -> Option<String> {
     let mut pieces = value.splitn(3, '\'');
     let (charset, _language, text) = (pieces.next()?, pieces.next()?, pieces.next()?);
@@ -78,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_found_in_all_the_forms_that_servers_use() {
+    fn file_names_are_found_in_all_forms_that_servers_use() {
         for (value, expected) in [
             ("attachment; filename=\"foo.pdf\"", Some("foo.pdf")),
             ("attachment; FileName=foo.pdf", Some("foo.pdf")),
@@ -130,7 +129,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_value_is_read(value in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn any_value_is_parsed_without_panic(value in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = file_name(&value);
         }
 
@@ -141,7 +140,7 @@ mod tests {
         }
 
         #[test]
-        fn tangled_fields_end(value in "[;=\"\\\\'%*a]{0,60}") {
+        fn tangled_values_are_parsed_without_panic(value in "[;=\"\\\\'%*a]{0,60}") {
             let _ = file_name(format!("attachment; filename{value}").as_bytes());
         }
     }

@@ -6,16 +6,16 @@ use crate::http::{Error, ErrorKind};
 use crate::outcome::{Failure, Status};
 use crate::text::io_message;
 
-/// The failure of a request that got no answer.
-#[expect(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
-pub(super) fn no_answer(error: Error) -> Failure {
+/// The failure of a request without a response.
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+pub(super) fn no_response(error: Error) -> Failure {
     let status = match error.kind() {
         ErrorKind::InvalidUrl | ErrorKind::PrivateAddress => Status::BadLink,
         ErrorKind::Dns => Status::Dns,
         ErrorKind::ConnectTimeout => Status::Timeout,
         ErrorKind::Connect => Status::Connect,
         ErrorKind::Tls => Status::Tls,
-        ErrorKind::InvalidAnswer => Status::HttpStatus,
+        ErrorKind::InvalidResponse => Status::HttpStatus,
     };
     Failure::new(status, error.to_string())
 }
@@ -23,21 +23,17 @@ pub(super) fn no_answer(error: Error) -> Failure {
 /// The failure of a body that broke off after `received` bytes of `total`.
 pub(super) fn broken_body(error: &Error, received: u64, total: Option<u64>) -> Failure {
     let of = total.map_or_else(String::new, |total| format!(" of {total}"));
-    Failure::new(
-        Status::Truncated,
-        format!("the body broke off after {received} bytes{of}: {error}"),
-    )
+    let message = format!("transfer broke off after {received}{of} bytes: {error}");
+    Failure::new(Status::Truncated, message)
 }
 
-/// The failure of a file.
-#[expect(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
+/// The failure of a file operation.
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 pub(super) fn disk(error: io::Error) -> Failure {
     use io::ErrorKind::{QuotaExceeded, StorageFull};
+    let message = format!("cannot write the file: {}", io_message(&error));
     Failure {
         disk_full: matches!(error.kind(), QuotaExceeded | StorageFull),
-        ..Failure::new(
-            Status::Disk,
-            format!("cannot write the file: {}", io_message(&error)),
-        )
+        ..Failure::new(Status::Disk, message)
     }
 }

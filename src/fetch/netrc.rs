@@ -1,71 +1,61 @@
-//! Users and passwords by host, from a `.netrc` (as the manual of ftp describes it).
+//! Users and passwords by host from a `.netrc`, the format of ftp and curl.
+//!
+//! ```text
+//! machine papers.example login me password "two words"
+//! default login anonymous password me@site.example
+//! ```
+//!
+//! `account` and macros (`macdef`, up to an empty line) belong to ftp and are skipped.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
 
-use super::access::Credentials;
+use super::credentials::Credentials;
 
-/// What a `.netrc` says.
+/// The entries of a `.netrc`, in order, by host; none for the default entry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Netrc {
-    machines: Vec<(String, Credentials)>,
-    default: Option<Credentials>,
-}
+pub(crate) struct Netrc(Vec<(Option<String>, Credentials)>);
 
 impl Netrc {
     /// Reads a `.netrc`.
     ///
     /// # Errors
     ///
-    /// When it cannot be read.
+    /// If the file cannot be read.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = fs::read_to_string(path)
-            .with_context(|| format!("cannot read `{}`", path.display()))?;
+        let text = fs::read_to_string(path);
+        let text = text.with_context(|| format!("cannot read `{}`", path.display()))?;
         Ok(Self::parse(&text))
     }
 
     /// User and password for `host`.
     pub(super) fn of(&self, host: &str) -> Option<&Credentials> {
-        let machine = self
-            .machines
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(host));
-        machine
-            .map(|(_, credentials)| credentials)
-            .or(self.default.as_ref())
+        let is_host = |name: &String| name.eq_ignore_ascii_case(host);
+        let mut entries = self.0.iter();
+        let entry = entries.find(|(name, _)| name.as_ref().is_some_and(is_host));
+        let default = || self.0.iter().rfind(|(name, _)| name.is_none());
+        entry.or_else(default).map(|(_, credentials)| credentials)
     }
 
     fn parse(text: &str) -> Self {
-        let mut netrc = Self::default();
-        let mut open: Option<(Option<String>, Credentials)> = None;
+        let mut entries: Vec<(_, Credentials)> = Vec::new();
         let mut in_macro = false;
         for line in text.lines() {
-            // a macro ends with an empty line
             in_macro &= !line.trim().is_empty();
             if in_macro {
                 continue;
             }
             let mut words = words(line).into_iter();
             while let Some(word) = words.next() {
-                match (word.as_str(), &mut open) {
-                    ("machine" | "default", _) => {
-                        netrc.close(open.take());
-                        let name = (word == "machine").then(|| words.next().unwrap_or_default());
-                        let nobody = Credentials {
-                            user: String::new(),
-                            password: String::new(),
-                        };
-                        open = Some((name, nobody));
-                    }
-                    ("login", Some((_, credentials))) => {
-                        credentials.user = words.next().unwrap_or_default();
-                    }
-                    ("password", Some((_, credentials))) => {
-                        credentials.password = words.next().unwrap_or_default();
-                    }
-                    ("account", _) => drop(words.next()),
+                let mut value = || words.next().unwrap_or_default();
+                match (word.as_str(), entries.last_mut()) {
+                    ("machine", _) => entries.push((Some(value()), Credentials::default())),
+                    ("default", _) => entries.push((None, Credentials::default())),
+                    ("login", Some((_, credentials))) => credentials.user = value(),
+                    ("password", Some((_, credentials))) => credentials.password = value(),
+                    ("account", _) => drop(value()),
                     ("macdef", _) => {
                         in_macro = true;
                         break;
@@ -74,52 +64,30 @@ impl Netrc {
                 }
             }
         }
-        netrc.close(open);
-        netrc
-    }
-
-    fn close(&mut self, entry: Option<(Option<String>, Credentials)>) {
-        match entry {
-            Some((Some(name), credentials)) => self.machines.push((name, credentials)),
-            Some((None, credentials)) => self.default = Some(credentials),
-            None => {}
-        }
+        Self(entries)
     }
 }
 
-/// The words of a line up to a comment; `"` keeps white space, and `\` the next character.
+/// The words of a line up to a comment. `"` quotes white space, and `\` escapes the next character.
 fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut chars = line.chars().peekable();
-    while let Some(next) = chars.peek() {
-        if next.is_whitespace() {
-            chars.next();
-            continue;
-        }
-        if *next == '#' {
-            break;
+    loop {
+        while chars.next_if(|c| c.is_whitespace()).is_some() {}
+        if chars.peek().is_none_or(|c| *c == '#') {
+            return words;
         }
         let quoted = chars.next_if_eq(&'"').is_some();
+        let ends = |c: char| if quoted { c == '"' } else { c.is_whitespace() };
         let mut word = String::new();
-        while let Some(c) = chars.next_if(|c| {
-            if quoted {
-                *c != '"'
-            } else {
-                !c.is_whitespace()
-            }
-        }) {
-            word.push(if c == '\\' {
-                chars.next().unwrap_or(c)
-            } else {
-                c
-            });
+        while let Some(c) = chars.next_if(|c| !ends(*c)) {
+            let escaped = (c == '\\').then(|| chars.next()).flatten();
+            word.push(escaped.unwrap_or(c));
         }
-        if quoted {
-            chars.next();
-        }
+        // the closing quote, or white space
+        chars.next();
         words.push(word);
     }
-    words
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
-//! What is known of connections besides what the pool of the client knows: which have been used before, and how many have
-//! been opened.
+//! What the pool of the client does not reveal about connections: which have been used before, and how many were opened.
 //!
-//! A connection is known by its local port. No other one gets the same port within the time that an idle one is kept.
+//! A connection is identified by its local port: the system does not reuse a port within the idle timeout of a connection.
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
@@ -10,14 +9,14 @@ use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpInfo;
 
 use super::IDLE_TIMEOUT;
-use super::error::{find, is_unanswered};
+use super::error::{find, lacks_response};
 
 /// The connections of a client.
 #[derive(Debug)]
 pub(super) struct Connections {
-    /// By local port, when a connection gave its last answer: in seconds since `begin`, counted from 1, or 0 for never.
-    answered_at: Box<[AtomicU32]>,
-    begin: Instant,
+    /// When the connection of each local port received its last response: in seconds since `start` plus 1, or 0 for never.
+    last_response: Box<[AtomicU32]>,
+    start: Instant,
     opened: AtomicUsize,
     max_idle: usize,
 }
@@ -25,21 +24,21 @@ pub(super) struct Connections {
 impl Connections {
     pub(super) fn new(max_idle: usize) -> Self {
         Self {
-            answered_at: (0..=u16::MAX).map(|_| AtomicU32::new(0)).collect(),
-            begin: Instant::now(),
+            last_response: (0..=u16::MAX).map(|_| AtomicU32::new(0)).collect(),
+            start: Instant::now(),
             opened: AtomicUsize::new(0),
             max_idle,
         }
     }
 
-    /// Notes that a connection has given an answer; tells whether so many have been opened that the idle ones among them are
-    /// too many, and begins to count anew then.
-    pub(super) fn answered(&self, response: &reqwest::Response) -> bool {
+    /// Records a response. Returns whether too many idle connections may be open by now: so many have been opened since this
+    /// was last true.
+    pub(super) fn record(&self, response: &reqwest::Response) -> bool {
         let Some(port) = port(response.extensions()) else {
             return false;
         };
         let now = self.now();
-        let before = self.answered_at[usize::from(port)].swap(now, Relaxed);
+        let before = self.last_response[usize::from(port)].swap(now, Relaxed);
         if is_recent(before, now) || self.opened.fetch_add(1, Relaxed) + 1 < self.max_idle {
             return false;
         }
@@ -47,22 +46,22 @@ impl Connections {
         true
     }
 
-    /// Whether a request got no answer because an idle connection had been closed by the server.
+    /// Whether a request failed because the server had closed the idle connection that it was sent over.
     pub(super) fn lost_idle(&self, error: &reqwest::Error) -> bool {
         let mut extensions = http::Extensions::new();
-        if let Some(connection) = find::<legacy::Error>(error).and_then(legacy::Error::connect_info)
-        {
+        let failed = find::<legacy::Error>(error);
+        if let Some(connection) = failed.and_then(legacy::Error::connect_info) {
             connection.get_extras(&mut extensions);
         }
         let used = |port: u16| {
-            let before = self.answered_at[usize::from(port)].load(Relaxed);
+            let before = self.last_response[usize::from(port)].load(Relaxed);
             is_recent(before, self.now())
         };
-        is_unanswered(error) && port(&extensions).is_some_and(used)
+        lacks_response(error) && port(&extensions).is_some_and(used)
     }
 
     fn now(&self) -> u32 {
-        u32::try_from(self.begin.elapsed().as_secs() + 1).unwrap_or(u32::MAX)
+        u32::try_from(self.start.elapsed().as_secs() + 1).unwrap_or(u32::MAX)
     }
 }
 

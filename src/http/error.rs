@@ -1,65 +1,90 @@
-//! Why there is no answer, or not all of it.
+//! Why a request has no response, or only a part of one.
+//!
+//! reqwest hides the reason in a chain of causes, some of them inside I/O errors. [`Error`] is the one that matters for a
+//! link: its kind, and a message for people.
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::iter::successors;
 
-use super::resolver::AddressError;
 use crate::text::io_message;
 
-/// Why there is no answer, or not all of it. [`fmt::Display`] says it to a person.
+type DynError = dyn StdError + 'static;
+
+/// Why a request has no response, or only a part of one. [`fmt::Display`] is for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Error {
     kind: ErrorKind,
     message: String,
 }
 
-/// What kind of failure an [`Error`] is.
+/// The kind of an [`Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ErrorKind {
-    /// No request can be made of the URL.
+    /// The URL is not valid in a request.
     InvalidUrl,
-    /// The host is not on the public internet, and no other is wanted.
+    /// The host is not on the public internet, and only public ones are allowed.
     PrivateAddress,
-    /// The host name has no address of the wanted kind.
+    /// The host name has no address of the requested family.
     Dns,
     /// Connecting took too long.
     ConnectTimeout,
-    /// There is no connection, or it broke.
+    /// The connection failed or was lost.
     Connect,
-    /// There is no trusted encrypted connection.
+    /// TLS failed.
     Tls,
-    /// What came is not valid HTTP.
-    InvalidAnswer,
+    /// The response is not valid HTTP.
+    InvalidResponse,
 }
 
 impl Error {
-    /// The error of a request; `proxy` names the proxy that it went through.
-    pub(super) fn new(error: &reqwest::Error, proxy: impl FnOnce() -> Option<String>) -> Self {
-        let (kind, message) = classify(error);
-        let proxy = match kind {
-            ErrorKind::Connect if error.is_connect() => proxy(),
-            _ => None,
-        };
-        let message = match proxy {
-            Some(proxy) => format!("no connection to the proxy `{proxy}`: {message}"),
-            None => message,
-        };
+    pub(super) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        let message = message.into();
         Self { kind, message }
     }
 
-    /// What kind of failure it is.
+    /// The error of a request; `proxy` returns the proxy that it was sent through.
+    pub(super) fn of_request(
+        cause: &reqwest::Error,
+        proxy: impl FnOnce() -> Option<String>,
+    ) -> Self {
+        let error = Self::classify(cause);
+        if error.kind == ErrorKind::Connect
+            && cause.is_connect()
+            && let Some(proxy) = proxy()
+        {
+            let message = format!("cannot connect to the proxy `{proxy}`: {error}");
+            return Self::new(ErrorKind::Connect, message);
+        }
+        error
+    }
+
+    fn classify(error: &reqwest::Error) -> Self {
+        use ErrorKind::{Connect, ConnectTimeout, InvalidResponse, InvalidUrl, Tls};
+        if error.is_builder() {
+            Self::new(InvalidUrl, "the URL is too long or not valid in HTTP")
+        } else if let Some(error) = find::<Self>(error) {
+            error.clone()
+        } else if let Some(tls) = find::<rustls::Error>(error) {
+            Self::new(Tls, format!("secure connection failed: {tls}"))
+        } else if error.is_connect() && error.is_timeout() {
+            Self::new(ConnectTimeout, "not connected within `--connect-timeout`")
+        } else if let Some(hyper) = find::<hyper::Error>(error).filter(|error| error.is_parse()) {
+            let message = format!("the response is not valid HTTP: {}", innermost(hyper));
+            Self::new(InvalidResponse, message)
+        } else if find::<hyper::Error>(error).is_some_and(hyper::Error::is_incomplete_message) {
+            let message = "the server closed the connection without a response";
+            Self::new(Connect, message)
+        } else {
+            let io = find::<io::Error>(error).map(io_message);
+            Self::new(Connect, io.unwrap_or_else(|| innermost(error)))
+        }
+    }
+
+    /// The kind of the error.
     pub(crate) fn kind(&self) -> ErrorKind {
         self.kind
-    }
-}
-
-impl From<AddressError> for Error {
-    fn from(error: AddressError) -> Self {
-        Self {
-            kind: error.kind(),
-            message: error.to_string(),
-        }
     }
 }
 
@@ -71,30 +96,7 @@ impl fmt::Display for Error {
 
 impl StdError for Error {}
 
-fn classify(error: &reqwest::Error) -> (ErrorKind, String) {
-    let cause = || find::<io::Error>(error).map_or_else(|| innermost(error), io_message);
-    if error.is_builder() {
-        let message = "no request can be made of this URL: it is too long, or not valid in HTTP";
-        (ErrorKind::InvalidUrl, message.to_owned())
-    } else if let Some(address) = find::<AddressError>(error) {
-        (address.kind(), address.to_string())
-    } else if let Some(tls) = find::<rustls::Error>(error) {
-        (ErrorKind::Tls, format!("no trusted connection: {tls}"))
-    } else if error.is_connect() && error.is_timeout() {
-        let message = "no connection within the connect timeout";
-        (ErrorKind::ConnectTimeout, message.to_owned())
-    } else if let Some(hyper) = find::<hyper::Error>(error).filter(|error| error.is_parse()) {
-        let message = format!("the answer is not valid HTTP: {}", innermost(hyper));
-        (ErrorKind::InvalidAnswer, message)
-    } else if find::<hyper::Error>(error).is_some_and(hyper::Error::is_incomplete_message) {
-        let message = "the server closed the connection without an answer";
-        (ErrorKind::Connect, message.to_owned())
-    } else {
-        (ErrorKind::Connect, cause())
-    }
-}
-
-/// Whether the server says that it has not looked at a request, since it closes the connection or refuses the stream
+/// Whether the server states that it has not processed the request, as it closes the connection or refuses the stream
 /// (RFC 9113 sections 6.8 and 8.7).
 pub(super) fn is_refused(error: &reqwest::Error) -> bool {
     find::<h2::Error>(error).is_some_and(|error| {
@@ -103,50 +105,43 @@ pub(super) fn is_refused(error: &reqwest::Error) -> bool {
     })
 }
 
-/// Whether a connection ended without a byte of an answer.
-pub(super) fn is_unanswered(error: &reqwest::Error) -> bool {
+/// Whether the connection ended before the first byte of the response.
+pub(super) fn lacks_response(error: &reqwest::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
-    let is_closed = |error: &io::Error| {
-        matches!(
-            error.kind(),
-            BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof
-        )
-    };
-    // what came before it was asked for is no answer, either
+    const CLOSED: [io::ErrorKind; 4] = [
+        BrokenPipe,
+        ConnectionAborted,
+        ConnectionReset,
+        UnexpectedEof,
+    ];
+    let is_closed = |error: &io::Error| CLOSED.contains(&error.kind());
+    // whatever arrived before the request is not a response, so it fails to parse
     let is_lost = |error: &hyper::Error| {
         error.is_incomplete_message()
             || error.is_closed()
             || error.is_canceled()
             || error.is_parse()
     };
-    find::<hyper::Error>(error).is_some_and(is_lost)
-        || find::<io::Error>(error).is_some_and(is_closed)
+    find(error).is_some_and(is_lost) || find(error).is_some_and(is_closed)
 }
 
-/// The first error of type `T` among `error` and its causes, also inside I/O errors.
-pub(super) fn find<'a, T: StdError + 'static>(
-    error: &'a (dyn StdError + 'static),
-) -> Option<&'a T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        let inner = error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref);
-        next = match inner {
+/// The first error of type `T` among `error` and its causes.
+pub(super) fn find<T: StdError + 'static>(error: &DynError) -> Option<&T> {
+    causes(error).find_map(|error| error.downcast_ref())
+}
+
+fn innermost(error: &DynError) -> String {
+    let innermost = causes(error).last().expect("it starts with `error`");
+    innermost.to_string()
+}
+
+/// `error` and its causes. The error inside an I/O error is a cause too, which its `source` skips.
+fn causes(error: &DynError) -> impl Iterator<Item = &DynError> {
+    successors(Some(error), |&error| {
+        let io = error.downcast_ref::<io::Error>();
+        match io.and_then(io::Error::get_ref) {
             Some(inner) => Some(inner),
             None => error.source(),
-        };
-    }
-    None
-}
-
-fn innermost(error: &(dyn StdError + 'static)) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    last.to_string()
+        }
+    })
 }

@@ -1,4 +1,7 @@
 //! Which hosts are reached through which proxy.
+//!
+//! User and password of a proxy are part of its URL, and are sent by reqwest. reqwest does not reveal the proxy of a
+//! request: a [`Matcher`] with the same rules finds its name for messages.
 
 use std::env;
 
@@ -12,19 +15,19 @@ use super::HttpOptions;
 /// The proxies of a client.
 #[derive(Debug)]
 pub(super) enum Proxies {
-    /// None for any host.
+    /// No proxy for any host.
     None,
-    /// Those of the system and its environment.
+    /// The proxies of the system and the environment.
     System(Matcher),
-    /// These, in the order in which they apply.
+    /// These rules, in the order in which they apply.
     These(Vec<Proxy>, Matcher),
 }
 
 impl Proxies {
-    /// What the options say, and what the environment says where they do not.
+    /// The proxies of the options, or else of the environment.
     pub(super) fn new(options: &HttpOptions) -> Self {
-        let no_proxy = options.no_proxy.clone();
-        let no_proxy = no_proxy.unwrap_or_else(|| variable(["no_proxy", "NO_PROXY"]));
+        let from_environment = || variable(["no_proxy", "NO_PROXY"]);
+        let no_proxy = options.no_proxy.clone().unwrap_or_else(from_environment);
         let no_host = no_proxy.split(',').any(|host| host.trim() == "*");
         if no_host || !options.use_proxies || options.deny_private {
             return Self::None;
@@ -38,22 +41,13 @@ impl Proxies {
                 variable(["all_proxy", "ALL_PROXY"]),
             ],
         };
-        let rules = [
-            (!http.is_empty()).then(|| Proxy::http(&http)),
-            (!https.is_empty()).then(|| Proxy::https(&https)),
-            (!all.is_empty()).then(|| Proxy::all(&all)),
-        ];
+        // an empty URL is an error, so it adds no rule
+        let rules = [Proxy::http(&http), Proxy::https(&https), Proxy::all(&all)];
         let excluded = NoProxy::from_string(&no_proxy);
-        let rules = rules.into_iter().flatten().flatten();
-        Self::These(
-            rules.map(|rule| rule.no_proxy(excluded.clone())).collect(),
-            Matcher::builder()
-                .no(no_proxy)
-                .http(http)
-                .https(https)
-                .all(all)
-                .build(),
-        )
+        let rules = rules.into_iter().flatten();
+        let rules = rules.map(|rule| rule.no_proxy(excluded.clone())).collect();
+        let matcher = Matcher::builder().http(http).https(https).all(all);
+        Self::These(rules, matcher.no(no_proxy).build())
     }
 
     pub(super) fn apply(&self, builder: ClientBuilder) -> ClientBuilder {
@@ -64,7 +58,7 @@ impl Proxies {
         }
     }
 
-    /// Host and port of the proxy for `url`, if there is one.
+    /// Host and port of the proxy for `url`, if any.
     pub(super) fn of(&self, url: &Url) -> Option<String> {
         let (Self::System(matcher) | Self::These(_, matcher)) = self else {
             return None;
@@ -77,8 +71,6 @@ impl Proxies {
 
 /// The first of these environment variables that is set.
 fn variable(names: [&str; 2]) -> String {
-    names
-        .iter()
-        .find_map(|name| env::var(name).ok())
-        .unwrap_or_default()
+    let mut values = names.iter().filter_map(|name| env::var(name).ok());
+    values.next().unwrap_or_default()
 }

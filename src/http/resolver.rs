@@ -1,13 +1,14 @@
-//! Where a host is, and which of its addresses may be used.
+//! Name resolution, and the guard against private addresses.
+//!
+//! The guard is here and not in front of the client, because a name must not be resolved twice: the second response of its
+//! DNS server could differ from the one that was checked.
 
-use std::fmt;
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
-use super::ErrorKind;
+use super::{Error, ErrorKind};
 
 /// A version of the Internet Protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub(crate) enum Family {
     V6,
 }
 
-/// The system's resolver, and which of the addresses that it finds may be used.
+/// The resolver of the system, limited to allowed addresses.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Resolver {
     pub(super) deny_private: bool,
@@ -26,45 +27,34 @@ pub(super) struct Resolver {
 }
 
 impl Resolver {
-    /// Refuses a URL whose host is an address that may not be used. Names are checked when they are resolved.
-    pub(super) fn check(self, url: &Url) -> Result<(), AddressError> {
+    /// Refuses a URL whose host is a forbidden address. Names are checked when they are resolved.
+    pub(super) fn check(self, url: &Url) -> Result<(), Error> {
         let address = match url.host() {
             Some(Host::Ipv4(address)) => IpAddr::from(address),
             Some(Host::Ipv6(address)) => IpAddr::from(address),
             Some(Host::Domain(_)) | None => return Ok(()),
         };
         let host = url.host_str().unwrap_or_default();
-        self.usable(host, vec![SocketAddr::new(address, 0)])
-            .map(drop)
+        let allowed = self.allowed(host, vec![SocketAddr::new(address, 0)]);
+        allowed.map(drop)
     }
 
-    /// The addresses of `host` that may be used: at least one.
-    async fn addresses(self, host: &str) -> Result<Vec<SocketAddr>, AddressError> {
-        match tokio::net::lookup_host((host, 0)).await {
-            // only what is found here is connected to: the name is not looked up a second time
-            Ok(found) => self.usable(host, found.collect()),
-            Err(error) => Err(AddressError::none(host, error)),
-        }
-    }
-
-    fn usable(
-        self,
-        host: &str,
-        mut addresses: Vec<SocketAddr>,
-    ) -> Result<Vec<SocketAddr>, AddressError> {
+    /// Those of the `addresses` of `host` that are allowed: at least one.
+    fn allowed(self, host: &str, mut addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Error> {
         if let Some(family) = self.family {
             addresses.retain(|address| address.is_ipv4() == (family == Family::V4));
             if addresses.is_empty() {
-                let error = io::Error::other("none of the wanted kind (`-4`, `-6`)");
-                return Err(AddressError::none(host, error));
+                return Err(no_address(
+                    host,
+                    "none of the requested family (`-4`, `-6`)",
+                ));
             }
         }
         if self.deny_private {
             addresses.retain(|address| is_public(address.ip()));
             if addresses.is_empty() {
-                return Err(AddressError::Private {
-                    host: host.to_owned(),
-                });
+                let message = format!("`{host}` is not on the public internet (`--deny-private`)");
+                return Err(Error::new(ErrorKind::PrivateAddress, message));
             }
         }
         Ok(addresses)
@@ -75,51 +65,20 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let this = *self;
         Box::pin(async move {
-            let addresses = this.addresses(name.as_str()).await?;
-            Ok(Box::new(addresses.into_iter()) as Addrs)
+            let host = name.as_str();
+            let found = tokio::net::lookup_host((host, 0)).await;
+            let found = found.map_err(|error| no_address(host, &error.to_string()))?;
+            let allowed = this.allowed(host, found.collect())?;
+            Ok(Box::new(allowed.into_iter()) as Addrs)
         })
     }
 }
 
-/// A host without an address that may be used.
-#[derive(Debug)]
-pub(super) enum AddressError {
-    /// It has none.
-    NoAddress { host: String, error: io::Error },
-    /// None of them is on the public internet, and no other is wanted.
-    Private { host: String },
+fn no_address(host: &str, cause: &str) -> Error {
+    let cause = cause.trim_start_matches("failed to lookup address information: ");
+    let message = format!("no address for `{host}`: {}", cause.to_lowercase());
+    Error::new(ErrorKind::Dns, message)
 }
-
-impl AddressError {
-    fn none(host: &str, error: io::Error) -> Self {
-        Self::NoAddress {
-            host: host.to_owned(),
-            error,
-        }
-    }
-
-    pub(super) fn kind(&self) -> ErrorKind {
-        match self {
-            Self::NoAddress { .. } => ErrorKind::Dns,
-            Self::Private { .. } => ErrorKind::PrivateAddress,
-        }
-    }
-}
-
-impl fmt::Display for AddressError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Private { host } => write!(f, "`{host}` is not on the public internet"),
-            Self::NoAddress { host, error } => {
-                let text = error.to_string();
-                let cause = text.trim_start_matches("failed to lookup address information: ");
-                write!(f, "no address for `{host}`: {}", cause.to_lowercase())
-            }
-        }
-    }
-}
-
-impl std::error::Error for AddressError {}
 
 /// Whether `address` is on the public internet, by the registries of special-purpose addresses (RFC 6890 and later).
 fn is_public(address: IpAddr) -> bool {
@@ -152,13 +111,14 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         is_public_v4(Ipv4Addr::new(a, b, c, d))
     };
     match segments {
-        // v4-mapped, v4-compatible and NAT64 addresses lead to a v4 address
+        // IPv4-mapped, IPv4-compatible and NAT64 addresses stand for an IPv4 address
         [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
             embedded(high, low)
         }
+        // so do those of 6to4
         [0x2002, high, low, ..] => embedded(high, low),
         [0x2001, 0x0db8 | 0..=0x01ff, ..] => false,
-        // global unicast is what begins with 001
+        // only 2000::/3 is global unicast
         [first, ..] => first & 0xe000 == 0x2000,
     }
 }
@@ -168,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_on_the_public_internet_is_known() {
+    fn addresses_that_are_not_public_are_recognized() {
         let public = |text: &str| is_public(text.parse().expect("an address"));
         for address in [
             "0.0.0.0",
@@ -215,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_that_are_addresses_are_looked_at() {
+    fn hosts_that_are_addresses_are_checked() {
         for (url, private) in [
             ("http://127.0.0.1/", true),
             ("http://2130706433/", true),

@@ -1,7 +1,9 @@
-//! Encryption: whom we trust, and what we show.
+//! TLS: which servers are trusted, and the client certificate.
+//!
+//! Reading the certificates of the system takes longer than everything else at startup, so it is put off until the first
+//! encrypted connection.
 
-use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock};
 
 use anyhow::Context;
 use rustls::client::WebPkiServerVerifier;
@@ -14,39 +16,34 @@ use rustls_platform_verifier::Verifier;
 
 use super::{HttpOptions, HttpVersion};
 
-/// How connections are encrypted.
+/// The TLS configuration of the client.
 ///
 /// # Errors
 ///
-/// When a certificate in the options cannot be used.
+/// If a certificate of the options cannot be used.
 pub(super) fn config(options: &HttpOptions) -> anyhow::Result<ClientConfig> {
     let provider = Arc::new(ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()?;
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider));
+    let builder = builder.with_safe_default_protocol_versions()?;
     let builder = if options.insecure {
-        builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(NoVerification(provider)))
+        let verifier = Arc::new(NoVerification(provider));
+        let builder = builder.dangerous();
+        builder.with_custom_certificate_verifier(verifier)
     } else if let Some(pem) = &options.trusted {
         builder.with_root_certificates(roots(pem)?)
     } else {
-        builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(SystemRoots {
-                provider,
-                verifier: OnceLock::new(),
-            }))
+        let verifier = Arc::new(SystemRoots(LazyLock::new(system_roots)));
+        let builder = builder.dangerous();
+        builder.with_custom_certificate_verifier(verifier)
     };
     let mut config = match &options.identity {
         None => builder.with_no_client_auth(),
         Some(pem) => {
-            let wrong =
-                "cannot use the certificate of `--cert` and its key: both are needed, in PEM";
+            let unusable = "cannot use `--cert` and `--key`: both a certificate and its key are required, in PEM";
             let chain = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
-            let key = PrivateKeyDer::from_pem_slice(pem).context(wrong)?;
-            builder
-                .with_client_auth_cert(chain.context(wrong)?, key)
-                .context(wrong)?
+            let key = PrivateKeyDer::from_pem_slice(pem).context(unusable)?;
+            let config = builder.with_client_auth_cert(chain.context(unusable)?, key);
+            config.context(unusable)?
         }
     };
     config.alpn_protocols = match options.version {
@@ -61,48 +58,32 @@ pub(super) fn config(options: &HttpOptions) -> anyhow::Result<ClientConfig> {
 fn roots(pem: &[u8]) -> anyhow::Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
-        let added = certificate.map(|certificate| roots.add(certificate));
-        added
-            .context("cannot read the certificates of `--cacert`")?
-            .context("cannot trust a certificate of `--cacert`")?;
+        let certificate = certificate.context("cannot read the certificates of `--cacert`")?;
+        let added = roots.add(certificate);
+        added.context("cannot trust a certificate of `--cacert`")?;
     }
     anyhow::ensure!(
         !roots.is_empty(),
-        "no certificate in PEM in the file of `--cacert`"
+        "no PEM certificate in the file of `--cacert`"
     );
     Ok(roots)
 }
 
-/// Trusts the certificates that the system trusts. Reading them takes longer than all the rest of a start, so that waits for
-/// the first encrypted connection.
-struct SystemRoots {
-    provider: Arc<CryptoProvider>,
-    verifier: OnceLock<Arc<dyn ServerCertVerifier>>,
-}
+/// Trusts the certificates that the system trusts.
+#[derive(Debug)]
+struct SystemRoots(LazyLock<Arc<dyn ServerCertVerifier>>);
 
-impl SystemRoots {
-    fn verifier(&self) -> &dyn ServerCertVerifier {
-        let build = || -> Arc<dyn ServerCertVerifier> {
-            if let Ok(verifier) = Verifier::new(Arc::clone(&self.provider)) {
-                return Arc::new(verifier);
-            }
-            // a machine without a single CA certificate: the ones that are built in
-            let mut roots = RootCertStore::empty();
-            roots.add_parsable_certificates(
-                webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned(),
-            );
-            WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(&self.provider))
-                .build()
-                .expect("there are roots among those that are built in")
-        };
-        &**self.verifier.get_or_init(build)
+fn system_roots() -> Arc<dyn ServerCertVerifier> {
+    let provider = Arc::new(ring::default_provider());
+    if let Ok(verifier) = Verifier::new(Arc::clone(&provider)) {
+        return Arc::new(verifier);
     }
-}
-
-impl fmt::Debug for SystemRoots {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SystemRoots")
-    }
+    // a system without a single CA certificate: use the built-in ones
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
+    WebPkiServerVerifier::builder_with_provider(roots.into(), provider)
+        .build()
+        .expect("the built-in roots are not empty")
 }
 
 impl ServerCertVerifier for SystemRoots {
@@ -114,7 +95,7 @@ impl ServerCertVerifier for SystemRoots {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        self.verifier()
+        self.0
             .verify_server_cert(end_entity, intermediates, name, ocsp, now)
     }
 
@@ -124,7 +105,7 @@ impl ServerCertVerifier for SystemRoots {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.verifier()
+        self.0
             .verify_tls12_signature(message, certificate, signature)
     }
 
@@ -134,14 +115,12 @@ impl ServerCertVerifier for SystemRoots {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.verifier()
+        self.0
             .verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
+        self.0.supported_verify_schemes()
     }
 }
 

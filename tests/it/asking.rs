@@ -358,7 +358,7 @@ fn a_proxy_that_is_down_is_named() {
     for_each_mode(|mode| {
         let args = ["-x", &nobody.to_string(), "--retry", "0"];
         let run = fetch(&Sandbox::new(), mode, "http://a.invalid/x.pdf", &args).exits(1);
-        let said = format!("connect: no connection to the proxy `{nobody}`: connection refused");
+        let said = format!("connect: cannot connect to the proxy `{nobody}`: connection refused");
         assert!(run.stderr.contains(&said), "{run:?}");
     });
 }

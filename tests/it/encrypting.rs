@@ -22,7 +22,7 @@ fn a_certificate_is_trusted_or_the_link_fails() {
         let server = TlsServer::of_pdfs(&sandbox, Rules::default());
         let url = server.url("/x.pdf");
         fetch(&sandbox, mode, &url, false, &[])
-            .fails_with("tls: no trusted connection: invalid peer certificate");
+            .fails_with("tls: secure connection failed: invalid peer certificate");
         assert!(server.requests().is_empty());
         fetch(&sandbox, mode, &url, true, &["--https-only"]).exits(0);
         assert_eq!(sandbox.files()["x.pdf"], pdf("/x.pdf"));
@@ -40,7 +40,7 @@ fn a_redirect_to_http_is_followed_only_where_that_is_allowed() {
         });
         let url = server.url("/x.pdf");
         fetch(&sandbox, mode, &url, true, &[])
-            .fails_with("leads from https to http, which `--allow-downgrade` follows");
+            .fails_with("redirect from https to http: `--allow-downgrade` follows it");
         let run = fetch(
             &sandbox,
             mode,
@@ -81,7 +81,8 @@ fn a_certificate_is_trusted_if_its_file_is_named_or_if_all_are() {
         )
         .exits(2);
         assert!(
-            run.stderr.contains("no certificate in PEM"),
+            run.stderr
+                .contains("no PEM certificate in the file of `--cacert`"),
             "{}",
             run.stderr
         );
@@ -123,7 +124,12 @@ fn a_server_that_asks_who_is_there_is_shown_a_certificate() {
             &["--cert", "me.pem", "-o", "other"],
         )
         .exits(2);
-        assert!(run.stderr.contains("both are needed"), "{}", run.stderr);
+        assert!(
+            run.stderr
+                .contains("both a certificate and its key are required"),
+            "{}",
+            run.stderr
+        );
     });
 }
 
@@ -142,7 +148,7 @@ fn a_certificate_that_is_not_trusted_is_so_in_each_version_and_not_tried_again()
                 (&of_another, &["--cacert", "ca.pem"]),
             ] {
                 let run = sandbox.fetch(mode, link, &[trust, args].concat());
-                run.fails_with("tls: no trusted connection: invalid peer certificate");
+                run.fails_with("tls: secure connection failed: invalid peer certificate");
                 let record = sandbox.journal().pop().expect("a record");
                 assert_eq!(
                     (&record["status"], &record["attempts"]),

@@ -211,7 +211,7 @@ fn a_body_that_breaks_off_is_truncated_or_gone_on_with() {
         });
         let link = server.url("/x.pdf");
         fetch(&sandbox, mode, &link, &["--retry", "0"])
-            .fails_with("truncated: the body broke off after 2000000 bytes of 3000028");
+            .fails_with("truncated: transfer broke off after 2000000 of 3000028 bytes");
         assert!(sandbox.names().is_empty(), "{mode}");
 
         let other = Sandbox::new();

@@ -9,7 +9,7 @@ fn a_file_that_is_announced_too_large_is_not_taken() {
         let server = Server::start(|_, stream| ok(stream, &pdf_of("x", 70_000)));
         let sandbox = Sandbox::new();
         let run = sandbox.fetch(mode, server.url("/x.pdf"), &["--max-filesize", "64k"]);
-        run.fails_with("too_large: 70028 bytes, and at most 65536 are taken");
+        run.fails_with("too_large: 70028 bytes, more than 65536 bytes (`--max-filesize`)");
         assert!(sandbox.names().is_empty() && is_empty(&sandbox.path("out/.fetchpdf/parts")));
         sandbox
             .fetch(mode, server.url("/x.pdf"), &["--max-filesize", "70k"])
@@ -58,7 +58,7 @@ fn a_drip_is_given_up_where_a_speed_is_asked_for() {
             "0",
         ];
         let run = Sandbox::new().fetch(mode, server.url("/x.pdf"), &args);
-        run.fails_with("timeout: less than the minimum speed came for 0.3 s");
+        run.fails_with("timeout: below the minimum speed for 0.3 s");
     });
 }
 
@@ -79,7 +79,7 @@ fn a_link_that_takes_too_long_as_a_whole_is_given_up() {
             "--max-time",
             "100ms",
         ]);
-        run.fails_with("timeout: not done within 0.1 s (`--max-time`)");
+        run.fails_with("timeout: not finished within 0.1 s (`--max-time`)");
     });
 }
 
@@ -89,7 +89,7 @@ fn patience_with_a_server_has_the_limit_that_is_set() {
         let server =
             Server::start(|_, stream| respond(stream, "429 Slow down\r\nRetry-After: 2", b""));
         let run = Sandbox::new().fetch(mode, server.url("/x.pdf"), &["--retry-max-wait", "1s"]);
-        run.fails_with("rate_limited: 429 Too Many Requests; the server asks to come back in 2 s");
+        run.fails_with("rate_limited: 429 Too Many Requests; the server asks to retry after 2 s");
         assert_eq!(server.requests().len(), 1);
     });
 }
@@ -150,7 +150,7 @@ fn a_new_connection_that_is_closed_is_a_failure() {
     for_each_mode(|mode| {
         let server = Server::start(|_, stream| close(stream));
         let run = Sandbox::new().fetch(mode, server.url("/x.pdf"), &["--retry", "0"]);
-        run.fails_with("connect: the server closed the connection without an answer");
+        run.fails_with("connect: the server closed the connection without a response");
         assert_eq!(server.requests().len(), 1);
     });
 }

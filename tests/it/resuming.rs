@@ -283,7 +283,7 @@ fn a_piece_is_not_taken_for_the_rest() {
         let sandbox = Sandbox::new();
         sandbox
             .fetch(mode, server.url("/x.pdf"), &["--retry", "2"])
-            .fails_with("truncated: 2000200 bytes came of 3000028");
+            .fails_with("truncated: received 2000200 of 3000028 bytes");
         assert!(sandbox.names().is_empty());
     });
 }
@@ -334,6 +334,6 @@ fn more_bytes_than_announced_are_not_taken() {
         });
         let sandbox = Sandbox::new();
         let run = sandbox.fetch(mode, server.url("/x.pdf"), &["--retry", "1"]);
-        run.fails_with("truncated: more bytes came than the 3000028 announced");
+        run.fails_with("truncated: received more than the announced 3000028 bytes");
     });
 }

@@ -1,0 +1,105 @@
+//! Reads `cookies.txt`, the file to which browsers export cookies: seven fields per line, separated by tabs.
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use anyhow::Context;
+use url::Url;
+
+/// A cookie of a `cookies.txt`. [`fmt::Debug`] does not show its value.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Cookie {
+    /// A URL that could have set it.
+    pub url: Url,
+    /// The value of the `Set-Cookie` header that would have set it.
+    pub text: String,
+}
+
+impl fmt::Debug for Cookie {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cookie({}, …)", self.url)
+    }
+}
+
+/// The cookies in a `cookies.txt` that have not expired.
+///
+/// # Errors
+///
+/// If the file cannot be read, or a line is not a cookie. The values of cookies are secrets and not part of messages.
+pub(crate) fn read_cookies(path: &Path) -> anyhow::Result<Vec<Cookie>> {
+    let shown = path.display();
+    // curl's option also accepts the cookies themselves, and a message must not show them
+    anyhow::ensure!(
+        path.exists() || !shown.to_string().contains('='),
+        "`--cookie` takes a `cookies.txt` file; for a single cookie, use `--header @FILE` with `Cookie: …` in the file"
+    );
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read the cookies `{shown}`"))?;
+    let now = UNIX_EPOCH.elapsed().map_or(0, |now| now.as_secs());
+    let mut cookies = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        // looks like a comment, but marks a cookie that is hidden from scripts
+        let line = line.strip_prefix("#HttpOnly_").unwrap_or(line);
+        if line.trim().is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let (cookie, expires) = parse(line).with_context(|| {
+            format!("`{shown}`, line {number}: not a cookie: expected domain, TRUE or FALSE, path, TRUE or FALSE, expiry, name and value, separated by tabs")
+        })?;
+        if expires == 0 || expires > now {
+            cookies.push(cookie);
+        }
+    }
+    Ok(cookies)
+}
+
+/// A cookie and its expiry in seconds since 1970; 0 for a session cookie.
+fn parse(line: &str) -> Option<(Cookie, u64)> {
+    let fields: Vec<_> = line.split('\t').collect();
+    let [domain, subdomains, path, secure, expires, name, rest @ ..] = &fields[..] else {
+        return None;
+    };
+    let value = rest.first().copied().unwrap_or_default();
+    let expires = expires.split('.').next()?.trim_start_matches('-');
+    let host = domain.trim_start_matches('.');
+    let secure = secure.eq_ignore_ascii_case("TRUE");
+    let scheme = if secure { "https" } else { "http" };
+    let url = Url::parse(&format!("{scheme}://{host}{path}")).ok()?;
+    let mut text = format!("{name}={value}; Path={path}");
+    if subdomains.eq_ignore_ascii_case("TRUE") && url.domain().is_some() {
+        text.push_str("; Domain=");
+        text.push_str(host);
+    }
+    if secure {
+        text.push_str("; Secure");
+    }
+    Some((Cookie { url, text }, expires.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cookies_exported_by_browsers_are_read() {
+        let text = |line| {
+            let (cookie, expires) = parse(line).expect("a cookie");
+            (cookie.url.to_string(), cookie.text, expires)
+        };
+        assert_eq!(
+            text(".a.example\tTRUE\t/x\tTRUE\t2000\tn\tv=1"),
+            (
+                "https://a.example/x".to_owned(),
+                "n=v=1; Path=/x; Domain=a.example; Secure".to_owned(),
+                2000
+            )
+        );
+        assert_eq!(
+            text("127.0.0.1\tFALSE\t/\tFALSE\t0\tn\t"),
+            ("http://127.0.0.1/".to_owned(), "n=; Path=/".to_owned(), 0)
+        );
+        assert!(parse("a.example\tFALSE\t/").is_none());
+    }
+}

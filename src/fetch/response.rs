@@ -1,0 +1,201 @@
+//! The head of a response, and what it means for a link: a file, the rest of one, a redirect, or a failure.
+
+use std::time::{Duration, SystemTime};
+
+use http::header::{self, DATE, ETAG, LAST_MODIFIED};
+use http::{HeaderName, Version};
+use httpdate::parse_http_date;
+use tokio::time::timeout;
+use url::Url;
+
+use super::range::ContentRange;
+use super::{Start, disposition};
+use crate::outcome::{Answer, Failure, Status};
+use crate::retry::retry_after;
+use crate::store::{Origin, Partial};
+use crate::text::{has_credentials, shown};
+
+/// An unwanted body is read up to this many bytes to keep the connection: reconnecting costs more.
+const DRAIN: u64 = 16 * 1024;
+
+/// A response and the URL that it came from.
+pub(super) struct Response {
+    pub(super) inner: crate::http::Response,
+    pub(super) url: Url,
+}
+
+impl Response {
+    pub(super) fn status(&self) -> u16 {
+        self.inner.status().as_u16()
+    }
+
+    /// The length of the file, if this response or the one that began the partial states it.
+    pub(super) fn total(&self, start: Start, partial: Option<Partial<'_>>) -> Option<u64> {
+        if start == Start::Over {
+            return self.inner.content_length();
+        }
+        let total = self.content_range().and_then(|range| range.total);
+        total.or_else(|| partial?.origin.total)
+    }
+
+    /// Whether the protocol marks the end of the body. If not, it may be cut off wherever the connection closes.
+    pub(super) fn is_framed(&self) -> bool {
+        let codings = self.header(header::TRANSFER_ENCODING).unwrap_or_default();
+        let last = codings.rsplit(',').next().unwrap_or_default().trim();
+        self.inner.content_length().is_some()
+            || last.eq_ignore_ascii_case("chunked")
+            || self.inner.version() >= Version::HTTP_2
+    }
+
+    /// Whether a 206 is the rest of `partial`.
+    pub(super) fn continues(&self, partial: Partial<'_>) -> bool {
+        self.content_range().is_some_and(|range| {
+            let first = range.bytes.map(|(first, _)| first);
+            first == Some(partial.bytes) && self.is_of(partial.origin, range.total)
+        })
+    }
+
+    /// Whether a 416 says that `partial` is the whole file.
+    pub(super) fn has_no_more_than(&self, partial: Partial<'_>) -> bool {
+        let (bytes, total) = (None, Some(partial.bytes));
+        self.content_range() == Some(ContentRange { bytes, total })
+            && self.is_of(partial.origin, total)
+    }
+
+    /// Whether this response is about the file of `origin`, given the length that it states. A validator is meaningful for
+    /// its own URL only (RFC 9110 section 8.8.1).
+    fn is_of(&self, origin: &Origin, total: Option<u64>) -> bool {
+        let by_tag = origin.validator.starts_with('"');
+        let validator = self.header(if by_tag { ETAG } else { LAST_MODIFIED });
+        (origin.total.is_none() || total.is_none() || origin.total == total)
+            && shown(&self.url) == origin.url.as_str()
+            && validator.is_none_or(|validator| validator == origin.validator)
+    }
+
+    /// Refuses a body in an encoding that was not requested: it would be saved encoded.
+    pub(super) fn check_encoding(&self) -> Result<(), Failure> {
+        let coding = self.header(header::CONTENT_ENCODING).unwrap_or("identity");
+        if coding.eq_ignore_ascii_case("identity") {
+            return Ok(());
+        }
+        let message = format!("unexpected content encoding `{coding}`");
+        Err(Failure::new(Status::NotPdf, message))
+    }
+
+    /// What it takes to resume, should the body break off.
+    pub(super) fn origin(&self) -> Option<Origin> {
+        Some(Origin {
+            url: shown(&self.url).into_owned(),
+            validator: self.strong_validator()?.to_owned(),
+            total: self.inner.content_length(),
+        })
+    }
+
+    /// What the record of a link keeps of this response to a request for `requested`.
+    pub(super) fn answer(&self, requested: &Url) -> Answer {
+        Answer {
+            final_url: (self.url != *requested).then(|| shown(&self.url).into_owned()),
+            status: self.status(),
+            etag: self.header(ETAG).map(str::to_owned),
+            last_modified: self.header(LAST_MODIFIED).map(str::to_owned),
+        }
+    }
+
+    pub(super) fn last_modified(&self) -> Option<SystemTime> {
+        parse_http_date(self.header(LAST_MODIFIED)?).ok()
+    }
+
+    /// The file name that the server suggests.
+    pub(super) fn file_name(&self) -> Option<String> {
+        let disposition = self.inner.headers().get(header::CONTENT_DISPOSITION)?;
+        disposition::file_name(disposition.as_bytes())
+    }
+
+    /// The failure of a response to a request for `requested` that is not a file.
+    pub(super) fn failure(&self, requested: &Url) -> Failure {
+        let code = self.inner.status();
+        let reason = code.canonical_reason().unwrap_or("(unknown status)");
+        let status = match code.as_u16() {
+            429 => Status::RateLimited,
+            _ => Status::HttpStatus,
+        };
+        let wait = self.header(header::RETRY_AFTER);
+        Failure {
+            http_status: Some(code.as_u16()),
+            elsewhere: self.url.origin() != requested.origin(),
+            retry_after: wait.and_then(|wait| retry_after(wait, SystemTime::now())),
+            ..Failure::new(status, format!("{} {reason}", code.as_u16()))
+        }
+    }
+
+    /// Reads a short body to its end, to make the connection available for the next request.
+    pub(super) async fn drain(mut self) {
+        let all = async {
+            let mut read = 0;
+            while read + self.inner.content_length().unwrap_or(0) <= DRAIN
+                && let Ok(Some(chunk)) = self.inner.chunk().await
+            {
+                read += chunk.len() as u64;
+            }
+        };
+        // if it takes longer, the connection is lost, but the response is known already
+        let _ = timeout(Duration::from_secs(1), all).await;
+    }
+
+    /// Where a redirect leads; none if this is not a redirect.
+    pub(super) fn redirect(&self, allow_downgrade: bool) -> Result<Option<Url>, Failure> {
+        if !matches!(self.status(), 301 | 302 | 303 | 307 | 308) {
+            return Ok(None);
+        }
+        let Some(location) = self.inner.headers().get(header::LOCATION) else {
+            return Err(self.bad_redirect("without a `Location` header"));
+        };
+        let location = String::from_utf8_lossy(location.as_bytes());
+        let Ok(mut next) = self.url.join(&location) else {
+            return Err(self.bad_redirect(&format!("to `{location}`, which is not a valid URL")));
+        };
+        if !matches!(next.scheme(), "http" | "https") {
+            let message = format!("to `{}`, which is not fetched", shown(&next));
+            return Err(self.bad_redirect(&message));
+        }
+        if (self.url.scheme(), next.scheme()) == ("https", "http") && !allow_downgrade {
+            let message = "from https to http: `--allow-downgrade` follows it";
+            return Err(self.bad_redirect(message));
+        }
+        next.set_fragment(None);
+        if next.origin() == self.url.origin() && !has_credentials(&next) {
+            // neither can fail: both URLs have a host
+            let _ = next.set_username(self.url.username());
+            let _ = next.set_password(self.url.password());
+        }
+        Ok(Some(next))
+    }
+
+    fn bad_redirect(&self, what: &str) -> Failure {
+        Failure {
+            http_status: Some(self.status()),
+            ..Failure::new(Status::HttpStatus, format!("redirect {what}"))
+        }
+    }
+
+    /// A validator that changes with every byte: a strong entity tag, or, if there is no tag, a modification time at least
+    /// a second before the response (RFC 9110 sections 8.8.2.2 and 13.1.5).
+    fn strong_validator(&self) -> Option<&str> {
+        if let Some(etag) = self.header(ETAG) {
+            let strong = etag.len() >= 2 && etag.starts_with('"') && etag.ends_with('"');
+            return strong.then_some(etag);
+        }
+        let modified = self.header(LAST_MODIFIED)?;
+        let date = parse_http_date(self.header(DATE)?).ok()?;
+        let age = date.duration_since(parse_http_date(modified).ok()?).ok()?;
+        (age >= Duration::from_secs(1)).then_some(modified)
+    }
+
+    fn content_range(&self) -> Option<ContentRange> {
+        ContentRange::parse(self.header(header::CONTENT_RANGE)?)
+    }
+
+    fn header(&self, name: HeaderName) -> Option<&str> {
+        self.inner.headers().get(name)?.to_str().ok()
+    }
+}
