@@ -80,6 +80,9 @@ fn parse(line: &str) -> Option<(Cookie, u64)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
+    use super::super::cookie_jar::CookieJar;
     use super::*;
 
     #[test]
@@ -101,5 +104,38 @@ mod tests {
             ("http://127.0.0.1/".to_owned(), "n=; Path=/".to_owned(), 0)
         );
         assert!(parse("a.example\tFALSE\t/").is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_parsed_without_panic(line in ".*") {
+            let _ = parse(&line);
+        }
+
+        #[test]
+        fn any_fields_are_parsed_without_panic(fields in proptest::collection::vec("[^\t]{0,10}", 5..9)) {
+            let _ = parse(&fields.join("\t"));
+        }
+
+        #[test]
+        fn a_written_cookie_is_read_back_and_sent(
+            host in "[a-z]{1,10}\\.example",
+            path in "/[a-z]{0,10}",
+            expires: u64,
+            (name, value) in ("[a-zA-Z_]{1,20}", "[a-zA-Z0-9=._-]{0,40}"),
+            (subdomains, secure) in any::<(bool, bool)>(),
+        ) {
+            let word = |flag| if flag { "TRUE" } else { "FALSE" };
+            let (dot, scheme) = (if subdomains { "." } else { "" }, if secure { "https" } else { "http" });
+            let line = format!("{dot}{host}\t{}\t{path}\t{}\t{expires}\t{name}\t{value}", word(subdomains), word(secure));
+            let (cookie, read) = parse(&line).expect("a cookie");
+            prop_assert_eq!(read, expires);
+            prop_assert_eq!(cookie.url.as_str(), format!("{scheme}://{host}{path}"));
+            let jar = CookieJar::new(&[cookie]);
+            let sent = |url: String| jar.of_url(&Url::parse(&url).expect("a URL")).is_some_and(|sent| sent == format!("{name}={value}"));
+            prop_assert_eq!(sent(format!("https://{host}{path}")), true);
+            prop_assert_eq!(sent(format!("http://{host}{path}")), !secure);
+            prop_assert_eq!(sent(format!("https://www.{host}{path}")), subdomains);
+        }
     }
 }

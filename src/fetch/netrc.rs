@@ -92,7 +92,47 @@ fn words(line: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// `word` as people write it, quoted where it has to be.
+    fn quoted(word: &str) -> String {
+        let special = |c: char| c.is_whitespace() || matches!(c, '"' | '\\' | '#');
+        if !word.is_empty() && !word.contains(special) {
+            return word.to_owned();
+        }
+        let escaped = word.replace('\\', "\\\\").replace('"', "\\\"");
+        format!("\"{escaped}\"")
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_parsed_without_panic(text in "(.|\n)*") {
+            let _ = Netrc::parse(&text).of("a.example");
+        }
+
+        #[test]
+        fn tangled_text_is_parsed_without_panic(text in "((machine|default|login|password|account|macdef|[\"\\\\# \n]|x)[ \n]?){0,30}") {
+            let _ = Netrc::parse(&text).of("x");
+        }
+
+        #[test]
+        fn written_entries_are_read_back(
+            entries in proptest::collection::vec(("[^\n]{1,20}", "[^\n]{0,20}", "[^\n]{0,20}"), 0..5),
+            separator in "[ \t\n]\t?",
+        ) {
+            let mut text = String::new();
+            let mut expected = Vec::new();
+            for (host, user, password) in entries {
+                let [machine, login, pass] = [&host, &user, &password].map(|word| quoted(word));
+                let words = ["machine", &machine, &separator, "login", &login, &separator, "password", &pass, "\n"];
+                text += &words.join(" ");
+                expected.push((Some(host), Credentials { user, password }));
+            }
+            prop_assert_eq!(Netrc::parse(&text), Netrc(expected));
+        }
+    }
 
     #[test]
     fn hosts_have_their_users() {
