@@ -1,60 +1,75 @@
-//! Lines of text, one at a time, however long the text is.
+//! Lines of a file of any size, one at a time and in bounded memory.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read};
 
-/// Of a line that is longer, in bytes, only the beginning is kept.
+/// The longest line that is kept whole, in bytes.
 pub(crate) const LONGEST_LINE: usize = 64 * 1024;
 
-/// A line without its end, or the beginning of one that is too long.
+/// A line, or the beginning of one that is too long.
 pub(crate) struct Line {
-    /// Its bytes, without the line end.
+    /// Its bytes without the line feed, up to [`LONGEST_LINE`] of them.
     pub text: Vec<u8>,
-    /// Whether that is all of it.
+    /// Whether `text` is the whole line.
     pub whole: bool,
 }
 
-/// Reads to the end of the line and keeps at most [`LONGEST_LINE`] bytes of it.
+/// Reads to the end of the line, and keeps up to [`LONGEST_LINE`] bytes of it. `None` at the end of the file.
 ///
 /// # Errors
 ///
-/// When nothing can be read.
+/// When `reader` cannot be read.
 pub(crate) fn read_line(reader: &mut impl BufRead) -> io::Result<Option<Line>> {
-    let mut line = Line {
-        text: Vec::new(),
-        whole: true,
-    };
-    let mut begun = false;
-    loop {
-        let buffer = fill(reader)?;
-        if buffer.is_empty() {
-            return Ok(begun.then_some(line));
-        }
-        begun = true;
-        let end = buffer.iter().position(|byte| *byte == b'\n');
-        let piece = &buffer[..end.unwrap_or(buffer.len())];
-        let room = LONGEST_LINE - line.text.len();
-        line.whole &= piece.len() <= room;
-        line.text.extend_from_slice(&piece[..piece.len().min(room)]);
-        let used = end.map_or(buffer.len(), |end| end + 1);
-        reader.consume(used);
-        if end.is_some() {
-            return Ok(Some(line));
-        }
+    let mut text = Vec::new();
+    let mut beginning = reader.by_ref().take(LONGEST_LINE as u64 + 1);
+    if beginning.read_until(b'\n', &mut text)? == 0 {
+        return Ok(None);
     }
+    let whole = text.pop_if(|last| *last == b'\n').is_some() || text.len() <= LONGEST_LINE;
+    if !whole {
+        text.truncate(LONGEST_LINE);
+        reader.skip_until(b'\n')?;
+    }
+    Ok(Some(Line { text, whole }))
 }
 
-/// What has been read and not been consumed: something, unless the end is reached.
+/// The buffered bytes of `reader`; empty only at the end of the file.
 ///
 /// # Errors
 ///
-/// When nothing can be read.
+/// When `reader` cannot be read.
 pub(crate) fn fill(reader: &mut impl BufRead) -> io::Result<&[u8]> {
-    loop {
-        match reader.fill_buf() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // asked again, because the borrow checker does not see that the first answer is not used otherwise
-            Ok(_) => return reader.fill_buf(),
-            Err(error) => return Err(error),
+    while let Err(error) = reader.fill_buf() {
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
         }
+    }
+    // a second call, because the borrow checker cannot see that the first borrow ends with the loop; it returns the same bytes
+    reader.fill_buf()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_whole_up_to_the_longest() {
+        for (length, whole) in [
+            (0, true),
+            (LONGEST_LINE, true),
+            (LONGEST_LINE + 1, false),
+            (3 * LONGEST_LINE, false),
+        ] {
+            let text = [vec![b'x'; length], b"\nlast".to_vec()].concat();
+            let mut reader = io::BufReader::with_capacity(1000, &text[..]);
+            let line = read_line(&mut reader).expect("memory").expect("a line");
+            assert_eq!(line.whole, whole);
+            assert_eq!(line.text, text[..length.min(LONGEST_LINE)]);
+            let last = read_line(&mut reader).expect("memory").expect("a line");
+            assert!(last.whole && last.text == b"last");
+            assert!(read_line(&mut reader).expect("memory").is_none());
+        }
+        let text = vec![b'x'; LONGEST_LINE];
+        let line = read_line(&mut &text[..]).expect("memory").expect("a line");
+        assert!(line.whole && line.text == text);
     }
 }
