@@ -1,24 +1,24 @@
 //! Hashes of links and of files.
 
+use std::array;
 use std::fmt::{self, Write};
 use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
-/// A 64-bit hash of `text` that is the same on every machine and in every version.
+/// A 64-bit hash of `text` that is the same on every machine and in every version, because it is stored on disk.
 pub(crate) fn fingerprint(text: &str) -> u64 {
     let digest = Sha256::digest(text);
     u64::from_be_bytes(digest[..8].try_into().expect("a digest has 32 bytes"))
 }
 
-/// The digits of a hash.
+/// `bytes` in lower-case hexadecimal.
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("a string can be written to");
-            text
-        })
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
+    }
+    text
 }
 
 /// The SHA-256 that a file must have.
@@ -26,7 +26,7 @@ pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
 pub struct Checksum([u8; 32]);
 
 impl Checksum {
-    /// Whether `digest` is this one.
+    /// Whether `digest` is equal to it.
     pub fn is(&self, digest: &[u8]) -> bool {
         self.0 == digest
     }
@@ -35,30 +35,21 @@ impl Checksum {
 impl FromStr for Checksum {
     type Err = String;
 
-    /// 64 hexadecimal digits, with `sha-256=` before them or without.
+    /// 64 hexadecimal digits, with or without `sha-256=` before them.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (kind, digits) = text
-            .trim()
-            .split_once(['=', ':'])
-            .unwrap_or(("sha-256", text.trim()));
-        if !matches!(
-            kind.trim().to_ascii_lowercase().as_str(),
-            "sha-256" | "sha256"
-        ) {
-            return Err(
-                "the only checksum that is verified is `sha-256=` with 64 digits".to_owned(),
-            );
+        let (kind, digits) = text.split_once(['=', ':']).unwrap_or(("sha-256", text));
+        let (kind, digits) = (kind.trim().to_ascii_lowercase(), digits.trim());
+        if !matches!(&*kind, "sha-256" | "sha256") {
+            return Err("unsupported checksum: only `sha-256=` with 64 digits is verified".into());
         }
-        let wrong = || "a SHA-256 has 64 hexadecimal digits".to_owned();
-        let digits = digits.trim();
         if digits.len() != 64 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-            return Err(wrong());
+            return Err("a SHA-256 has 64 hexadecimal digits".to_owned());
         }
-        let mut digest = [0; 32];
-        for (n, byte) in digest.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&digits[2 * n..2 * n + 2], 16).map_err(|_| wrong())?;
-        }
-        Ok(Self(digest))
+        let byte = |n: usize| {
+            let digits = &digits[2 * n..2 * n + 2];
+            u8::from_str_radix(digits, 16).expect("both are hexadecimal digits")
+        };
+        Ok(Self(array::from_fn(byte)))
     }
 }
 
