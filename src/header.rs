@@ -1,19 +1,19 @@
-//! Header fields as people write them.
+//! Headers of requests, as users write them.
 
 use http::{HeaderName, HeaderValue};
 
 use crate::text::printable;
 
-/// Header fields, in order.
+/// Headers, in the order in which they are sent.
 pub(crate) type HeaderFields = Vec<(HeaderName, HeaderValue)>;
 
-/// A header field as people write it, `Name: value`, which is marked as a secret.
+/// Parses `Name: value`. The value is marked as sensitive, so that it is never printed or logged.
 ///
 /// # Errors
 ///
-/// What is wrong with it; its value may be a secret, and is not shown.
+/// The problem with the header. It does not quote the value, which may be a secret.
 pub(crate) fn parse(text: &str) -> Result<(HeaderName, HeaderValue), String> {
-    /// Fields by which a body becomes another one, or none.
+    /// Headers that the program sets itself, or that change what body the server sends.
     const OURS: [&str; 8] = [
         "accept-encoding",
         "connection",
@@ -24,15 +24,13 @@ pub(crate) fn parse(text: &str) -> Result<(HeaderName, HeaderValue), String> {
         "te",
         "transfer-encoding",
     ];
-    let (name, value) = text
-        .split_once(':')
-        .ok_or("a header field is a name, `:` and a value")?;
-    let wrong = || format!("`{}` is no header field", printable(name.trim()));
-    let name: HeaderName = name.trim().parse().map_err(|_| wrong())?;
+    let (name, value) = text.split_once(':').ok_or("a header is `Name: value`")?;
+    let invalid = || format!("invalid header `{}`", printable(name.trim()));
+    let name: HeaderName = name.trim().parse().map_err(|_| invalid())?;
     if OURS.contains(&name.as_str()) {
-        return Err(format!("the header field `{name}` cannot be set"));
+        return Err(format!("the header `{name}` cannot be set"));
     }
-    let mut value = HeaderValue::from_str(value.trim()).map_err(|_| wrong())?;
+    let mut value = HeaderValue::from_str(value.trim()).map_err(|_| invalid())?;
     value.set_sensitive(true);
     Ok((name, value))
 }

@@ -101,7 +101,7 @@ fn header_fields_are_for_the_host_of_a_link() {
         let run = sandbox
             .run(&["-o", "out", "-H", &format!("Bad {SECRET}"), &link])
             .exits(2);
-        assert!(run.stderr.contains("a header field is a name") && !run.stderr.contains(SECRET));
+        assert!(run.stderr.contains("a header is `Name: value`") && !run.stderr.contains(SECRET));
         sandbox
             .run(&["-o", "out", "-H", "Range: bytes=0-1", &link])
             .exits(2);
