@@ -1,4 +1,4 @@
-//! What a link is: a URL, where it stands, and what else is said about it.
+//! A link: a URL, its position in a list, and the details that the list gives.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,12 +8,12 @@ use url::Url;
 use crate::digest::Checksum;
 use crate::header::HeaderFields;
 
-/// The place of a link: its list and the line in it, counted from 1.
+/// The position of a link: its list and the line in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceLine {
     /// The path of the list, `stdin`, or `argument`.
     pub source: Arc<str>,
-    /// The number of the line, or of the argument.
+    /// The number of the line, or of the argument, counted from 1.
     pub line: u64,
 }
 
@@ -23,41 +23,41 @@ impl fmt::Display for SourceLine {
     }
 }
 
-/// One http or https URL of a list.
+/// A link of a list.
 #[derive(Debug, Clone)]
 pub struct Link {
-    /// Where it stands.
+    /// Its position.
     pub source_line: SourceLine,
-    /// What it says, without its fragment.
+    /// An http or https URL without its fragment.
     pub url: Url,
-    /// The identity of what it names: a hash of its URL without fragment and credentials, the same on every run.
+    /// Its identity: a hash of its URL without fragment and credentials, the same on every run.
     pub id: u64,
-    /// What else is said about it, if anything is.
+    /// Its details; `None` if the list gives none, because most lists are long and plain.
     pub details: Option<Box<Details>>,
 }
 
-/// What a list says about a link besides its URL.
+/// The details of a link besides its URL.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Details {
-    /// Other URLs of the same file, in the order in which they are to be tried.
+    /// Other URLs of the same file, in order of preference.
     pub mirrors: Vec<Url>,
-    /// The name for its file. `/` separates folders; a folder alone ends in it.
+    /// The name for its file. `/` separates folders, and a name that ends in `/` is a folder alone.
     pub name: Option<String>,
     /// The checksum that its file must have.
     pub checksum: Option<Checksum>,
-    /// Header fields for its requests.
+    /// Headers for its requests.
     pub headers: HeaderFields,
-    /// Other columns of the list, by their names.
+    /// Columns of the list that go into the record, with their names.
     pub columns: Vec<(Arc<str>, String)>,
 }
 
-/// A line that is no link, and why.
+/// A line that is not a link, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadLink {
-    /// Where it stands.
+    /// Its position.
     pub source_line: SourceLine,
-    /// What it says, shortened and safe to print.
+    /// The beginning of the line, safe to print.
     pub text: String,
-    /// What is wrong with it.
+    /// The problem with the line.
     pub problem: String,
 }
