@@ -1,6 +1,17 @@
-//! Link lists: text in, links out, one at a time and only when asked.
+//! Link lists: bytes in, links out, lazily and in constant memory.
 //!
-//! Owns what a list looks like and where each link stands in it; knows nothing of HTTP or of the files that are written.
+//! Owns the formats of lists and the position of each link in its list. Knows nothing of HTTP or of the files that are written.
+//!
+//! ```text
+//!  Input ──► compressed ──► format ──► plain, csv, aria2, text, html ──► Link or BadLink
+//!  a file,   gzip, Zstandard   by the first   one reader per format,
+//!  a pipe    or neither        buffer         `json` and `columns` below
+//! ```
+//!
+//! No reader looks further ahead than its format requires, so that a link from a pipe starts while the pipe is still open.
+//!
+//! A line that is not a link is a [`BadLink`], and the run goes on. A list that cannot be read to its end is an error, and the
+//! rest of it is dropped, because what follows a torn archive or an unclosed quote cannot be trusted.
 
 mod ahead;
 mod aria2;
@@ -17,34 +28,42 @@ mod text;
 
 use std::fs::File;
 use std::io::{self, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
 use url::Url;
 
 use crate::digest::fingerprint;
+use crate::line::{LONGEST_LINE, Line, read_line};
 use crate::link::{BadLink, Details, Link, SourceLine};
 use crate::text::{printable, shown};
 pub(crate) use ahead::Ahead;
 pub(crate) use columns::Columns;
+use compressed::Source;
 pub(crate) use count::count;
 pub(crate) use format::Format;
 pub(crate) use only::Only;
 
-/// Where links come from, as named on the command line.
+/// What every reader yields: an error only if the list cannot be read any further.
+type Item = io::Result<Result<Link, BadLink>>;
+
+/// The URL of a line with its details, or the problem with the line.
+type Parsed = Result<(String, Details), String>;
+
+/// A source of links, as named on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
-    /// A file with links.
+    /// A link list.
     List(PathBuf),
-    /// Standard input, in the same formats.
+    /// A link list on standard input.
     Stdin,
-    /// One link.
+    /// A single link.
     Url(String),
 }
 
 impl Input {
-    /// Whether reading it may mean to wait for somebody who writes it.
+    /// Whether reading it may block until another process writes to it.
     pub fn may_wait(&self) -> bool {
         match self {
             Self::Url(_) => false,
@@ -57,7 +76,7 @@ impl Input {
 impl FromStr for Input {
     type Err = std::convert::Infallible;
 
-    /// `-` is standard input, what has a scheme is a link, anything else is the path of a list.
+    /// `-` is standard input, text with a scheme is a link, and anything else is the path of a list.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Ok(match text {
             "-" => Self::Stdin,
@@ -67,90 +86,83 @@ impl FromStr for Input {
     }
 }
 
-/// How lists are read.
+/// How to read lists.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// What kind of list they are.
+    /// The format of all lists of the run.
     pub format: Format,
-    /// Whether links are looked for in text, Markdown and HTML.
+    /// Whether to look for links in text, Markdown and HTML.
     pub extract: bool,
-    /// Whether all of these are wanted, and not only those that end in `.pdf`.
+    /// Whether to extract all links, and not only those that end in `.pdf`.
     pub all_links: bool,
-    /// What relative links in text and HTML are relative to.
+    /// The base of relative links in text and HTML.
     pub base: Option<Url>,
-    /// Which columns of tables mean what.
+    /// The roles of columns in tables, and of fields in JSON.
     pub columns: Columns,
-    /// Which records of an earlier run are links again; none for all.
+    /// Which records of an earlier run to take; `None` for all.
     pub only: Option<Only>,
 }
 
-/// All links of several inputs, one after the other.
+/// All links of several inputs, one input after the other.
 pub struct Links {
-    inputs: std::vec::IntoIter<(Arc<str>, OpenInput)>,
+    inputs: std::vec::IntoIter<(Context, OpenInput)>,
     current: Option<format::Reader>,
-    options: Arc<Options>,
 }
 
-/// An input that can be read.
+/// An input that is open, but has not been read yet.
 enum OpenInput {
-    List(compressed::Source),
+    List(Source),
     Argument(String, u64),
 }
 
 impl Links {
-    /// Opens every input, and reads none.
+    /// Opens all inputs without reading from them.
     ///
     /// # Errors
     ///
-    /// When a list cannot be opened: the error names it.
+    /// When a list cannot be opened. The message names it.
     pub fn open(inputs: &[Input], options: &Arc<Options>) -> io::Result<Self> {
         let open = |(number, input): (u64, &Input)| {
-            Ok(match input {
+            let (source, input) = match input {
                 Input::List(path) => {
-                    let source = path.display().to_string();
-                    let file = open_list(path).map_err(|error| {
-                        let message = format!("cannot read the list `{source}`: {error}");
-                        io::Error::new(error.kind(), message)
-                    })?;
-                    let reader = BufReader::with_capacity(64 * 1024, file);
-                    (source.into(), OpenInput::List(Box::new(reader)))
+                    let name = path.display().to_string();
+                    (name.into(), OpenInput::List(open_list(path)?))
                 }
-                Input::Stdin => (
-                    "stdin".into(),
-                    OpenInput::List(Box::new(BufReader::new(io::stdin()))),
-                ),
-                Input::Url(link) => ("argument".into(), OpenInput::Argument(link.clone(), number)),
-            })
+                Input::Stdin => {
+                    let reader = Box::new(BufReader::new(io::stdin()));
+                    ("stdin".into(), OpenInput::List(reader))
+                }
+                Input::Url(link) => {
+                    let argument = OpenInput::Argument(link.clone(), number);
+                    ("argument".into(), argument)
+                }
+            };
+            Ok((Context::new(source, Arc::clone(options)), input))
         };
         let inputs: Vec<_> = (1..).zip(inputs).map(open).collect::<io::Result<_>>()?;
         Ok(Self {
             inputs: inputs.into_iter(),
             current: None,
-            options: Arc::clone(options),
         })
     }
 }
 
 impl Iterator for Links {
-    /// A list that breaks off is an error of the run; a line that is no link is not.
-    type Item = io::Result<Result<Link, BadLink>>;
+    type Item = Item;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            match self.current.as_mut().map(Iterator::next) {
-                // what follows in a list that breaks off cannot be trusted
-                Some(Some(Err(error))) => {
+            if let Some(item) = self.current.as_mut().and_then(Iterator::next) {
+                if item.is_err() {
                     self.current = None;
-                    return Some(Err(error));
                 }
-                Some(Some(link)) => return Some(link),
-                Some(None) | None => {}
+                return Some(item);
             }
-            let (source, opened) = self.inputs.next()?;
-            let context = Context::new(source, Arc::clone(&self.options));
-            self.current = match opened {
+            let (context, input) = self.inputs.next()?;
+            self.current = match input {
                 OpenInput::Argument(link, number) => {
-                    let link = plain::link(link.as_bytes(), number, &context);
+                    let text = link.into_bytes();
+                    let link = plain::link(&Line { text, whole: true }, number, &context);
                     Some(Box::new(link.map(Ok).into_iter()))
                 }
                 OpenInput::List(source) => match format::open(source, context) {
@@ -162,7 +174,7 @@ impl Iterator for Links {
     }
 }
 
-/// What the readers of all formats need to know.
+/// What the readers of all formats share.
 #[derive(Debug, Clone)]
 struct Context {
     source: Arc<str>,
@@ -179,19 +191,13 @@ impl Context {
         }
     }
 
-    /// The link that is `found` in `text`.
-    fn link(
-        &self,
-        line: u64,
-        text: &[u8],
-        found: Result<(String, Details), String>,
-    ) -> Result<Link, BadLink> {
+    /// The link in `line`, whose `text` is quoted if it is not a link.
+    fn link(&self, line: u64, text: &[u8], parsed: Parsed) -> Result<Link, BadLink> {
         let source_line = SourceLine {
             source: Arc::clone(&self.source),
             line,
         };
-        let parsed = found.and_then(|(url, details)| Ok((parse_url(url.trim())?, details)));
-        match parsed {
+        match parsed.and_then(|(url, details)| Ok((parse_url(url.trim())?, details))) {
             Ok((url, details)) => Ok(Link {
                 source_line,
                 id: fingerprint(&shown(&url)),
@@ -206,48 +212,74 @@ impl Context {
         }
     }
 
-    /// The link that `target` is in a text or a page, if it is one that is wanted; one that is `said` to be a PDF always is.
-    fn extracted(&self, line: u64, target: &str, said: bool) -> Option<Result<Link, BadLink>> {
+    /// The link to `target` in text or a page; `None` if it is not wanted. A target that the page declares as a PDF always is.
+    fn extracted(&self, line: u64, target: &str, declared: bool) -> Option<Result<Link, BadLink>> {
         let target = target.trim();
-        let url = match (Url::parse(target), &self.base) {
-            (Ok(url), _) => Some(url),
-            (Err(_), Some(base)) => base.join(target).ok(),
-            (Err(_), None) => None,
+        let joined = || self.base.as_ref()?.join(target).ok();
+        let url = Url::parse(target).ok().or_else(joined);
+        let path = match &url {
+            Some(url) => url.path(),
+            None => target.split(['?', '#']).next().unwrap_or_default(),
         };
-        let path = url.as_ref().map_or_else(
-            || target.split(['?', '#']).next().unwrap_or_default(),
-            Url::path,
-        );
-        let is_pdf =
-            path.len() >= 4 && path.as_bytes()[path.len() - 4..].eq_ignore_ascii_case(b".pdf");
-        let is_fetchable = url
-            .as_ref()
-            .is_none_or(|url| matches!(url.scheme(), "http" | "https"));
-        if target.starts_with('#') || !is_fetchable || !(is_pdf || said || self.options.all_links) {
+        let suffix = path.get(path.len().saturating_sub(4)..);
+        let is_pdf = suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case(".pdf"));
+        let is_wanted = is_pdf || declared || self.options.all_links;
+        if !is_wanted || target.starts_with('#') || !url.as_ref().is_none_or(is_http) {
             return None;
         }
-        let found = match url {
-            _ if target.contains(char::REPLACEMENT_CHARACTER) => {
-                Err("the link is not UTF-8 text".to_owned())
-            }
+        let parsed = match url {
+            _ if target.contains(char::REPLACEMENT_CHARACTER) => Err("the link is not valid UTF-8"),
             Some(url) => Ok((url.into(), Details::default())),
-            None if target.contains("://") => Err("not a URL".to_owned()),
-            None => Err("a relative link: `--base` says what it is relative to".to_owned()),
+            None if target.contains("://") => Err("not a URL"),
+            None => Err("relative link without a base: set it with `--base URL`"),
         };
-        Some(self.link(line, target.as_bytes(), found))
+        Some(self.link(line, target.as_bytes(), parsed.map_err(str::to_owned)))
     }
 
-    /// The error that the list breaks off after `line`.
+    /// The error for a list that cannot be read any further than `line`.
     fn broken(&self, line: u64, error: &io::Error) -> io::Error {
-        let message = match line {
-            0 => format!("cannot read `{}`: {error}", self.source),
-            line => format!(
-                "cannot read on in `{}` after line {line}: {error}",
-                self.source
-            ),
+        let place = match line {
+            0 => String::new(),
+            line => format!(" after line {line}"),
         };
+        let message = format!("cannot read `{}`{place}: {error}", self.source);
         io::Error::new(error.kind(), message)
     }
+}
+
+/// The lines of a list with their numbers, counted from 1.
+fn numbered_lines(
+    mut source: Source,
+    context: Context,
+) -> impl Iterator<Item = io::Result<(u64, Line)>> {
+    (1..).map_while(move |number| match read_line(&mut source) {
+        Ok(line) => Some(Ok((number, line?))),
+        Err(error) => Some(Err(context.broken(number - 1, &error))),
+    })
+}
+
+/// The text of a line without the white space around it; `None` for a blank line or a comment.
+fn content(line: &Line) -> Option<Result<&str, String>> {
+    let text = line.text.trim_ascii();
+    if text.starts_with(b"#") || (text.is_empty() && line.whole) {
+        return None;
+    }
+    if !line.whole {
+        let problem = format!("the line is longer than {LONGEST_LINE} bytes");
+        return Some(Err(problem));
+    }
+    let text = std::str::from_utf8(text);
+    Some(text.map_err(|_| "the line is not valid UTF-8".to_owned()))
+}
+
+/// Whether `text` starts with `prefix`, whatever the case.
+fn starts_with(text: &str, prefix: &str) -> bool {
+    let start = text.get(..prefix.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+fn is_http(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
 }
 
 fn parse_url(text: &str) -> Result<Url, String> {
@@ -256,17 +288,17 @@ fn parse_url(text: &str) -> Result<Url, String> {
         Err(error) if text.contains("://") => return Err(format!("not a URL: {error}")),
         Err(_) => return Err("not a URL: a link begins with `http://` or `https://`".to_owned()),
     };
-    if !matches!(url.scheme(), "http" | "https") {
+    if !is_http(&url) {
+        let scheme = url.scheme();
         return Err(format!(
-            "only `http` and `https` links are fetched, not `{}`",
-            url.scheme()
+            "only `http` and `https` links are fetched, not `{scheme}`"
         ));
     }
     url.set_fragment(None);
     Ok(url)
 }
 
-/// The beginning of a line, fit for a message. A password in it is not shown.
+/// The beginning of a line, safe to print and without credentials.
 fn excerpt(text: &[u8]) -> String {
     const LONGEST: usize = 80;
     let text = String::from_utf8_lossy(&text[..text.len().min(4 * LONGEST)]);
@@ -274,7 +306,7 @@ fn excerpt(text: &[u8]) -> String {
         (Some(scheme), Some(at)) if scheme < at => {
             format!("{}…{}", &text[..scheme + 3], &text[at..])
         }
-        // what stands before it may be a password, too
+        // without a scheme, the password may be anywhere before the `@`
         (_, Some(at)) => format!("…{}", &text[at..]),
         _ => text.into_owned(),
     };
@@ -283,15 +315,18 @@ fn excerpt(text: &[u8]) -> String {
     printable(&short) + cut
 }
 
-fn open_list(path: &PathBuf) -> io::Result<File> {
-    let file = File::open(path)?;
-    if file.metadata()?.is_dir() {
-        return Err(io::Error::new(
-            io::ErrorKind::IsADirectory,
-            "it is a folder",
-        ));
-    }
-    Ok(file)
+fn open_list(path: &Path) -> io::Result<Source> {
+    let file = File::open(path).and_then(|file| {
+        if file.metadata()?.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        Ok(file)
+    });
+    let file = file.map_err(|error| {
+        let message = format!("cannot read the list `{}`: {error}", path.display());
+        io::Error::new(error.kind(), message)
+    })?;
+    Ok(Box::new(BufReader::with_capacity(64 * 1024, file)))
 }
 
 #[cfg(test)]
@@ -299,7 +334,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::line::LONGEST_LINE;
 
     fn lines(text: &[u8]) -> Vec<Result<Link, BadLink>> {
         let reader = BufReader::with_capacity(7, io::Cursor::new(text.to_vec()));
@@ -348,11 +382,11 @@ mod tests {
                 "not a URL: a link begins with `http://` or `https://`",
             ),
             (b"http://", "not a URL: empty host"),
-            (b"http://a.example/\xff", "the line is not UTF-8 text"),
+            (b"http://a.example/\xff", "the line is not valid UTF-8"),
             (&long, "the line is longer than 65536 bytes"),
         ] {
             let found = lines(line);
-            let bad = found[0].as_ref().expect_err("no link");
+            let bad = found[0].as_ref().expect_err("not a link");
             assert_eq!((bad.source_line.line, bad.problem.as_str()), (1, problem));
             assert!(bad.text.chars().count() <= 81);
         }
@@ -369,7 +403,7 @@ mod tests {
         assert!(
             !found[2]
                 .as_ref()
-                .expect_err("no link")
+                .expect_err("not a link")
                 .text
                 .contains("secret")
         );

@@ -1,29 +1,30 @@
-//! Links that are read while others are dealt with: on a thread of their own, for lists that are long.
+//! Reads a list ahead on a thread of its own, so that parsing and fetching overlap.
+//!
+//! Items cross threads in batches, because a channel operation per link would cost more than parsing it. The channel is bounded:
+//! a list of any length takes the memory of up to [`BATCH`] × ([`WAITING`] + 2) links.
 
 use std::io;
+use std::iter::Flatten;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{IntoIter, Receiver, sync_channel};
 use std::thread;
 
-use crate::link::{BadLink, Link};
+use super::Item;
 
-/// A shorter list is read before a thread would have begun.
+/// The number of links that are read without a thread: a shorter list would be finished before the thread has started.
 const SHORT: usize = 1000;
 
-/// Links change threads so many at once.
+/// The number of links in a batch.
 const BATCH: usize = 256;
 
-/// So many batches wait at most.
+/// The number of batches that may wait in the channel.
 const WAITING: usize = 4;
 
-type Item = io::Result<Result<Link, BadLink>>;
-
-/// The same links as those of `L`, in the same order, read a little ahead.
+/// The links of `L` in the same order, read ahead.
 pub(crate) struct Ahead<L> {
-    /// How many may still be read here, and where from.
+    /// The links that this thread reads, and how many of them until another thread takes over.
     here: Option<(usize, L)>,
-    batches: Option<Receiver<Vec<Item>>>,
-    batch: std::vec::IntoIter<Item>,
+    batches: Option<Flatten<IntoIter<Vec<Item>>>>,
 }
 
 impl<L> Ahead<L> {
@@ -32,7 +33,6 @@ impl<L> Ahead<L> {
         Self {
             here: Some((SHORT, links)),
             batches: None,
-            batch: Vec::new().into_iter(),
         }
     }
 }
@@ -41,55 +41,45 @@ impl<L: Iterator<Item = Item> + Send + 'static> Iterator for Ahead<L> {
     type Item = Item;
 
     fn next(&mut self) -> Option<Item> {
-        match &mut self.here {
-            Some((0, _)) => {
-                let (_, links) = self.here.take()?;
-                self.batches = Some(elsewhere(links));
-            }
-            Some((left, links)) => {
-                *left -= 1;
-                return links.next();
-            }
-            None => {}
+        if let Some((left @ 1.., links)) = &mut self.here {
+            *left -= 1;
+            return links.next();
         }
-        loop {
-            if let Some(item) = self.batch.next() {
-                return Some(item);
-            }
-            self.batch = self.batches.as_ref()?.recv().ok()?.into_iter();
+        if let Some((_, links)) = self.here.take() {
+            self.batches = Some(read_ahead(links).into_iter().flatten());
         }
+        self.batches.as_mut()?.next()
     }
 }
 
-/// Reads `links` on another thread, until nobody wants them any more.
-fn elsewhere(mut links: impl Iterator<Item = Item> + Send + 'static) -> Receiver<Vec<Item>> {
+/// Reads `links` on another thread, until they end or the receiver is dropped.
+fn read_ahead(mut links: impl Iterator<Item = Item> + Send + 'static) -> Receiver<Vec<Item>> {
     let (sender, receiver) = sync_channel(WAITING);
-    let read = move || {
+    thread::spawn(move || {
         loop {
             let batch = || links.by_ref().take(BATCH).collect::<Vec<_>>();
-            // the end of a list that is none must not look like one
-            let batch = catch_unwind(AssertUnwindSafe(batch))
-                .unwrap_or_else(|_| vec![Err(io::Error::other("reading the list has failed"))]);
-            let last = batch.len() < BATCH;
-            if sender.send(batch).is_err() || last {
+            // without an error, a panic would look like the end of the list
+            let batch = catch_unwind(AssertUnwindSafe(batch)).unwrap_or_else(|_| {
+                let error = io::Error::other("internal error while reading the list");
+                vec![Err(error)]
+            });
+            let is_last = batch.len() < BATCH;
+            if sender.send(batch).is_err() || is_last {
                 return;
             }
         }
-    };
-    thread::spawn(read);
+    });
     receiver
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::link::SourceLine;
+    use crate::link::{BadLink, SourceLine};
 
     fn bad(line: u64) -> BadLink {
         let source_line = SourceLine {
-            source: Arc::from("list"),
+            source: "list".into(),
             line,
         };
         let (text, problem) = (String::new(), String::new());
@@ -101,11 +91,11 @@ mod tests {
     }
 
     #[test]
-    fn all_come_in_their_order() {
+    fn keeps_all_links_in_order() {
         for length in [0, 1, SHORT, SHORT + 1, SHORT + BATCH, 9 * SHORT] {
             let lines = (0..length as u64).map(|line| Ok(Err(bad(line))));
             let read = Ahead::new(lines).map(|item| {
-                let bad = item.expect("it was read").expect_err("it is no link");
+                let bad = item.expect("no read error").expect_err("not a link");
                 bad.source_line.line
             });
             assert!(read.eq(0..length as u64), "{length}");
@@ -113,12 +103,12 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_an_error_and_no_end() {
+    fn a_panic_is_an_error_and_not_the_end() {
         let lines = (0..).map(|line| {
             assert!(line < 2 * SHORT as u64, "enough");
             Ok(Err(bad(line)))
         });
-        let last = Ahead::new(lines).last().expect("there are some");
+        let last = Ahead::new(lines).last().expect("more than one");
         assert!(last.is_err());
     }
 }

@@ -1,14 +1,13 @@
-//! What the columns of a table, or the fields of a record, say about a link.
+//! What the columns of a table, or the fields of a JSON object, say about a link.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::Options;
+use super::{Options, parse_url};
 use crate::digest::Checksum;
 use crate::link::Details;
 
-/// Names that a column of links has, the most telling first. Upper and lower case are the same, and so are `_`, `-` and a
-/// space.
+/// Usual names for the column of links, the most specific first. They are compared by [`is_same`].
 const URL_COLUMNS: [&str; 9] = [
     "pdf_url",
     "url_for_pdf",
@@ -21,34 +20,32 @@ const URL_COLUMNS: [&str; 9] = [
     "pdf",
 ];
 
-/// Which columns of a list are wanted, by their names.
+/// The columns with a role, by name.
 #[derive(Debug, Clone, Default)]
 pub struct Columns {
-    /// The one with the links; none for a guess.
+    /// The column of links; `None` to look for a usual name.
     pub url: Option<String>,
-    /// The one with the names for the files.
+    /// The column of names for the files.
     pub name: Option<String>,
-    /// Those that go into the records.
+    /// The columns to carry into the records.
     pub kept: Vec<Arc<str>>,
 }
 
-/// Which of `names` is the column of links.
+/// The position of the column of links among `names`.
 pub(super) fn url_column<'a>(
     columns: &Columns,
     names: &(impl Iterator<Item = &'a str> + Clone),
 ) -> Option<usize> {
-    let find = |wanted: &str| names.clone().position(|name| is(name, wanted));
-    match &columns.url {
-        Some(name) => names
-            .clone()
-            .position(|column| column == name)
-            .or_else(|| find(name)),
-        None => URL_COLUMNS.iter().find_map(|name| find(name)),
-    }
+    let find = |wanted: &str| names.clone().position(|name| is_same(name, wanted));
+    let Some(wanted) = &columns.url else {
+        return URL_COLUMNS.iter().find_map(|wanted| find(wanted));
+    };
+    let exact = names.clone().position(|name| name == wanted);
+    exact.or_else(|| find(wanted))
 }
 
-/// Whether a column that is called `name` is the one that is `wanted`.
-fn is(name: &str, wanted: &str) -> bool {
+/// Whether two names of columns differ at most in case and in `_`, `-` and spaces.
+fn is_same(name: &str, wanted: &str) -> bool {
     let same = |c: u8| match c {
         b' ' | b'-' => b'_',
         c => c.to_ascii_lowercase(),
@@ -56,9 +53,9 @@ fn is(name: &str, wanted: &str) -> bool {
     name.trim().bytes().map(same).eq(wanted.bytes().map(same))
 }
 
-/// What a row says besides its URL, where `value` gives the value of a column; none if the row is not wanted.
+/// The details of a row, in which `value` looks up a column by name; `None` if it is a record that is not wanted.
 ///
-/// A record of an earlier run speaks for itself: its name and its other URLs count without being asked for.
+/// Records of an earlier run have columns of known meaning: their names and mirrors count without an option.
 pub(super) fn details<'a>(
     options: &Options,
     value: impl Fn(&str) -> Option<Cow<'a, str>>,
@@ -71,39 +68,31 @@ pub(super) fn details<'a>(
             return Ok(None);
         }
     }
-    let is_lossy = |url: Cow<str>| url.contains([char::REPLACEMENT_CHARACTER, '…']);
-    if is_record && status.as_deref() == Some("bad_link") && value("url").is_some_and(is_lossy) {
-        // what a record shows of such a line may look like another link
-        return Err(
-            "a line that was no link in the earlier run, and of which this is not all".to_owned(),
-        );
+    // what remains of a line that was not a link may look like one
+    let is_excerpt = |url: Cow<str>| url.contains([char::REPLACEMENT_CHARACTER, '…']);
+    if is_record && status.as_deref() == Some("bad_link") && value("url").is_some_and(is_excerpt) {
+        return Err("the record has only a part of a `bad_link`: fix the original list".to_owned());
     }
+    let recorded = |name| value(name).filter(|_| is_record);
     let name = match &options.columns.name {
         Some(column) => value(column),
-        None => is_record.then(|| value("name")).flatten(),
+        None => recorded("name"),
     };
-    let checksum = match value("checksum") {
-        // the hash of a record is of what was there, and need not be of what is there now
-        None if !is_record => value("sha256"),
-        checksum => checksum,
-    };
-    let mirrors: Vec<String> = match is_record.then(|| value("mirrors")).flatten() {
-        Some(list) => serde_json::from_str(&list).map_err(|_| "`mirrors` is no list of URLs")?,
+    // the `sha256` of a record is the hash of the earlier file, and the file on the server may have changed since
+    let sha256 = || value("sha256").filter(|_| !is_record);
+    let checksum = value("checksum").or_else(sha256);
+    let mirrors: Vec<String> = match recorded("mirrors") {
+        Some(list) => serde_json::from_str(&list).map_err(|_| "`mirrors` is not a list of URLs")?,
         None => Vec::new(),
     };
+    let mirrors = mirrors.iter().filter_map(|mirror| parse_url(mirror).ok());
     let kept = options.columns.kept.iter();
+    let columns = kept.filter_map(|name| Some((Arc::clone(name), value(name)?.into_owned())));
     Ok(Some(Details {
-        mirrors: mirrors
-            .iter()
-            .filter_map(|mirror| super::parse_url(mirror).ok())
-            .collect(),
+        mirrors: mirrors.collect(),
         name: name.map(Cow::into_owned),
-        checksum: checksum
-            .map(|checksum| checksum.parse::<Checksum>())
-            .transpose()?,
+        checksum: checksum.map(|text| text.parse::<Checksum>()).transpose()?,
         headers: Vec::new(),
-        columns: kept
-            .filter_map(|name| Some((Arc::clone(name), value(name)?.into_owned())))
-            .collect(),
+        columns: columns.collect(),
     }))
 }

@@ -1,4 +1,4 @@
-//! Lists that are compressed with gzip or Zstandard, known by their first bytes.
+//! Lists that are compressed with gzip or Zstandard, detected by their first bytes.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -8,13 +8,13 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use crate::line::fill;
 
-/// RFC 1952 section 2.3.1.
+/// RFC 1952, section 2.3.1.
 const GZIP: &[u8] = &[0x1f, 0x8b];
 
-/// RFC 8878 section 3.1.1.
+/// RFC 8878, section 3.1.1.
 const ZSTANDARD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
-/// What reads a list.
+/// The bytes of a list.
 pub(super) type Source = Box<dyn BufRead + Send>;
 
 /// `source`, decompressed if it is compressed.
@@ -23,33 +23,34 @@ pub(super) fn decompressed(mut source: Source) -> io::Result<Source> {
     Ok(if beginning.starts_with(GZIP) {
         Box::new(BufReader::new(MultiGzDecoder::new(source)))
     } else if beginning.starts_with(ZSTANDARD) {
-        Box::new(BufReader::new(Frames::new(source)))
+        let decoder = FrameDecoder::new();
+        Box::new(BufReader::new(Frames { source, decoder }))
     } else {
         source
     })
 }
 
-/// All frames of a Zstandard file.
+/// All frames of a Zstandard file, of which `decoder` holds the current one. Before the first frame, it counts as finished.
 struct Frames {
     source: Source,
     decoder: FrameDecoder,
-    open: bool,
 }
 
 impl Frames {
-    fn new(source: Source) -> Self {
-        Self {
-            source,
-            decoder: FrameDecoder::new(),
-            open: false,
+    /// Verifies the checksum of the current frame, if it has one.
+    fn verify(&self) -> io::Result<()> {
+        let checksum = self.decoder.get_checksum_from_data();
+        if checksum.is_some() && checksum != self.decoder.get_calculated_checksum() {
+            return Err(invalid("checksum mismatch in a Zstandard frame"));
         }
+        Ok(())
     }
 
-    /// Opens the next frame; tells whether there is one.
-    fn open(&mut self) -> io::Result<bool> {
-        while !self.open && !fill(&mut self.source)?.is_empty() {
+    /// Begins the next frame; returns whether there is one.
+    fn advance(&mut self) -> io::Result<bool> {
+        while !fill(&mut self.source)?.is_empty() {
             match self.decoder.init(&mut self.source) {
-                Ok(()) => self.open = true,
+                Ok(()) => return Ok(true),
                 Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
                     length,
                     ..
@@ -57,36 +58,31 @@ impl Frames {
                     let mut skipped = (&mut self.source).take(length.into());
                     io::copy(&mut skipped, &mut io::sink())?;
                 }
-                Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+                Err(error) => return Err(invalid(error)),
             }
         }
-        Ok(self.open)
-    }
-
-    fn is_sound(&self) -> bool {
-        self.decoder
-            .get_checksum_from_data()
-            .is_none_or(|checksum| self.decoder.get_calculated_checksum() == Some(checksum))
+        Ok(false)
     }
 }
 
 impl Read for Frames {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.open()? {
-            if self.decoder.can_collect() > 0 {
-                return self.decoder.read(buffer);
+        while self.decoder.can_collect() == 0 {
+            if !self.decoder.is_finished() {
+                let blocks = BlockDecodingStrategy::UptoBlocks(1);
+                let decoded = self.decoder.decode_blocks(&mut self.source, blocks);
+                decoded.map_err(invalid)?;
+                continue;
             }
-            if self.decoder.is_finished() {
-                self.open = false;
-                if !self.is_sound() {
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, "wrong checksum"));
-                }
-            } else {
-                self.decoder
-                    .decode_blocks(&mut self.source, BlockDecodingStrategy::UptoBlocks(1))
-                    .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+            self.verify()?;
+            if !self.advance()? {
+                return Ok(0);
             }
         }
-        Ok(0)
+        self.decoder.read(buffer)
     }
+}
+
+fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
 }

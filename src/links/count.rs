@@ -1,63 +1,70 @@
-//! How long a list is, for those who watch it being worked off.
+//! The number of links in a list, for the progress bar and for the number of links that a run has not reached.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Context, Input, Links, Options, format};
+use super::compressed::Source;
+use super::{Context, Input, Links, Options, format, open_list};
+use crate::line::read_line;
 
-/// A list that is larger, in bytes, takes noticeable time to read twice.
+/// The largest list, in bytes, that is counted: it takes noticeable time to read a larger one twice.
 const LARGEST: u64 = 256 * 1024 * 1024;
 
-/// How many links `inputs` hold, by a quick look at their lines; none if that cannot be said before reading them.
+/// The number of links in `inputs`, by a quick scan of their lines; `None` if that would take a pipe or too much time.
 pub(crate) fn count(inputs: &[Input], options: &Arc<Options>) -> Option<u64> {
-    inputs
-        .iter()
-        .map(|input| match input {
-            Input::Url(_) => Some(1),
-            Input::Stdin => None,
-            Input::List(path) => count_list(path, input, options),
-        })
-        .sum()
+    let counts = inputs.iter().map(|input| match input {
+        Input::Url(_) => Some(1),
+        Input::Stdin => None,
+        Input::List(path) => count_list(path, options),
+    });
+    counts.sum()
 }
 
-fn count_list(path: &Path, input: &Input, options: &Arc<Options>) -> Option<u64> {
-    if !path
-        .metadata()
-        .is_ok_and(|list| list.is_file() && list.len() <= LARGEST)
-    {
+fn count_list(path: &Path, options: &Arc<Options>) -> Option<u64> {
+    let list = path.metadata().ok()?;
+    if !list.is_file() || list.len() > LARGEST {
         return None;
     }
-    let open = || Some(BufReader::with_capacity(256 * 1024, File::open(path).ok()?));
     let context = Context::new("".into(), Arc::clone(options));
-    if options.only.is_none() && format::is_plain(Box::new(open()?), &context) {
-        return count_lines(open()?);
+    if options.only.is_none()
+        && let Some(source) = format::plain_lines(open_list(path).ok()?, &context)
+    {
+        return count_lines(source);
     }
-    let links = Links::open(std::slice::from_ref(input), options).ok()?;
+    let links = Links::open(&[Input::List(path.to_owned())], options).ok()?;
     Some(links.take_while(Result::is_ok).count() as u64)
 }
 
-/// The lines that are neither blank nor comments.
-fn count_lines(mut reader: impl BufRead) -> Option<u64> {
+/// The number of lines that are neither blank nor comments.
+fn count_lines(mut source: Source) -> Option<u64> {
     let mut count = 0;
-    let mut blank = true;
-    loop {
-        let buffer = reader.fill_buf().ok()?;
-        let length = buffer.len();
-        for line in buffer.split_inclusive(|byte| *byte == b'\n') {
-            if blank {
-                let text = line.trim_ascii_start();
-                blank = text.is_empty();
-                count += u64::from(!blank && !text.starts_with(b"#"));
-            }
-            if line.ends_with(b"\n") {
-                blank = true;
-            }
+    while let Some(line) = read_line(&mut source).ok()? {
+        let text = line.text.trim_ascii_start();
+        count += u64::from(!text.is_empty() && !text.starts_with(b"#"));
+    }
+    Some(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    #[test]
+    fn counts_the_links_of_a_compressed_list() {
+        let list = "\u{feff}# papers\n\nhttp://a.example/1.pdf\nhttp://a.example/2.pdf".as_bytes();
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(list).expect("memory can be written");
+        let compressed = encoder.finish().expect("memory can be written");
+        for bytes in [list, &compressed] {
+            let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+            file.write_all(bytes).expect("it can be written");
+            let input = Input::List(file.path().to_owned());
+            assert_eq!(count(&[input], &Arc::default()), Some(2));
         }
-        if length == 0 {
-            return Some(count);
-        }
-        reader.consume(length);
     }
 }

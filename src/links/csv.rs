@@ -1,196 +1,151 @@
-//! Tables with a header: CSV, TSV, and what spreadsheets write with semicolons (RFC 4180 otherwise).
+//! Tables with a header: CSV, TSV, and semicolons as spreadsheets write them (RFC 4180 otherwise).
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read};
+use std::iter;
 
-use csv::{ByteRecord, Reader, ReaderBuilder};
+use csv::{ByteRecord, ReaderBuilder};
 
-use super::Context;
 use super::columns::{details, url_column};
-use crate::link::{BadLink, Details, Link};
+use super::compressed::Source;
+use super::format::Reader;
+use super::{Context, Item};
+use crate::link::{BadLink, Link};
 
-/// A row that is longer, in bytes, is not one: a quote is missing somewhere, and the rest of the list would be taken for
-/// one value.
+/// The longest row, in bytes. In a longer one, a quote is missing, and the rest of the list would become one value.
 const LONGEST_ROW: u64 = 4 * 1024 * 1024;
 
 /// The separators of tables.
 const SEPARATORS: [u8; 3] = [b'\t', b',', b';'];
 
-/// Takes the place of a separator in a table of one column.
+/// The separator for a table of one column: a character that does not occur.
 const NO_SEPARATOR: u8 = 0x1f;
 
-/// The separator of the table that begins with `line`; none if that does not name a column of links.
+/// The separator of the table with the header `line`; `None` if that does not name a column of links.
 pub(super) fn separator(line: &str, context: &Context) -> Option<u8> {
-    let names = |separator: u8| {
-        line.split(char::from(separator))
-            .map(|name| name.trim().trim_matches('"'))
+    let names_url = |separator: &u8| {
+        let names = line.split(char::from(*separator));
+        let names = names.map(|name| name.trim().trim_matches('"'));
+        url_column(&context.options.columns, &names).is_some()
     };
-    SEPARATORS
+    let mut present = SEPARATORS
         .into_iter()
         .filter(|separator| line.as_bytes().contains(separator))
-        .chain([NO_SEPARATOR])
-        .find(|separator| url_column(&context.options.columns, &names(*separator)).is_some())
+        .chain([NO_SEPARATOR]);
+    present.find(names_url)
 }
 
-/// The links of a table.
-pub(super) struct Rows<R> {
-    reader: Reader<Bounded<R>>,
+/// Reads the header of a table, and then its links.
+pub(super) fn links(source: Source, separator: u8, context: Context) -> io::Result<Reader> {
+    let mut reader = ReaderBuilder::new()
+        .delimiter(separator)
+        .flexible(true)
+        .buffer_capacity(64 * 1024)
+        .from_reader(Bounded::new(source));
+    let names = reader.byte_headers();
+    let names = names.map_err(|error| context.broken(0, &error.into()))?;
+    if names.is_empty() {
+        return Ok(Box::new(iter::empty()));
+    }
+    let names = names.iter().map(|name| String::from_utf8_lossy(name));
+    let names: Vec<_> = names.map(|name| name.trim().to_owned()).collect();
+    let columns = &context.options.columns;
+    let url = url_column(columns, &names.iter().map(String::as_str));
+    let carried = columns.kept.iter().map(AsRef::as_ref);
+    let mut wanted = columns.name.as_deref().into_iter().chain(carried);
+    let missing = wanted.find(|wanted| !names.iter().any(|name| name == wanted));
+    let (Some(url), None) = (url, missing) else {
+        let missing = missing.or(columns.url.as_deref()).unwrap_or("url");
+        let (source, names) = (&context.source, names.join("`, `"));
+        let message = format!("no column `{missing}` in `{source}`; its columns are `{names}`");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+    };
+    Ok(Box::new(Rows {
+        reader,
+        row: ByteRecord::new(),
+        columns: names.into_iter().zip(0..).collect(),
+        url,
+        context,
+    }))
+}
+
+/// The rows below the header.
+struct Rows {
+    reader: csv::Reader<Bounded>,
     row: ByteRecord,
-    header: Option<Header>,
-    context: Context,
-    broken: bool,
-}
-
-/// Where the columns are.
-struct Header {
     columns: HashMap<String, usize>,
     url: usize,
+    context: Context,
 }
 
-impl<R: Read> Rows<R> {
-    pub(super) fn new(reader: R, separator: u8, context: Context) -> Self {
-        Self {
-            reader: ReaderBuilder::new()
-                .delimiter(separator)
-                .flexible(true)
-                .has_headers(false)
-                .buffer_capacity(64 * 1024)
-                .from_reader(Bounded::new(reader)),
-            row: ByteRecord::new(),
-            header: None,
-            context,
-            broken: false,
-        }
-    }
+impl Iterator for Rows {
+    type Item = Item;
 
-    /// Reads the next row; tells its line, or that there is none.
-    fn read(&mut self) -> io::Result<Option<u64>> {
-        self.reader.get_mut().left = LONGEST_ROW;
-        let begin = self.reader.position().byte();
-        match self.reader.read_byte_record(&mut self.row) {
-            Ok(more) => Ok(more.then(|| self.reader.get_mut().line_at(begin))),
-            Err(error) => {
-                self.broken = true;
-                let line = self.reader.get_mut().line_at(begin);
-                Err(self.context.broken(line - 1, &error.into()))
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            self.reader.get_mut().left = LONGEST_ROW;
+            let begin = self.reader.position().byte();
+            let read = self.reader.read_byte_record(&mut self.row);
+            let line = self.reader.get_mut().line_at(begin);
+            match read {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => return Some(Err(self.context.broken(line - 1, &error.into()))),
+            }
+            if let Some(link) = self.link(line) {
+                return Some(Ok(link));
             }
         }
     }
+}
 
-    fn read_header(&mut self) -> io::Result<()> {
-        if self.read()?.is_none() {
-            return Ok(());
-        }
-        let names: Vec<_> = self
-            .row
-            .iter()
-            .map(|name| String::from_utf8_lossy(name).trim().to_owned())
-            .collect();
-        let columns = &self.context.options.columns;
-        let url = url_column(columns, &names.iter().map(String::as_str));
-        let missing = columns
-            .name
-            .iter()
-            .map(String::as_str)
-            .chain(columns.kept.iter().map(AsRef::as_ref))
-            .find(|wanted| !names.iter().any(|name| name == wanted))
-            .or_else(|| {
-                url.is_none()
-                    .then(|| columns.url.as_deref().unwrap_or("url"))
-            });
-        if let Some(missing) = missing {
-            self.broken = true;
-            let message = format!(
-                "no column `{missing}` in `{}`; its columns are {}",
-                self.context.source,
-                names
-                    .iter()
-                    .map(|name| format!("`{name}`"))
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            );
-            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
-        }
-        self.header = url.map(|url| Header {
-            url,
-            columns: names.into_iter().zip(0..).collect(),
-        });
-        Ok(())
-    }
-
-    /// The link of the row that was read last; nothing if it has none.
-    fn link(&self, header: &Header, line: u64) -> Option<Result<Link, BadLink>> {
-        let Some(cell) = self.row.get(header.url) else {
-            let problem = format!(
-                "a row of {} columns, and the link is in column {}",
-                self.row.len(),
-                header.url + 1
-            );
+impl Rows {
+    /// The link in the current row; `None` if its cell is empty or the row is not wanted.
+    fn link(&self, line: u64) -> Option<Result<Link, BadLink>> {
+        let Some(cell) = self.row.get(self.url) else {
+            let (columns, url) = (self.row.len(), self.url + 1);
+            let problem =
+                format!("the row ends after column {columns}, and the link is in column {url}");
             return Some(self.context.link(line, self.row.as_slice(), Err(problem)));
         };
         let cell = cell.trim_ascii();
         if cell.is_empty() {
             return None;
         }
-        let found = match std::str::from_utf8(cell) {
-            Ok(url) => self
-                .details(header)
-                .transpose()?
-                .map(|details| (url.to_owned(), details)),
-            Err(_) => Err("the link is not UTF-8 text".to_owned()),
-        };
-        Some(self.context.link(line, cell, found))
-    }
-
-    fn details(&self, header: &Header) -> Result<Option<Details>, String> {
-        details(&self.context.options, |name| {
-            let cell = self.row.get(*header.columns.get(name)?)?;
+        let value = |name: &str| {
+            let cell = self.row.get(*self.columns.get(name)?)?;
             let text = String::from_utf8_lossy(cell);
             (!text.trim().is_empty()).then_some(text)
-        })
-    }
-}
-
-impl<R: Read> Iterator for Rows<R> {
-    type Item = io::Result<Result<Link, BadLink>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.header.is_none()
-            && !self.broken
-            && let Err(error) = self.read_header()
-        {
-            return Some(Err(error));
-        }
-        while !self.broken {
-            let line = match self.read() {
-                Ok(line) => line?,
-                Err(error) => return Some(Err(error)),
-            };
-            let header = self.header.as_ref()?;
-            if let Some(link) = self.link(header, line) {
-                return Some(Ok(link));
+        };
+        let parsed = match std::str::from_utf8(cell) {
+            Ok(url) => {
+                let details = details(&self.context.options, value).transpose()?;
+                details.map(|details| (url.to_owned(), details))
             }
-        }
-        None
+            Err(_) => Err("the link is not valid UTF-8".to_owned()),
+        };
+        Some(self.context.link(line, cell, parsed))
     }
 }
 
-/// A reader that ends when a row does not, and that knows in which line a byte is.
-struct Bounded<R> {
-    reader: R,
-    /// So many more bytes may belong to the row that is being read.
+/// A reader that fails when a row does not end, and that maps positions to lines.
+///
+/// The `csv` crate counts lines, too, but puts a row with blank lines above it at the first of them.
+struct Bounded {
+    source: Source,
+    /// How many more bytes the current row may take.
     left: u64,
     /// How many bytes have been read.
     length: u64,
-    /// Where CR and LF are among those that no row has passed yet.
+    /// The positions of CR and LF that have been read and that no row has passed yet.
     ends: VecDeque<(u64, u8)>,
     line: u64,
 }
 
-impl<R> Bounded<R> {
-    fn new(reader: R) -> Self {
+impl Bounded {
+    fn new(source: Source) -> Self {
         Self {
-            reader,
+            source,
             left: LONGEST_ROW,
             length: 0,
             ends: VecDeque::new(),
@@ -198,7 +153,7 @@ impl<R> Bounded<R> {
         }
     }
 
-    /// The line of the row that begins at this byte, or behind the ends of lines that stand there.
+    /// The line of the row that begins at `byte`, or behind the line ends at `byte`. Positions must not decrease.
     fn line_at(&mut self, mut byte: u64) -> u64 {
         while let Some((at, end)) = self.ends.front().filter(|(at, _)| *at <= byte) {
             byte = byte.max(at + 1);
@@ -209,13 +164,13 @@ impl<R> Bounded<R> {
     }
 }
 
-impl<R: Read> Read for Bounded<R> {
+impl Read for Bounded {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.left == 0 {
             let message = format!("a row is longer than {LONGEST_ROW} bytes: is a quote missing?");
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
-        let length = self.reader.read(buffer)?;
+        let length = self.source.read(buffer)?;
         for (at, byte) in (self.length..).zip(&buffer[..length]) {
             if matches!(byte, b'\r' | b'\n') {
                 self.ends.push_back((at, *byte));

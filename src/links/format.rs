@@ -1,39 +1,40 @@
-//! Which kind of list it is: what its beginning says, unless the user has said it.
+//! The formats of lists, and how to detect one.
+//!
+//! `auto` decides by the first buffer of the list, and mostly by its first line: waiting for more would delay the links of a pipe.
 
 use std::io;
 
 use clap::ValueEnum;
 
 use super::compressed::{Source, decompressed};
-use super::{Context, aria2, csv, html, plain, text};
+use super::{Context, Item, aria2, csv, html, plain, starts_with, text};
 use crate::line::fill;
-use crate::link::{BadLink, Link};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The kind of a list.
+/// The format of a list, as the user names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Format {
-    /// By the beginning of the list
+    /// Detect it by the beginning of the list
     #[default]
     Auto,
-    /// One link a line; after a tab, the name for its file
+    /// One link per line; after a tab, the name for its file
     Plain,
     /// A table with a header
     Csv,
-    /// The same, with tabs
+    /// The same, separated by tabs
     Tsv,
-    /// One JSON object a line
+    /// One JSON object per line
     Jsonl,
     /// An input file or a session of aria2
     Aria2,
-    /// Links in the middle of text or Markdown
+    /// Links in text or Markdown
     Text,
-    /// Links in a page of HTML
+    /// Links in an HTML page
     Html,
 }
 
-/// What a list turns out to be.
+/// The format of a list, as its reader has to know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ListKind {
     Plain,
@@ -43,32 +44,32 @@ enum ListKind {
     Html,
 }
 
-/// What reads a list, link by link.
-pub(super) type Reader = Box<dyn Iterator<Item = io::Result<Result<Link, BadLink>>> + Send>;
+/// A reader of a list.
+pub(super) type Reader = Box<dyn Iterator<Item = Item> + Send>;
 
-/// Begins to read the list in `source`, and waits for its beginning.
+/// Reads the list in `source`. Blocks until its beginning is there.
 pub(super) fn open(source: Source, context: Context) -> io::Result<Reader> {
     let (source, kind) = begin(source, &context).map_err(|error| context.broken(0, &error))?;
     Ok(match kind {
-        ListKind::Plain => Box::new(plain::Plain::new(source, context)),
-        ListKind::Table(separator) => Box::new(csv::Rows::new(source, separator, context)),
-        ListKind::Aria2 => Box::new(aria2::Entries::new(source, context)),
-        ListKind::Text => Box::new(text::Text::new(source, context)),
+        ListKind::Plain => Box::new(plain::links(source, context)),
+        ListKind::Table(separator) => csv::links(source, separator, context)?,
+        ListKind::Aria2 => Box::new(aria2::links(source, context)),
+        ListKind::Text => Box::new(text::links(source, context)),
         ListKind::Html => Box::new(html::links(source, context)),
     })
 }
 
-/// Whether `source` is a list of one link a line, which can be counted without understanding them.
-pub(super) fn is_plain(source: Source, context: &Context) -> bool {
-    begin(source, context).is_ok_and(|(_, kind)| kind == ListKind::Plain)
+/// The decompressed lines of `source` if it has one link per line, so that they can be counted without parsing them.
+pub(super) fn plain_lines(source: Source, context: &Context) -> Option<Source> {
+    let (source, kind) = begin(source, context).ok()?;
+    (kind == ListKind::Plain).then_some(source)
 }
 
 fn begin(source: Source, context: &Context) -> io::Result<(Source, ListKind)> {
     let mut source = decompressed(source)?;
     let beginning = fill(&mut source)?;
-    if beginning.starts_with(&[0xff, 0xfe]) || beginning.starts_with(&[0xfe, 0xff]) {
-        let message =
-            "it is UTF-16: save it as UTF-8, or convert it with `iconv -f UTF-16 -t UTF-8`";
+    if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] = beginning {
+        let message = "UTF-16 is not supported: save it as UTF-8, or convert it with `iconv -f UTF-16 -t UTF-8`";
         return Err(io::Error::new(io::ErrorKind::InvalidData, message));
     }
     if beginning.starts_with(BYTE_ORDER_MARK) {
@@ -80,38 +81,27 @@ fn begin(source: Source, context: &Context) -> io::Result<(Source, ListKind)> {
 
 fn kind(beginning: &[u8], context: &Context) -> ListKind {
     let beginning = String::from_utf8_lossy(beginning);
-    let first = beginning
-        .lines()
-        .find(|line| !line.trim().is_empty())
-        .unwrap_or_default();
+    let mut lines = beginning.lines();
+    let first = lines.find(|line| !line.trim().is_empty());
+    let first = first.unwrap_or_default();
     let separator = || csv::separator(first, context);
     match context.options.format {
-        Format::Csv => ListKind::Table(
-            separator()
-                .filter(|separator| *separator != b'\t')
-                .unwrap_or(b','),
-        ),
+        Format::Csv => {
+            let separator = separator().filter(|separator| *separator != b'\t');
+            ListKind::Table(separator.unwrap_or(b','))
+        }
         Format::Tsv => ListKind::Table(b'\t'),
         Format::Plain | Format::Jsonl => ListKind::Plain,
         Format::Aria2 => ListKind::Aria2,
         Format::Text => ListKind::Text,
         Format::Html => ListKind::Html,
-        Format::Auto if context.options.extract => {
-            if is_page(&beginning) {
-                ListKind::Html
-            } else {
-                ListKind::Text
-            }
-        }
-        Format::Auto if first.trim_start().starts_with('{') || first.contains("://") => {
-            if beginning.lines().any(aria2::is_option) {
-                ListKind::Aria2
-            } else {
-                ListKind::Plain
-            }
-        }
+        Format::Auto if context.options.extract && is_page(&beginning) => ListKind::Html,
+        Format::Auto if context.options.extract => ListKind::Text,
         Format::Auto if beginning.lines().any(aria2::is_option) => ListKind::Aria2,
-        // a table whose column is missing says so better than a list without a link
+        Format::Auto if first.trim_start().starts_with('{') || first.contains("://") => {
+            ListKind::Plain
+        }
+        // the error for a table without the column says more than one for each line of a plain list
         Format::Auto if context.options.columns.url.is_some() => {
             ListKind::Table(separator().unwrap_or(b','))
         }
@@ -119,38 +109,22 @@ fn kind(beginning: &[u8], context: &Context) -> ListKind {
     }
 }
 
-/// Whether a text is a page of HTML, and not Markdown with some HTML in it.
+/// Whether a text is an HTML page, and not Markdown with some HTML in it.
 fn is_page(beginning: &str) -> bool {
-    let beginning = beginning.trim_start().as_bytes();
-    [
-        &b"<!doctype"[..],
-        b"<html",
-        b"<head",
-        b"<body",
-        b"<?xml",
-        b"<!--",
-        b"<meta",
-        b"<a ",
-        b"<ul",
-        b"<div",
-        b"<p>",
-        b"<table",
-    ]
-    .iter()
-    .any(|tag| {
-        beginning
-            .get(..tag.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(tag))
-    })
+    const TAGS: [&str; 12] = [
+        "!doctype", "html", "head", "body", "?xml", "!--", "meta", "a ", "ul", "div", "p>", "table",
+    ];
+    let tag = beginning.trim_start().strip_prefix('<');
+    tag.is_some_and(|tag| TAGS.iter().any(|name| starts_with(tag, name)))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Columns;
+    use super::super::{Columns, Options};
     use super::*;
 
     #[test]
-    fn the_beginning_tells_the_kind() {
+    fn detects_the_format_by_the_beginning() {
         for (beginning, expected) in [
             ("http://a.example/x.pdf\n", ListKind::Plain),
             ("# url, name\nhttp://a.example/x.pdf\n", ListKind::Plain),
@@ -168,7 +142,7 @@ mod tests {
             ("", ListKind::Plain),
             ("no header at all\n", ListKind::Plain),
         ] {
-            let context = Context::new("list".into(), super::super::Options::default().into());
+            let context = Context::new("list".into(), Options::default().into());
             assert_eq!(
                 kind(beginning.as_bytes(), &context),
                 expected,
@@ -179,9 +153,9 @@ mod tests {
             url: Some("where".to_owned()),
             ..Columns::default()
         };
-        let options = super::super::Options {
+        let options = Options {
             columns,
-            ..Default::default()
+            ..Options::default()
         };
         let context = Context::new("list".into(), options.into());
         assert_eq!(kind(b"what,where\n", &context), ListKind::Table(b','));

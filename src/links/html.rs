@@ -1,6 +1,5 @@
-//! Links in a page of HTML, by the tokenizer of the WHATWG standard.
+//! Links in an HTML page, found with a tokenizer that follows the WHATWG standard, as browsers do.
 
-use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -8,25 +7,22 @@ use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
 use html5gum::{IoReader, Reader, Span, Tokenizer};
 use url::Url;
 
-use super::Context;
-use crate::link::{BadLink, Link};
+use super::compressed::Source;
+use super::{Context, Item};
 
-/// The links of a page, in its order.
-pub(super) fn links(
-    reader: impl Read + Send + 'static,
-    mut context: Context,
-) -> impl Iterator<Item = io::Result<Result<Link, BadLink>>> + Send {
+/// The links of a page, in document order.
+pub(super) fn links(source: Source, mut context: Context) -> impl Iterator<Item = Item> {
     let line = Arc::new(AtomicU64::new(1));
     let counted = Counted {
-        reader: IoReader::new(reader),
+        reader: IoReader::new(source),
         line: Arc::clone(&line),
     };
-    let mut tag = Tag::default();
     let (at, broken) = (Arc::clone(&line), context.clone());
+    let mut tag = Tag::default();
     let mut emitter = CallbackEmitter::new(move |event: CallbackEvent<'_>, _: Span<()>| {
         let target = tag.target(&event)?;
         if tag.name == b"base" {
-            // it says what all links of the page are relative to, but for what the user has said
+            // the first `<base>` counts (HTML, section 4.2.3), unless `--base` is given
             let base = Url::parse(&target).ok();
             context.base = context.base.take().or(base);
             return None;
@@ -38,7 +34,7 @@ pub(super) fn links(
         .map(move |link| link.map_err(|error| broken.broken(line.load(Relaxed), &error)))
 }
 
-/// The tag that is being read.
+/// The start tag that the tokenizer is in.
 #[derive(Default)]
 struct Tag {
     name: Vec<u8>,
@@ -48,14 +44,12 @@ struct Tag {
 }
 
 impl Tag {
-    /// The link that a tag turns out to have.
+    /// The target of the tag's link, with the event that completes it.
     fn target(&mut self, event: &CallbackEvent<'_>) -> Option<String> {
         match event {
             CallbackEvent::OpenStartTag { name } => {
-                *self = Self {
-                    name: name.to_vec(),
-                    ..Self::default()
-                };
+                *self = Self::default();
+                self.name = name.to_vec();
             }
             CallbackEvent::AttributeName { name } => self.attribute = name.to_vec(),
             CallbackEvent::AttributeValue { value } => {
@@ -65,7 +59,7 @@ impl Tag {
                     | (b"iframe" | b"embed" | b"frame", b"src")
                     | (b"object", b"data") => return Some(value.into_owned()),
                     (b"meta", b"content") => self.content = Some(value.into_owned()),
-                    // how publishers tell search engines where the PDF is
+                    // how publishers declare the PDF to search engines
                     (b"meta", b"name" | b"property") => self.is_pdf = value == "citation_pdf_url",
                     _ => {}
                 }
@@ -77,7 +71,7 @@ impl Tag {
     }
 }
 
-/// A reader that knows in which line it is.
+/// A reader that counts lines.
 struct Counted<R> {
     reader: R,
     line: Arc<AtomicU64>,

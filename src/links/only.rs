@@ -1,27 +1,20 @@
-//! Which records of an earlier run are links again.
+//! Which records of an earlier run to take as links.
 
 use std::str::FromStr;
 
 use crate::outcome::Status;
 
-/// A choice among the records of an earlier run.
+/// A choice of records by their status: `failed`, `retryable`, and words of [`Status`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Only(Vec<Choice>);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Choice {
-    Failed,
-    Retryable,
-    Status(Status),
-}
+pub struct Only(Vec<&'static str>);
 
 impl Only {
-    /// Whether a record with this `status` is chosen; only failures are `retryable` or not.
+    /// Whether to take a record with this `status`. Only records of failures are `retryable` or not.
     pub(super) fn wants(&self, status: Option<&str>, retryable: Option<bool>) -> bool {
-        self.0.iter().any(|choice| match choice {
-            Choice::Failed => retryable.is_some(),
-            Choice::Retryable => retryable == Some(true),
-            Choice::Status(wanted) => status == Some(wanted.word()),
+        self.0.iter().any(|choice| match *choice {
+            "failed" => retryable.is_some(),
+            "retryable" => retryable == Some(true),
+            word => status == Some(word),
         })
     }
 }
@@ -29,26 +22,18 @@ impl Only {
 impl FromStr for Only {
     type Err = String;
 
-    /// `failed`, `retryable`, or words for outcomes, separated by commas.
+    /// `failed`, `retryable` or statuses, separated by commas.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let choice = |word: &str| match word.trim() {
-            "failed" => Ok(Choice::Failed),
-            "retryable" => Ok(Choice::Retryable),
-            word => Status::ALL
-                .into_iter()
-                .find(|status| status.word() == word)
-                .map(Choice::Status)
-                .ok_or_else(|| {
-                    let words: Vec<_> = Status::ALL.iter().map(|status| status.word()).collect();
-                    format!(
-                        "`{word}` is none of failed, retryable, {}",
-                        words.join(", ")
-                    )
-                }),
+        let statuses = Status::ALL.map(Status::word);
+        let choices = [&["failed", "retryable"][..], &statuses].concat();
+        let choice = |word: &str| {
+            let known = choices.iter().find(|choice| **choice == word.trim());
+            known.copied().ok_or_else(|| {
+                let (word, choices) = (word.trim(), choices.join(", "));
+                format!("`{word}` is not one of {choices}")
+            })
         };
-        text.split(',')
-            .map(choice)
-            .collect::<Result<_, _>>()
-            .map(Self)
+        let chosen = text.split(',').map(choice);
+        chosen.collect::<Result<_, _>>().map(Self)
     }
 }

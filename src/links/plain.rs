@@ -1,71 +1,32 @@
-//! Plain lists: one link a line. A line may name the file after a tab, give other URLs of the same file, or be JSON.
+//! Plain lists: one link per line. After tabs, a line may name the file and give other URLs of it; a line may also be JSON.
 
-use std::io::{self, BufRead};
-
-use super::{Context, json, parse_url};
-use crate::line::{LONGEST_LINE, read_line};
+use super::compressed::Source;
+use super::{Context, Item, content, json, numbered_lines, parse_url};
+use crate::line::Line;
 use crate::link::{BadLink, Details, Link};
 
 /// The links of a plain list.
-pub(super) struct Plain<R> {
-    reader: R,
-    context: Context,
-    line: u64,
+pub(super) fn links(source: Source, context: Context) -> impl Iterator<Item = Item> {
+    let lines = numbered_lines(source, context.clone());
+    lines.filter_map(move |line| {
+        let link = line.map(|(number, line)| link(&line, number, &context));
+        link.transpose()
+    })
 }
 
-impl<R> Plain<R> {
-    pub(super) fn new(reader: R, context: Context) -> Self {
-        Self {
-            reader,
-            context,
-            line: 0,
-        }
-    }
-}
-
-impl<R: BufRead> Iterator for Plain<R> {
-    type Item = io::Result<Result<Link, BadLink>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let line = match read_line(&mut self.reader) {
-                Ok(line) => line?,
-                Err(error) => return Some(Err(self.context.broken(self.line, &error))),
-            };
-            self.line += 1;
-            let parsed = if line.whole || line.text.starts_with(b"#") {
-                link(&line.text, self.line, &self.context)
-            } else {
-                let problem = format!("the line is longer than {LONGEST_LINE} bytes");
-                Some(self.context.link(self.line, &line.text, Err(problem)))
-            };
-            if let Some(parsed) = parsed {
-                return Some(Ok(parsed));
-            }
-        }
-    }
-}
-
-/// The link of a line; nothing for a blank line, a comment, or a record that is not wanted.
-pub(super) fn link(line: &[u8], number: u64, context: &Context) -> Option<Result<Link, BadLink>> {
-    let text = line.trim_ascii();
-    if text.is_empty() || text.starts_with(b"#") {
-        return None;
-    }
-    let found = match std::str::from_utf8(text).map(str::trim) {
-        Err(_) => Err("the line is not UTF-8 text".to_owned()),
-        Ok(text) if text.starts_with('{') => json::link(text, &context.options).transpose()?,
-        Ok(text) => Ok(fields(text)),
+/// The link of a line; `None` for a blank line, a comment, or a record that is not wanted.
+pub(super) fn link(line: &Line, number: u64, context: &Context) -> Option<Result<Link, BadLink>> {
+    let parsed = match content(line)?.map(str::trim) {
+        Ok(text) if text.starts_with('{') => json::parse(text, &context.options).transpose()?,
+        text => text.map(fields),
     };
-    Some(context.link(number, text, found))
+    Some(context.link(number, &line.text, parsed))
 }
 
-/// The first URL of a line, and what stands behind it, separated by tabs: other URLs, and one name.
+/// The fields of a line, separated by tabs: a URL, then mirrors, and one name in any position among them.
 fn fields(text: &str) -> (String, Details) {
-    let mut fields = text
-        .split('\t')
-        .map(str::trim)
-        .filter(|field| !field.is_empty());
+    let fields = text.split('\t').map(str::trim);
+    let mut fields = fields.filter(|field| !field.is_empty());
     let url = fields.next().unwrap_or_default().to_owned();
     let mut details = Details::default();
     for field in fields {

@@ -1,108 +1,74 @@
-//! Links in the middle of text: notes, mails, Markdown.
+//! Links in prose: notes, mails, Markdown.
+//!
+//! A link begins with a scheme, or where Markdown has a target: `](…)` and `]: …`. It ends where a reader would see its end:
+//! punctuation behind it and the bracket that closes one before it do not belong to it. A bracket inside it does, as in
+//! `/Set_(mathematics)`.
 
-use std::collections::VecDeque;
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read};
+use std::{iter, mem};
 
-use super::Context;
-use crate::line::{LONGEST_LINE, fill};
-use crate::link::{BadLink, Link};
+use super::compressed::Source;
+use super::{Context, Item, starts_with};
+use crate::line::LONGEST_LINE;
 
-/// What ends a link wherever it stands.
+/// Characters that are never part of a link.
 const ENDS: &[char] = &['"', '<', '>', '`', '\\', '|', '^'];
 
 /// The links of a text.
-pub(super) struct Text<R> {
-    reader: R,
-    context: Context,
-    line: u64,
-    /// The beginning of a piece that has been read already.
-    rest: Vec<u8>,
-    found: VecDeque<Result<Link, BadLink>>,
+pub(super) fn links(mut source: Source, context: Context) -> impl Iterator<Item = Item> {
+    let mut rest = Vec::new();
+    let mut line = 1;
+    iter::from_fn(move || {
+        let piece = match next_piece(&mut source, &mut rest) {
+            Ok(piece) => piece?,
+            Err(error) => return Some(vec![Err(context.broken(line, &error))]),
+        };
+        let text = String::from_utf8_lossy(&piece);
+        let targets = targets(&text).into_iter();
+        let targets = targets.map(|target| target.replace("&amp;", "&"));
+        let links = targets.filter_map(|target| context.extracted(line, &target, false));
+        let links = links.map(Ok).collect();
+        line += u64::from(piece.ends_with(b"\n"));
+        Some(links)
+    })
+    .flatten()
 }
 
-impl<R> Text<R> {
-    pub(super) fn new(reader: R, context: Context) -> Self {
-        Self {
-            reader,
-            context,
-            line: 1,
-            rest: Vec::new(),
-            found: VecDeque::new(),
-        }
+/// The next line with its line feed, or a piece of a long one that ends between two links. `rest` is what was read beyond it.
+fn next_piece(source: &mut Source, rest: &mut Vec<u8>) -> io::Result<Option<Vec<u8>>> {
+    let mut piece = mem::take(rest);
+    let room = LONGEST_LINE - piece.len();
+    let mut limited = source.take(room as u64);
+    limited.read_until(b'\n', &mut piece)?;
+    if piece.len() == LONGEST_LINE && !piece.ends_with(b"\n") {
+        let is_between = |byte: &u8| byte.is_ascii_whitespace() || b"\"<>".contains(byte);
+        let cut = piece.iter().rposition(is_between);
+        *rest = piece.split_off(cut.map_or(piece.len(), |cut| cut + 1));
     }
+    Ok((!piece.is_empty()).then_some(piece))
 }
 
-impl<R: BufRead> Iterator for Text<R> {
-    type Item = io::Result<Result<Link, BadLink>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(link) = self.found.pop_front() {
-                return Some(Ok(link));
-            }
-            let piece = match self.piece() {
-                Ok(piece) => piece?,
-                Err(error) => return Some(Err(self.context.broken(self.line, &error))),
-            };
-            let text = String::from_utf8_lossy(&piece);
-            for link in links(&text) {
-                let link = link.replace("&amp;", "&");
-                self.found
-                    .extend(self.context.extracted(self.line, &link, false));
-            }
-            self.line += u64::from(piece.ends_with(b"\n"));
-        }
-    }
-}
-
-impl<R: BufRead> Text<R> {
-    /// The next line with its end, or so much of a long one that no link is cut.
-    fn piece(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let mut piece = std::mem::take(&mut self.rest);
-        loop {
-            let buffer = fill(&mut self.reader)?;
-            if buffer.is_empty() {
-                return Ok((!piece.is_empty()).then_some(piece));
-            }
-            let end = buffer.iter().position(|byte| *byte == b'\n');
-            let length = end.map_or(buffer.len(), |end| end + 1);
-            piece.extend_from_slice(&buffer[..length]);
-            self.reader.consume(length);
-            if end.is_some() {
-                return Ok(Some(piece));
-            }
-            if piece.len() >= LONGEST_LINE {
-                let cut = piece
-                    .iter()
-                    .rposition(|byte| byte.is_ascii_whitespace() || b"\"<>".contains(byte));
-                self.rest = piece.split_off(cut.map_or(piece.len(), |cut| cut + 1));
-                return Ok(Some(piece));
-            }
-        }
-    }
-}
-
-/// What looks like a link: with a scheme wherever it stands, and without one where Markdown has a link.
-fn links(text: &str) -> Vec<&str> {
+/// The targets of all links in `text`.
+fn targets(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let (mut rest, mut before) = (text, None);
     while let Some(next) = rest.chars().next() {
-        let target = rest.strip_prefix("](").or_else(|| rest.strip_prefix("]: "));
-        if let Some(target) = target {
+        let markdown = rest.strip_prefix("](").or_else(|| rest.strip_prefix("]: "));
+        if let Some(target) = markdown {
             rest = target.trim_start_matches(['<', ' ']);
             before = None;
         }
-        let is_link = target.is_some() || starts_with_scheme(rest);
-        let link = if is_link {
-            unquoted(&rest[..link_length(rest)], before)
+        let has_scheme = || starts_with(rest, "http://") || starts_with(rest, "https://");
+        let target = if markdown.is_some() || has_scheme() {
+            trimmed(rest, before)
         } else {
             ""
         };
-        if !link.is_empty() {
-            found.push(link);
-            rest = &rest[link.len()..];
+        if !target.is_empty() {
+            found.push(target);
+            rest = &rest[target.len()..];
             before = None;
-        } else if target.is_none() {
+        } else if markdown.is_none() {
             rest = &rest[next.len_utf8()..];
             before = Some(next);
         }
@@ -110,26 +76,17 @@ fn links(text: &str) -> Vec<&str> {
     found
 }
 
-fn starts_with_scheme(text: &str) -> bool {
-    ["http://", "https://"].iter().any(|scheme| {
-        text.as_bytes()
-            .get(..scheme.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(scheme.as_bytes()))
-    })
-}
-
-fn link_length(text: &str) -> usize {
-    text.find(|c: char| c.is_whitespace() || c.is_control() || ENDS.contains(&c))
-        .unwrap_or(text.len())
-}
-
-/// `link` without the punctuation behind it, and without what closes a bracket or quote that was opened `before` it.
-fn unquoted(link: &str, before: Option<char>) -> &str {
-    let link = match before {
-        Some('\'') => link.split('\'').next().unwrap_or_default(),
-        _ => link,
+/// The link at the beginning of `text`, without the punctuation behind it and without what closes a bracket or a quote that was
+/// opened `before` it.
+fn trimmed(text: &str, before: Option<char>) -> &str {
+    let is_end = |c: char| {
+        c.is_whitespace()
+            || c.is_control()
+            || ENDS.contains(&c)
+            || (c, before) == ('\'', Some('\''))
     };
-    let mut link = balanced(link);
+    let end = text.find(is_end).unwrap_or(text.len());
+    let mut link = balanced(&text[..end]);
     loop {
         let shorter = link
             .trim_end_matches(['.', ',', ';', ':', '!', '?', '*', '_', '~', '\'', '…'])
@@ -141,7 +98,7 @@ fn unquoted(link: &str, before: Option<char>) -> &str {
     }
 }
 
-/// `link` up to the first bracket that closes one that it has not opened.
+/// `link` up to the first bracket that it does not open itself.
 fn balanced(link: &str) -> &str {
     let mut open = Vec::new();
     for (at, c) in link.char_indices() {
@@ -160,10 +117,10 @@ fn balanced(link: &str) -> &str {
 mod tests {
     use proptest::prelude::*;
 
-    use super::links;
+    use super::targets;
 
     #[test]
-    fn links_end_where_a_reader_sees_their_end() {
+    fn targets_end_where_a_reader_sees_their_end() {
         for (text, expected) in [
             (
                 "see http://a.example/x.pdf.",
@@ -199,15 +156,15 @@ mod tests {
             ),
             ("[]( ) []() ](", &[]),
         ] {
-            assert_eq!(links(text), expected, "{text}");
+            assert_eq!(targets(text), expected, "{text}");
         }
     }
 
     proptest! {
         #[test]
-        fn any_text_can_be_searched(text in "(https?://|\\]\\(|\\]: |<|[ -~]|\\PC){0,60}") {
-            for link in links(&text) {
-                prop_assert!(text.contains(link));
+        fn targets_are_parts_of_the_text(text in "(https?://|\\]\\(|\\]: |<|[ -~]|\\PC){0,60}") {
+            for target in targets(&text) {
+                prop_assert!(text.contains(target));
             }
         }
     }

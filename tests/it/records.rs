@@ -227,12 +227,11 @@ fn links_in_json_of_other_programs_are_links() {
     let run = sandbox.fetch("async", text, &[]).exits(1);
     assert_eq!((run.count("downloaded"), run.count("failed")), (2, 2));
     assert!(
-        run.stderr.contains("links.txt:3: ")
-            && run.stderr.contains("bad_link: a record without `url`"),
+        run.stderr.contains("links.txt:3: ") && run.stderr.contains("bad_link: no field `url`"),
         "{run:?}"
     );
     assert!(
-        run.stderr.contains("links.txt:4: ") && run.stderr.contains("bad_link: not valid JSON"),
+        run.stderr.contains("links.txt:4: ") && run.stderr.contains("bad_link: invalid JSON"),
         "{run:?}"
     );
 }
