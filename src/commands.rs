@@ -1,4 +1,4 @@
-//! What the program does besides a run.
+//! What the program does besides a single run. None of it knows the command line.
 
 pub(crate) mod compare;
 pub(crate) mod demo;

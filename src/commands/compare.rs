@@ -1,9 +1,13 @@
-//! The same list once in each mode, and a table and a chart of the times.
+//! Runs the same list once in each mode, and compares the times in a table and a chart.
+//!
+//! The modes run one after the other. Each starts from nothing, with its own connections and an empty folder, so that
+//! none profits from what another one has opened or saved.
 
 mod picture;
 
 use std::fmt;
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,14 +22,15 @@ use crate::run::{Config, run};
 use crate::text::seconds;
 pub(crate) use picture::Picture;
 
-/// The reports of all modes that have run.
+/// The reports of the modes, in the order in which they ran. [`fmt::Display`] is the table and the chart, within 80
+/// columns.
 #[derive(Debug, Clone)]
-pub struct Comparison {
-    /// In the order in which they ran.
+pub(crate) struct Comparison {
+    /// One report per mode; fewer than requested if a run ended early.
     pub reports: Vec<Report>,
 }
 
-/// The folders of a comparison, one for each mode.
+/// The output folders of a comparison, one per mode.
 #[derive(Debug)]
 pub(crate) struct Folders {
     kept: Option<PathBuf>,
@@ -33,29 +38,28 @@ pub(crate) struct Folders {
 }
 
 impl Folders {
-    /// Folders below `kept`, or else temporary ones.
+    /// Folders in `kept`, or temporary ones.
     ///
     /// # Errors
     ///
-    /// When no temporary folder can be created.
+    /// When the temporary folder cannot be created.
     pub(crate) fn new(kept: Option<PathBuf>) -> anyhow::Result<Self> {
         let temporary = tempfile::tempdir().context("cannot create a temporary folder")?;
         Ok(Self { kept, temporary })
     }
 
-    /// The folder for the files of `mode`.
+    /// The output folder of `mode`.
     pub(crate) fn of(&self, mode: Mode) -> PathBuf {
-        let kept = self.kept.as_deref();
-        kept.unwrap_or(self.temporary.path()).join(mode.to_string())
+        let parent = self.kept.as_deref().unwrap_or(self.temporary.path());
+        parent.join(mode.to_string())
     }
 }
 
-/// Runs `config` in each of `modes`, one after the other, each with its own connections and into an empty folder of its
-/// own.
+/// Runs `config` in each of `modes`, until a run ends early.
 ///
 /// # Errors
 ///
-/// When a run cannot be done, or when a folder that is to be kept is not empty.
+/// When a run fails as a whole, or an output folder is not empty.
 pub(crate) fn compare(
     config: &Config,
     modes: &[Mode],
@@ -68,10 +72,10 @@ pub(crate) fn compare(
     let mut reports = Vec::new();
     for mode in modes {
         let output = folders.of(*mode);
-        let entries = output.read_dir();
+        let mut entries = output.read_dir().into_iter().flatten();
         anyhow::ensure!(
-            !entries.is_ok_and(|mut entries| entries.next().is_some()),
-            "`{}` is not empty: a comparison needs fresh folders",
+            entries.next().is_none(),
+            "`{}` is not empty: a comparison needs empty folders",
             output.display()
         );
         let report = run(&config.with_mode(*mode, output))?;
@@ -84,50 +88,40 @@ pub(crate) fn compare(
     Ok(Comparison { reports })
 }
 
-/// Inputs that can be read once for each mode: standard input and pipes are copied to a file.
+/// Inputs that can be read once per mode: standard input and pipes are copied to files in `folder`.
 fn repeatable(inputs: &[Input], folder: &Path) -> anyhow::Result<Vec<Input>> {
-    let copy = |number: usize, mut from: Box<dyn Read>| -> anyhow::Result<Input> {
-        let path = folder.join(format!("links-{number}.txt"));
-        let mut to = std::fs::File::create_new(&path)?;
-        std::io::copy(&mut from, &mut to)
-            .and_then(|_| to.flush())
-            .context("cannot copy the list")?;
-        Ok(Input::List(path))
+    let is_pipe = |path: &Path| {
+        let metadata = path.metadata();
+        metadata.is_ok_and(|list| !list.is_file() && !list.is_dir())
     };
-    let repeatable = inputs
-        .iter()
-        .enumerate()
-        .map(|(number, input)| match input {
-            Input::Stdin => copy(number, Box::new(std::io::stdin())),
-            Input::List(path)
-                if path
-                    .metadata()
-                    .is_ok_and(|list| !list.is_file() && !list.is_dir()) =>
-            {
-                copy(number, Box::new(std::fs::File::open(path)?))
-            }
-            other => Ok(other.clone()),
-        });
+    let repeatable = inputs.iter().enumerate().map(|(number, input)| {
+        let mut list: Box<dyn Read> = match input {
+            Input::Stdin => Box::new(io::stdin()),
+            Input::List(path) if is_pipe(path) => Box::new(File::open(path)?),
+            other => return Ok(other.clone()),
+        };
+        let path = folder.join(format!("links-{number}.txt"));
+        let copied = File::create_new(&path).and_then(|mut copy| io::copy(&mut list, &mut copy));
+        copied.context("cannot copy the list")?;
+        Ok(Input::List(path))
+    });
     repeatable.collect()
 }
 
 impl Comparison {
-    /// The first exit code of a run that is not 0.
-    pub fn exit_code(&self) -> u8 {
-        self.reports
-            .iter()
-            .map(Report::exit_code)
-            .find(|code| *code != 0)
-            .unwrap_or(0)
+    /// The first exit code other than 0, if there is one.
+    pub(crate) fn exit_code(&self) -> u8 {
+        let mut codes = self.reports.iter().map(Report::exit_code);
+        codes.find(|code| *code != 0).unwrap_or(0)
     }
 
-    /// The longest time of a mode.
+    /// The time of the slowest mode.
     fn longest(&self) -> Duration {
         let times = self.reports.iter().map(|report| report.elapsed);
         times.max().unwrap_or_default()
     }
 
-    /// How many times faster than one link after the other, if that has run, too.
+    /// How many times faster than `sequential` a run was, if that mode has run.
     fn speed_up(&self, report: &Report) -> Option<f64> {
         let mut reports = self.reports.iter();
         let sequential = reports.find(|report| report.mode == Mode::Sequential)?;
@@ -135,47 +129,29 @@ impl Comparison {
     }
 }
 
-/// The table and the chart, within 80 columns.
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const CHART: f64 = 52.0;
-        writeln!(
-            f,
-            "mode          at once     elapsed   speed-up     files        size   failed"
-        )?;
+        const HEADER: &str =
+            "mode          at once     elapsed   speed-up     files        size   failed";
+        writeln!(f, "{HEADER}")?;
         for report in &self.reports {
-            let speed_up = self
-                .speed_up(report)
-                .map_or_else(|| "-".to_owned(), |factor| format!("{factor:.1}x"));
-            writeln!(
-                f,
-                "{:<12}  {:>7}  {:>10}  {:>9}  {:>8}  {:>10}  {:>7}",
-                report.mode.to_string(),
-                report.jobs,
-                seconds(report.elapsed),
-                speed_up,
-                report.counts.downloaded(),
-                HumanBytes(report.saved_bytes).to_string(),
-                report.counts.failed(),
-            )?;
+            let factor = self.speed_up(report);
+            let factor = factor.map_or_else(|| "-".to_owned(), |factor| format!("{factor:.1}x"));
+            let (mode, jobs) = (report.mode.to_string(), report.jobs);
+            let (files, failed) = (report.counts.downloaded(), report.counts.failed());
+            let (time, size) = (seconds(report.elapsed), HumanBytes(report.saved_bytes));
+            write!(f, "{mode:<12}  {jobs:>7}  {time:>10}  {factor:>9}  ")?;
+            writeln!(f, "{files:>8}  {:>10}  {failed:>7}", size.to_string())?;
         }
         writeln!(f)?;
         for report in &self.reports {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "between 1 and the width of the chart"
-            )]
-            let width = (ratio(report.elapsed, self.longest()) * CHART)
-                .round()
-                .max(1.0) as usize;
-            writeln!(
-                f,
-                "{:<12}  {} {}",
-                report.mode.to_string(),
-                "█".repeat(width),
-                seconds(report.elapsed)
-            )?;
+            let width = (ratio(report.elapsed, self.longest()) * CHART).round();
+            #[expect(clippy::cast_possible_truncation, reason = "up to `CHART`")]
+            #[expect(clippy::cast_sign_loss, reason = "at least 1")]
+            let bar = "█".repeat(width.max(1.0) as usize);
+            let (mode, time) = (report.mode.to_string(), seconds(report.elapsed));
+            writeln!(f, "{mode:<12}  {bar} {time}")?;
         }
         Ok(())
     }

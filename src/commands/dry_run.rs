@@ -1,4 +1,4 @@
-//! What a run would do, without asking anybody and without writing anything.
+//! What a run would do with each link, without sending a request or writing a file.
 
 use std::fmt;
 use std::io::{self, BufWriter, Write};
@@ -6,106 +6,80 @@ use std::io::{self, BufWriter, Write};
 use anyhow::Context;
 
 use crate::links::Links;
-use crate::outcome::{Outcome, Status};
+use crate::outcome::Outcome;
 use crate::plan::{Existing, Plan, Step};
 use crate::run::Config;
 use crate::store::{Archive, History, Store, journal_of};
 use crate::text::shown;
 
-/// How much a run would do. [`fmt::Display`] is the summary.
+/// How many links a run would fetch, renew and skip. [`fmt::Display`] is the summary.
 #[derive(Debug, Default)]
 pub(crate) struct Intent {
-    /// Links that would be fetched.
+    /// Links to fetch.
     pub fetch: u64,
-    /// Links of which the files are here, and would be asked for or replaced.
+    /// Links whose existing files would be updated or overwritten.
     pub again: u64,
-    /// Links of which the files are here, and would be left alone.
+    /// Links whose existing files would be kept.
     pub present: u64,
-    /// Links that stand in the list before.
+    /// Links that appear in the list before.
     pub duplicate: u64,
-    /// Lines that are no links.
+    /// Lines that are not links.
     pub bad: u64,
     /// Why a list could not be read to its end.
     pub list_error: Option<String>,
 }
 
-/// Prints what a run would do with each link, to standard output: a word, the path of the file and the link, separated by
-/// tabs. Names that servers may suggest are not known yet.
+/// Prints a line for each link to standard output: a word, the path of the file and the URL, separated by tabs. Names
+/// that servers may suggest are not known yet.
 ///
 /// # Errors
 ///
-/// When a list cannot be opened, or the journal not be read.
+/// When a list cannot be opened, or the journal cannot be read.
 pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
     let links = Links::open(&config.inputs, &config.lists)?;
     let (history, _) = History::of(&journal_of(&config.output), config.detail())
         .context("cannot read the journal")?;
-    let archive = Archive {
-        store: Store::look(&config.output),
-        history,
+    let store = Store::look(&config.output);
+    let renewal = match config.plan.existing {
+        Existing::Update => "update",
+        _ => "overwrite",
     };
     let mut intent = Intent::default();
     let mut stdout = BufWriter::new(io::stdout());
-    for step in Plan::new(links, archive, config.plan.clone()) {
-        let (word, path, url) = match step {
+    for step in Plan::new(links, Archive { store, history }, config.plan.clone()) {
+        let (count, word, file, url) = match step {
             Err(error) => {
                 intent.list_error = Some(error.to_string());
                 continue;
             }
-            Ok(Step::Fetch(job)) => match &job.existing {
-                None => {
-                    intent.fetch += 1;
-                    ("fetch", job.name.to_string(), shown(job.url()).into_owned())
+            Ok(Step::Fetch(job)) => {
+                let url = shown(job.url()).into_owned();
+                match job.existing {
+                    None => (&mut intent.fetch, "fetch", job.name.into(), url),
+                    Some(existing) => (&mut intent.again, renewal, existing.saved.file, url),
                 }
-                Some(existing) => {
-                    intent.again += 1;
-                    let word = if config.plan.existing == Existing::Update {
-                        "update"
-                    } else {
-                        "overwrite"
-                    };
-                    (
-                        word,
-                        existing.saved.file.clone(),
-                        shown(job.url()).into_owned(),
-                    )
-                }
-            },
+            }
             Ok(Step::Settled(record)) => {
-                let path = match &record.outcome {
-                    Outcome::Saved(saved) => {
-                        intent.present += 1;
-                        saved.file.clone()
-                    }
+                let (url, word) = (record.url, record.outcome.status().word());
+                match record.outcome {
+                    Outcome::Saved(saved) => (&mut intent.present, word, saved.file, url),
+                    Outcome::Duplicate => (&mut intent.duplicate, word, String::new(), url),
                     Outcome::Failed(failure) => {
                         intent.bad += 1;
-                        let _ = writeln!(
-                            io::stderr(),
-                            "{}: {}: {failure}",
-                            record.source_line,
-                            record.url
-                        );
+                        let line = record.source_line;
+                        let _ = writeln!(io::stderr(), "{line}: {url}: {failure}");
                         continue;
                     }
-                    Outcome::Duplicate => {
-                        intent.duplicate += 1;
-                        String::new()
-                    }
-                };
-                let word = match &record.outcome {
-                    Outcome::Duplicate => Status::Duplicate.word(),
-                    _ => Status::Present.word(),
-                };
-                (word, path, record.url.clone())
+                }
             }
         };
-        let path = if path.is_empty() {
-            String::new()
-        } else {
-            config.output.join(path).display().to_string()
+        *count += 1;
+        let path = match file.as_str() {
+            "" => String::new(),
+            file => config.output.join(file).display().to_string(),
         };
         if writeln!(stdout, "{word}\t{path}\t{url}").is_err() {
-            // whoever was reading has seen enough
-            break;
+            break; // the reader has closed the pipe
         }
     }
     let _ = stdout.flush();
@@ -113,7 +87,7 @@ pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
 }
 
 impl Intent {
-    /// The exit code: 0 unless some lines are no links.
+    /// The exit code: 2 if a list could not be read to its end, 1 if some lines are not links, else 0.
     pub(crate) fn exit_code(&self) -> u8 {
         match (&self.list_error, self.bad) {
             (Some(_), _) => 2,

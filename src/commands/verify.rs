@@ -1,4 +1,7 @@
-//! Reads the files of an output folder again, and compares them with what the journal says.
+//! Checks the files of an output folder against its journal.
+//!
+//! The journal is read twice, so that memory holds some bytes per link and not the whole journal: first to find the last
+//! line of each link, which is the one that applies, then to check the file of that line.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,6 +12,7 @@ use std::path::Path;
 use anyhow::Context;
 use sha2::{Digest, Sha256};
 
+use self::Problem::{Changed, Missing, NotPdf, Unreadable};
 use crate::digest::{fingerprint, hexadecimal};
 use crate::links::Input;
 use crate::pdf::{Check, PdfVerdict};
@@ -16,23 +20,21 @@ use crate::run::Config;
 use crate::store::{SavedLine, each_saved, journal_of};
 use crate::text::printable;
 
-/// What a look at an output folder has found.
+/// The result of checking an output folder. [`fmt::Display`] is the summary.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
-    /// How many files are as the journal says.
+    /// Number of files that match the journal.
     pub good: u64,
-    /// The others.
+    /// The files that do not.
     pub bad: Vec<Finding>,
 }
 
-/// A file that is not as the journal says.
+/// A file that does not match the journal.
 #[derive(Debug)]
 pub(crate) struct Finding {
-    /// The link that it was saved for.
-    pub link: Input,
-    /// The identity of that link.
-    pub id: u64,
-    /// Its name.
+    /// The URL of the link that the file was saved for.
+    pub url: String,
+    /// The path of the file in the output folder, printable.
     pub file: String,
     /// What is wrong with it.
     pub problem: Problem,
@@ -41,91 +43,77 @@ pub(crate) struct Finding {
 /// What is wrong with a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Problem {
-    /// It is not there.
+    /// The file does not exist.
     Missing,
-    /// Its length, its hash, or in lack of a hash its modification time is another one.
+    /// Its length or its hash differs, or its modification time if the journal has no hash.
     Changed,
-    /// It does not begin as a PDF does.
+    /// It is not a PDF.
     NotPdf,
     /// It cannot be read.
     Unreadable,
 }
 
-/// Checks every file that the journal of `output` knows: its length, its hash if there is one, and that it is a PDF.
+/// Checks every file in the journal of `output`: its length, its hash or else its modification time, and that it is a
+/// PDF.
 ///
 /// # Errors
 ///
-/// When there is no journal in `output` or it cannot be read.
+/// When `output` has no journal, or the journal cannot be read.
 pub(crate) fn verify(output: &Path) -> anyhow::Result<Findings> {
     let journal = journal_of(output);
-    let no_journal = || format!("cannot read the journal of `{}`", output.display());
-    let read = || File::open(&journal).with_context(no_journal);
-    // the last line of a link counts
-    let (mut last, mut count) = (HashMap::new(), 0u64);
-    let number = |line: &SavedLine| {
-        count += 1;
-        last.insert(fingerprint(&line.url), count);
+    let read = |visit: &mut dyn FnMut(&SavedLine)| {
+        let read = File::open(&journal).and_then(|journal| each_saved(journal, visit));
+        read.with_context(|| format!("cannot read the journal of `{}`", output.display()))
     };
-    each_saved(read()?, number).with_context(no_journal)?;
-    let (mut findings, mut count) = (Findings::default(), 0u64);
-    let see = |line: &SavedLine| {
-        count += 1;
-        let id = fingerprint(&line.url);
-        if last.get(&id) != Some(&count) {
+    let (mut last, mut number) = (HashMap::new(), 0u64);
+    read(&mut |line| {
+        number += 1;
+        last.insert(fingerprint(&line.url), number);
+    })?;
+    let (mut findings, mut number) = (Findings::default(), 0);
+    read(&mut |line| {
+        number += 1;
+        if last.get(&fingerprint(&line.url)) != Some(&number) {
             return;
         }
         match problem(output, line) {
             None => findings.good += 1,
             Some(problem) => findings.bad.push(Finding {
-                link: Input::Url(line.url.clone().into_owned()),
-                id,
+                url: line.url.to_string(),
                 file: printable(&line.file),
                 problem,
             }),
         }
-    };
-    each_saved(read()?, see).with_context(no_journal)?;
+    })?;
     Ok(findings)
 }
 
 fn problem(output: &Path, line: &SavedLine) -> Option<Problem> {
     let path = output.join(&*line.file);
-    match path.symlink_metadata() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Some(Problem::Missing),
-        Err(_) => return Some(Problem::Unreadable),
-        Ok(found) if !found.is_file() || found.len() != line.bytes => {
-            return Some(Problem::Changed);
-        }
-        Ok(found) => {
-            let modified = found.modified().ok();
-            if line.sha256.is_none() && modified != Some(line.to_saved().modified) {
-                return Some(Problem::Changed);
-            }
-        }
-    }
-    let Ok((verdict, hash)) = read(&path, line.sha256.is_some()) else {
-        return Some(Problem::Unreadable);
+    let found = match path.symlink_metadata() {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Some(Missing),
+        Err(_) => return Some(Unreadable),
     };
-    if let PdfVerdict::NotPdf(_) = verdict {
-        Some(Problem::NotPdf)
-    } else {
-        (hash.as_deref() != line.sha256.as_deref()).then_some(Problem::Changed)
+    let hashed = line.sha256.is_some();
+    let same_time = || found.modified().ok() == Some(line.to_saved().modified);
+    if !found.is_file() || found.len() != line.bytes || !(hashed || same_time()) {
+        return Some(Changed);
+    }
+    match read(&path, hashed) {
+        Err(_) => Some(Unreadable),
+        Ok((PdfVerdict::NotPdf(_), _)) => Some(NotPdf),
+        Ok((_, hash)) => (hash.as_deref() != line.sha256.as_deref()).then_some(Changed),
     }
 }
 
+/// Checks the file at `path`, and hashes it if it is to be `hashed`.
 fn read(path: &Path, hashed: bool) -> io::Result<(PdfVerdict, Option<String>)> {
     let mut file = File::open(path)?;
     let (mut check, mut hash) = (Check::default(), hashed.then(Sha256::new));
     let mut buffer = vec![0; 256 * 1024];
-    loop {
-        let length = file.read(&mut buffer)?;
+    while let length @ 1.. = file.read(&mut buffer)? {
         let bytes = &buffer[..length];
-        if length == 0 {
-            return Ok((
-                check.finish(),
-                hash.map(|hash| hexadecimal(&hash.finalize())),
-            ));
-        }
         if let Err(kind) = check.update(bytes) {
             return Ok((PdfVerdict::NotPdf(kind), None));
         }
@@ -133,45 +121,33 @@ fn read(path: &Path, hashed: bool) -> io::Result<(PdfVerdict, Option<String>)> {
             hash.update(bytes);
         }
     }
+    let hash = hash.map(|hash| hexadecimal(&hash.finalize()));
+    Ok((check.finish(), hash))
 }
 
 impl Findings {
     /// A run that fetches the bad files again.
     pub(crate) fn refetch(&self, config: Config) -> Config {
+        let urls = || self.bad.iter().map(|finding| &finding.url);
         Config {
-            inputs: self
-                .bad
-                .iter()
-                .map(|finding| finding.link.clone())
-                .collect(),
-            forget: self.bad.iter().map(|finding| finding.id).collect(),
+            inputs: urls().cloned().map(Input::Url).collect(),
+            forget: urls().map(|url| fingerprint(url)).collect(),
             ..config
         }
     }
 
-    /// The exit code: 0 when every file is as the journal says.
+    /// The exit code: 0 if every file matches the journal, else 1.
     pub(crate) fn exit_code(&self) -> u8 {
         u8::from(!self.bad.is_empty())
     }
 }
 
-/// The summary.
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = |problem| {
-            self.bad
-                .iter()
-                .filter(|finding| finding.problem == problem)
-                .count()
-        };
         writeln!(f, "good        {}", self.good)?;
-        for problem in [
-            Problem::Missing,
-            Problem::Changed,
-            Problem::NotPdf,
-            Problem::Unreadable,
-        ] {
-            writeln!(f, "{:<12}{}", problem.to_string(), count(problem))?;
+        for problem in [Missing, Changed, NotPdf, Unreadable] {
+            let found = self.bad.iter().filter(|bad| bad.problem == problem);
+            writeln!(f, "{problem:<12}{}", found.count())?;
         }
         Ok(())
     }
@@ -179,21 +155,18 @@ impl fmt::Display for Findings {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.file, self.problem)?;
-        if let Input::Url(link) = &self.link {
-            write!(f, ": {}", printable(link))?;
-        }
-        Ok(())
+        let Self { url, file, problem } = self;
+        write!(f, "{file}: {problem}: {}", printable(url))
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Self::Missing => "missing",
-            Self::Changed => "changed",
-            Self::NotPdf => "not_pdf",
-            Self::Unreadable => "unreadable",
+            Missing => "missing",
+            Changed => "changed",
+            NotPdf => "not_pdf",
+            Unreadable => "unreadable",
         })
     }
 }

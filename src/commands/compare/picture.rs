@@ -1,15 +1,15 @@
-//! The chart of a comparison as a picture: SVG that reads well on light and dark pages, in a README for one.
+//! The chart of a comparison as SVG, readable on light and dark pages, for example in a README.
 
 use std::fmt;
 
 use super::{Comparison, ratio};
 use crate::text::seconds;
 
-/// A comparison as SVG, by [`fmt::Display`].
+/// A comparison whose [`fmt::Display`] is SVG.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Picture<'a>(pub &'a Comparison);
 
-/// Lengths in pixels.
+// lengths in pixels
 const WIDTH: f64 = 760.0;
 const BARS_BEGIN: f64 = 110.0;
 const LONGEST_BAR: f64 = 340.0;
@@ -27,19 +27,14 @@ impl fmt::Display for Picture<'_> {
         let Comparison { reports } = self.0;
         let rows = u32::try_from(reports.len()).unwrap_or(u32::MAX);
         let height = TOP + ROW * f64::from(rows) + 8.0;
-        let files = reports
-            .iter()
-            .map(|report| report.counts.downloaded())
-            .max();
-        writeln!(
+        let files = reports.iter().map(|report| report.counts.downloaded());
+        let files = files.max().unwrap_or_default();
+        write!(
             f,
-            r#"<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" role="img">"#
-        )?;
-        writeln!(f, "<style>{STYLE}</style>")?;
-        writeln!(
-            f,
-            r#"<text class="title" x="8" y="28">fetchpdf: {} files in each mode</text>"#,
-            files.unwrap_or_default()
+            r#"<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" role="img">
+<style>{STYLE}</style>
+<text class="title" x="8" y="28">fetchpdf: {files} files in each mode</text>
+"#
         )?;
         let longest = self.0.longest();
         for (row, report) in (0..rows).zip(reports) {
@@ -53,16 +48,14 @@ impl fmt::Display for Picture<'_> {
                 0 => String::new(),
                 failed => format!(" · {failed} failed"),
             };
-            writeln!(f, r#"<text x="8" y="{base}">{}</text>"#, report.mode)?;
-            writeln!(
-                f,
-                r#"<rect x="{BARS_BEGIN}" y="{top}" width="{width:.1}" height="{BAR}" rx="3"/>"#
-            )?;
+            let (mode, time) = (report.mode, seconds(report.elapsed));
             let beside = BARS_BEGIN + width + 8.0;
-            writeln!(
+            write!(
                 f,
-                r#"<text class="note" x="{beside:.1}" y="{base}">{}{speed_up}{failed}</text>"#,
-                seconds(report.elapsed),
+                r#"<text x="8" y="{base}">{mode}</text>
+<rect x="{BARS_BEGIN}" y="{top}" width="{width:.1}" height="{BAR}" rx="3"/>
+<text class="note" x="{beside:.1}" y="{base}">{time}{speed_up}{failed}</text>
+"#
             )?;
         }
         writeln!(f, "</svg>")

@@ -1,9 +1,9 @@
-//! Sample documents: valid PDF 1.4, some hundred kilobytes each, every one different.
+//! Sample documents: valid PDF 1.4, a few hundred kilobytes each, all of them different.
 
 use std::f64::consts::TAU;
 use std::fmt::Write;
 
-/// So many pages of one curve each make a few hundred kilobytes.
+/// This many pages, each with a curve of [`POINTS`], make a few hundred kilobytes.
 const PAGES: usize = 16;
 const POINTS: u32 = 1500;
 
@@ -13,13 +13,11 @@ pub(super) fn document(number: usize, count: usize) -> Vec<u8> {
         bytes: b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n".to_vec(),
         offsets: Vec::new(),
     };
-    let pages: Vec<_> = (0..PAGES)
-        .map(|page| format!("{} 0 R", 4 + 2 * page))
-        .collect();
+    let pages = (0..PAGES).map(|page| format!("{} 0 R", 4 + 2 * page));
+    let pages = pages.collect::<Vec<_>>().join(" ");
     file.object("<< /Type /Catalog /Pages 2 0 R >>");
     file.object(&format!(
-        "<< /Type /Pages /Count {PAGES} /Kids [{}] >>",
-        pages.join(" ")
+        "<< /Type /Pages /Count {PAGES} /Kids [{pages}] >>"
     ));
     file.object("<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>");
     for page in 0..PAGES {
@@ -30,15 +28,15 @@ pub(super) fn document(number: usize, count: usize) -> Vec<u8> {
         ));
         let heading = format!("Sample {number} of {count}, page {} of {PAGES}", page + 1);
         let drawing = drawing(&heading, number, page);
+        let length = drawing.len();
         file.object(&format!(
-            "<< /Length {} >>\nstream\n{drawing}endstream",
-            drawing.len()
+            "<< /Length {length} >>\nstream\n{drawing}endstream"
         ));
     }
     file.finish()
 }
 
-/// A heading, and the curve that a point on a wheel draws when the wheel rolls inside a ring.
+/// A heading and a hypotrochoid: the curve of a point on a wheel that rolls inside a ring.
 #[expect(clippy::cast_precision_loss, reason = "small numbers")]
 fn drawing(heading: &str, number: usize, page: usize) -> String {
     let (teeth, reach) = ((3 + page) as f64, 60.0 + 10.0 * number as f64);
@@ -46,17 +44,16 @@ fn drawing(heading: &str, number: usize, page: usize) -> String {
         format!("BT /F1 18 Tf 72 770 Td ({heading}) Tj ET\n0.4 w 0.1 0.2 0.{number} RG\n");
     for point in 0..POINTS {
         let turn = TAU * f64::from(point) / f64::from(POINTS) * 7.0;
-        let (x, y) = (
-            297.0 + 110.0 * turn.cos() + reach * (turn * teeth / 7.0).cos(),
-            400.0 + 110.0 * turn.sin() - reach * (turn * teeth / 7.0).sin(),
-        );
+        let roll = turn * teeth / 7.0;
+        let x = 297.0 + 110.0 * turn.cos() + reach * roll.cos();
+        let y = 400.0 + 110.0 * turn.sin() - reach * roll.sin();
         let operator = if point == 0 { "m" } else { "l" };
-        writeln!(text, "{x:.2} {y:.2} {operator}").expect("a string can be written to");
+        writeln!(text, "{x:.2} {y:.2} {operator}").expect("writing to a string cannot fail");
     }
     text + "s\n"
 }
 
-/// The bytes of a document, and where its objects begin.
+/// The bytes of a document, and the offsets of its objects.
 struct File {
     bytes: Vec<u8>,
     offsets: Vec<usize>,
@@ -65,24 +62,23 @@ struct File {
 impl File {
     fn object(&mut self, body: &str) {
         self.offsets.push(self.bytes.len());
-        self.append(&format!("{} 0 obj\n{body}\nendobj\n", self.offsets.len()));
+        let object = format!("{} 0 obj\n{body}\nendobj\n", self.offsets.len());
+        self.bytes.extend_from_slice(object.as_bytes());
     }
 
-    /// The cross-reference table and the trailer (ISO 32000-1 sections 7.5.4 and 7.5.5).
+    /// Appends the cross-reference table and the trailer (ISO 32000-1, sections 7.5.4 and 7.5.5).
     fn finish(mut self) -> Vec<u8> {
         let (start, size) = (self.bytes.len(), self.offsets.len() + 1);
-        let mut table = format!("xref\n0 {size}\n0000000000 65535 f \n");
-        for offset in &self.offsets {
-            writeln!(table, "{offset:010} 00000 n ").expect("a string can be written to");
-        }
-        self.append(&table);
-        self.append(&format!(
-            "trailer\n<< /Size {size} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n"
-        ));
+        let entries = self
+            .offsets
+            .iter()
+            .map(|offset| format!("{offset:010} 00000 n \n"));
+        let entries: String = entries.collect();
+        let end = format!(
+            "xref\n0 {size}\n0000000000 65535 f \n{entries}\
+             trailer\n<< /Size {size} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n"
+        );
+        self.bytes.extend_from_slice(end.as_bytes());
         self.bytes
-    }
-
-    fn append(&mut self, text: &str) {
-        self.bytes.extend_from_slice(text.as_bytes());
     }
 }
