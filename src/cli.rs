@@ -1,4 +1,7 @@
-//! The command line: what users write, turned into what a run needs to know. Knows nothing of how things are done.
+//! The command line: arguments, environment and configuration file, turned into an [`Invocation`].
+//!
+//! Each heading of the help has a file with its options and with the part of the configuration that they make up. What
+//! the options do is up to the layers below, which do not know clap.
 
 mod config_file;
 mod display;
@@ -18,7 +21,9 @@ mod values;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{
+    Arg, ArgMatches, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
+};
 use clap_complete::Shell;
 
 use crate::commands::compare::Folders;
@@ -28,60 +33,58 @@ use config_file::ConfigArgs;
 use invocation::Action;
 pub use invocation::{CommandOutcome, Invocation};
 use records::RecordArgs;
-use run::{RunArgs, Target};
+use run::RunArgs;
 
-/// The options that `-h` shows: what most people need.
+/// The options and arguments in `-h`, which fits on a small terminal.
 const IN_SHORT_HELP: [&str; 16] = [
     "mode", "output", "jobs", "per_host", "retry", "quiet", "verbose", "help", "version", "modes",
     "keep", "svg", "refetch", "verified", "shell", "page",
 ];
 
-const SHORT: &str =
-    "LINKS: lists, URLs, or `-` for standard input. `--help` has all, and examples.";
+const SHORT: &str = "LINKS: lists, URLs, or `-` for standard input. See `--help` for all options.";
 
 const EXAMPLES: &str = "\
 Examples:
-  fetchpdf links.txt                          every link of a list, into the current folder
-  fetchpdf links.txt --output papers -j 16    into a folder, 16 at once
+  fetchpdf links.txt                          fetch every link of a list into the current folder
+  fetchpdf links.txt --output papers -j 16    into another folder, 16 links at once
   fetchpdf https://www.rfc-editor.org/rfc/pdfrfc/rfc9110.txt.pdf
   grep -o 'https://[^ ]*[.]pdf' notes.md | fetchpdf
-  fetchpdf compare --demo                     the four modes, side by side
+  fetchpdf compare --demo                     compare the four modes
 
-Link lists, plain or compressed with gzip or Zstandard, known by their beginning:
-  plain   one link a line, UTF-8, after a tab the name for its file; blank lines and lines that begin with `#` are skipped
-  CSV     and TSV with a header: `--url-column`, `--name-column`, `--carry`
-  JSONL   the same with fields; records of an earlier run are such a list, too: `--only failed`
-  aria2   input files and sessions: several URLs of one file, `out=`, `dir=`, `checksum=sha-256=`, `header=`
-  With `--extract`, any text, Markdown or HTML is a list.
+Lists, plain or compressed with gzip or Zstandard; the format is detected:
+  plain   one link per line, optionally a tab and a file name; blank lines and lines that begin with `#` are skipped
+  CSV     and TSV, with a header: `--url-column`, `--name-column`, `--carry`
+  JSONL   objects with the same fields, also the records of an earlier run: `--only failed`
+  aria2   input files and sessions: several URLs per file, `out=`, `dir=`, `checksum=sha-256=`, `header=`
+  With `--extract`, links are extracted from any text, Markdown or HTML.
 
 Names:
   {name} {stem} {host} {path} {index} {line} {sha256} {date} {col.NAME}; a width pads numbers and shortens text, as in
-  {index:06} or {sha256:12}, and `/` makes folders. Names are made safe, and none is taken from another file.
+  {index:06} or {sha256:12}, and `/` makes folders. Names are made safe, and no two files get the same one.
 
 Hosts:
-  At most 8 links of one host are fetched at once (`--per-host`), and pauses that it asks for are kept. Hosts that ask
-  for more patience get it without a word: arxiv.org and export.arxiv.org, one at a time and 3 s between two starts.
-  `--host arxiv.org:per-host=2` says otherwise.
+  Up to 8 links of a host are fetched at once (`--per-host`), and a host's `Retry-After` is honored. arxiv.org and
+  export.arxiv.org get one link at a time, 3 s apart, as their terms require. `--host arxiv.org:per-host=2` overrides it.
 
 Modes:
   sequential  one link after the other
   threads     a new OS thread for each link
   pool        a fixed pool of OS threads
-  async       tokio tasks on a few threads: the default, and the one for long lists
+  async       tokio tasks on a few threads: the default, and the best one for long lists
 
 Configuration:
-  Every option may also stand in the environment, `--per-host` as FETCHPDF_PER_HOST=2, a flag such as `--quiet` as
-  FETCHPDF_QUIET=1, or in the file `~/.config/fetchpdf/config.toml`, as `per-host = 2` and `quiet = true`. There, a table
-  `[host.\"example.org\"]` has `per-host`, `wait`, `rate`, and `header` for that host alone.
-  What the command line says counts most, then the environment, then the file.
+  Every option can also be set in the environment, `--per-host` as FETCHPDF_PER_HOST=2 and a flag such as `--quiet` as
+  FETCHPDF_QUIET=1, or in `~/.config/fetchpdf/config.toml`, as `per-host = 2` and `quiet = true`. There, a table
+  `[host.\"example.org\"]` sets `per-host`, `wait`, `rate` and `header` for one host.
+  The command line takes precedence over the environment, and the environment over the file.
 
 Exit codes:
-  0    every link is here
+  0    every link has its file
   1    some links failed, or the run ended early: a limit was reached, or the disk is full
-  2    wrong usage, or the run itself could not be done
-  130  interrupted by Ctrl-C; the same command again goes on from there";
+  2    wrong usage, or the run could not be completed
+  130  interrupted by Ctrl-C; the same command continues from there";
 
-/// Download every PDF of a list of links, check it, and say what became of it
+/// Download every PDF in a list of links, verify it, and report the result
 #[derive(Debug, Parser)]
 #[command(version, after_help = SHORT, after_long_help = EXAMPLES)]
 #[command(args_conflicts_with_subcommands = true, args_override_self = true)]
@@ -89,23 +92,10 @@ struct Cli {
     #[command(subcommand)]
     command: Option<Subcommands>,
     /// Mode: sequential, threads, pool or async
-    #[arg(
-        short,
-        long,
-        value_enum,
-        default_value_t,
-        display_order = 0,
-        hide_possible_values = true
-    )]
+    #[arg(short, long, default_value_t, hide_possible_values = true)]
     mode: Mode,
-    /// Folder for the files
-    #[arg(
-        short,
-        long,
-        value_name = "DIR",
-        default_value = ".",
-        display_order = 0
-    )]
+    /// Output folder
+    #[arg(short, long, value_name = "DIR", default_value = ".")]
     output: PathBuf,
     #[command(flatten)]
     run: RunArgs,
@@ -116,43 +106,43 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one of them")]
+#[expect(clippy::large_enum_variant, reason = "there is only one value")]
 enum Subcommands {
-    /// Run a list once in each mode, and compare the times
+    /// Run a list once in each mode and compare the times
     Compare {
-        /// The modes to run, in this order
+        /// Modes to run, in this order
         #[arg(long, value_enum, value_delimiter = ',', default_values_t = Mode::value_variants().to_vec())]
         modes: Vec<Mode>,
-        /// Keep the files, one folder for each mode [default: temporary folders]
+        /// Keep the files, in one folder per mode [default: temporary folders]
         #[arg(short = 'o', long = "output", value_name = "DIR")]
         keep: Option<PathBuf>,
-        /// Draw the chart into a file, too, as SVG
+        /// Write the chart to this file as SVG
         #[arg(long, value_name = "FILE")]
         svg: Option<PathBuf>,
         #[command(flatten)]
         run: RunArgs,
     },
-    /// Compare the files of an output folder with its journal
+    /// Check the files of an output folder against its journal
     Verify {
-        /// The output folder
+        /// Output folder
         #[arg(value_name = "DIR", default_value = ".")]
         verified: PathBuf,
-        /// Fetch again what is missing, changed or no PDF; files that were changed stay as they are
+        /// Fetch files again that are missing, changed or not PDFs; changed files stay as they are
         #[arg(long)]
         refetch: bool,
         /// Print no summary
         #[arg(short, long)]
         quiet: bool,
     },
-    /// Print what makes a shell complete the options
+    /// Print a completion script for a shell
     Completions {
-        /// The shell
+        /// Shell
         #[arg(value_enum)]
         shell: Shell,
     },
     /// Print the manual page
     Man {
-        /// The command to show the page of [default: fetchpdf itself]
+        /// Command to print the page of [default: fetchpdf itself]
         #[arg(value_name = "COMMAND")]
         page: Option<String>,
     },
@@ -160,37 +150,41 @@ enum Subcommands {
 
 /// The command line as clap knows it.
 fn command() -> Command {
-    let hide = |arg: Arg| {
+    mut_all_args(Cli::command(), |arg| {
         let is_short = IN_SHORT_HELP.contains(&arg.get_id().as_str());
         arg.hide_short_help(!is_short)
-    };
-    let command = Cli::command().mut_args(hide);
-    command.mut_subcommands(|subcommand| subcommand.mut_args(hide))
+    })
 }
 
-/// Reads the command line. Where it is wrong or asks for help, prints that and ends the process.
+/// Applies `change` to the arguments of `command` and of its subcommands.
+fn mut_all_args(command: Command, change: impl Fn(Arg) -> Arg + Copy) -> Command {
+    let command = command.mut_args(change);
+    command.mut_subcommands(|subcommand| subcommand.mut_args(change))
+}
+
+/// The matches of the subcommand, or of the command if none is given.
+fn active(matches: &ArgMatches) -> &ArgMatches {
+    matches.subcommand().map_or(matches, |(_, active)| active)
+}
+
+/// Parses the command line, the environment and the configuration file. Prints help and errors in usage, and ends the
+/// process then.
 ///
 /// # Errors
 ///
-/// When a file that is named cannot be used, or the server of `--demo` not be started.
+/// When a file named by an option cannot be used, or the server of `--demo` cannot be started.
 pub fn parse() -> anyhow::Result<Invocation> {
     let (matches, hosts) = config_file::matches(command())?;
     let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let target = |mode, output, records| Target {
-        mode,
-        output,
-        records,
-        hosts,
-    };
-    Ok(match cli.command {
+    let (action, quiet, log) = match cli.command {
         None => {
-            cli.run.refuse_late_command();
-            let (quiet, dry_run) = (cli.run.quiet, cli.run.files.dry_run);
-            let (log, inputs) = (cli.run.log(), cli.run.inputs()?);
-            let target = target(cli.mode, cli.output, cli.records.options());
-            let config = cli.run.config(inputs, target)?;
+            let mut run = cli.run;
+            run.refuse_late_command();
+            let (quiet, dry_run, log) = (run.quiet, run.files.dry_run, run.log());
+            run.complete_links()?;
+            let config = run.config(cli.mode, cli.output, cli.records.options(), hosts)?;
             let action = if dry_run { Action::DryRun } else { Action::Run };
-            Invocation::new(action(config), quiet, log)
+            (action(config), quiet, log)
         }
         Some(Subcommands::Compare {
             mut run,
@@ -198,18 +192,12 @@ pub fn parse() -> anyhow::Result<Invocation> {
             keep,
             svg,
         }) => {
-            let (quiet, log, inputs) = (run.quiet, run.log(), run.inputs()?);
+            let (quiet, log) = (run.quiet, run.log());
+            run.complete_links()?;
             let folders = Folders::new(keep)?;
             let first = modes.first().copied().unwrap_or_default();
-            let target = target(first, folders.of(first), SinkOptions::default());
-            let config = run.config(inputs, target)?;
-            let action = Action::Compare {
-                config,
-                modes,
-                folders,
-                svg,
-            };
-            Invocation::new(action, quiet, log)
+            let config = run.config(first, folders.of(first), SinkOptions::default(), hosts)?;
+            (Action::Compare(config, modes, folders, svg), quiet, log)
         }
         Some(Subcommands::Verify {
             verified,
@@ -218,38 +206,35 @@ pub fn parse() -> anyhow::Result<Invocation> {
         }) => {
             cli.run.quiet = quiet;
             let log = cli.run.log();
-            let target = target(Mode::default(), verified.clone(), SinkOptions::default());
-            let config = refetch.then(|| cli.run.config(Vec::new(), target));
+            let (mode, records) = (Mode::default(), SinkOptions::default());
+            let config = refetch.then(|| cli.run.config(mode, verified.clone(), records, hosts));
             let config = config.transpose()?.map(Box::new);
-            Invocation::new(Action::Verify(verified, config), quiet, log)
+            (Action::Verify(verified, config), quiet, log)
         }
         Some(Subcommands::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut command(), "fetchpdf", &mut script);
-            Invocation::to_print(&script)
+            (Action::Print(script), false, cli.run.log())
         }
-        Some(Subcommands::Man { page }) => Invocation::to_print(&manual(page.as_deref())?),
-    })
+        Some(Subcommands::Man { page }) => {
+            let page = manual(page.as_deref())?;
+            (Action::Print(page), false, cli.run.log())
+        }
+    };
+    Ok(Invocation { action, quiet, log })
 }
 
 /// The manual page of a command, or of fetchpdf itself.
 fn manual(page: Option<&str>) -> anyhow::Result<Vec<u8>> {
-    // a page has room for all
-    let show = |arg: Arg| arg.hide_short_help(false);
-    let mut all = command().mut_args(show);
-    all = all.mut_subcommands(|subcommand| subcommand.mut_args(show));
-    all.build();
-    let wanted = match page {
-        None => all,
-        Some(name) => {
-            let found = all.find_subcommand(name).cloned();
-            let found = found.with_context(|| format!("there is no command `{name}`"))?;
-            let name = format!("fetchpdf-{name}");
-            found.name(name)
-        }
-    };
+    let mut command = mut_all_args(command(), |arg| arg.hide_short_help(false));
+    command.build();
+    if let Some(name) = page {
+        let found = command.find_subcommand(name).cloned();
+        let found = found.with_context(|| format!("unknown command `{name}`"))?;
+        command = found.name(format!("fetchpdf-{name}"));
+    }
     let mut text = Vec::new();
-    clap_mangen::Man::new(wanted).render(&mut text)?;
+    clap_mangen::Man::new(command).render(&mut text)?;
     Ok(text)
 }
 

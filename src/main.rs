@@ -1,30 +1,26 @@
-//! The `fetchpdf` command: parses, runs, prints, and turns the result into an exit code.
+//! The `fetchpdf` binary: parses the command line, runs it, prints the summary, and sets the exit code.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use fetchpdf::cli::{self, Invocation};
 
 fn main() -> ExitCode {
-    let outcome = match cli::parse().and_then(Invocation::run) {
-        Ok(outcome) => outcome,
-        Err(error) => {
-            complain(&format!("{error:#}"));
-            return ExitCode::from(2);
+    let (code, error) = match cli::parse().and_then(Invocation::run) {
+        Ok(outcome) => {
+            let summary = outcome.summary.as_bytes();
+            // a closed pipe does not change what happened to the links
+            let _ = if outcome.summary_on_stdout {
+                io::stdout().write_all(summary)
+            } else {
+                io::stderr().write_all(summary)
+            };
+            (outcome.code, outcome.error)
         }
+        Err(error) => (2, Some(format!("{error:#}"))),
     };
-    // a reader that has gone away does not change what became of the links
-    let _ = if outcome.summary_on_stdout {
-        std::io::stdout().write_all(outcome.summary.as_bytes())
-    } else {
-        std::io::stderr().write_all(outcome.summary.as_bytes())
-    };
-    if let Some(error) = outcome.error {
-        complain(&error);
+    if let Some(error) = error {
+        let _ = writeln!(io::stderr(), "error: {error}");
     }
-    ExitCode::from(outcome.code)
-}
-
-fn complain(message: &str) {
-    let _ = writeln!(std::io::stderr(), "error: {message}");
+    ExitCode::from(code)
 }

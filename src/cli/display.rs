@@ -1,4 +1,4 @@
-//! Options about what a person sees.
+//! Options about progress, colors and messages.
 
 use std::path::PathBuf;
 
@@ -9,13 +9,13 @@ use crate::progress;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Display")]
 pub(super) struct DisplayArgs {
-    /// How progress is shown
+    /// Style of the progress display
     #[arg(long, value_enum, default_value_t, value_name = "STYLE")]
     pub(super) progress: progress::Style,
     /// When to use colors; `NO_COLOR` is respected
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     color: Color,
-    /// Append what `-v` shows to a file, with times, instead of the terminal
+    /// Append the messages of `-v` to this file, with times, instead of printing them
     #[arg(long, value_name = "FILE")]
     pub(super) log: Option<PathBuf>,
 }
@@ -33,7 +33,7 @@ enum Color {
 }
 
 impl DisplayArgs {
-    /// From here on, colors are as they are wanted.
+    /// Overrides the detection of colors if `--color` was given.
     pub(super) fn apply_color(&self) {
         if self.color != Color::Auto {
             console::set_colors_enabled(self.color == Color::Always);

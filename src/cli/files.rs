@@ -1,4 +1,4 @@
-//! Options about the files that links become.
+//! Options about file names, existing files and new files.
 
 use std::sync::Arc;
 
@@ -10,54 +10,56 @@ use crate::store::Dedupe;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Files")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate flag")]
 pub(super) struct FileArgs {
-    /// How files are called, such as `{host}/{index:06}-{name}`; see below
+    /// Template for file names, such as `{host}/{index:06}-{name}`; see below
     #[arg(long, value_name = "TEMPLATE")]
     name: Option<Template>,
-    /// Put files into folders by a hash, `ab/cd/name.pdf`: for lists beyond some ten thousand
+    /// Distribute files over folders by a hash, `ab/cd/name.pdf`, for lists of more than 10,000 links
     #[arg(long)]
     shard_dirs: bool,
-    /// Take files under the names of links for theirs, whoever put them here
+    /// Accept an existing file under the name of a link as its file, wherever it came from
     #[arg(long)]
     skip_existing: bool,
-    /// Ask whether files that are here have changed, and replace those that have
+    /// Replace files of earlier runs that have changed on the server
     #[arg(long, conflicts_with = "overwrite")]
     update: bool,
-    /// Fetch what is here again, and replace it, whoever put it here
+    /// Fetch everything again, and replace existing files, wherever they came from
     #[arg(long, conflicts_with = "skip_existing")]
     overwrite: bool,
-    /// What becomes of a file whose bytes are here already
+    /// What to do with files that have the same bytes
     #[arg(long, value_enum, default_value_t)]
     pub(super) dedupe: Dedupe,
-    /// Give files the time that the server says they were changed
+    /// Set the modification time of files from the `Last-Modified` header
     #[arg(long)]
     pub(super) remote_time: bool,
-    /// Compute the SHA-256 of each file for the journal
+    /// Record the SHA-256 of each file in the journal
     #[arg(long)]
     sha256: bool,
-    /// Run a command for each new file, without a shell: `{}` is its path, `{.}` `{/}` `{//}` `{/.}` parts of it, `{url}` the link
+    /// Run a command for each new file, without a shell; `{}` is its path, `{url}` the link
+    ///
+    /// `{.}` is the path without its extension, `{/}` the file name, `{/.}` the file name without its extension, and `{//}`
+    /// the folder.
     #[arg(long, value_name = "COMMAND")]
     pub(super) exec: Option<Exec>,
-    /// Print what would be done, with names, and ask nobody
+    /// Print what a run would do, without requests and without writing files
     #[arg(long)]
     pub(super) dry_run: bool,
 }
 
 impl FileArgs {
-    /// The template for names, if there is one.
+    /// The template for file names, if there is one.
     pub(super) fn template(&self) -> Option<&Template> {
         self.name.as_ref()
     }
 
-    /// Whether something asks for the SHA-256 of each file.
+    /// Whether an option requires the SHA-256 of each file.
     pub(super) fn need_hash(&self) -> bool {
-        self.sha256
-            || self.dedupe != Dedupe::None
-            || self.name.as_ref().is_some_and(Template::needs_hash)
+        let in_name = self.template().is_some_and(Template::needs_hash);
+        self.sha256 || in_name || self.dedupe != Dedupe::None
     }
 
-    /// How links become files.
+    /// How to name files, and what to do with existing ones.
     pub(super) fn options(self) -> Options {
         Options {
             naming: Arc::new(Naming {

@@ -1,4 +1,4 @@
-//! Options about how much each host is asked.
+//! Options about the limits of hosts.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,29 +12,29 @@ use crate::queue::policy::{
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Hosts")]
 pub(super) struct HostArgs {
-    /// Time between two starts at one host
+    /// Time between the starts of two links of a host
     #[arg(long, value_name = "TIME", default_value = "0", value_parser = duration)]
     wait: Duration,
-    /// Vary `--wait` at random, from half to one and a half times
+    /// Vary `--wait` by a random factor between 0.5 and 1.5
     #[arg(long)]
     random_wait: bool,
-    /// Start at most N links of one host in a time, such as `5/15s`
+    /// Start up to N links of a host per TIME, such as `5/15s`
     #[arg(long, value_name = "N/TIME")]
     rate: Option<Rate>,
-    /// Limits of one host, such as `example.org:per-host=2,wait=1s,rate=5/15s`; can be given several times
+    /// Limits of one host, such as `example.org:per-host=2,wait=1s,rate=5/15s`; repeatable
     #[arg(long, value_name = "HOST:LIMITS")]
     host: Vec<HostOverride>,
 }
 
 impl HostArgs {
-    /// How much each host is asked. What these options say takes precedence over `configured`.
+    /// The limits of hosts. `--host` takes precedence over `configured`, the limits of the configuration file.
     pub(super) fn policies(
         self,
         per_host: Option<u32>,
         configured: HashMap<String, HostOverride>,
     ) -> HostPolicies {
-        let named = self.host.into_iter();
-        let named = named.map(|limits| (limits.name.clone(), limits));
+        let hosts = self.host.into_iter();
+        let hosts = hosts.map(|limits| (limits.name.clone(), limits));
         HostPolicies {
             default: HostPolicy {
                 per_host: per_host.unwrap_or(DEFAULT_PER_HOST),
@@ -43,7 +43,7 @@ impl HostArgs {
                 rate: self.rate,
             },
             per_host_explicit: per_host.is_some(),
-            hosts: configured.into_iter().chain(named).collect(),
+            hosts: configured.into_iter().chain(hosts).collect(),
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Options about HTTP, as users of curl and wget know them.
+//! Options about HTTP, under the names that users of curl and wget know.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
+use std::{env, fs};
 
 use anyhow::Context;
 use clap::Args;
@@ -18,45 +18,45 @@ use crate::http::{Family, HttpOptions, HttpVersion};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "HTTP")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate flag")]
 pub(super) struct HttpArgs {
-    /// A header field for the hosts of links, `Name: value`, or `@FILE` with one a line; may be given several times
+    /// Header for the hosts of links, `Name: value`, or `@FILE` with one per line; repeatable
     #[arg(short = 'H', long, value_name = "FIELD")]
     header: Vec<String>,
-    /// The name under which to ask
+    /// Value of the `User-Agent` header [default: fetchpdf/VERSION]
     #[arg(short = 'A', long, value_name = "NAME")]
     user_agent: Option<HeaderValue>,
-    /// The page from which links are said to come
+    /// Value of the `Referer` header
     #[arg(short = 'e', long, value_name = "URL")]
     referer: Option<HeaderValue>,
-    /// Cookies to begin with, in a `cookies.txt` of a browser
+    /// Cookies to start with, from a `cookies.txt` exported by a browser
     #[arg(short = 'b', long, value_name = "FILE")]
     cookie: Option<PathBuf>,
-    /// User and password for the hosts of links; a shell keeps them in its history, unlike `--netrc`
+    /// Credentials for the hosts of links; kept in the shell history, unlike `--netrc`
     #[arg(short, long, value_name = "USER:PASSWORD")]
     user: Option<Credentials>,
-    /// Take users and passwords from `~/.netrc`
+    /// Read credentials from `~/.netrc`
     #[arg(short, long)]
     netrc: bool,
-    /// Take users and passwords from this file
+    /// Read credentials from this file in the format of `.netrc`
     #[arg(long, value_name = "FILE")]
     netrc_file: Option<PathBuf>,
-    /// Ask through a proxy: http, https, socks5 or socks5h [default: what the environment says]
+    /// Use this proxy: http, https, socks5 or socks5h [default: from `http_proxy` and the like]
     #[arg(short = 'x', long, value_name = "URL", conflicts_with = "deny_private")]
     proxy: Option<String>,
-    /// Ask these hosts without a proxy, separated by commas; `*` is all of them
+    /// Hosts to connect to without a proxy, separated by commas; `*` means all
     #[arg(long, value_name = "HOSTS")]
     noproxy: Option<String>,
-    /// Trust only the certificates in this file, in PEM
+    /// Trust only the certificates in this PEM file
     #[arg(long, value_name = "FILE")]
     cacert: Option<PathBuf>,
-    /// Show this certificate to servers that ask for one, in PEM
+    /// Client certificate for servers that request one, a PEM file
     #[arg(long, value_name = "FILE")]
     cert: Option<PathBuf>,
-    /// The key of `--cert`, if that does not hold it
+    /// Private key of `--cert`, a PEM file, if it is not in the same file
     #[arg(long, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
-    /// Take any certificate: anybody between here and a server can read and change what comes
+    /// Accept any certificate: anyone on the way to the server can read and change what is transferred
     #[arg(short = 'k', long)]
     insecure: bool,
     /// Use only IPv4
@@ -65,16 +65,16 @@ pub(super) struct HttpArgs {
     /// Use only IPv6
     #[arg(short = '6', long)]
     ipv6: bool,
-    /// Speak only HTTP/1.1
+    /// Use only HTTP/1.1
     #[arg(long = "http1.1", conflicts_with = "http2")]
     http1: bool,
-    /// Speak only HTTP/2, without TLS too [default: HTTP/2 where a server with TLS offers it]
+    /// Use only HTTP/2, even without TLS [default: HTTP/2 if the server offers it over TLS]
     #[arg(long)]
     http2: bool,
 }
 
 impl HttpArgs {
-    /// How hosts are reached. Reads the certificates that are named.
+    /// How to connect to hosts. Reads the files of certificates and keys.
     pub(super) fn http_options(
         &self,
         connect_timeout: Duration,
@@ -89,6 +89,10 @@ impl HttpArgs {
             pem.push(b'\n');
             pem.extend(read(key)?);
         }
+        let v4 = self.ipv4.then_some(Family::V4);
+        let v6 = self.ipv6.then_some(Family::V6);
+        let http1 = self.http1.then_some(HttpVersion::Http1);
+        let http2 = self.http2.then_some(HttpVersion::Http2);
         Ok(HttpOptions {
             connect_timeout,
             deny_private,
@@ -98,32 +102,24 @@ impl HttpArgs {
             trusted: self.cacert.as_ref().map(read).transpose()?,
             identity,
             insecure: self.insecure,
-            family: match (self.ipv4, self.ipv6) {
-                (true, _) => Some(Family::V4),
-                (_, true) => Some(Family::V6),
-                _ => None,
-            },
-            version: match (self.http1, self.http2) {
-                (true, _) => Some(HttpVersion::Http1),
-                (_, true) => Some(HttpVersion::Http2),
-                _ => None,
-            },
+            family: v4.or(v6),
+            version: http1.or(http2),
         })
     }
 
-    /// What requests say. Reads the files that are named; `of_hosts` are header fields by host.
+    /// What requests contain. Reads the files of headers, credentials and cookies; `of_hosts` are the headers that go to
+    /// one host only.
     pub(super) fn request_options(
         self,
         of_hosts: HashMap<String, HeaderFields>,
     ) -> anyhow::Result<RequestOptions> {
-        let netrc = match (self.netrc_file, self.netrc) {
-            (Some(path), _) => Some(path),
-            (None, true) => {
-                let home = || Some(std::env::home_dir()?.join(".netrc"));
-                let path = std::env::var_os("NETRC").map(PathBuf::from).or_else(home);
-                Some(path.context("no home folder, in which `.netrc` would be")?)
+        let netrc = match self.netrc_file {
+            None if self.netrc => {
+                let home = || Some(env::home_dir()?.join(".netrc"));
+                let path = env::var_os("NETRC").map(PathBuf::from).or_else(home);
+                Some(path.context("no home folder to read `.netrc` from")?)
             }
-            (None, false) => None,
+            named => named,
         };
         let mut headers = Vec::new();
         for text in &self.header {
@@ -133,46 +129,37 @@ impl HttpArgs {
             referer.set_sensitive(referer.as_bytes().contains(&b'@'));
             (REFERER, referer)
         }));
+        let cookies = self.cookie.as_deref().map(read_cookies).transpose()?;
         Ok(RequestOptions {
             headers,
             of_hosts,
             user_agent: self.user_agent,
             user: self.user,
-            netrc: netrc.map(|path| Netrc::read(&path)).transpose()?,
-            cookies: match self.cookie {
-                Some(path) => read_cookies(&path)?,
-                None => Vec::new(),
-            },
+            netrc: netrc.as_deref().map(Netrc::read).transpose()?,
+            cookies: cookies.unwrap_or_default(),
         })
     }
 }
 
-/// The header fields of an option, or of the file that it names.
+/// The headers in a value of `--header`, or in the file that it names.
 fn fields(text: &str) -> anyhow::Result<HeaderFields> {
-    match text.strip_prefix('@') {
-        None => Ok(vec![secret_header(text)?]),
-        Some(path) => {
-            let text = fs::read_to_string(path)
-                .with_context(|| format!("cannot read the header fields `{path}`"))?;
-            text.lines()
-                .filter(|line| !line.trim().is_empty())
-                .map(secret_header)
-                .collect()
-        }
-    }
+    let Some(path) = text.strip_prefix('@') else {
+        return Ok(vec![secret_header(text)?]);
+    };
+    let text = fs::read_to_string(path);
+    let text = text.with_context(|| format!("cannot read the headers in `{path}`"))?;
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    lines.map(secret_header).collect()
 }
 
-/// The URL of a proxy, whose scheme is `http` unless it is said.
+/// The URL of a proxy. Its scheme is `http` by default.
 fn proxy(text: &str) -> anyhow::Result<Url> {
-    // it may hold a password, and is not shown
-    const WRONG: &str = "`--proxy` is `[SCHEME://][USER:PASSWORD@]HOST[:PORT]`, and its scheme http, https, socks5 or socks5h";
-    let text = if text.contains("://") {
-        text.to_owned()
-    } else {
-        format!("http://{text}")
-    };
-    let url = Url::parse(&text).map_err(|_| anyhow::anyhow!(WRONG))?;
-    let known = ["http", "https", "socks5", "socks5h", "socks4", "socks4a"];
-    anyhow::ensure!(known.contains(&url.scheme()) && url.has_host(), WRONG);
-    Ok(url)
+    const SCHEMES: [&str; 6] = ["http", "https", "socks5", "socks5h", "socks4", "socks4a"];
+    let scheme = if text.contains("://") { "" } else { "http://" };
+    let url = Url::parse(&format!("{scheme}{text}")).ok();
+    let url = url.filter(|url| SCHEMES.contains(&url.scheme()) && url.has_host());
+    // does not quote the value, which may contain a password
+    url.context(
+        "`--proxy` takes `[SCHEME://][USER:PASSWORD@]HOST[:PORT]` with the scheme http, https, socks5 or socks5h",
+    )
 }

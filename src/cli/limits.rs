@@ -1,4 +1,4 @@
-//! Options about when a run has done enough, and how fast it may go.
+//! Options about the size, speed and end of a run.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use crate::stop::{Failures, RunLimits};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits of the run")]
 pub(super) struct LimitArgs {
-    /// Largest file to accept
+    /// Maximum size of a file
     #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size)]
     pub(super) max_filesize: u64,
-    /// Most bytes a second, for all transfers together
+    /// Maximum bytes per second, for all transfers together
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(super) limit_rate: Option<u64>,
-    /// End the run after this many failures, or this share of all links, such as `5%`
+    /// End the run after this many failures, or at this share of all links, such as `5%`
     #[arg(long, value_name = "N|P%")]
     max_failures: Option<Failures>,
     /// End the run after this time
@@ -32,6 +32,7 @@ pub(super) struct LimitArgs {
 }
 
 impl LimitArgs {
+    /// The limits that end the run.
     pub(super) fn of_run(&self) -> RunLimits {
         RunLimits {
             failures: self.max_failures,

@@ -11,53 +11,53 @@ use crate::plan::Template;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Lists")]
 pub(super) struct ListArgs {
-    /// What kind of list it is
+    /// Format of the lists
     #[arg(long, value_enum, default_value_t)]
     input_format: Format,
-    /// The column or field with the links [default: `pdf_url`, `url`, `link` or the like]
+    /// Column or field of links [default: the first of `pdf_url`, `url`, `link` and the like]
     #[arg(long, value_name = "NAME")]
     url_column: Option<String>,
-    /// The column or field with the names for the files
+    /// Column or field of file names
     #[arg(long, value_name = "NAME")]
     name_column: Option<String>,
-    /// Columns or fields that go into the records, separated by commas
+    /// Columns or fields to copy into the records, separated by commas
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     carry: Vec<String>,
-    /// Look for links in text, Markdown or HTML: those that end in `.pdf`
+    /// Extract links that end in `.pdf` from text, Markdown or HTML
     #[arg(long)]
     extract: bool,
-    /// With `--extract`, take all links
+    /// With `--extract`, extract all links
     #[arg(long, requires = "extract")]
     all_links: bool,
-    /// What relative links in Markdown and HTML are relative to
+    /// Base URL of relative links in Markdown and HTML
     #[arg(long, value_name = "URL", requires = "extract")]
     base: Option<Url>,
-    /// Of records of an earlier run, take only some: `failed`, `retryable`, or words such as `timeout,connect`
+    /// Take only these records of a run: `failed`, `retryable`, or statuses such as `timeout,connect`
     #[arg(long, value_name = "WORDS")]
     only: Option<Only>,
 }
 
 impl ListArgs {
-    /// How lists are read; a `template` for names may need columns, too.
+    /// How to read lists. Columns are kept for the records, and for the `template` of file names.
     pub(super) fn options(self, template: Option<&Template>) -> Arc<Options> {
-        let mut kept: Vec<Arc<str>> = Vec::new();
         let carried = self.carry.iter().map(|name| name.trim().into());
-        for name in carried.chain(template.into_iter().flat_map(Template::columns).cloned()) {
+        let used = template.into_iter().flat_map(Template::columns).cloned();
+        let mut kept: Vec<Arc<str>> = Vec::new();
+        for name in carried.chain(used) {
             if !kept.contains(&name) {
                 kept.push(name);
             }
         }
-        let columns = Columns {
-            url: self.url_column,
-            name: self.name_column,
-            kept,
-        };
         Arc::new(Options {
             format: self.input_format,
             extract: self.extract,
             all_links: self.all_links,
             base: self.base,
-            columns,
+            columns: Columns {
+                url: self.url_column,
+                name: self.name_column,
+                kept,
+            },
             only: self.only,
         })
     }

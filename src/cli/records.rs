@@ -9,24 +9,27 @@ use crate::report::{Print, SinkOptions};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output for programs")]
 pub(super) struct RecordArgs {
-    /// What to print on standard output; the summary goes to standard error unless it is that
+    /// What to print on standard output
+    ///
+    /// With `paths` and `json`, the summary goes to standard error.
     #[arg(long, value_enum, default_value_t)]
     print: Print,
-    /// Print a record of each link as it ends, as NDJSON: short for `--print json`
+    /// Print a record of each link when it ends, as NDJSON; short for `--print json`
     #[arg(long, conflicts_with = "print")]
     json: bool,
-    /// End each path with NUL, for `xargs -0`; implies `--print paths`
+    /// End paths with NUL instead of a newline, for `xargs -0`; implies `--print paths`
     #[arg(short = '0', long, conflicts_with = "json")]
     null: bool,
-    /// Write the records of this run to a file: CSV if its name ends in `.csv`, else NDJSON
+    /// Write the records to this file: CSV if its name ends in `.csv`, else NDJSON
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Write the links that failed to a file, as a list with the reasons as comments
+    /// Write failed links to this file, as a list with the reasons as comments
     #[arg(long, value_name = "FILE")]
     error_file: Option<PathBuf>,
 }
 
 impl RecordArgs {
+    /// Which records go where.
     pub(super) fn options(self) -> SinkOptions {
         let print = match self.print {
             _ if self.json => Print::Json,

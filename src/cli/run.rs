@@ -1,7 +1,7 @@
-//! Options of a run, and what they make of it.
+//! The options of a run, turned into its configuration.
 
 use std::collections::HashMap;
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -30,27 +30,27 @@ use crate::{fetch, log, progress};
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
-    /// Link lists, URLs, or `-` for standard input, the default in a pipe
+    /// Link lists, URLs, or `-` for standard input (the default in a pipe)
     #[arg(value_name = "LINKS")]
     links: Vec<Input>,
     /// Fetch ten sample PDFs from a slow built-in server instead
     #[arg(long, conflicts_with = "links")]
     demo: bool,
-    /// Links at once [default: 64, or 16 in threads and pool]
+    /// Links to fetch at once [default: 64; threads and pool: 16]
     #[arg(short, long, value_name = "N", value_parser = jobs)]
     jobs: Option<NonZeroUsize>,
-    /// Links of one host at once [default: 8; loopback: 0]
+    /// Links to fetch at once per host [default: 8; loopback: 0]
     ///
-    /// 0 is no limit.
+    /// 0 means no limit.
     #[arg(long, value_name = "N")]
     per_host: Option<u32>,
     /// Retries after the first attempt
     #[arg(long, value_name = "N", default_value_t = DEFAULT_RETRIES)]
     retry: u32,
-    /// Show no progress and no summary, only failures
+    /// Print only failures, no progress and no summary
     #[arg(short, long)]
     pub(super) quiet: bool,
-    /// Also show saved files and retries; `-vv` also requests
+    /// Also print saved files and retries; `-vv` also requests
     #[arg(short, long, action = ArgAction::Count)]
     verbose: u8,
     #[command(flatten)]
@@ -71,17 +71,8 @@ pub(super) struct RunArgs {
     display: DisplayArgs,
 }
 
-/// What a run depends on besides its own options.
-pub(super) struct Target {
-    pub(super) mode: Mode,
-    pub(super) output: PathBuf,
-    pub(super) records: SinkOptions,
-    /// What the configuration file says about single hosts.
-    pub(super) hosts: Vec<HostSettings>,
-}
-
 impl RunArgs {
-    /// What is told besides results. From here on, colors are as they are wanted.
+    /// Which messages go where. Also applies `--color` to all later output.
     pub(super) fn log(&self) -> log::Options {
         self.display.apply_color();
         log::Options {
@@ -90,59 +81,63 @@ impl RunArgs {
         }
     }
 
-    /// Ends the process if a command follows options, where it would be a list.
+    /// Ends the process if the name of a command follows an option, because it would be taken for a list.
     pub(super) fn refuse_late_command(&self) {
         let Some(Input::List(path)) = self.links.first() else {
             return;
         };
-        let command = command();
-        let meant = path.to_str().and_then(|name| command.find_subcommand(name));
-        if let Some(meant) = meant.filter(|_| !path.exists()) {
-            let name = meant.get_name();
-            let message = format!("options follow the command: `fetchpdf {name} …`");
-            super::command()
-                .error(ErrorKind::ArgumentConflict, message)
-                .exit()
+        let mut command = command();
+        let name = path.to_str().filter(|_| !path.exists());
+        if let Some(found) = name.and_then(|name| command.find_subcommand(name)) {
+            let name = found.get_name();
+            let message = format!("options go after the command: `fetchpdf {name} …`");
+            command.error(ErrorKind::ArgumentConflict, message).exit()
         }
     }
 
-    /// Where the links come from. Ends the process where nothing says so.
+    /// Fills in the links of `--demo`, or standard input if no links are given. Ends the process if that is a terminal.
     ///
     /// # Errors
     ///
     /// When the server of `--demo` cannot be started.
-    pub(super) fn inputs(&mut self) -> anyhow::Result<Vec<Input>> {
-        Ok(match (self.demo, std::mem::take(&mut self.links)) {
-            (true, _) => demo::Server::start()?.links(),
-            (false, links) if !links.is_empty() => links,
-            (false, _) if !std::io::stdin().is_terminal() => vec![Input::Stdin],
-            (false, _) => {
-                let message = "no links: name a list, a URL or `-`, or try `--demo`";
-                command()
-                    .error(ErrorKind::MissingRequiredArgument, message)
-                    .exit()
-            }
-        })
+    pub(super) fn complete_links(&mut self) -> anyhow::Result<()> {
+        if self.demo {
+            self.links = demo::serve()?;
+        } else if self.links.is_empty() && io::stdin().is_terminal() {
+            let message = "no links: give a list, a URL or `-`, or try `--demo`";
+            let kind = ErrorKind::MissingRequiredArgument;
+            command().error(kind, message).exit()
+        } else if self.links.is_empty() {
+            self.links.push(Input::Stdin);
+        }
+        Ok(())
     }
 
-    /// A run of `inputs`.
+    /// The configuration of a run with these options. `hosts` are those of the configuration file.
     ///
     /// # Errors
     ///
-    /// When a file that is named cannot be used.
-    pub(super) fn config(self, inputs: Vec<Input>, target: Target) -> anyhow::Result<Config> {
+    /// When a file named by an option cannot be used.
+    pub(super) fn config(
+        self,
+        mode: Mode,
+        output: PathBuf,
+        records: SinkOptions,
+        hosts: Vec<HostSettings>,
+    ) -> anyhow::Result<Config> {
         let (mut limits, mut headers) = (HashMap::new(), HashMap::new());
-        for host in target.hosts {
+        for host in hosts {
             limits.extend(host.limits.map(|limits| (host.name.clone(), limits)));
             headers.insert(host.name, host.headers);
         }
         let lists = self.lists.options(self.files.template());
         let records = SinkOptions {
             columns: lists.columns.kept.clone(),
-            ..target.records
+            ..records
         };
-        let (retries, safety) = (self.retries, self.safety);
+        // these records contain the SHA-256
         let has_records = records.print == Print::Json || records.report.is_some();
+        let (http, retries, safety) = (self.http, self.retries, self.safety);
         let fetch = fetch::Options {
             retry: RetryPolicy {
                 retries: self.retry,
@@ -155,24 +150,20 @@ impl RunArgs {
             min_speed: retries.min_speed,
             max_filesize: self.limits.max_filesize,
             limit_rate: self.limits.limit_rate,
-            // records for programs tell it of each file
             sha256: has_records || self.files.need_hash(),
             remote_time: self.files.remote_time,
             https_only: safety.https_only,
             allow_downgrade: safety.allow_downgrade,
-            http: self.http.http_options(
-                retries.connect_timeout,
-                safety.deny_private,
-                !self.demo,
-            )?,
-            request: self.http.request_options(headers)?,
+            http: http.http_options(retries.connect_timeout, safety.deny_private, !self.demo)?,
+            request: http.request_options(headers)?,
         };
         let exec = self.files.exec.clone();
+        let quiet = self.quiet.then_some(progress::Style::None);
         Ok(Config {
-            inputs,
+            inputs: self.links,
             lists,
-            output: target.output,
-            mode: target.mode,
+            output,
+            mode,
             jobs: self.jobs,
             hosts: self.hosts.policies(self.per_host, limits),
             limits: self.limits.of_run(),
@@ -181,11 +172,7 @@ impl RunArgs {
             plan: self.files.options(),
             fetch,
             records,
-            progress: if self.quiet {
-                progress::Style::None
-            } else {
-                self.display.progress
-            },
+            progress: quiet.unwrap_or(self.display.progress),
             forget: Vec::new(),
         })
     }

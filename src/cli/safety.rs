@@ -1,4 +1,4 @@
-//! Options about what lists of strangers may lead to.
+//! Options that restrict where a list from a stranger may lead.
 
 use clap::Args;
 

@@ -1,7 +1,11 @@
-//! Secrets on the command line, where all users of a machine can see them (`ps`) while a run goes on.
+//! Keeps secrets on the command line away from other users of the machine, who can see it in `ps`.
 //!
-//! They are moved to the environment, which only the user who runs this can see: the program starts itself anew, in the
-//! same process.
+//! A process cannot change the command line that `ps` shows. So the program executes itself again, in the same process
+//! and before the first request: each argument that holds a secret is moved to a variable of the environment, which only
+//! the same user can read, and [`HIDDEN`] takes its place. [`arguments`] puts them back together.
+//!
+//! Secrets are the credentials of `--user`, headers except those in a file, and every URL that has an `@`. Commands of
+//! `--exec` do not inherit the variables.
 
 use std::env;
 #[cfg(unix)]
@@ -12,98 +16,83 @@ use std::ffi::OsString;
 use clap::{Arg, ArgAction};
 use clap::{ArgMatches, Command};
 
-/// What stands on the command line in place of a secret.
+#[cfg(unix)]
+use super::{active, mut_all_args};
+
+/// Replaces an argument that holds a secret.
 const HIDDEN: &str = "***";
 
-/// Names of variables that hold arguments: behind it follows the number of the argument.
+/// Prefix of the variables that hold such arguments, followed by the number of the argument.
 const VARIABLE: &str = "FETCHPDF_ARGUMENT_";
 
-/// The arguments of this process, with secrets in their places.
+/// The arguments of this process, including secrets.
 pub(super) fn arguments() -> impl Iterator<Item = OsString> {
-    env::args_os().enumerate().map(|(number, shown)| {
-        let hidden = || env::var_os(format!("{VARIABLE}{number}"));
-        if shown == HIDDEN {
-            hidden().unwrap_or(shown)
-        } else {
-            shown
-        }
+    env::args_os().enumerate().map(|(number, arg)| {
+        let hidden = (arg == HIDDEN).then(|| env::var_os(format!("{VARIABLE}{number}")));
+        hidden.flatten().unwrap_or(arg)
     })
 }
 
-/// The variables of this process that hold secrets, and are not for others.
+/// The names of the variables of this process that hold secrets.
 pub(super) fn variables() -> impl Iterator<Item = OsString> {
-    env::vars_os()
-        .map(|(name, _)| name)
-        .filter(|name| name.as_encoded_bytes().starts_with(VARIABLE.as_bytes()))
+    let names = env::vars_os().map(|(name, _)| name);
+    names.filter(|name| name.as_encoded_bytes().starts_with(VARIABLE.as_bytes()))
 }
 
-/// Starts this program anew if secrets among what was `said` can be seen; goes on as it is where that cannot be done.
+/// Executes this program again if its command line shows secrets. If that fails, the run goes on with the command line
+/// as it is.
 #[cfg(unix)]
-pub(super) fn hide(command: &Command, said: &ArgMatches) {
+pub(super) fn hide(command: &Command, matches: &ArgMatches) {
     use std::os::unix::process::CommandExt;
-    let of_active = said.subcommand().map_or(said, |(_, of_active)| of_active);
-    // once is enough, and none is the rule
-    if variables().next().is_some() || secrets(of_active).next().is_none() {
+    let is_hidden = variables().next().is_some();
+    if is_hidden || secrets(active(matches)).next().is_none() {
         return;
     }
-    // of an option that is given twice only the last value counts, but all can be seen
-    let all = |arg: Arg| match arg.get_action() {
+    // of a repeated option only the last value applies, but all of them are visible
+    let append = |arg: Arg| match arg.get_action() {
         ArgAction::Set => arg.action(ArgAction::Append),
         _ => arg,
     };
-    let every = command.clone().args_override_self(false).mut_args(all);
-    let every = every
-        .mut_subcommands(|subcommand| subcommand.mut_args(all))
-        .ignore_errors(true)
-        .get_matches_from(arguments());
-    let of_active = every
-        .subcommand()
-        .map_or(&every, |(_, of_active)| of_active);
-    let secrets: Vec<_> = secrets(of_active).collect();
+    let command = mut_all_args(command.clone().args_override_self(false), append);
+    let matches = command.ignore_errors(true).get_matches_from(arguments());
+    let secrets: Vec<_> = secrets(active(&matches)).collect();
     let is_secret = |arg: &OsStr| {
-        let ends_with =
-            |secret: &&OsStr| arg.as_encoded_bytes().ends_with(secret.as_encoded_bytes());
-        secrets.iter().any(ends_with)
+        let mut secrets = secrets.iter().map(|secret| secret.as_encoded_bytes());
+        secrets.any(|secret| arg.as_encoded_bytes().ends_with(secret))
     };
-    let Ok(this) = env::current_exe() else { return };
-    let mut again = std::process::Command::new(this);
+    let Ok(exe) = env::current_exe() else { return };
+    let mut again = std::process::Command::new(exe);
     for (number, arg) in env::args_os().enumerate() {
         if number == 0 {
             again.arg0(arg);
         } else if is_secret(&arg) {
-            let variable = format!("{VARIABLE}{number}");
-            again.arg(HIDDEN).env(variable, arg);
+            again.arg(HIDDEN).env(format!("{VARIABLE}{number}"), arg);
         } else {
             again.arg(arg);
         }
     }
-    // it comes back only where it has failed
+    // returns only if it fails
     let _ = again.exec();
 }
 
-/// Elsewhere, the command line of a process is for its user alone.
+/// On other systems, only the same user can read the command line of a process.
 #[cfg(not(unix))]
 pub(super) fn hide(_: &Command, _: &ArgMatches) {}
 
-/// The values on the command line that are nobody else's business.
+/// The values on the command line that are secret.
 #[cfg(unix)]
-fn secrets(said: &ArgMatches) -> impl Iterator<Item = &OsStr> {
-    use clap::parser::ValueSource;
-    let has_user = |value: &&OsStr| value.as_encoded_bytes().contains(&b'@');
+fn secrets(matches: &ArgMatches) -> impl Iterator<Item = &OsStr> {
+    use clap::parser::ValueSource::CommandLine;
     let values = move |id: &'static str| {
-        let on_line = said
-            .try_contains_id(id)
-            .is_ok_and(|known| known && said.value_source(id) == Some(ValueSource::CommandLine));
-        let raw = on_line.then(|| said.get_raw(id)).flatten();
-        raw.into_iter().flatten().filter(|value| !value.is_empty())
+        let raw = matches.try_get_raw(id).ok().flatten();
+        let raw = raw.filter(|_| matches.value_source(id) == Some(CommandLine));
+        let values = raw.into_iter().flatten();
+        values.filter(move |value| match (id, value.as_encoded_bytes()) {
+            (_, []) | ("header", [b'@', ..]) => false,
+            ("user" | "header", _) => true,
+            (_, value) => value.contains(&b'@'),
+        })
     };
-    let from_file = |value: &&OsStr| value.as_encoded_bytes().starts_with(b"@");
-    values("user")
-        .chain(values("header").filter(move |value| !from_file(value)))
-        .chain(
-            ["proxy", "links", "referer", "base"]
-                .into_iter()
-                .flat_map(values)
-                .filter(has_user),
-        )
+    let ids = ["user", "header", "proxy", "links", "referer", "base"];
+    ids.into_iter().flat_map(values)
 }

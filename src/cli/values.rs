@@ -1,21 +1,16 @@
-//! The values of options: numbers, sizes and times as people write them.
+//! The values of options: counts, sizes and timeouts as people write them.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use crate::queue::policy::duration;
 
-/// A number of links at once. More than this would only cost memory.
+/// A number of links at once. More would only cost memory.
 pub(super) fn jobs(text: &str) -> Result<NonZeroUsize, String> {
-    const MOST: usize = 10_000;
-    let jobs: NonZeroUsize = text
-        .parse()
-        .map_err(|_| format!("a number from 1 to {MOST}"))?;
-    if jobs.get() > MOST {
-        Err(format!("a number from 1 to {MOST}"))
-    } else {
-        Ok(jobs)
-    }
+    const MAX: usize = 10_000;
+    let jobs = text.parse().ok();
+    let jobs = jobs.filter(|jobs: &NonZeroUsize| jobs.get() <= MAX);
+    jobs.ok_or_else(|| format!("must be a number from 1 to {MAX}"))
 }
 
 /// A number of bytes: `10000`, `64k`, `10M`, `1G`, in powers of 1,024.
@@ -26,12 +21,12 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
         Some(b'g' | b'G') => (&text[..text.len() - 1], 30),
         _ => (text, 0),
     };
-    let wrong = || "a size is a number and `k`, `M` or `G`, such as `64k` or `10M`".to_owned();
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    number.checked_mul(1 << shift).ok_or_else(wrong)
+    let number: Option<u64> = number.parse().ok();
+    let bytes = number.and_then(|number| number.checked_mul(1 << shift));
+    bytes.ok_or("a size is a number and `k`, `M` or `G`, such as `64k` or `10M`".to_owned())
 }
 
-/// A time in which something has to happen; 0 is no limit.
+/// A timeout; 0 means no limit.
 pub(super) fn timeout(text: &str) -> Result<Duration, String> {
     duration(text).map(|time| if time.is_zero() { Duration::MAX } else { time })
 }

@@ -31,7 +31,7 @@ fn wrong_usage_is_exit_2_and_says_what_is_wrong() {
         ),
         (
             &["x.txt", "-j", "0"],
-            "invalid value '0' for '--jobs <N>': a number from 1 to 10000",
+            "invalid value '0' for '--jobs <N>': must be a number from 1 to 10000",
         ),
         (
             &["x.txt", "--stall-timeout", "soon"],
@@ -48,7 +48,7 @@ fn wrong_usage_is_exit_2_and_says_what_is_wrong() {
         ),
         (
             &["-q", "verify", "x"],
-            "options follow the command: `fetchpdf verify …`",
+            "options go after the command: `fetchpdf verify …`",
         ),
         (
             &["compare", "--modes", "fast", "--demo"],
@@ -99,13 +99,13 @@ fn completions_the_manual_and_the_documentation_know_what_the_help_knows() {
     }
     for described in [
         "Run a command for each new file",
-        "Ask through a proxy",
+        "Use this proxy",
         "Link lists",
     ] {
         assert!(page.contains(described), "{described}");
     }
     let page = sandbox.run(&["man", "compare"]).exits(0).stdout;
-    assert!(page.contains("Draw the chart"), "{page}");
+    assert!(page.contains("Write the chart to"), "{page}");
     sandbox.run(&["man", "no-such"]).exits(2);
     let pages = [
         include_str!("../../README.md"),

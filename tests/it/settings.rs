@@ -80,17 +80,20 @@ fn a_file_that_is_named_is_read_and_has_to_be_there() {
 #[test]
 fn what_is_wrong_in_the_file_is_named() {
     for (text, message) in [
-        ("per-hots = 2", "unknown key `per-hots`; is it `per-host`?"),
+        (
+            "per-hots = 2",
+            "unknown key `per-hots`; did you mean `per-host`?",
+        ),
         ("zorgl = 2", "unknown key `zorgl`: keys are long options"),
         (
             "jobs = 0",
-            "invalid value '0' for '--jobs <N>': a number from 1 to 10000",
+            "invalid value '0' for '--jobs <N>': must be a number from 1 to 10000",
         ),
         (
             "mode = 'fast'",
             "[possible values: sequential, threads, pool, async]",
         ),
-        ("quiet = 'yes'", "`quiet` is `true` or `false`"),
+        ("quiet = 'yes'", "`quiet` must be `true` or `false`"),
         ("demo = true", "unknown key `demo`"),
         ("update = true\noverwrite = true", "cannot be used with"),
         ("jobs = 2\njobs", "line 2: "),
@@ -119,7 +122,7 @@ fn what_is_wrong_in_the_file_is_named() {
 fn an_error_in_the_environment_is_told_from_one_in_the_command_line() {
     for (name, value) in [("FETCHPDF_JOBS", "0"), ("FETCHPDF_QUIET", "perhaps")] {
         let run = run_with("", &[(name, value)], &[LINK]).exits(2);
-        let tip = format!("the value is that of the environment variable {name}");
+        let tip = format!("the value comes from the environment variable {name}");
         assert!(run.stderr.contains(&tip), "{run:#?}");
     }
     let run = run_with("", &[], &[LINK, "--jobs", "0"]).exits(2);
