@@ -1,7 +1,7 @@
 //! What can become of a link: a closed vocabulary.
 //!
-//! The same words stand in the journal, the summary, the help and the README. This module knows what the words mean;
-//! it does not know how a link comes to deserve one.
+//! The journal, the summary, the help and the documentation use the same words. This module knows what the words mean, but
+//! not how a link comes to have one.
 
 mod counts;
 mod failure;
@@ -20,14 +20,14 @@ pub(crate) use status::Status;
 pub(crate) enum Outcome {
     /// The link's file is in the output folder.
     Saved(Saved),
-    /// There is no file, and this is why.
+    /// There is no file, for this reason.
     Failed(Failure),
-    /// An earlier line names the same URL, and speaks for this one too.
+    /// An earlier line has the same URL, and its outcome counts for this one too.
     Duplicate,
 }
 
 impl Outcome {
-    /// The one word for this outcome.
+    /// The status of this outcome.
     pub(crate) fn status(&self) -> Status {
         match self {
             Self::Saved(saved) => saved.status,
@@ -37,34 +37,49 @@ impl Outcome {
     }
 }
 
-/// A file that is here, and how the server described it.
+/// A file in the output folder, and the response that it came with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Saved {
-    /// How it came here: `downloaded`, `resumed` or `present`.
+    /// How it was saved: `downloaded`, `resumed` or `present`; `duplicate` if it is another link's file.
     pub status: Status,
-    /// Its path below the output folder.
+    /// Its path, relative to the output folder.
     pub file: String,
     /// Its length in bytes.
     pub bytes: u64,
-    /// Its modification time, by which the next run knows it again.
+    /// Its modification time, by which the next run recognizes it.
     pub modified: SystemTime,
-    /// The SHA-256 of its bytes in hexadecimal, if it was asked for.
+    /// The SHA-256 of its bytes in hexadecimal, if it was computed.
     pub sha256: Option<String>,
-    /// What is odd about it although all of it arrived, such as a missing `%%EOF`.
+    /// What is odd about it although it arrived complete, such as a missing `%%EOF`.
     pub suspect: Option<&'static str>,
-    /// The answer that brought it; none for a file that was here already.
+    /// The response that it came with; none for a file from before this run.
     pub answer: Option<Answer>,
 }
 
-/// What the record of a link keeps of the last answer of a server.
+impl Saved {
+    /// A file from before this run.
+    pub(crate) fn present(file: String, bytes: u64, modified: SystemTime) -> Self {
+        Self {
+            status: Status::Present,
+            file,
+            bytes,
+            modified,
+            sha256: None,
+            suspect: None,
+            answer: None,
+        }
+    }
+}
+
+/// What the record of a link keeps of the last response.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answer {
-    /// The URL that answered, if redirects led elsewhere than the list said.
+    /// The URL that responded, if a redirect led away from the one in the list.
     pub final_url: Option<String>,
     /// The status code (RFC 9110 section 15).
     pub status: u16,
-    /// The `ETag` field, as sent.
+    /// The `ETag` header, as sent.
     pub etag: Option<String>,
-    /// The `Last-Modified` field, as sent.
+    /// The `Last-Modified` header, as sent.
     pub last_modified: Option<String>,
 }

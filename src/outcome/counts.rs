@@ -2,12 +2,12 @@
 
 use super::Status;
 
-/// A number for each [`Status`].
+/// The number of links for each [`Status`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts([u64; Status::ALL.len()]);
 
 impl Counts {
-    /// The numbers that `count` tells.
+    /// The counts that `count` returns.
     pub fn from_fn(count: impl Fn(Status) -> u64) -> Self {
         Self(Status::ALL.map(count))
     }
@@ -22,12 +22,12 @@ impl Counts {
         self.0[status as usize]
     }
 
-    /// How many links ended at all.
+    /// How many links have ended.
     pub fn total(&self) -> u64 {
         self.sum(|_| true)
     }
 
-    /// How many links this run has brought a file for.
+    /// How many files are new in this run.
     pub fn downloaded(&self) -> u64 {
         self.of(Status::Downloaded) + self.of(Status::Resumed)
     }
@@ -37,9 +37,9 @@ impl Counts {
         self.sum(Status::failed)
     }
 
-    /// How many links ended with one of some statuses.
+    /// How many links ended with a status that `which` accepts.
     pub fn sum(&self, which: impl Fn(Status) -> bool) -> u64 {
-        let wanted = Status::ALL.into_iter().filter(|status| which(*status));
-        wanted.map(|status| self.of(status)).sum()
+        let statuses = Status::ALL.into_iter().filter(|status| which(*status));
+        statuses.map(|status| self.of(status)).sum()
     }
 }

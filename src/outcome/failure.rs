@@ -11,20 +11,20 @@ use crate::text::printable;
 pub struct Failure {
     /// The class of the failure.
     pub status: Status,
-    /// What happened, for a person: lower case, and safe to print on a terminal.
+    /// What happened, for a person: lower case, and safe to print to a terminal.
     pub message: String,
-    /// The status code of the answer, if there was one.
+    /// The status code of the response, if there was one.
     pub http_status: Option<u16>,
-    /// How long the server asked to wait (RFC 9110 section 10.2.3).
+    /// The `Retry-After` of the response (RFC 9110 section 10.2.3).
     pub retry_after: Option<Duration>,
-    /// Whether it is not the host of the link that failed, but one that it redirected to.
+    /// Whether a host that the link redirected to failed, and not the link's own.
     pub elsewhere: bool,
-    /// Whether the disk is full, so that no other link can do better.
+    /// Whether the disk is full, so that every other link would fail too.
     pub disk_full: bool,
 }
 
 impl Failure {
-    /// A failure without an answer of a server. Control characters in `message` are made visible.
+    /// A failure without a response. Control characters in `message` are escaped.
     pub fn new(status: Status, message: impl AsRef<str>) -> Self {
         Self {
             status,
@@ -36,23 +36,20 @@ impl Failure {
         }
     }
 
-    /// The failure of a link that the end of the run has cut off.
+    /// The failure of a link that had not ended when the run did.
     pub fn interrupted() -> Self {
-        Self::new(Status::Interrupted, "the run ended before this link did")
+        Self::new(Status::Interrupted, "the run ended before the link did")
     }
 
-    /// Whether another attempt, now or in another run, may end better.
+    /// Whether another attempt, in this run or a later one, may succeed.
     pub fn retryable(&self) -> bool {
+        use Status::{
+            Connect, Disk, Dns, HostUnhealthy, Interrupted, RateLimited, Timeout, Truncated,
+        };
         match self.status {
             Status::HttpStatus => self.http_status.is_some_and(retryable_status),
-            Status::Dns
-            | Status::Connect
-            | Status::Timeout
-            | Status::RateLimited
-            | Status::Truncated
-            | Status::HostUnhealthy
-            | Status::Disk
-            | Status::Interrupted => true,
+            Dns | Connect | Timeout | RateLimited | Truncated | HostUnhealthy | Disk
+            | Interrupted => true,
             _ => false,
         }
     }
@@ -64,7 +61,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Whether a status code speaks of the moment and not of the link: 408, 425, 429, and 5xx except 501 and 505.
+/// Whether a status code describes a passing state and not the link: 408, 425, 429, and 5xx except 501 and 505.
 fn retryable_status(code: u16) -> bool {
     matches!(code, 408 | 425 | 429 | 500 | 502..=504 | 506..=599)
 }
@@ -74,12 +71,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exactly_these_status_codes_are_tried_again() {
-        let retried: Vec<u16> = (100..600).filter(|code| retryable_status(*code)).collect();
-        let expected: Vec<u16> = [408, 425, 429, 500, 502, 503, 504]
-            .into_iter()
-            .chain(506..600)
-            .collect();
-        assert_eq!(retried, expected);
+    fn only_these_status_codes_are_retryable() {
+        let retryable = (100..600).filter(|code| retryable_status(*code));
+        let expected = [408, 425, 429, 500, 502, 503, 504].into_iter();
+        assert!(retryable.eq(expected.chain(506..600)));
     }
 }

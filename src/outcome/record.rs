@@ -1,4 +1,7 @@
-//! The record of one link: its fields, each of them listed once, and the line that a person reads.
+//! The record of one link: its fields, each listed once, and the line that a person reads.
+//!
+//! NDJSON, CSV, the journal and the documentation all follow the one list of fields. A field without a value in a record is
+//! left out of JSON, and is empty in CSV.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,31 +15,41 @@ use super::{Answer, Failure, Outcome, Saved, Status};
 use crate::link::{BadLink, Details, SourceLine};
 use crate::text::shown;
 
-/// What became of one line of the list.
+/// The outcome of one line of the list.
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
-    /// Where the link stands.
+    /// The list and the line of the link.
     pub source_line: SourceLine,
-    /// Its URL, without credentials; of a line that is no link, its text.
+    /// Its URL, without credentials; for a line that is not a link, its text.
     pub url: String,
-    /// What became of it.
+    /// Its outcome.
     pub outcome: Outcome,
-    /// How many requests were tried; 0 if nobody was asked.
+    /// Number of attempts; 0 if no request was made.
     pub attempts: u32,
     /// From the first request to the outcome.
     pub elapsed: Duration,
-    /// What else the list says about it.
+    /// Everything else that the list says about it.
     pub details: Option<Box<Details>>,
-    /// Why the command for its file has failed.
+    /// Why the command for its file failed.
     pub exec_error: Option<String>,
 }
 
 impl Record {
-    /// The record of the link `url` at `place`, with no request tried so far.
+    /// The record of the link `url` at `place`, before any attempt.
     pub(crate) fn new(place: &SourceLine, url: &Url, outcome: Outcome) -> Self {
+        Self::of_line(place.clone(), shown(url).into_owned(), outcome)
+    }
+
+    /// The record of a line that is not a link.
+    pub(crate) fn bad_link(bad: BadLink) -> Self {
+        let failure = Failure::new(Status::BadLink, bad.problem);
+        Self::of_line(bad.source_line, bad.text, Outcome::Failed(failure))
+    }
+
+    fn of_line(source_line: SourceLine, url: String, outcome: Outcome) -> Self {
         Self {
-            source_line: place.clone(),
-            url: shown(url).into_owned(),
+            source_line,
+            url,
             outcome,
             attempts: 0,
             elapsed: Duration::ZERO,
@@ -45,20 +58,7 @@ impl Record {
         }
     }
 
-    /// The record of a line that is no link.
-    pub(crate) fn bad_link(bad: BadLink) -> Self {
-        Self {
-            source_line: bad.source_line,
-            url: bad.text,
-            outcome: Outcome::Failed(Failure::new(Status::BadLink, bad.problem)),
-            attempts: 0,
-            elapsed: Duration::ZERO,
-            details: None,
-            exec_error: None,
-        }
-    }
-
-    /// The record as one line of NDJSON, with its line end.
+    /// The record as one line of NDJSON, including the line end.
     pub(crate) fn to_json_line(&self) -> Vec<u8> {
         let mut json = Vec::with_capacity(512);
         let fields = FIELDS.iter();
@@ -72,9 +72,19 @@ impl Record {
 
     /// The value of a column of the list that was carried along.
     pub(crate) fn column(&self, name: &str) -> Option<&str> {
-        let mut columns = self.details.iter().flat_map(|details| &details.columns);
+        let mut columns = self.columns()?.iter();
         let (_, value) = columns.find(|(column, _)| **column == *name)?;
         Some(value)
+    }
+
+    fn columns(&self) -> Option<&Columns> {
+        let columns = &*self.details.as_ref()?.columns;
+        (!columns.is_empty()).then_some(columns)
+    }
+
+    fn mirrors(&self) -> Option<Vec<Cow<'_, str>>> {
+        let mirrors = &self.details.as_ref()?.mirrors;
+        (!mirrors.is_empty()).then(|| mirrors.iter().map(shown).collect())
     }
 
     fn saved(&self) -> Option<&Saved> {
@@ -106,27 +116,28 @@ impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}: ", self.source_line, self.url)?;
         match &self.outcome {
-            Outcome::Failed(failure) => write!(f, "{failure}")?,
-            outcome => write!(f, "{}", outcome.status())?,
-        }
-        match &self.outcome {
+            Outcome::Duplicate => write!(f, "{}", Status::Duplicate)?,
+            Outcome::Failed(failure) => {
+                write!(f, "{failure}")?;
+                if self.attempts > 1 {
+                    write!(f, " (after {} attempts)", self.attempts)?;
+                }
+            }
             Outcome::Saved(saved) => {
-                write!(f, ": {}", saved.file)?;
+                write!(f, "{}: {}", saved.status, saved.file)?;
                 if let Some(why) = saved.suspect {
                     write!(f, " (suspect: {why})")?;
                 }
-                let error = self.exec_error.as_ref();
-                error.map_or(Ok(()), |error| write!(f, ", but {error}"))
+                if let Some(error) = &self.exec_error {
+                    write!(f, ", but {error}")?;
+                }
             }
-            Outcome::Failed(_) if self.attempts > 1 => {
-                write!(f, " (after {} tries)", self.attempts)
-            }
-            _ => Ok(()),
         }
+        Ok(())
     }
 }
 
-/// The version of the fields of a record. Fields may be added to it; if one changes its meaning, it becomes another.
+/// The version of the schema of records. New fields may be added to a version; a field with a changed meaning makes a new one.
 pub(crate) const SCHEMA: u32 = 1;
 
 /// One field of a record.
@@ -140,19 +151,7 @@ pub(crate) struct Field {
 }
 
 impl Field {
-    const fn new(
-        name: &'static str,
-        meaning: &'static str,
-        value: for<'a> fn(&'a Record) -> Option<Value<'a>>,
-    ) -> Self {
-        Self {
-            name,
-            meaning,
-            value,
-        }
-    }
-
-    /// Its value in `record` as text; empty if it has none there.
+    /// Its value in `record` as text; empty if it has none.
     pub(crate) fn text(&self, record: &Record) -> String {
         match (self.value)(record) {
             None => String::new(),
@@ -171,155 +170,75 @@ enum Value<'a> {
     Seconds(f64),
     Flag(bool),
     Texts(Vec<Cow<'a, str>>),
-    Columns(#[serde(serialize_with = "as_object")] &'a [(Arc<str>, String)]),
+    Columns(#[serde(serialize_with = "as_object")] &'a Columns),
 }
 
-fn as_object<S: Serializer>(
-    columns: &[(Arc<str>, String)],
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
+/// Columns of a list by name, in their order.
+type Columns = [(Arc<str>, String)];
+
+fn as_object<S: Serializer>(columns: &Columns, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(columns.iter().map(|(name, value)| (&**name, value)))
 }
 
-fn text(text: &str) -> Value<'_> {
-    Value::Text(text.into())
+/// Lists each field once: its name, its value in a record (none where `?` returns early), and its meaning.
+macro_rules! fields {
+    ($($name:literal, |$record:pat_param| $kind:ident($value:expr), $meaning:literal;)*) => {
+        /// The fields of a record, in the order in which they are written.
+        pub(crate) const FIELDS: [Field; [$($name),*].len()] = [$(Field {
+            name: $name,
+            meaning: $meaning,
+            value: |$record| Some(Value::$kind(($value).into())),
+        }),*];
+    };
 }
 
-fn number(number: impl Into<u64>) -> Value<'static> {
-    Value::Number(number.into())
+fields! {
+    "schema", |_| Number(SCHEMA), "version of the record schema: 1";
+    "time", |_| Text(now()), "when the link finished, in UTC (RFC 3339)";
+    "status", |record| Text(record.outcome.status().word()), "outcome of the link: one of the statuses";
+    "url", |record| Text(&record.url),
+        "the link, without fragment and credentials; for a line that is not a link, its beginning";
+    "final_url", |record| Text(record.answer()?.final_url.as_deref()?),
+        "the URL that responded, if it is not the one in the list";
+    "source", |record| Text(&*record.source_line.source), "the list: its path, `stdin`, or `argument`";
+    "line", |record| Number(record.source_line.line),
+        "number of the line in the list, or of the argument, from 1";
+    "http_status", |record| Number(record.http_status()?),
+        "status code of the response that was saved or that is the failure";
+    "file", |record| Text(&record.saved()?.file), "path of the file, relative to the output folder";
+    "bytes", |record| Number(record.saved()?.bytes), "length of the file";
+    "mtime_ns", |record| Number(nanoseconds(record.saved()?.modified)),
+        "modification time of the file, in nanoseconds since 1970";
+    "sha256", |record| Text(record.saved()?.sha256.as_deref()?),
+        "SHA-256 of the file in hexadecimal, if it was computed";
+    "etag", |record| Text(record.answer()?.etag.as_deref()?), "`ETag` header of the response, as sent";
+    "last_modified", |record| Text(record.answer()?.last_modified.as_deref()?),
+        "`Last-Modified` header of the response, as sent";
+    "attempts", |record| Number(record.attempts),
+        "number of attempts, over all candidates; 0 if no request was made";
+    "elapsed", |record| Seconds((record.elapsed.as_secs_f64() * 1000.0).round() / 1000.0),
+        "seconds from the first attempt to the end, pauses included";
+    "suspect", |record| Text(record.saved()?.suspect?), "what is odd about a file that arrived complete";
+    "retryable", |record| Flag(record.failure()?.retryable()),
+        "for a failure: whether another run may succeed";
+    "error", |record| Text(&record.failure()?.message),
+        "for a failure: what happened, for a person to read";
+    "exec_error", |record| Text(record.exec_error.as_deref()?),
+        "why the command of `--exec` failed for this file, or was not run";
+    "name", |record| Text(record.details.as_ref()?.name.as_deref()?),
+        "file name given by the list; one that ends in `/` is a folder";
+    "checksum", |record| Text(record.details.as_ref()?.checksum?.to_string()),
+        "checksum given by the list, as `sha-256=…`";
+    "mirrors", |record| Texts(record.mirrors()?), "other URLs of the same file given by the list";
+    "columns", |record| Columns(record.columns()?),
+        "columns of the list that were carried along, by name";
 }
 
-/// The fields of a record, in the order in which they are written. What has no value in a record is left out of JSON.
-pub(crate) const FIELDS: [Field; 24] = [
-    Field::new("schema", "version of the record schema: 1", |_| {
-        Some(number(SCHEMA))
-    }),
-    Field::new("time", "when the link finished, in UTC (RFC 3339)", |_| {
-        let now = humantime::format_rfc3339_millis(SystemTime::now());
-        Some(Value::Text(now.to_string().into()))
-    }),
-    Field::new(
-        "status",
-        "what became of the link: one of the statuses",
-        |record| Some(text(record.outcome.status().word())),
-    ),
-    Field::new(
-        "url",
-        "the link, without fragment and credentials; for a line that is not a link, its beginning",
-        |record| Some(text(&record.url)),
-    ),
-    Field::new(
-        "final_url",
-        "the URL that answered, if it is not the one in the list",
-        |record| Some(text(record.answer()?.final_url.as_deref()?)),
-    ),
-    Field::new(
-        "source",
-        "the list: its path, `stdin`, or `argument`",
-        |record| Some(text(&record.source_line.source)),
-    ),
-    Field::new(
-        "line",
-        "number of the line in the list, or of the argument, from 1",
-        |record| Some(number(record.source_line.line)),
-    ),
-    Field::new(
-        "http_status",
-        "status code of the response that was saved or that is the failure",
-        |record| Some(number(record.http_status()?)),
-    ),
-    Field::new(
-        "file",
-        "path of the file, relative to the output folder",
-        |record| Some(text(&record.saved()?.file)),
-    ),
-    Field::new("bytes", "length of the file", |record| {
-        Some(number(record.saved()?.bytes))
-    }),
-    Field::new(
-        "mtime_ns",
-        "modification time of the file, in nanoseconds since 1970",
-        |record| Some(number(nanoseconds(record.saved()?.modified))),
-    ),
-    Field::new(
-        "sha256",
-        "SHA-256 of the file in hexadecimal, if it was computed",
-        |record| Some(text(record.saved()?.sha256.as_deref()?)),
-    ),
-    Field::new("etag", "`ETag` header of the response, as sent", |record| {
-        Some(text(record.answer()?.etag.as_deref()?))
-    }),
-    Field::new(
-        "last_modified",
-        "`Last-Modified` header of the response, as sent",
-        |record| Some(text(record.answer()?.last_modified.as_deref()?)),
-    ),
-    Field::new(
-        "attempts",
-        "number of attempts, over all candidates; 0 if no request was made",
-        |record| Some(number(record.attempts)),
-    ),
-    Field::new(
-        "elapsed",
-        "seconds from the first attempt to the end, pauses included",
-        |record| {
-            let milliseconds = (record.elapsed.as_secs_f64() * 1000.0).round();
-            Some(Value::Seconds(milliseconds / 1000.0))
-        },
-    ),
-    Field::new(
-        "suspect",
-        "what is odd about a file that arrived complete",
-        |record| Some(text(record.saved()?.suspect?)),
-    ),
-    Field::new(
-        "retryable",
-        "for a failure: whether another run may succeed",
-        |record| Some(Value::Flag(record.failure()?.retryable())),
-    ),
-    Field::new(
-        "error",
-        "for a failure: what happened, for a person to read",
-        |record| Some(text(&record.failure()?.message)),
-    ),
-    Field::new(
-        "exec_error",
-        "why the command of `--exec` failed for this file, or was not run",
-        |record| Some(text(record.exec_error.as_deref()?)),
-    ),
-    Field::new(
-        "name",
-        "file name given by the list; one that ends in `/` is a folder",
-        |record| Some(text(record.details.as_ref()?.name.as_deref()?)),
-    ),
-    Field::new(
-        "checksum",
-        "checksum given by the list, as `sha-256=…`",
-        |record| {
-            let checksum = record.details.as_ref()?.checksum?;
-            Some(Value::Text(checksum.to_string().into()))
-        },
-    ),
-    Field::new(
-        "mirrors",
-        "other URLs of the same file given by the list",
-        |record| {
-            let mirrors = &record.details.as_ref()?.mirrors;
-            let shown = || Value::Texts(mirrors.iter().map(shown).collect());
-            (!mirrors.is_empty()).then(shown)
-        },
-    ),
-    Field::new(
-        "columns",
-        "columns of the list that were carried along, by name",
-        |record| {
-            let columns = &record.details.as_ref()?.columns;
-            (!columns.is_empty()).then_some(Value::Columns(columns))
-        },
-    ),
-];
+fn now() -> String {
+    humantime::format_rfc3339_millis(SystemTime::now()).to_string()
+}
 
-/// A time as records have it: nanoseconds since 1970, or 0 for an earlier one.
+/// Nanoseconds since 1970, as records have them; 0 for an earlier time.
 fn nanoseconds(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
@@ -330,7 +249,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_documentation_has_all_fields() {
+    fn the_documentation_lists_all_fields() {
         let rows = FIELDS.map(|field| format!("| `{}` | {} |\n", field.name, field.meaning));
         let table = format!("| field | meaning |\n| --- | --- |\n{}", rows.concat());
         crate::docs::check("records.md", "fields", &table);

@@ -1,13 +1,13 @@
-//! The words for outcomes, each of them listed once.
+//! The statuses, each listed once: its word, its kind and its meaning.
 
 use std::fmt;
 
-/// Which side a status is on.
+/// Whether a status means that there is a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatusKind {
     /// The link's file is in the output folder.
     Saved,
-    /// There is no file for this link alone, and nothing has failed.
+    /// The link has no file of its own, but nothing failed.
     Neither,
     /// There is no file.
     Failed,
@@ -15,7 +15,7 @@ pub enum StatusKind {
 
 macro_rules! statuses {
     ($($name:ident, $word:literal, $kind:ident, $meaning:literal;)*) => {
-        /// The one word for an outcome, in the order in which a summary lists them.
+        /// The status of a link, in the order in which the summary lists them.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[expect(clippy::enum_variant_names, reason = "`http_status` is the word")]
         pub enum Status {
@@ -23,21 +23,21 @@ macro_rules! statuses {
         }
 
         impl Status {
-            /// All of them, in their order.
+            /// All statuses, in order.
             pub const ALL: [Self; [$($word),*].len()] = [$(Self::$name),*];
 
-            /// The word, as it stands in records and in the summary.
+            /// Its word in records and in the summary.
             pub fn word(self) -> &'static str {
                 match self { $(Self::$name => $word,)* }
             }
 
-            /// What the word means, for the documentation.
+            /// What it means, for the documentation.
             #[cfg(test)]
             pub fn meaning(self) -> &'static str {
                 match self { $(Self::$name => $meaning,)* }
             }
 
-            /// Which side it is on.
+            /// Whether it means that there is a file.
             pub fn kind(self) -> StatusKind {
                 match self { $(Self::$name => StatusKind::$kind,)* }
             }
@@ -69,7 +69,7 @@ statuses! {
 }
 
 impl Status {
-    /// Whether it is the word of a failure.
+    /// Whether it is a failure.
     pub fn failed(self) -> bool {
         self.kind() == StatusKind::Failed
     }
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_documentation_has_all_statuses() {
+    fn the_documentation_lists_all_statuses() {
         let row = |status: Status| {
             let kind = match status.kind() {
                 StatusKind::Saved => "saved",

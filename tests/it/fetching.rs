@@ -347,7 +347,7 @@ fn a_server_that_says_nothing_is_not_waited_for_for_ever() {
         let args = ["--first-byte-timeout", "50ms", "--retry", "1"];
         fetch_one(&server, mode, &args)
             .0
-            .fails_with("timeout: no response within 0.05 s (after 2 tries)");
+            .fails_with("timeout: no response within 0.05 s (after 2 attempts)");
         assert_eq!(server.requests().len(), 2);
 
         let server = Server::start(|_, stream| {
@@ -359,7 +359,7 @@ fn a_server_that_says_nothing_is_not_waited_for_for_ever() {
         let args = ["--stall-timeout", "50ms", "--retry", "1"];
         fetch_one(&server, mode, &args)
             .0
-            .fails_with("timeout: no data for 0.05 s after 9 bytes (after 2 tries)");
+            .fails_with("timeout: no data for 0.05 s after 9 bytes (after 2 attempts)");
     });
 }
 
@@ -386,7 +386,7 @@ fn a_server_that_cannot_be_reached_is_a_failure_of_its_link_alone() {
         let run = sandbox.fetch(mode, list, &["--retry", "1"]).exits(1);
         for message in [
             "links.txt:1: ",
-            ": connect: connection refused (after 2 tries)",
+            ": connect: connection refused (after 2 attempts)",
             "links.txt:2: ",
             ": dns: no address for `no-such-host.invalid`",
             "links.txt:3: ",
