@@ -1,14 +1,13 @@
-//! The output folder: what is in it, what is under way, and how a file gets its final name.
+//! The output folder: finished files, partials, the journal, and how a file gets its final name.
 //!
 //! ```text
 //! output/
-//!   paper.pdf                 whole and checked
-//!   .fetchpdf/journal.jsonl   one line a link
-//!   .fetchpdf/parts/          transfers under way, and what is left of those that broke off
+//!   paper.pdf                 complete and checked
+//!   .fetchpdf/journal.jsonl   one record per line
+//!   .fetchpdf/parts/          transfers under way, and partials of those that broke off
 //! ```
 //!
-//! Nothing gets a final name before it is proven, and what is there is replaced only where that is asked for.
-//! Knows nothing of HTTP.
+//! Nothing gets a final name before it is checked, and an existing file is replaced only on request. Knows nothing of HTTP.
 
 mod history;
 mod journal;
@@ -17,13 +16,13 @@ mod publish;
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use crate::digest::Checksum;
-use crate::outcome::{Saved, Status};
+use crate::outcome::Saved;
 use crate::plan::{Inventory, Previous};
 use crate::system::files;
 pub use history::{Detail, History};
@@ -32,10 +31,10 @@ pub(crate) use journal::Journal;
 pub(crate) use part::{Origin, Part, Partial};
 pub(crate) use publish::{Dedupe, Publisher};
 
-/// The folder for what is not a result, in the output folder.
+/// The folder in the output folder for everything that is not a result.
 const STATE: &str = ".fetchpdf";
 
-/// A body of at most so many bytes is not worth a named part: it is fetched again sooner than resumed.
+/// A body of up to this many bytes needs no named part: fetching it again is as quick as resuming it.
 const SMALL: u64 = 1024 * 1024;
 
 /// The path of the journal of an output folder.
@@ -49,34 +48,39 @@ pub(crate) struct Store {
     output: PathBuf,
     folder: files::Folder,
     parts: PathBuf,
+    /// The names in `parts` when the store was opened.
     left_over: HashSet<String>,
+    /// Whether the file system has unnamed files.
     unnamed: bool,
 }
 
 impl Store {
-    /// Opens an output folder, and creates what is missing of it.
+    /// Opens an output folder, and creates it if it does not exist.
     ///
     /// # Errors
     ///
-    /// When it is no folder or cannot be written, or when the state folder in it is a symbolic link.
+    /// When it is not a folder, when it cannot be written, or when its state folder is a symbolic link.
     pub(crate) fn open(output: &Path) -> io::Result<Self> {
-        let state = output.join(STATE);
-        let parts = state.join("parts");
         fs::create_dir_all(output)?;
-        for folder in [&state, &parts] {
+        let mut store = Self::look(output);
+        for folder in [&output.join(STATE), &store.parts] {
             match fs::create_dir(folder) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
                 _ => {}
             }
             if !fs::symlink_metadata(folder)?.is_dir() {
-                let message = format!("`{}` is not a folder", folder.display());
-                return Err(io::Error::new(io::ErrorKind::NotADirectory, message));
+                return Err(not_a_folder(folder));
             }
         }
-        Self::ready(output, parts)
+        // also fails early, and not once per link, if the folder cannot be written
+        store.unnamed = files::has_unnamed_files(output)?;
+        store.left_over = fs::read_dir(&store.parts)?
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .collect();
+        Ok(store)
     }
 
-    /// An output folder as it is, which may be missing: for looking only.
+    /// An output folder for reading only. It need not exist.
     pub(crate) fn look(output: &Path) -> Self {
         Self {
             output: output.to_owned(),
@@ -87,80 +91,37 @@ impl Store {
         }
     }
 
-    fn ready(output: &Path, parts: PathBuf) -> io::Result<Self> {
-        let mut unnamed = files::may_have_unnamed_files();
-        if unnamed {
-            match Part::unnamed(output) {
-                Err(error) if files::lacks_unnamed_files(&error) => unnamed = false,
-                // a folder that cannot be written: better said now than for each link
-                tried => drop(tried?),
-            }
-        }
-        let left_over = fs::read_dir(&parts)?
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .collect();
-        Ok(Self {
-            output: output.to_owned(),
-            folder: files::Folder::new(output),
-            parts,
-            left_over,
-            unnamed,
-        })
-    }
-
-    /// Whether a file is here as it was saved, by its length and modification time.
+    /// Whether a file still exists as it was saved, judged by its length and modification time.
     pub(crate) fn has(&self, saved: &Saved) -> bool {
         let found = self.folder.file(&saved.file);
         found.is_some_and(|found| (found.length, found.modified) == (saved.bytes, saved.modified))
     }
 
-    /// The file of this name, if it is here and not empty, whoever put it there.
-    pub(crate) fn file(&self, name: String) -> Option<Saved> {
-        let found = self.folder.file(&name)?;
-        (found.length > 0).then_some(Saved {
-            status: Status::Present,
-            file: name,
-            bytes: found.length,
-            modified: found.modified,
-            sha256: None,
-            suspect: None,
-            answer: None,
-        })
-    }
-
-    /// Whether a file has this checksum.
-    pub(crate) fn matches(&self, saved: &Saved, checksum: Checksum) -> bool {
-        let mut hash = Sha256::new();
-        let copied = File::open(self.output.join(&saved.file))
-            .and_then(|mut file| io::copy(&mut file, &mut Hashing(&mut hash)));
-        copied.is_ok() && checksum.is(&hash.finalize())
-    }
-
-    /// What an earlier run has left of the transfer with this `id`, or an earlier try of this run if it is tried `again`.
+    /// The partial of the transfer `id`, from an earlier run, or from an earlier attempt of this run if it is tried `again`.
     ///
     /// # Errors
     ///
-    /// When another process is working on it ([`io::ErrorKind::WouldBlock`]), or when it cannot be opened.
+    /// When another process has locked it ([`io::ErrorKind::WouldBlock`]), or when it cannot be opened.
     pub(crate) fn unfinished(&self, id: u64, again: bool) -> io::Result<Option<Part>> {
         let left = self.left_over.contains(&part::file_name(id))
             || again && self.part_length(id).is_some();
         left.then(|| self.named(id)).transpose()
     }
 
-    /// The part with a name of the transfer with this `id`, with what is in it.
+    /// The named part of the transfer `id`, with what it contains.
     ///
     /// # Errors
     ///
-    /// When another process is working on it ([`io::ErrorKind::WouldBlock`]), or when it cannot be opened.
+    /// When another process has locked it ([`io::ErrorKind::WouldBlock`]), or when it cannot be opened.
     pub(crate) fn named(&self, id: u64) -> io::Result<Part> {
         Part::named(&self.parts, id)
     }
 
-    /// An empty part for a body of `length` bytes, if that is known, which will belong to `origin`.
+    /// An empty part with this `origin`, for a body of `length` bytes if that is known.
     ///
     /// # Errors
     ///
-    /// When another process is working on the same link ([`io::ErrorKind::WouldBlock`]), or when it cannot be created.
+    /// When another process has locked it ([`io::ErrorKind::WouldBlock`]), or when it cannot be created.
     pub(crate) fn create(
         &self,
         id: u64,
@@ -177,74 +138,70 @@ impl Store {
         Ok(part)
     }
 
-    /// How many bytes the part with this `id` has, whoever works on it.
+    /// The length in bytes of the named part of the transfer `id`, whichever process writes it.
     pub(crate) fn part_length(&self, id: u64) -> Option<u64> {
-        Some(
-            fs::symlink_metadata(self.parts.join(part::file_name(id)))
-                .ok()?
-                .len(),
-        )
+        let path = self.parts.join(part::file_name(id));
+        Some(fs::symlink_metadata(path).ok()?.len())
     }
 
     /// Gives a sealed part the final name `file`.
     ///
     /// # Errors
     ///
-    /// When that name is taken ([`io::ErrorKind::AlreadyExists`]) or cannot be given; the part is as before then.
+    /// When the name is taken ([`io::ErrorKind::AlreadyExists`]) or cannot be given. The part is unchanged then.
     pub(crate) fn publish(&self, part: &mut Part, file: &str) -> io::Result<()> {
         self.in_folder(file, |target| part.publish(target))
     }
 
-    /// Gives a sealed part the final name `file`, and takes it from whatever has it.
+    /// Gives a sealed part the final name `file`, and replaces the file that has it.
     ///
     /// # Errors
     ///
-    /// When it cannot be given; both are as before then.
+    /// When the name cannot be given. Both are unchanged then.
     pub(crate) fn replace(&self, part: &mut Part, file: &str) -> io::Result<()> {
         self.in_folder(file, |target| part.replace(&self.parts, target))
     }
 
-    /// Gives the file `of` one more name.
+    /// Makes `file` another name of the file `of`.
     ///
     /// # Errors
     ///
-    /// When that name is taken ([`io::ErrorKind::AlreadyExists`]) or cannot be given.
+    /// When the name is taken ([`io::ErrorKind::AlreadyExists`]) or cannot be given.
     pub(crate) fn link(&self, of: &str, file: &str) -> io::Result<()> {
         self.in_folder(file, |target| fs::hard_link(self.output.join(of), target))
     }
 
-    /// Does something with the path of `file`, and creates the folders that it needs and has not.
+    /// Runs `act` on the path of `file`, and again after creating its folder if that does not exist.
     fn in_folder(
         &self,
         file: &str,
         mut act: impl FnMut(&Path) -> io::Result<()>,
     ) -> io::Result<()> {
         let target = self.output.join(file);
-        match (act(&target), target.parent()) {
-            (Err(error), Some(folder))
-                if error.kind() == io::ErrorKind::NotFound && file.contains('/') =>
-            {
-                match fs::create_dir_all(folder) {
-                    // a file has the name of the folder, and no other name of this file would change that
-                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                        let message = format!("`{}` is not a folder", folder.display());
-                        return Err(io::Error::new(io::ErrorKind::NotADirectory, message));
-                    }
-                    created => created?,
-                }
-                act(&target)
-            }
-            (done, _) => done,
+        match act(&target) {
+            Err(error) if error.kind() == ErrorKind::NotFound && file.contains('/') => {}
+            done => return done,
+        }
+        let folder = target.parent().expect("it is in the output folder");
+        match fs::create_dir_all(folder) {
+            // a file is in the way, and no other file name in this folder would help
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(not_a_folder(folder)),
+            created => created.and_then(|()| act(&target)),
         }
     }
 }
 
-/// An output folder and what earlier runs have left in it.
+fn not_a_folder(path: &Path) -> io::Error {
+    let message = format!("`{}` is not a folder", path.display());
+    io::Error::new(ErrorKind::NotADirectory, message)
+}
+
+/// An output folder and what earlier runs saved in it.
 #[derive(Debug)]
 pub(crate) struct Archive {
     /// The folder.
     pub store: Store,
-    /// What its journal says.
+    /// The files in its journal.
     pub history: History,
 }
 
@@ -258,24 +215,14 @@ impl Inventory for Archive {
     }
 
     fn file(&self, name: String) -> Option<Saved> {
-        self.store.file(name)
+        let found = self.store.folder.file(&name)?;
+        (found.length > 0).then(|| Saved::present(name, found.length, found.modified))
     }
 
     fn matches(&self, saved: &Saved, checksum: Checksum) -> bool {
-        self.store.matches(saved, checksum)
-    }
-}
-
-/// A place for bytes of which only the hash is wanted.
-struct Hashing<'a>(&'a mut Sha256);
-
-impl io::Write for Hashing<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        let mut hash = Sha256::new();
+        let read = File::open(self.store.output.join(&saved.file))
+            .and_then(|file| part::each_block(&file, |block| hash.update(block)));
+        read.is_ok() && checksum.is(&hash.finalize())
     }
 }

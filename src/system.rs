@@ -1,6 +1,4 @@
-//! What each system does in its own way: files, limits and signals.
-//!
-//! Everything here has a portable form; Linux often has a better one.
+//! What each operating system does differently: files, limits and signals.
 
 pub(crate) mod files;
 pub(crate) mod limits;

@@ -1,48 +1,54 @@
-//! One transfer on its way to a file.
+//! Parts: files that have no final name yet.
+//!
+//! A part is either unnamed, and vanishes when it is dropped, or named after its link, and stays for a later attempt. A named
+//! part is locked while it is open, and its sidecar (`ID.json`) says what its bytes belong to: without that, they cannot be
+//! continued.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, IoSlice, Read, Seek, SeekFrom, Write};
+use std::fs::{self, File, TryLockError};
+use std::io::{self, BufRead, BufReader, ErrorKind, IoSlice, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use crate::line::fill;
 use crate::system::files;
 
-/// Pieces are collected until there are so many bytes to write, as a system call costs more than copying them.
+/// Bytes are collected in memory up to this many, because a system call costs more than copying them.
 const BLOCK: usize = 64 * 1024;
 
-/// No sidecar of ours is longer, in bytes.
+/// In bytes. Ours are much shorter.
 const LONGEST_SIDECAR: u64 = 256 * 1024;
 
-/// What a part is a part of: what it takes to ask a server for the rest.
+/// What the bytes of a part belong to, as needed to request the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Origin {
-    /// The URL that they came from, after redirects and without credentials.
+    /// The URL that sent them, after redirects and without credentials.
     pub url: String,
-    /// A strong validator: an entity tag or a date, as `If-Range` takes it (RFC 9110 section 13.1.5).
+    /// A strong validator for `If-Range`: an entity tag or a date (RFC 9110 section 13.1.5).
     pub validator: String,
-    /// The length of the whole file in bytes, if it is known.
+    /// The length of the complete file in bytes, if known.
     pub total: Option<u64>,
 }
 
-/// The beginning of a file that can be continued.
+/// The beginning of a file whose rest can be requested.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Partial<'a> {
-    /// So many bytes are here.
+    /// Its length in bytes.
     pub bytes: u64,
-    /// What they belong to.
+    /// What it is the beginning of.
     pub origin: &'a Origin,
 }
 
-/// A file without a final name. Dropping a named part keeps it, an unnamed one vanishes.
+/// A file without a final name.
 #[derive(Debug)]
 pub(crate) struct Part {
     file: File,
     path: Option<PathBuf>,
     origin: Option<Origin>,
+    /// How many bytes are in the file.
     written: u64,
-    /// What waits to be written.
+    /// Bytes that are not in the file yet.
     block: Vec<u8>,
 }
 
@@ -52,27 +58,23 @@ impl Part {
         Ok(Self::new(files::unnamed_file(folder)?, None))
     }
 
-    /// The part with this `id` in the folder `parts`, with what is in it, locked until it is dropped.
+    /// The part of the link `id` in the folder `parts`, with what it contains, locked until it is dropped.
     pub(super) fn named(parts: &Path, id: u64) -> io::Result<Self> {
         let path = parts.join(file_name(id));
         let file = loop {
             let file = files::open_part(&path)?;
             match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
-                // a file system without locks: parts are as safe as one process makes them
-                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
-                Err(TryLockError::Error(error)) => return Err(error),
+                // a file system without locks: only one process may use the folder
+                Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
+                locked => locked?,
             }
-            // whoever had the lock before may have given this very file its final name
+            // the process that had the lock may have given this file its final name
             if files::is_at(&file, &path)? {
                 break file;
             }
         };
-        let written = file.metadata()?.len();
         let mut part = Self::new(file, Some(path));
-        part.file.seek(SeekFrom::End(0))?;
-        part.written = written;
+        part.written = part.file.seek(SeekFrom::End(0))?;
         part.origin = part.read_origin();
         Ok(part)
     }
@@ -87,16 +89,14 @@ impl Part {
         }
     }
 
-    /// How many bytes are here and what they belong to, if the rest can be asked for.
+    /// What it contains, if the rest can be requested.
     pub(crate) fn partial(&self) -> Option<Partial<'_>> {
         let origin = self.origin.as_ref()?;
-        (!self.is_empty()).then_some(Partial {
-            bytes: self.len(),
-            origin,
-        })
+        let bytes = self.len();
+        (bytes > 0).then_some(Partial { bytes, origin })
     }
 
-    /// How many bytes it has.
+    /// Its length in bytes, including those that are not written yet.
     pub(crate) fn len(&self) -> u64 {
         self.written + self.block.len() as u64
     }
@@ -106,7 +106,7 @@ impl Part {
         self.len() == 0
     }
 
-    /// Appends `bytes`, which are written once there are enough of them.
+    /// Appends `bytes`. They are written to the file once there are enough of them.
     ///
     /// # Errors
     ///
@@ -119,11 +119,11 @@ impl Part {
         Ok(())
     }
 
-    /// Writes out what waits for more to come.
+    /// Writes all bytes to the file.
     ///
     /// # Errors
     ///
-    /// When it cannot be written.
+    /// When they cannot be written.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.append(&[])
     }
@@ -136,12 +136,12 @@ impl Part {
         IoSlice::advance_slices(&mut rest, 0);
         while !rest.is_empty() {
             match self.file.write_vectored(rest) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(written) => {
                     self.written += written as u64;
                     IoSlice::advance_slices(&mut rest, written);
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
@@ -150,11 +150,11 @@ impl Part {
         Ok(())
     }
 
-    /// Forgets all bytes and begins anew with those of `origin`.
+    /// Discards all bytes, and starts over with those of `origin`.
     ///
     /// # Errors
     ///
-    /// When the file cannot be truncated or its origin not be written beside it.
+    /// When the file cannot be truncated, or its sidecar cannot be written.
     pub(crate) fn restart(&mut self, origin: Option<Origin>) -> io::Result<()> {
         self.block.clear();
         if self.written > 0 {
@@ -165,11 +165,10 @@ impl Part {
         if let Some(sidecar) = self.sidecar()
             && origin != self.origin
         {
-            // never through a link that somebody has put there
+            // a new file: a symbolic link is not followed
             remove(&sidecar)?;
             if let Some(origin) = &origin {
-                let json =
-                    serde_json::to_vec(origin).expect("strings and numbers always serialize");
+                let json = serde_json::to_vec(origin)?;
                 File::create_new(sidecar)?.write_all(&json)?;
             }
         }
@@ -177,24 +176,18 @@ impl Part {
         Ok(())
     }
 
-    /// Shows all bytes to `see`, in order: to a check that has not seen them.
+    /// Calls `see` with all bytes in order, for a check that has not seen them.
     ///
     /// # Errors
     ///
     /// When they cannot be read.
-    pub(crate) fn reread(&mut self, mut see: impl FnMut(&[u8])) -> io::Result<()> {
+    pub(crate) fn reread(&mut self, see: impl FnMut(&[u8])) -> io::Result<()> {
         self.flush()?;
         self.file.rewind()?;
-        let mut buffer = vec![0; 64 * 1024];
-        loop {
-            match self.file.read(&mut buffer)? {
-                0 => return Ok(()),
-                length => see(&buffer[..length]),
-            }
-        }
+        each_block(&self.file, see)
     }
 
-    /// Ends the writing, and tells the modification time that the file will keep: this one, if there is one.
+    /// Writes the last bytes, and returns the final modification time of the file: `modified`, if there is one.
     ///
     /// # Errors
     ///
@@ -216,33 +209,30 @@ impl Part {
         Ok(())
     }
 
-    /// Takes the name `target` from whatever has it. An unnamed file needs a name of its own for that, in `parts`.
+    /// Replaces the file `target`. An unnamed file first gets a temporary name in `parts`, because a link never replaces.
     pub(super) fn replace(&mut self, parts: &Path, target: &Path) -> io::Result<()> {
         if self.path.is_none() {
             let path = parts.join(format!("{:016x}.new", fastrand::u64(..)));
             files::link_unnamed(&self.file, &path)?;
             self.path = Some(path);
         }
-        let path = self.path.as_ref().expect("it has one by now");
-        fs::rename(path, target)?;
+        fs::rename(self.path.as_ref().expect("just set"), target)?;
         self.forget_name();
         Ok(())
     }
 
     fn forget_name(&mut self) {
-        if let Some(sidecar) = self.sidecar()
-            && self.origin.is_some()
-        {
-            // a sidecar without its part means nothing, so a failure here does not either
-            let _ = remove(&sidecar);
+        if self.origin.is_some() {
+            // best effort: a sidecar without its part is ignored
+            let _ = self.sidecar().map(|sidecar| remove(&sidecar));
         }
         self.path = None;
     }
 
-    /// Removes the part and all that is beside it.
+    /// Removes the part and its sidecar.
     pub(crate) fn discard(self) {
         for path in self.path.iter().cloned().chain(self.sidecar()) {
-            // what stays is started over by the next run
+            // best effort: the next run overwrites what remains
             let _ = remove(&path);
         }
     }
@@ -252,18 +242,16 @@ impl Part {
     }
 
     fn read_origin(&self) -> Option<Origin> {
-        let sidecar = files::open_plain(&self.sidecar()?, OpenOptions::new().read(true)).ok()?;
+        let sidecar = files::open_plain(&self.sidecar()?, File::options().read(true)).ok()?;
         let origin: Origin = serde_json::from_reader(sidecar.take(LONGEST_SIDECAR)).ok()?;
-        // it goes into a request
-        let sendable = origin
-            .validator
-            .bytes()
-            .all(|byte| matches!(byte, b' '..=b'~'));
-        sendable.then_some(origin)
+        let mut validator = origin.validator.bytes();
+        // it becomes a header
+        let is_valid = validator.all(|byte| matches!(byte, b' '..=b'~'));
+        is_valid.then_some(origin)
     }
 }
 
-/// A part that is dropped in the middle of a transfer keeps what has come.
+/// A named part that is dropped in the middle of a transfer keeps all bytes that have been received.
 impl Drop for Part {
     fn drop(&mut self) {
         if self.path.is_some() {
@@ -272,14 +260,28 @@ impl Drop for Part {
     }
 }
 
-/// The name of the part of the link with this identity.
+/// The name of the part of the link `id`.
 pub(super) fn file_name(id: u64) -> String {
     format!("{id:016x}.part")
 }
 
+/// Calls `see` with the bytes of `file`, from its position to its end.
+pub(super) fn each_block(file: &File, mut see: impl FnMut(&[u8])) -> io::Result<()> {
+    let mut reader = BufReader::with_capacity(BLOCK, file);
+    loop {
+        let block = fill(&mut reader)?;
+        let length = block.len();
+        if length == 0 {
+            return Ok(());
+        }
+        see(block);
+        reader.consume(length);
+    }
+}
+
 fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
 }
@@ -293,7 +295,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn nothing_is_lost_and_little_waits(pieces in prop::collection::vec(0..200_000usize, 0..8)) {
+        fn no_byte_is_lost_and_few_are_buffered(pieces in prop::collection::vec(0..200_000usize, 0..8)) {
             let mut part = Part::new(tempfile::tempfile().expect("a file"), None);
             let (mut all, mut copy) = (Vec::new(), Vec::new());
             for (number, length) in pieces.iter().enumerate() {

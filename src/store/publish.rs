@@ -1,10 +1,10 @@
-//! How a file that is proven gets its final name: which one, instead of what, and what the journal says of it.
+//! How a checked file gets its final name: which name, which file it may replace, and what the journal says.
 //!
-//! The journal is told first, and then the file gets its name. A kill between the two leaves a line without its file, which
-//! the next run finds missing; the other way round, our own file would look like somebody else's.
+//! The record is written first, and then the file gets its name. A kill between the two leaves a record without its file,
+//! which the next run finds missing. The other way round, our own file would look like somebody else's.
 
 use std::collections::{HashMap, HashSet};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 use clap::ValueEnum;
@@ -13,10 +13,10 @@ use parking_lot::Mutex;
 use super::{Journal, Part, SavedLine, Store, each_saved};
 use crate::digest::fingerprint;
 use crate::outcome::{Outcome, Saved, Status};
-use crate::plan::{self, Existing, Job, Naming};
+use crate::plan::{self, Existing, Job};
 use crate::text::shown;
 
-/// What becomes of a file whose bytes are here already, under the name of another link.
+/// What to do with a file whose bytes another link has already saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Dedupe {
     /// It is kept like any other
@@ -28,28 +28,25 @@ pub(crate) enum Dedupe {
     Hardlink,
 }
 
-/// Gives files their final names.
+/// Gives files their final names, and records them.
 #[derive(Debug)]
 pub(crate) struct Publisher {
     store: Arc<Store>,
     journal: Arc<Journal>,
-    naming: Arc<Naming>,
-    existing: Existing,
-    /// Whether a command is run for each file.
-    exec: bool,
+    plan: plan::Options,
     dedupe: Dedupe,
-    /// Files by their SHA-256, for [`Dedupe`].
+    /// Files by SHA-256, unless `dedupe` is none.
     by_hash: Mutex<HashMap<String, Saved>>,
-    /// The names that this run has given, where it takes names from other files.
+    /// Names given in this run, which `--overwrite` must not replace.
     given: Mutex<HashSet<u64>>,
 }
 
 impl Publisher {
-    /// A publisher that names files as `plan` says, and writes to `journal` what it is about to do.
+    /// A publisher into `store` that names files according to `plan`, and writes records to `journal`.
     ///
     /// # Errors
     ///
-    /// When the journal has to be read for `dedupe` and cannot be.
+    /// When the journal, which `dedupe` needs, cannot be read.
     pub(crate) fn new(
         store: Arc<Store>,
         journal: Arc<Journal>,
@@ -60,28 +57,26 @@ impl Publisher {
         if dedupe != Dedupe::None {
             each_saved(journal.reader()?, |line: &SavedLine| {
                 if let Some(hash) = &line.sha256 {
-                    by_hash.insert(hash.clone().into_owned(), line.to_saved());
+                    by_hash.insert(hash.clone(), line.to_saved());
                 }
             })?;
         }
         Ok(Self {
             store,
             journal,
-            naming: Arc::clone(&plan.naming),
-            existing: plan.existing,
-            exec: plan.exec,
+            plan: plan.clone(),
             dedupe,
             by_hash: Mutex::new(by_hash),
             given: Mutex::default(),
         })
     }
 
-    /// Gives the sealed `part` of `job` its final name. `saved` describes it, but for the name; `suggested` is the name that
-    /// the server gives it.
+    /// Gives the sealed `part` of `job` its final name. `saved` describes the file, except for its name; `suggested` is the
+    /// name from the response.
     ///
     /// # Errors
     ///
-    /// When the name cannot be given, or the journal not be written.
+    /// When the name cannot be given, or the journal cannot be written.
     pub(crate) fn publish(
         &self,
         job: &Job,
@@ -93,18 +88,15 @@ impl Publisher {
             let file = existing.saved.file.clone();
             return self.give(job, saved, file, |file| self.store.replace(part, file));
         }
-        let names = || job.names(&self.naming, suggested, saved.sha256.as_deref());
-        let dedupes = self.dedupe != Dedupe::None;
-        let Some(hash) = saved.sha256.as_ref().filter(|_| dedupes) else {
+        let names = || job.names(&self.plan.naming, suggested, saved.sha256.as_deref());
+        let (Some(hash), Dedupe::Skip | Dedupe::Hardlink) = (&saved.sha256, self.dedupe) else {
             return self.publish_new(job, part, saved, names());
         };
-        // locked to the end: of two that come at once, one is the first
+        // locked to the end, so that one of two concurrent files is the first
         let mut by_hash = self.by_hash.lock();
         if let Some(first) = by_hash.get(hash).filter(|first| self.store.has(first)) {
-            let mut same = Saved {
-                modified: first.modified,
-                ..saved.clone()
-            };
+            let mut same = saved.clone();
+            same.modified = first.modified;
             if self.dedupe == Dedupe::Skip {
                 same.status = Status::Duplicate;
                 return self.give(job, &same, first.file.clone(), |_| Ok(()));
@@ -113,7 +105,7 @@ impl Publisher {
             if let Ok(linked) = self.first_free(job, &same, names(), link) {
                 return Ok(linked);
             }
-            // no hard links on this file system
+            // the file system has no hard links
         }
         let published = self.publish_new(job, part, saved, names())?;
         by_hash.insert(hash.clone(), published.clone());
@@ -128,20 +120,18 @@ impl Publisher {
         names: impl Iterator<Item = String>,
     ) -> io::Result<Saved> {
         self.first_free(job, saved, names, |file| {
-            if self.existing != Existing::Overwrite {
+            if self.plan.existing != Existing::Overwrite {
                 return self.store.publish(part, file);
             }
             let mut given = self.given.lock();
-            // not from another link of this run
-            if given.insert(fingerprint(&file.to_lowercase())) {
-                self.store.replace(part, file)
-            } else {
-                Err(io::ErrorKind::AlreadyExists.into())
+            if !given.insert(fingerprint(&file.to_lowercase())) {
+                return Err(ErrorKind::AlreadyExists.into());
             }
+            self.store.replace(part, file)
         })
     }
 
-    /// Gives the first of `names` that is free.
+    /// Records and gives the first of `names` that is free.
     fn first_free(
         &self,
         job: &Job,
@@ -151,23 +141,20 @@ impl Publisher {
     ) -> io::Result<Saved> {
         for file in names {
             match self.give(job, saved, file, &mut act) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 given => return given,
             }
-            tracing::info!(
-                "{}: {}: its name is taken, so it gets another one",
-                job.source_line,
-                shown(job.url())
-            );
+            let (place, url) = (&job.source_line, shown(job.url()));
+            tracing::info!("{place}: {url}: the file name is taken; using another one");
             if let Some(theirs) = self.saved_meanwhile(job.id)? {
-                // the last line of a link counts, and ours names a file that is not there
+                // the last record of a link counts, and ours names a file that does not exist
                 return self.give(job, &theirs, theirs.file.clone(), |_| Ok(()));
             }
         }
-        unreachable!("there is always one more name")
+        unreachable!("`names` is infinite")
     }
 
-    /// Writes down that the file of `job` is called `file`, and makes it so.
+    /// Records that the file of `job` is named `file`, then runs `act` to give it that name.
     fn give(
         &self,
         job: &Job,
@@ -175,26 +162,23 @@ impl Publisher {
         file: String,
         act: impl FnOnce(&str) -> io::Result<()>,
     ) -> io::Result<Saved> {
-        let saved = Saved {
-            file,
-            ..saved.clone()
-        };
+        let mut saved = saved.clone();
+        saved.file = file;
         let mut record = job.record(Outcome::Saved(saved.clone()));
-        // so that the next run does what this one is kept from
-        record.exec_error = self
-            .exec
-            .then(|| "the command has not been run yet".to_owned());
+        // replaced when the command has run; if that never happens, the next run runs it
+        let exec = self.plan.exec;
+        record.exec_error = exec.then(|| "the command has not been run yet".to_owned());
         self.journal.append(&record)?;
         act(&saved.file)?;
         Ok(saved)
     }
 
-    /// Whether the server is asked if an existing file has changed.
+    /// Whether requests ask if an existing file has changed.
     pub(crate) fn updates(&self) -> bool {
-        self.existing == Existing::Update
+        self.plan.existing == Existing::Update
     }
 
-    /// The file that another process has saved for the link with this `id` since this run began.
+    /// The file that another process has saved for the link `id` since this run began.
     ///
     /// # Errors
     ///

@@ -1,34 +1,27 @@
-//! What each system does in its own way: files without a name, names that are never taken from another file.
+//! Files as each system does them best: files without a name, and names that are never taken from another file.
 //!
-//! Everything here has a portable form; Linux has a better one.
+//! Each operation has a portable form. Linux has faster and stricter ones.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
-/// Whether [`unnamed_file`] is worth a try on this system: without `/proc` such a file could not be named.
-pub(crate) fn may_have_unnamed_files() -> bool {
-    cfg!(target_os = "linux") && Path::new("/proc/self/fd").exists()
-}
+#[cfg(unix)]
+use rustix::io::Errno;
 
-/// Opens a part for reading and writing, and creates it if it is missing. What somebody has put in its place, such as a
-/// link to another file, is taken away first.
+/// Opens a part for reading and writing, and creates it if it does not exist. Anything else in its place, such as a link to
+/// another file, is removed first.
 pub(crate) fn open_part(path: &Path) -> io::Result<File> {
-    if fs::symlink_metadata(path).is_ok_and(|found| !is_of_its_own(&found)) {
+    if fs::symlink_metadata(path).is_ok_and(|found| !has_one_name(&found)) {
         fs::remove_file(path)?;
     }
-    open_plain(
-        path,
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false),
-    )
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false);
+    open_plain(path, &mut options)
 }
 
-/// Opens a file with `options`, and neither follows a symbolic link nor waits for a pipe.
+/// Opens a regular file with `options`, without following a symbolic link or waiting for the other end of a pipe.
 pub(crate) fn open_plain(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     #[cfg(unix)]
     {
@@ -37,42 +30,33 @@ pub(crate) fn open_plain(path: &Path, options: &mut OpenOptions) -> io::Result<F
         options.custom_flags(flags.bits().cast_signed());
     }
     let file = options.open(path)?;
-    if file.metadata()?.is_file() {
-        Ok(file)
-    } else {
-        Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            format!("`{}` is not a file", path.display()),
-        ))
+    if !file.metadata()?.is_file() {
+        let message = format!("`{}` is not a file", path.display());
+        return Err(io::Error::new(ErrorKind::InvalidInput, message));
     }
+    Ok(file)
 }
 
-/// Whether `error` says that no more files can be opened for now.
+/// Whether `error` means that too many files are open at the moment.
 #[cfg(unix)]
 pub(crate) fn is_exhausted(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    [Errno::MFILE, Errno::NFILE]
-        .iter()
-        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+    let errno = Errno::from_io_error(error);
+    matches!(errno, Some(Errno::MFILE | Errno::NFILE))
 }
 
-/// Whether `error` says that no more files can be opened for now.
+/// Whether `error` means that too many files are open at the moment.
 #[cfg(not(unix))]
 pub(crate) fn is_exhausted(_: &io::Error) -> bool {
     false
 }
 
-/// Whether this is a file that has one name only.
-#[cfg(unix)]
-fn is_of_its_own(found: &fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    found.is_file() && found.nlink() == 1
-}
-
-/// Whether this is a file.
-#[cfg(not(unix))]
-fn is_of_its_own(found: &fs::Metadata) -> bool {
-    found.is_file()
+/// Whether this is a regular file without a second name.
+fn has_one_name(found: &fs::Metadata) -> bool {
+    #[cfg(unix)]
+    let names = std::os::unix::fs::MetadataExt::nlink(found);
+    #[cfg(not(unix))]
+    let names = 1;
+    found.is_file() && names == 1
 }
 
 /// Whether `path` still leads to `file`.
@@ -81,13 +65,13 @@ pub(crate) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
     let ours = file.metadata()?;
     match fs::symlink_metadata(path) {
-        Ok(there) => Ok((there.dev(), there.ino()) == (ours.dev(), ours.ino())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Ok(found) => Ok((found.dev(), found.ino()) == (ours.dev(), ours.ino())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
 }
 
-/// Whether `path` still leads to `file`: a file that is open here cannot be renamed by others.
+/// Whether `path` still leads to `file`: always, as others cannot rename an open file.
 #[cfg(not(unix))]
 pub(crate) fn is_at(_: &File, _: &Path) -> io::Result<bool> {
     Ok(true)
@@ -95,8 +79,9 @@ pub(crate) fn is_at(_: &File, _: &Path) -> io::Result<bool> {
 
 /// What a folder says about a file in it.
 pub(crate) struct Found {
-    /// In bytes.
+    /// Its length in bytes.
     pub(crate) length: u64,
+    /// Its modification time.
     pub(crate) modified: SystemTime,
 }
 
@@ -105,48 +90,48 @@ pub(crate) struct Found {
 pub(crate) struct Folder {
     #[cfg(not(target_os = "linux"))]
     path: std::path::PathBuf,
-    /// None while it is missing.
+    /// None while the folder does not exist.
     #[cfg(target_os = "linux")]
     handle: Option<std::os::fd::OwnedFd>,
 }
 
 #[cfg(target_os = "linux")]
 impl Folder {
+    /// The folder at `path`, which need not exist.
     pub(crate) fn new(path: &Path) -> Self {
-        use rustix::fs::{Mode, OFlags};
+        use rustix::fs::{Mode, OFlags, open};
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Self {
-            handle: rustix::fs::open(path, flags, Mode::empty()).ok(),
-        }
+        let handle = open(path, flags, Mode::empty()).ok();
+        Self { handle }
     }
 
-    /// The file `name`, if it is here and a file: found from the folder on, without going all the way there each time.
+    /// The regular file `name`, if it exists. The look-up starts at the folder instead of walking the whole path each time.
     pub(crate) fn file(&self, name: &str) -> Option<Found> {
         use rustix::fs::{AtFlags, FileType, statat};
+        use std::time::{Duration, UNIX_EPOCH};
         let found = statat(self.handle.as_ref()?, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-        let nanoseconds = u32::try_from(found.st_mtime_nsec).ok()?;
         let seconds = Duration::from_secs(found.st_mtime.unsigned_abs());
-        let second = if found.st_mtime < 0 {
-            UNIX_EPOCH.checked_sub(seconds)
-        } else {
-            UNIX_EPOCH.checked_add(seconds)
+        let second = match found.st_mtime {
+            0.. => UNIX_EPOCH.checked_add(seconds),
+            _ => UNIX_EPOCH.checked_sub(seconds),
         };
+        let nanoseconds = Duration::new(0, u32::try_from(found.st_mtime_nsec).ok()?);
         (FileType::from_raw_mode(found.st_mode) == FileType::RegularFile).then_some(Found {
             length: u64::try_from(found.st_size).ok()?,
-            modified: second?.checked_add(Duration::new(0, nanoseconds))?,
+            modified: second?.checked_add(nanoseconds)?,
         })
     }
 }
 
 #[cfg(not(target_os = "linux"))]
 impl Folder {
+    /// The folder at `path`, which need not exist.
     pub(crate) fn new(path: &Path) -> Self {
-        Self {
-            path: path.to_owned(),
-        }
+        let path = path.to_owned();
+        Self { path }
     }
 
-    /// The file `name`, if it is here and a file.
+    /// The regular file `name`, if it exists.
     pub(crate) fn file(&self, name: &str) -> Option<Found> {
         let found = fs::symlink_metadata(self.path.join(name)).ok()?;
         found.is_file().then_some(Found {
@@ -156,21 +141,20 @@ impl Folder {
     }
 }
 
-/// Renames `from` to `to` unless that exists ([`io::ErrorKind::AlreadyExists`]).
+/// Renames `from` to `to` unless that exists ([`ErrorKind::AlreadyExists`]).
 pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_vendor = "apple"))]
     {
         use rustix::fs::{CWD, RenameFlags, renameat_with};
-        use rustix::io::Errno;
         match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
-            done => return done.map_err(io::Error::from),
+            done => return Ok(done?),
         }
     }
     match fs::hard_link(from, to) {
         Ok(()) => fs::remove_file(from),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
-        // no hard links here: the name is claimed by an empty file of ours, which is then replaced
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
+        // the file system has no hard links: an empty file reserves the name, and is then replaced
         Err(_) => {
             File::create_new(to)?;
             fs::rename(from, to)
@@ -188,23 +172,33 @@ mod unnamed {
     use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, open};
     use rustix::io::Errno;
 
-    /// A file in `folder` that has no name and vanishes with its handle.
+    /// Whether files in `folder` can be unnamed: if the kernel, the file system and `/proc`, which gives them names, can.
+    ///
+    /// # Errors
+    ///
+    /// When no file can be created in `folder`.
+    pub(crate) fn has_unnamed_files(folder: &Path) -> io::Result<bool> {
+        if !Path::new("/proc/self/fd").exists() {
+            return Ok(false);
+        }
+        match unnamed_file(folder) {
+            Ok(_) => Ok(true),
+            Err(error) => match Errno::from_io_error(&error) {
+                Some(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => Ok(false),
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// A file in `folder` that has no name, and vanishes when it is closed.
     pub(crate) fn unnamed_file(folder: &Path) -> io::Result<File> {
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         Ok(open(folder, flags, Mode::from_raw_mode(0o666))?.into())
     }
 
-    /// Whether `error` says that this kernel or file system has no unnamed files.
-    pub(crate) fn lacks_unnamed_files(error: &io::Error) -> bool {
-        let missing = [Errno::OPNOTSUPP, Errno::ISDIR, Errno::INVAL, Errno::NOENT];
-        missing
-            .iter()
-            .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
-    }
-
     /// Gives an unnamed file the name `target` unless that exists.
     pub(crate) fn link_unnamed(file: &File, target: &Path) -> io::Result<()> {
-        // by its descriptor, which older kernels allow for few; then by a path, which takes a walk through `/proc`
+        // by descriptor, which older kernels allow only with a capability; else by a path, which takes a walk through `/proc`
         match linkat(file, "", CWD, target, AtFlags::EMPTY_PATH) {
             Err(Errno::NOENT | Errno::PERM | Errno::INVAL) => {}
             linked => return Ok(linked?),
@@ -220,12 +214,12 @@ mod unnamed {
     use std::io;
     use std::path::Path;
 
-    pub(crate) fn unnamed_file(_: &Path) -> io::Result<File> {
-        Err(io::ErrorKind::Unsupported.into())
+    pub(crate) fn has_unnamed_files(_: &Path) -> io::Result<bool> {
+        Ok(false)
     }
 
-    pub(crate) fn lacks_unnamed_files(error: &io::Error) -> bool {
-        error.kind() == io::ErrorKind::Unsupported
+    pub(crate) fn unnamed_file(_: &Path) -> io::Result<File> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     pub(crate) fn link_unnamed(_: &File, _: &Path) -> io::Result<()> {
@@ -233,4 +227,4 @@ mod unnamed {
     }
 }
 
-pub(crate) use unnamed::{lacks_unnamed_files, link_unnamed, unnamed_file};
+pub(crate) use unnamed::{has_unnamed_files, link_unnamed, unnamed_file};

@@ -1,32 +1,30 @@
-//! How much a process may have at once.
+//! The limit of files that a process may open at the same time. Connections count as files.
 
 use std::num::NonZeroUsize;
 
-/// As many jobs as wanted, or as many as a process can do that may open only so many files at once.
+/// The number of jobs that can run at the same time: `wanted`, or fewer if the limit of open files is too low.
 pub(crate) fn jobs_within(wanted: NonZeroUsize, files_per_job: u64) -> NonZeroUsize {
     let Some(limit) = raise_open_files() else {
         return wanted;
     };
-    // some for lists, the journal, the runtime and signals
-    let room = limit.saturating_sub(32) / files_per_job;
-    let room = usize::try_from(room).unwrap_or(usize::MAX);
-    NonZeroUsize::new(room)
-        .unwrap_or(NonZeroUsize::MIN)
-        .min(wanted)
+    // 32 for lists, the journal, the runtime and signals
+    let jobs = limit.saturating_sub(32) / files_per_job;
+    let jobs = usize::try_from(jobs).unwrap_or(usize::MAX);
+    wanted.min(NonZeroUsize::new(jobs).unwrap_or(NonZeroUsize::MIN))
 }
 
-/// Raises the number of files and connections that may be open at once as far as the system lets us, and tells it.
+/// Raises the limit of open files as far as the system allows, and returns it; none if there is no limit.
 #[cfg(unix)]
 fn raise_open_files() -> Option<u64> {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
-    // a limit that stays as it is may suffice
+    // best effort: the limit as it is may suffice
     let _ = setrlimit(Resource::Nofile, limit);
     getrlimit(Resource::Nofile).current
 }
 
-/// There is no such limit to raise.
+/// There is no such limit.
 #[cfg(not(unix))]
 fn raise_open_files() -> Option<u64> {
     None
