@@ -1,12 +1,15 @@
-//! Is this stream of bytes a whole PDF? And if it is none, what is it?
+//! Whether a stream of bytes is a complete PDF, and if it is not a PDF, what it is.
 //!
-//! The check sees the bytes once, as they pass, and keeps only their two ends. It knows nothing of HTTP or of files.
-//! It does not parse the document: parsers repair what is broken, and so accept what has been cut off.
+//! The check sees each byte once, as it is received, and keeps only both ends. It knows nothing of HTTP or files. It does not
+//! parse the document, because parsers repair what is broken, and so accept a file that was cut off.
+//!
+//! A PDF has `%PDF-` in its first 1,024 bytes, and `startxref` and `%%EOF` in its last 1,024. Without the first it is not a
+//! PDF; without one of the others it is suspect, and its caller decides whether it is truncated.
 
 use std::fmt;
 
-/// How much of either end is looked at, in bytes: `%PDF-` may be preceded, and `%%EOF` followed by so much junk, as
-/// readers accept it (PDF Reference 1.4, appendix H, notes 13 and 18).
+/// How many bytes of either end are searched: readers accept up to this much junk before `%PDF-` and after `%%EOF` (PDF
+/// Reference 1.4, appendix H, notes 13 and 18).
 const END: usize = 1024;
 
 /// An incremental check of one body.
@@ -17,50 +20,49 @@ pub struct Check {
     is_pdf: bool,
 }
 
-/// What can be said once the body has ended.
+/// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PdfVerdict {
     /// It begins and ends as a PDF does.
     Whole,
-    /// It begins as a PDF, and lacks this.
+    /// It begins as a PDF does, but has this problem.
     Suspect(&'static str),
-    /// It is no PDF.
+    /// It is not a PDF.
     NotPdf(BodyKind),
 }
 
 impl Check {
-    /// Takes the next bytes. An error means that no later byte can make this a PDF.
+    /// Checks the next bytes.
     ///
     /// # Errors
     ///
-    /// What the body is instead, as soon as its first 1,024 bytes have come without `%PDF-`.
+    /// What the body is instead of a PDF, once its first 1,024 bytes have no `%PDF-`. More bytes cannot change that.
     pub fn update(&mut self, bytes: &[u8]) -> Result<(), BodyKind> {
         if !self.is_pdf {
             let room = END - self.head.len();
             self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
-            self.is_pdf = contains(&self.head, b"%PDF-");
+            self.is_pdf = self.head.windows(5).any(|mark| mark == b"%PDF-");
             if !self.is_pdf && self.head.len() == END {
                 return Err(BodyKind::of(&self.head));
             }
         }
-        if bytes.len() >= END {
-            self.tail.clear();
-        } else {
-            let kept = self.tail.len().min(END - bytes.len());
-            self.tail.drain(..self.tail.len() - kept);
-        }
-        self.tail
-            .extend_from_slice(&bytes[bytes.len().saturating_sub(END)..]);
+        let end = &bytes[bytes.len().saturating_sub(END)..];
+        let kept = self.tail.len().min(END - end.len());
+        self.tail.drain(..self.tail.len() - kept);
+        self.tail.extend_from_slice(end);
         Ok(())
     }
 
     /// The verdict on a body that has ended.
     pub fn finish(&self) -> PdfVerdict {
+        let tail = &self.tail;
+        // backwards, because the marks are usually the last lines
+        let has = |mark: &[u8]| tail.windows(mark.len()).rev().any(|bytes| bytes == mark);
         if !self.is_pdf {
             PdfVerdict::NotPdf(BodyKind::of(&self.head))
-        } else if !ends_with_mark(&self.tail, b"%%EOF") {
+        } else if !has(b"%%EOF") {
             PdfVerdict::Suspect("no `%%EOF` near the end")
-        } else if !ends_with_mark(&self.tail, b"startxref") {
+        } else if !has(b"startxref") {
             PdfVerdict::Suspect("no `startxref` near the end")
         } else {
             PdfVerdict::Whole
@@ -68,15 +70,15 @@ impl Check {
     }
 }
 
-/// What a body is that is no PDF.
+/// What a body is that is not a PDF.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BodyKind {
-    /// No byte at all.
+    /// It has no bytes.
     Empty,
     /// An HTML page, and its title if it has one.
     Html(Option<String>),
-    /// One of the kinds that are known by their first bytes.
-    Previous(&'static str),
+    /// A kind that is recognized by its first bytes.
+    Known(&'static str),
     /// Anything else.
     Unknown,
 }
@@ -95,13 +97,7 @@ impl BodyKind {
             (b"\xd0\xcf\x11\xe0", "an old Office document"),
             (b"<?xml", "XML"),
         ];
-        if head.is_empty() {
-            return Self::Empty;
-        }
-        let text = String::from_utf8_lossy(head);
-        let text = text.trim_start_matches(|c: char| c == '\u{feff}' || c.is_whitespace());
-        let lower = text.to_ascii_lowercase();
-        let marks = [
+        const HTML_TAGS: [&str; 6] = [
             "<!doctype html",
             "<html",
             "<head",
@@ -109,24 +105,24 @@ impl BodyKind {
             "<title",
             "<script",
         ];
-        if marks.iter().any(|mark| lower.contains(mark)) {
+        let text = String::from_utf8_lossy(head);
+        let text = text.trim_start_matches(|c: char| c == '\u{feff}' || c.is_whitespace());
+        let lower = text.to_ascii_lowercase();
+        if HTML_TAGS.iter().any(|tag| lower.contains(tag)) {
             return Self::Html(title(text, &lower));
         }
-        if let Some((_, name)) = SIGNATURES.iter().find(|(signature, _)| {
-            head.starts_with(signature) || text.as_bytes().starts_with(signature)
-        }) {
-            return Self::Previous(name);
-        }
-        match text.chars().next() {
-            Some('{' | '[') => Self::Previous("JSON"),
-            Some('<') => Self::Previous("XML"),
-            _ if text
-                .chars()
-                .any(|c| (c.is_control() && !c.is_whitespace()) || c == '\u{fffd}') =>
-            {
-                Self::Unknown
+        for (signature, name) in SIGNATURES {
+            if head.starts_with(signature) || text.as_bytes().starts_with(signature) {
+                return Self::Known(name);
             }
-            _ => Self::Previous("plain text"),
+        }
+        let is_binary = |c: char| (c.is_control() && !c.is_whitespace()) || c == '\u{fffd}';
+        match text.chars().next() {
+            None if head.is_empty() => Self::Empty,
+            Some('{' | '[') => Self::Known("JSON"),
+            Some('<') => Self::Known("XML"),
+            _ if text.contains(is_binary) => Self::Unknown,
+            _ => Self::Known("plain text"),
         }
     }
 }
@@ -137,13 +133,13 @@ impl fmt::Display for BodyKind {
             Self::Empty => f.write_str("an empty body"),
             Self::Html(None) => f.write_str("an HTML page"),
             Self::Html(Some(title)) => write!(f, "an HTML page, `{title}`"),
-            Self::Previous(name) => f.write_str(name),
+            Self::Known(name) => f.write_str(name),
             Self::Unknown => f.write_str("unknown data without `%PDF-` in its first 1,024 bytes"),
         }
     }
 }
 
-/// The title of a page, on one line and not long; `lower` is `text` in lower case.
+/// The title of a page, on one line and shortened; `lower` is `text` in lower case.
 fn title(text: &str, lower: &str) -> Option<String> {
     const LONGEST: usize = 60;
     let tag = lower.find("<title")?;
@@ -152,20 +148,6 @@ fn title(text: &str, lower: &str) -> Option<String> {
     let words: Vec<_> = text.get(start..end)?.split_whitespace().collect();
     let title: String = words.join(" ").chars().take(LONGEST).collect();
     (!title.is_empty()).then_some(title)
-}
-
-/// Whether `needle` is in `haystack`, sought from the end: there it stands as a rule.
-fn ends_with_mark(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack
-        .windows(needle.len())
-        .rev()
-        .any(|window| window == needle)
-}
-
-fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack
-        .windows(needle.len())
-        .any(|window| window == needle)
 }
 
 #[cfg(test)]
@@ -222,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pdf_is_named() {
+    fn a_body_that_is_not_a_pdf_is_named() {
         let kinds = [
             (&b""[..], "an empty body"),
             (
