@@ -1,4 +1,4 @@
-//! Live counts of a run: what the progress display reads while transfers add to them.
+//! Live counters of a run: workers and transfers add to them, the progress display and the summary read them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use crate::outcome::{Counts, Outcome, Record, Status};
 
-/// Counters that any thread may add to.
+/// Counters that any thread may update.
 #[derive(Debug, Default)]
 pub(crate) struct Stats {
     counts: [AtomicU64; Status::ALL.len()],
@@ -22,7 +22,7 @@ pub(crate) struct Stats {
     transfers: Mutex<BTreeMap<u64, Arc<Live>>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Live {
     name: String,
     received: AtomicU64,
@@ -30,14 +30,15 @@ struct Live {
 }
 
 impl Stats {
-    /// Counts a link that has ended.
+    /// Counts a link by its record.
     pub(crate) fn count(&self, record: &Record) {
         let status = record.outcome.status();
-        self.failed_execs
-            .fetch_add(record.exec_error.is_some().into(), Relaxed);
         self.counts[status as usize].fetch_add(1, Relaxed);
-        if let (Outcome::Saved(saved), Status::Downloaded | Status::Resumed) =
-            (&record.outcome, status)
+        if record.exec_error.is_some() {
+            self.failed_execs.fetch_add(1, Relaxed);
+        }
+        if let Outcome::Saved(saved) = &record.outcome
+            && matches!(status, Status::Downloaded | Status::Resumed)
         {
             self.saved_bytes.fetch_add(saved.bytes, Relaxed);
         }
@@ -48,48 +49,47 @@ impl Stats {
         Counts::from_fn(|status| self.counts[status as usize].load(Relaxed))
     }
 
-    /// The length of the files that this run has brought, in bytes.
+    /// The total length in bytes of the files that are new in this run.
     pub(crate) fn saved_bytes(&self) -> u64 {
         self.saved_bytes.load(Relaxed)
     }
 
-    /// The bytes of bodies that have come so far.
+    /// The bytes of bodies that have been received.
     pub(crate) fn received_bytes(&self) -> u64 {
         self.received_bytes.load(Relaxed)
     }
 
-    /// For how many files the command of `--exec` has failed.
+    /// The number of files for which the command of `--exec` failed.
     pub(crate) fn failed_execs(&self) -> u64 {
         self.failed_execs.load(Relaxed)
     }
 
-    /// How many hosts are paused because they do not work.
+    /// The number of hosts that are paused by an open circuit breaker.
     pub(crate) fn paused_hosts(&self) -> usize {
         self.paused_hosts.load(Relaxed)
     }
 
-    /// Notes how many hosts are paused because they do not work.
+    /// Sets the number of hosts that are paused by an open circuit breaker.
     pub(crate) fn set_paused_hosts(&self, hosts: usize) {
         self.paused_hosts.store(hosts, Relaxed);
     }
 
-    /// How many links wait for another attempt.
+    /// The number of links that wait for a retry.
     pub(crate) fn retries(&self) -> usize {
         self.retries.load(Relaxed)
     }
 
-    /// Notes how many links wait for another attempt.
+    /// Sets the number of links that wait for a retry.
     pub(crate) fn set_retries(&self, links: usize) {
         self.retries.store(links, Relaxed);
     }
 
-    /// Begins a transfer, which is active until it is dropped.
+    /// Begins a transfer with this name for the display. It is active until it is dropped.
     pub(crate) fn begin(self: &Arc<Self>, name: String) -> Transfer {
         let number = self.started.fetch_add(1, Relaxed);
         let live = Arc::new(Live {
             name,
-            received: AtomicU64::new(0),
-            expected: AtomicU64::new(0),
+            ..Live::default()
         });
         self.transfers.lock().insert(number, Arc::clone(&live));
         Transfer {
@@ -99,21 +99,17 @@ impl Stats {
         }
     }
 
-    /// The oldest active transfers, at most `limit`: number, name, received bytes, and expected bytes or 0.
+    /// Up to `limit` active transfers, oldest first: number, name, received bytes, and expected bytes or 0.
     pub(crate) fn oldest(&self, limit: usize) -> Vec<(u64, String, u64, u64)> {
         let view = |(number, live): (&u64, &Arc<Live>)| {
-            (
-                *number,
-                live.name.clone(),
-                live.received.load(Relaxed),
-                live.expected.load(Relaxed),
-            )
+            let (received, expected) = (live.received.load(Relaxed), live.expected.load(Relaxed));
+            (*number, live.name.clone(), received, expected)
         };
         self.transfers.lock().iter().take(limit).map(view).collect()
     }
 }
 
-/// One active transfer: a handle to add its bytes with.
+/// An active transfer: the handle that counts its bytes.
 #[derive(Debug)]
 pub(crate) struct Transfer {
     number: u64,
@@ -122,13 +118,13 @@ pub(crate) struct Transfer {
 }
 
 impl Transfer {
-    /// Begins a body: `received` bytes of it are here already, of `expected` if that is known.
+    /// Begins a body of `expected` bytes, if that is known, of which `received` are on disk already.
     pub(crate) fn restart(&self, received: u64, expected: Option<u64>) {
         self.live.received.store(received, Relaxed);
         self.live.expected.store(expected.unwrap_or(0), Relaxed);
     }
 
-    /// Adds bytes that have just come.
+    /// Counts bytes that have just been received.
     pub(crate) fn advance(&self, bytes: u64) {
         self.live.received.fetch_add(bytes, Relaxed);
         self.stats.received_bytes.fetch_add(bytes, Relaxed);
@@ -141,13 +137,8 @@ impl Drop for Transfer {
     }
 }
 
-/// Bytes a second; 0 when no time has passed.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "a rate to look at"
-)]
+/// Bytes per second, where less than a microsecond counts as one.
 pub(crate) fn rate(bytes: u64, elapsed: Duration) -> u64 {
-    (bytes as f64 / elapsed.as_secs_f64().max(0.000_001)) as u64
+    let rate = u128::from(bytes) * 1_000_000_000 / elapsed.as_nanos().max(1_000);
+    u64::try_from(rate).unwrap_or(u64::MAX)
 }

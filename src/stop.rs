@@ -1,4 +1,7 @@
-//! The early end of a run: Ctrl-C and its kin, and what makes going on pointless. A second signal ends the process at once.
+//! The early end of a run: a signal, a limit that the user set, a full disk, or a bug.
+//!
+//! The first cause counts. The queue is closed first, so that nothing new starts, and then all transfers are cancelled. A second
+//! signal ends the process immediately.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,35 +13,31 @@ use tokio_util::sync::CancellationToken;
 use crate::outcome::Counts;
 use crate::system::signals::StopSignals;
 
-/// Why a run ended before its list.
+/// Why a run ended before its list did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
     /// The signal with this number.
     Signal(u8),
-    /// There is no space left in the output folder.
+    /// No space is left in the output folder.
     DiskFull,
-    /// The user wanted no more: the option that said so.
+    /// The limit of this option was reached.
     Limit(&'static str),
-    /// The program itself has failed.
+    /// The program itself failed.
     Bug,
 }
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::DiskFull => {
-                f.write_str("no space left on the disk; make room, and run the same command again")
-            }
-            Self::Signal(_) | Self::Bug => f.write_str("run the same command again to go on"),
-            Self::Limit(option) => write!(
-                f,
-                "`{option}` is reached; run the same command again to go on"
-            ),
+            Self::DiskFull => write!(f, "no space left on the disk; free some space, and ")?,
+            Self::Limit(option) => write!(f, "`{option}` reached; ")?,
+            Self::Signal(_) | Self::Bug => {}
         }
+        f.write_str("run the same command again to continue")
     }
 }
 
-/// Whether the run is to end, and why.
+/// Whether the run must end, and why.
 pub(crate) struct Stop {
     token: CancellationToken,
     cause: OnceLock<Cause>,
@@ -46,8 +45,7 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
-    /// Nothing is to end yet. When it is, `close` will be called first, so that nothing new is begun while the rest ends, and
-    /// then `token` is cancelled.
+    /// A run that continues. Its end calls `close`, so that nothing new starts, and then cancels `token`.
     pub(crate) fn new(token: CancellationToken, close: impl Fn() + Send + Sync + 'static) -> Self {
         Self {
             token,
@@ -63,22 +61,22 @@ impl Stop {
         self.token.cancel();
     }
 
-    /// A token that is cancelled when the run is to end.
+    /// A token that is cancelled when the run must end.
     pub(crate) fn token(&self) -> CancellationToken {
         self.token.clone()
     }
 
-    /// Whether the run is to end.
+    /// Whether the run must end.
     pub(crate) fn is_stopped(&self) -> bool {
         self.token.is_cancelled()
     }
 
-    /// Why the run is to end, if it is.
+    /// Why the run must end, if it must.
     pub(crate) fn cause(&self) -> Option<Cause> {
         self.cause.get().copied()
     }
 
-    /// Turns signals into an end of the run, for as long as the runtime lives.
+    /// Ends the run at the first signal, and the process at the second.
     pub(crate) async fn at_signals(self: Arc<Self>) {
         let mut signals = StopSignals::new();
         let signal = signals.next().await;
@@ -87,51 +85,47 @@ impl Stop {
     }
 }
 
-/// When a run has done enough.
+/// Limits at which a run ends early.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct RunLimits {
-    /// So many failures, or this share of all links that have ended.
+    /// The number or share of failures.
     pub failures: Option<Failures>,
-    /// So long a time.
+    /// The duration.
     pub time: Option<Duration>,
-    /// So many new files.
+    /// The number of new files.
     pub downloads: Option<u64>,
-    /// So many bytes of new files.
+    /// The number of bytes of new files.
     pub bytes: Option<u64>,
 }
 
-/// A number of failures that is too many.
+/// How many failures are too many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Failures {
-    /// So many.
+    /// This number.
     Count(u64),
-    /// So many in a hundred, once so many links have ended that it means something.
+    /// This percentage of the links that have ended, if they are at least [`MIN_ENDED`].
     Percent(u64),
 }
 
-/// A share of fewer links says nothing.
+/// A percentage of fewer links means nothing.
 const MIN_ENDED: u64 = 20;
 
 impl RunLimits {
-    /// The option by which a run with these outcomes and so many bytes of new files has done enough, if there is one.
+    /// The option whose limit is reached by a run with these outcomes and this number of `bytes` of new files, if any.
     pub(crate) fn reached(&self, counts: &Counts, bytes: u64) -> Option<&'static str> {
         let (failed, ended) = (counts.failed(), counts.total());
         let downloads = counts.downloaded();
-        let too_many = match self.failures {
-            Some(Failures::Count(count)) => failed >= count,
-            Some(Failures::Percent(percent)) => {
-                ended >= MIN_ENDED && failed * 100 >= percent * ended
-            }
-            None => false,
+        let too_many = |failures| match failures {
+            Failures::Count(most) => failed >= most,
+            Failures::Percent(most) => ended >= MIN_ENDED && failed * 100 >= most * ended,
         };
-        if too_many {
+        if self.failures.is_some_and(too_many) {
             Some("--max-failures")
         } else if self.downloads.is_some_and(|most| downloads >= most) {
             Some("--max-downloads")
-        } else if self.bytes.is_some_and(|most| bytes >= most) {
-            Some("--quota")
         } else {
-            None
+            let reached = self.bytes.is_some_and(|most| bytes >= most);
+            reached.then_some("--quota")
         }
     }
 }
@@ -147,7 +141,7 @@ impl FromStr for Failures {
         };
         match number.parse() {
             Ok(number) if number > 0 => Ok(kind(number)),
-            _ => Err("a number or a share, such as `10` or `5%`".to_owned()),
+            _ => Err("not a number or percentage above 0, such as `10` or `5%`".to_owned()),
         }
     }
 }

@@ -216,7 +216,7 @@ fn a_run_ends_when_it_has_done_enough() {
                 .exits(1);
             assert_eq!(run.count("downloaded"), downloaded, "{run:?}");
             assert!(
-                run.stdout.contains(&format!("`{limit}` is reached")),
+                run.stdout.contains(&format!("`{limit}` reached")),
                 "{run:?}"
             );
             let run = sandbox.fetch(mode, &links, &[]);
@@ -234,10 +234,7 @@ fn a_run_ends_when_it_has_done_enough() {
                 &["--max-total-time", "100ms", "-j", "2"],
             )
             .exits(1);
-        assert!(
-            run.stdout.contains("`--max-total-time` is reached"),
-            "{run:?}"
-        );
+        assert!(run.stdout.contains("`--max-total-time` reached"), "{run:?}");
     });
 }
 
