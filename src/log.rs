@@ -1,10 +1,9 @@
-//! What a run tells besides its results: decisions and requests, as events of `tracing`, on their way to standard error or a
-//! file.
+//! The log of a run: where events of `tracing` go, to standard error or to a file.
 //!
-//! A warning is what everybody should know, such as a link that failed; an info is a decision; a debug event is a
-//! request or an answer. Secrets do not become part of an event.
+//! A warning is for everyone, such as a failed link; an info event is a decision; a debug event is a request or a response.
+//! Events contain no secrets.
 
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -14,38 +13,39 @@ use tracing::Level;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::set_global_default;
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::fmt::{MakeWriter, layer};
+use tracing_subscriber::fmt::layer;
+use tracing_subscriber::fmt::writer::MakeWriterExt;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 
-/// Prints a line somewhere else than on standard error, such as above bars; tells whether it has.
+/// Prints a line in place of standard error, such as above progress bars. Returns whether it did.
 pub(crate) type Printer = Box<dyn Fn(&str) -> bool + Send>;
 
 static PRINTER: Mutex<Option<Printer>> = Mutex::new(None);
 
-/// Has lines printed by `printer`, or no longer.
+/// Sets or removes the [`Printer`].
 pub(crate) fn print_with(printer: Option<Printer>) {
     *PRINTER.lock() = printer;
 }
 
-/// Prints a line for a person: on standard error, unless a [`Printer`] does it.
+/// Prints a line for a person, to the [`Printer`] or else to standard error.
 pub(crate) fn say(line: &str) {
     let printer = PRINTER.lock();
     if !printer.as_ref().is_some_and(|print| print(line)) {
-        // nobody may be left to read it, which is no reason to stop
+        // standard error may be closed, which must not end the run
         let _ = writeln!(io::stderr(), "{line}");
     }
 }
 
-/// What is told, and where.
+/// Which events are logged, and where.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
-    /// 0 for warnings, 1 for decisions, too, and from 2 on requests and answers as well.
+    /// 0 for warnings, 1 for decisions as well, 2 and more for requests and responses as well.
     pub verbosity: u8,
-    /// The file that gets all of it; then standard error gets warnings alone.
+    /// The file for all events; standard error then gets only warnings.
     pub file: Option<PathBuf>,
 }
 
-/// Begins to tell. To be called once in a process.
+/// Starts the log. Must be called only once per process.
 ///
 /// # Errors
 ///
@@ -57,58 +57,35 @@ pub(crate) fn start(options: &Options) -> anyhow::Result<()> {
         _ => LevelFilter::DEBUG,
     };
     let ours = |level: LevelFilter| Targets::new().with_target(env!("CARGO_CRATE_NAME"), level);
-    let file = match &options.file {
-        None => None,
-        Some(path) => {
-            let file = OpenOptions::new().create(true).append(true).open(path);
-            let file =
-                file.with_context(|| format!("cannot write the log `{}`", path.display()))?;
-            // at least what a person would want to know afterwards
-            let level = ours(level.max(LevelFilter::INFO));
-            Some(
-                layer()
-                    .with_ansi(false)
-                    .with_target(false)
-                    .with_writer(file)
-                    .with_filter(level),
-            )
-        }
-    };
-    let shown = if file.is_some() {
-        LevelFilter::WARN
-    } else {
-        level
-    };
+    let mut shown = level;
+    let mut file = None;
+    if let Some(path) = &options.file {
+        let opened = File::options().create(true).append(true).open(path);
+        let cannot_write = || format!("cannot write the log `{}`", path.display());
+        let layer = layer().with_ansi(false).with_target(false);
+        let layer = layer.with_writer(opened.with_context(cannot_write)?);
+        // decisions too: a file is read after the run, when it is too late for another level
+        file = Some(layer.with_filter(ours(level.max(LevelFilter::INFO))));
+        shown = LevelFilter::WARN;
+    }
+    let writer = || Line { dim: false };
+    let writer = writer
+        .with_max_level(Level::WARN)
+        .or_else(|| Line { dim: true });
     let screen = layer()
         .without_time()
         .with_level(false)
         .with_target(false)
         .with_ansi(false)
-        .with_writer(Screen)
+        .with_writer(writer)
         .with_filter(ours(shown));
     set_global_default(tracing_subscriber::registry().with(file).with(screen))
-        .context("the log has been started before")
+        .context("the log was already started")
 }
 
-/// Standard error, above the bars if there are some.
-struct Screen;
-
-impl MakeWriter<'_> for Screen {
-    type Writer = Line;
-
-    fn make_writer(&self) -> Line {
-        Line { dim: false }
-    }
-
-    fn make_writer_for(&self, metadata: &tracing::Metadata<'_>) -> Line {
-        Line {
-            dim: *metadata.level() > Level::WARN,
-        }
-    }
-}
-
-/// One event, which is written at once.
+/// One event, which is printed by a single write.
 struct Line {
+    /// Whether it is less than a warning.
     dim: bool,
 }
 
