@@ -19,12 +19,12 @@ use crate::text::shown;
 /// What to do with a file whose bytes another link has already saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Dedupe {
-    /// It is kept like any other
+    /// Keep it like any other file
     #[default]
     None,
-    /// It is not kept: the link ends as `duplicate` and names the file that is here
+    /// Discard it: the link ends as `duplicate`, and its record names the existing file
     Skip,
-    /// It becomes another name of the file that is here
+    /// Make it a hard link to the existing file
     Hardlink,
 }
 
