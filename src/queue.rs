@@ -1,7 +1,12 @@
-//! Which link may start now: total and per-host limits, pauses that hosts ask for, hosts that do not work.
+//! The queue between the one thread that reads the list and any number of workers: which link may start now.
 //!
-//! One thread reads the list and pushes, any number of workers take. The list is read only a little ahead of its links, and
-//! further only to find hosts that are free. Knows nothing of how a link is fetched.
+//! Owns all limits of hosts: the total and per-host numbers of links, pauses, and circuit breakers. Does not know how a link
+//! is fetched. The decisions are those of a [`Schedule`], which is pure; this module adds the lock, the clock and the
+//! waiting.
+//!
+//! The list is read a little ahead of its links, and further only while workers find no free host. A worker that finds
+//! nothing to start waits for a notification or for the next time that the schedule knows. Each notification wakes one
+//! worker, which wakes the next one if there is more to start.
 
 mod breaker;
 mod host;
@@ -12,7 +17,7 @@ pub(crate) mod schedule;
 use std::sync::Arc;
 use std::time::Instant;
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 pub(crate) use breaker::GiveUp;
@@ -21,36 +26,38 @@ use policy::HostPolicies;
 pub(crate) use schedule::{Finished, HasHost, Started, Ticket};
 use schedule::{Next, Schedule};
 
-/// The list is read so many links ahead as a rule.
+/// How many links are read ahead.
 const READ_AHEAD: usize = 1024;
 
-/// The list is read so many links ahead when workers find no host that is free.
+/// How many links are read ahead while workers find no free host.
 const LOOK_AHEAD: usize = 100_000;
 
-/// The links that wait, between one reader and many workers.
+/// The waiting links, between one reader and many workers.
 #[derive(Debug)]
 pub(crate) struct Queue<J> {
     state: Mutex<State<J>>,
+    /// Wakes workers.
     ready: Notify,
+    /// Wakes the reader.
     room: Condvar,
 }
 
 #[derive(Debug)]
 struct State<J> {
     schedule: Schedule<J>,
-    /// How many workers find nothing to do.
+    /// The number of workers that wait.
     idle: usize,
     closed: bool,
 }
 
-/// What has become of a link that was pushed.
+/// The result of [`Queue::push`].
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Pushed<J> {
-    /// It waits for its turn.
+    /// The link waits for its turn.
     Queued,
-    /// Its host is given up.
+    /// The hosts of all its candidates are given up.
     GivenUp(J, GiveUp),
-    /// Nobody will take it any more.
+    /// The queue is closed.
     Closed,
 }
 
@@ -69,7 +76,7 @@ impl<J: HasHost> Queue<J> {
         }
     }
 
-    /// Adds a link, and waits while the queue is full.
+    /// Adds a link. Blocks while the queue is full.
     pub(crate) fn push(&self, job: J) -> Pushed<J> {
         let mut state = self.state.lock();
         while state.is_full() && !state.closed {
@@ -78,24 +85,20 @@ impl<J: HasHost> Queue<J> {
         if state.closed {
             return Pushed::Closed;
         }
-        if let Err((job, verdict)) = state.schedule.push(job, Instant::now()) {
-            return Pushed::GivenUp(job, verdict);
+        if let Err((job, reason)) = state.schedule.push(job, Instant::now()) {
+            return Pushed::GivenUp(job, reason);
         }
-        let wake = state.idle > 0;
-        drop(state);
-        if wake {
-            self.ready.notify_one();
-        }
+        self.wake(state);
         Pushed::Queued
     }
 
-    /// Says that no link will follow. Those that wait are still taken.
+    /// No link will be added. Those that wait are still handed out.
     pub(crate) fn end(&self) {
         self.state.lock().schedule.end();
         self.ready.notify_waiters();
     }
 
-    /// Ends the queue at once, and gives back what nobody has taken.
+    /// Ends the queue at once, and returns the links that still wait.
     pub(crate) fn close(&self) -> Vec<J> {
         let mut state = self.state.lock();
         state.closed = true;
@@ -106,32 +109,37 @@ impl<J: HasHost> Queue<J> {
         left
     }
 
-    /// The next link, as soon as one may start; none once all have ended and none will follow.
+    /// Waits for the next link that may start; `None` once the queue is closed, or all links have ended and none will be
+    /// added.
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is cancel safe. If its future is dropped while it waits, no link is lost, the caller no longer counts as
+    /// waiting, and a notification that it got or acted on is passed on to another worker.
     pub(crate) async fn next(&self) -> Option<Started<J>> {
         loop {
-            // from here on, no notification is missed
+            // before the lock: `notify_waiters` reaches only futures that exist
             let ready = self.ready.notified();
-            let until = {
+            let (until, mut waiting) = {
                 let mut state = self.state.lock();
                 if state.closed {
-                    // what is under way may never be finished, should its worker have failed
+                    // running links may never end if their workers have failed
                     return None;
                 }
                 match state.schedule.next(Instant::now()) {
                     Next::Start(started) => {
-                        if state.idle > 0 && state.schedule.has_more() {
-                            self.ready.notify_one();
-                        }
                         if state.schedule.waiting() <= READ_AHEAD / 2 || state.is_looking() {
                             self.room.notify_one();
+                        }
+                        if state.schedule.has_more() {
+                            self.wake(state);
                         }
                         return Some(started);
                     }
                     Next::End => return None,
                     Next::Wait(until) => {
-                        state.idle += 1;
                         self.room.notify_one();
-                        until
+                        (until, Waiting::new(self, &mut state))
                     }
                 }
             };
@@ -140,12 +148,12 @@ impl<J: HasHost> Queue<J> {
             } else {
                 ready.await;
             }
-            self.state.lock().idle -= 1;
+            waiting.is_over = true;
         }
     }
 
-    /// Hears what has become of a link, and gives back those that will not be tried, and why: without a verdict on their
-    /// host, it is that the queue is closed.
+    /// Records the end of an attempt. Returns the links that will not be attempted again, and the reasons: `None` if the
+    /// queue is closed.
     pub(crate) fn finish(
         &self,
         ticket: &Ticket,
@@ -153,61 +161,94 @@ impl<J: HasHost> Queue<J> {
         feedback: Feedback,
     ) -> Vec<(J, Option<GiveUp>)> {
         let mut state = self.state.lock();
-        let (finished, closed) = match finished {
+        let (finished, rejected) = match finished {
             Finished::Again(job, _) if state.closed => (Finished::Ended, Some((job, None))),
             finished => (finished, None),
         };
-        let given_up = state
-            .schedule
-            .finish(ticket, finished, feedback, Instant::now());
-        let (wake, all) = (state.idle > 0, state.schedule.is_over());
-        drop(state);
-        if all {
+        let now = Instant::now();
+        let given_up = state.schedule.finish(ticket, finished, feedback, now);
+        if state.schedule.is_over() {
             self.ready.notify_waiters();
-        } else if wake {
-            self.ready.notify_one();
+        } else {
+            self.wake(state);
         }
-        let given_up = given_up
-            .into_iter()
-            .map(|(job, verdict)| (job, Some(verdict)));
-        given_up.chain(closed).collect()
+        let given_up = given_up.into_iter();
+        let given_up = given_up.map(|(job, reason)| (job, Some(reason)));
+        given_up.chain(rejected).collect()
     }
 
-    /// The hosts that are left alone for now, because they do not work.
+    /// The hosts with an open circuit breaker and waiting links.
     pub(crate) fn open_hosts(&self) -> Vec<Arc<str>> {
         self.state.lock().schedule.open_hosts()
     }
 
-    /// How many links wait for another try.
+    /// The number of links that wait for a retry.
     pub(crate) fn retries(&self) -> usize {
         self.state.lock().schedule.retries()
     }
 
-    /// Whether links wait only because of the limit of links at once to one host.
+    /// Whether workers wait although a host has links that only its limit of concurrent links holds back.
     pub(crate) fn is_held_back(&self) -> bool {
         let state = self.state.lock();
         state.idle > 0 && state.schedule.is_held_back(Instant::now())
     }
 }
 
+impl<J> Queue<J> {
+    /// Wakes a worker, if one waits. Unlocks the state first, because the worker needs it at once.
+    fn wake(&self, state: MutexGuard<'_, State<J>>) {
+        let waits = state.idle > 0;
+        drop(state);
+        if waits {
+            self.ready.notify_one();
+        }
+    }
+}
+
 impl<J: HasHost> State<J> {
     fn is_full(&self) -> bool {
-        self.schedule.waiting()
-            >= if self.is_looking() {
-                LOOK_AHEAD
-            } else {
-                READ_AHEAD
-            }
+        let waiting = self.schedule.waiting();
+        waiting >= LOOK_AHEAD || (waiting >= READ_AHEAD && !self.is_looking())
     }
 
-    /// Whether workers find no host that is free.
+    /// Whether workers find no free host.
     fn is_looking(&self) -> bool {
         self.idle > 0 && !self.schedule.is_ready()
     }
 }
 
+/// Counts a worker as idle while it waits.
+struct Waiting<'a, J> {
+    queue: &'a Queue<J>,
+    /// Set at the end of the wait. A wait that is dropped before may have been the only one for the next time that the
+    /// schedule knows, so another worker has to look.
+    is_over: bool,
+}
+
+impl<'a, J> Waiting<'a, J> {
+    fn new(queue: &'a Queue<J>, state: &mut State<J>) -> Self {
+        state.idle += 1;
+        let is_over = false;
+        Self { queue, is_over }
+    }
+}
+
+impl<J> Drop for Waiting<'_, J> {
+    fn drop(&mut self) {
+        let mut state = self.queue.state.lock();
+        state.idle -= 1;
+        if !self.is_over {
+            self.queue.wake(state);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::pin::{Pin, pin};
+    use std::task::{Context, Waker};
+    use std::time::Duration;
+
     use super::*;
 
     #[derive(Debug, PartialEq, Eq)]
@@ -236,12 +277,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn links_come_in_order_and_then_the_end() {
+    async fn links_come_in_order_until_the_end() {
         let queue = Queue::new(HostPolicies::default());
-        assert_eq!(
-            (queue.push(Link(1)), queue.push(Link(2))),
-            (Pushed::Queued, Pushed::Queued)
-        );
+        for link in [1, 2] {
+            assert_eq!(queue.push(Link(link)), Pushed::Queued);
+        }
         queue.end();
         for expected in [1, 2] {
             let Started { job, ticket } = queue.next().await.expect("a link");
@@ -252,7 +292,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_closed_queue_ends_although_a_link_is_under_way() {
+    async fn a_closed_queue_ends_while_a_link_is_running() {
         let queue = Queue::new(HostPolicies::default());
         assert_eq!(queue.push(Link(1)), Pushed::Queued);
         let started = queue.next().await.expect("a link");
@@ -263,7 +303,42 @@ mod tests {
             () = std::future::ready(()) => panic!("a worker waits for a link that may never end"),
         }
         let again = Finished::Again(started.job, Instant::now());
-        let back = queue.finish(&started.ticket, again, Feedback::Neutral);
-        assert_eq!(back, [(Link(1), None)]);
+        let rejected = queue.finish(&started.ticket, again, Feedback::Neutral);
+        assert_eq!(rejected, [(Link(1), None)]);
+    }
+
+    fn is_pending<F: Future>(future: Pin<&mut F>) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        future.poll(&mut context).is_pending()
+    }
+
+    #[tokio::test]
+    async fn a_dropped_wait_is_not_counted_and_loses_no_notification() {
+        let queue = Queue::new(HostPolicies::default());
+        assert_eq!(queue.push(Link(1)), Pushed::Queued);
+        let Started { job, ticket } = queue.next().await.expect("a link");
+        let (mut first, mut second) = (Box::pin(queue.next()), pin!(queue.next()));
+        assert!(is_pending(first.as_mut()) && is_pending(second.as_mut()));
+        assert_eq!(queue.state.lock().idle, 2);
+
+        // `first` gets the notification of the new link, and is dropped before it runs
+        assert_eq!(queue.push(Link(2)), Pushed::Queued);
+        drop(first);
+        assert_eq!(queue.state.lock().idle, 1);
+        let next = tokio::time::timeout(Duration::from_secs(60), second).await;
+        let started = next.expect("`second` is notified").expect("a link");
+        assert_eq!((started.job, queue.state.lock().idle), (Link(2), 0));
+
+        // `first` alone has seen the time of the retry, and is dropped while it waits for it
+        let (mut first, mut second) = (Box::pin(queue.next()), pin!(queue.next()));
+        assert!(is_pending(first.as_mut()) && is_pending(second.as_mut()));
+        let retry = Finished::Again(job, Instant::now() + Duration::from_millis(50));
+        assert!(queue.finish(&ticket, retry, Feedback::Neutral).is_empty());
+        assert!(is_pending(first.as_mut()));
+        drop(first);
+        assert_eq!(queue.state.lock().idle, 1);
+        let next = tokio::time::timeout(Duration::from_secs(60), second).await;
+        let started = next.expect("`second` is notified").expect("a link");
+        assert_eq!((started.job, queue.state.lock().idle), (Link(1), 0));
     }
 }

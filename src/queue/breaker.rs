@@ -1,80 +1,76 @@
-//! The circuit breaker of one host: whether it is asked at all.
+//! The circuit breaker of one host: whether requests to it are allowed at all.
 //!
 //! ```text
 //!             8 failures in a row                 1 minute
 //!  Closed ─────────────────────────────► Open ─────────────────► HalfOpen
-//!    ▲                                    ▲   nothing else to do      │ one link at a time
-//!    │ an answer                          │                           │
+//!    ▲                                    ▲    or nothing else to do  │ one link at a time
+//!    │ success                            │                           │
 //!    ├────────────────────────────────────┼───────────────────────────┤
-//!    │                                    └───────────────────────────┤ a failure, up to 3 times
+//!    │                                    └───────────────────────────┤ failure, up to 3 times
 //!    │                                                                ▼
-//!    └───────────────────────────────────────────────────────── GivenUp: its links fail without being asked for
+//!    └───────────────────────────────────────────────────────── GivenUp: its links fail without a request
 //! ```
 //!
-//! - 8 failures open it: as many as links of one host run at once by default, so that a single burst cannot do it while
-//!   answers come, too. Only failures that speak of the host count: no connection, no TLS, a timeout, a 5xx, a 429.
-//! - It stays open for a minute, the time that most services take to restart, and is half-open then: one link at a time
-//!   probes the host. After three such minutes it is given up.
-//! - When nothing is left but links of hosts with an open breaker, waiting would only make the run longer. Each of these
-//!   hosts gets its last chance at once: probes, 250 ms apart if they get no answer, until failures of a weight of 64 have
-//!   come. A failure without an answer weighs 8, one with an answer 1: a host that answers may have some broken links among
-//!   good ones, one that does not is down for all of them. And at least one link has to have used up all its attempts, so
-//!   that ten links of a dead host end when a single one would.
-//! - A name without an address is the same for all links, so one link asks for all of them.
+//! - 8 failures in a row open it. That is the default number of concurrent links per host, so a single burst cannot open it
+//!   while other requests succeed. Only failures of the host count: no connection, no TLS, a timeout, a 5xx, a 429.
+//! - It stays open for a minute, the time most services take to restart. Then it is half-open: one link at a time probes the
+//!   host. After it has opened three times, the host is given up.
+//! - When only links of hosts with an open breaker are left, waiting would just prolong the run. Each of these hosts gets a
+//!   last chance at once: probes, 250 ms apart if there is no response, until the failures weigh 64. A failure without a
+//!   response weighs 8, one with a response 1: a host that responds may have a few broken links among good ones, while one
+//!   that does not is down for all of them. In addition, at least one link must have used up all its attempts, so that ten
+//!   links of a dead host take no longer than a single one.
+//! - A name without an address is the same for all links, so one link is looked up on behalf of all of them.
 //!
-//! Pure: it is told the time and never looks at a clock.
+//! Pure: callers pass the time, and it never reads a clock.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::outcome::{Failure, Status};
 
-/// So many failures in a row open it.
+/// Failures in a row that open the breaker.
 const FAILURES: u32 = 8;
 
-/// How long it stays open.
+/// How long the breaker stays open.
 const OPEN: Duration = Duration::from_mins(1);
 
-/// So often in a row it opens before the host is given up.
+/// How many times in a row the breaker opens before the host is given up.
 const TIMES_OPEN: u32 = 3;
 
 /// The weight of failures that ends a last chance.
 pub(super) const LAST_CHANCE: u32 = 64;
 
-/// The time between two probes of a host that does not answer and has its last chance.
+/// The pause between two probes of an unresponsive host during its last chance.
 const BETWEEN_PROBES: Duration = Duration::from_millis(250);
 
-/// The state of the breaker.
+/// The state of a circuit breaker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Breaker {
-    /// The host works, or nobody has asked it yet; so many failures in a row.
+    /// Requests are allowed. Counts the failures in a row.
     Closed { failures: u32 },
-    /// It is not asked before then.
+    /// No requests until then.
     Open { until: Instant, times: u32 },
-    /// One link at a time probes it. With `last_chance`, failures of this weight have come since there is nothing else to do.
+    /// One link at a time probes the host. `last_chance` is the weight of the failures since nothing else was left to do.
     HalfOpen {
         times: u32,
         last_chance: Option<u32>,
     },
-    /// It is not asked any more.
+    /// No more requests in this run.
     GivenUp(GiveUp),
 }
 
 /// Why all links of a host are given up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GiveUp {
-    /// What its last failure was.
+    /// The message of the host's last failure.
     pub message: Arc<str>,
-    /// The status that its links get.
+    /// The status of its links.
     pub status: Status,
 }
 
 impl GiveUp {
-    pub(super) fn new(message: Arc<str>, status: Status) -> Self {
-        Self { message, status }
-    }
-
-    /// The failure of a link that was given up with its host.
+    /// The failure of a link that is given up with its host.
     pub fn failure(&self) -> Failure {
         let message = if self.status == Status::Dns {
             self.message.trim_start_matches("dns: ").to_owned()
@@ -86,7 +82,7 @@ impl GiveUp {
 }
 
 impl Breaker {
-    /// How many links may be under way at once, of the `allowance` that the host has otherwise.
+    /// How many links may run at once, given the `allowance` of the host's pace.
     pub(super) fn limit(&self, allowance: u32) -> u32 {
         match self {
             Self::Closed { .. } => allowance,
@@ -95,6 +91,7 @@ impl Breaker {
         }
     }
 
+    /// Why the host is given up, if it is.
     pub(super) fn given_up(&self) -> Option<&GiveUp> {
         match self {
             Self::GivenUp(reason) => Some(reason),
@@ -102,14 +99,15 @@ impl Breaker {
         }
     }
 
+    /// Records a success, which closes the breaker.
     pub(super) fn succeeds(&mut self) {
         if self.given_up().is_none() {
             *self = Self::Closed { failures: 0 };
         }
     }
 
-    /// Takes a failure of this weight in a last chance; tells how long to wait before the next probe. `is_last` says that its
-    /// link will not be tried again.
+    /// Records a failure, and returns the pause before the next probe. `weight` counts in a last chance; `is_last` means
+    /// that the link has no attempts left.
     pub(super) fn fails(
         &mut self,
         reason: GiveUp,
@@ -117,53 +115,49 @@ impl Breaker {
         is_last: bool,
         now: Instant,
     ) -> Duration {
-        let open = |times| Self::Open {
-            until: now + OPEN,
-            times,
-        };
-        let (next, pause) = match *self {
+        let until = now + OPEN;
+        let mut pause = Duration::ZERO;
+        *self = match *self {
             Self::Closed { failures } if failures + 1 < FAILURES => {
                 let failures = failures + 1;
-                (Self::Closed { failures }, Duration::ZERO)
+                Self::Closed { failures }
             }
-            Self::Closed { .. } => (open(1), Duration::ZERO),
-            Self::HalfOpen {
-                times,
-                last_chance: Some(weighed),
-            } => {
-                let weighed = weighed.saturating_add(weight);
-                if is_last && weighed >= LAST_CHANCE {
-                    (Self::GivenUp(reason), Duration::ZERO)
-                } else {
-                    let last_chance = Some(weighed);
-                    let pause = if weight > 1 {
-                        BETWEEN_PROBES
-                    } else {
-                        Duration::ZERO
-                    };
-                    (Self::HalfOpen { times, last_chance }, pause)
+            Self::Closed { .. } => Self::Open { until, times: 1 },
+            Self::HalfOpen { times, last_chance } => {
+                let last_chance = last_chance.map(|before| before.saturating_add(weight));
+                match last_chance {
+                    Some(weight) if is_last && weight >= LAST_CHANCE => Self::GivenUp(reason),
+                    Some(_) => {
+                        if weight > 1 {
+                            pause = BETWEEN_PROBES;
+                        }
+                        Self::HalfOpen { times, last_chance }
+                    }
+                    None if times < TIMES_OPEN => {
+                        let times = times + 1;
+                        Self::Open { until, times }
+                    }
+                    None => Self::GivenUp(reason),
                 }
             }
-            Self::HalfOpen { times, .. } if times < TIMES_OPEN => (open(times + 1), Duration::ZERO),
-            Self::HalfOpen { .. } => (Self::GivenUp(reason), Duration::ZERO),
-            // of a link that was started before it opened
-            Self::Open { .. } | Self::GivenUp(_) => return Duration::ZERO,
+            // the link started before the breaker opened
+            Self::Open { .. } | Self::GivenUp(_) => return pause,
         };
-        *self = next;
         pause
     }
 
-    /// The name of the host has no address: the next failure of a link that is not tried again is the last word.
+    /// Records that the host name has no address: the next failure of a link without attempts left gives the host up.
     pub(super) fn has_no_address(&mut self) {
         if let Self::Closed { .. } = self {
+            let last_chance = Some(LAST_CHANCE);
             *self = Self::HalfOpen {
                 times: 0,
-                last_chance: Some(LAST_CHANCE),
+                last_chance,
             };
         }
     }
 
-    /// Lets it be probed if it has been open for long enough.
+    /// Makes the breaker half-open if it has been open for long enough.
     pub(super) fn wake(&mut self, now: Instant) {
         if let Self::Open { until, times } = *self
             && until <= now
@@ -173,7 +167,7 @@ impl Breaker {
         }
     }
 
-    /// Gives an open one its last chance at once, because there is nothing else to do.
+    /// Starts the last chance of an open breaker early, because nothing else is left to do.
     pub(super) fn probe_now(&mut self) {
         if let Self::Open { times, .. } = *self {
             let last_chance = Some(0);
@@ -181,7 +175,7 @@ impl Breaker {
         }
     }
 
-    /// Whether the next probe is to be a link that has not been tried: one that has may be what does not work.
+    /// Whether the next probe should be an untried link, because a retry may fail for reasons of its own.
     pub(super) fn prefers_untried(&self) -> bool {
         matches!(self, Self::HalfOpen { last_chance: Some(weight), .. } if *weight < LAST_CHANCE)
     }

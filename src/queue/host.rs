@@ -1,10 +1,9 @@
-//! One host: its links that wait, and when the next one may start.
+//! One host: its waiting links, and when the next one may start.
 //!
-//! Two things decide about that: the [`Breaker`] whether the host is asked at all, the [`Pace`] how often. A link that is to
-//! be tried again waits here, too, and comes before those that have not been tried once its pause is over; only a last
-//! chance goes to others first.
+//! Two parts decide that: the [`Breaker`] whether requests are allowed at all, the [`Pace`] how often. Retries wait here,
+//! too. Once due, they go before untried links, except during a last chance, which prefers untried ones.
 //!
-//! Pure: it is told the time and never looks at a clock.
+//! Pure: callers pass the time, and it never reads a clock.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -15,45 +14,34 @@ use super::pace::Pace;
 use super::policy::HostPolicy;
 use crate::outcome::Status;
 
-/// What the end of an attempt says about its host.
+/// What the end of an attempt says about its host. The text is the message of the failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Feedback {
-    /// It works.
+    /// The host works.
     Good,
     /// Nothing.
     Neutral,
-    /// It does not answer, and this is how.
+    /// The host does not respond.
     Unreachable(Arc<str>),
-    /// It answers, and does not work.
+    /// The host responds with server errors.
     ServerError(Arc<str>),
-    /// It throttles, and asks for a longer pause than anybody will wait.
+    /// The host is throttled, and its `Retry-After` is longer than the longest pause of a retry.
     RetryAfterTooLong(Arc<str>),
-    /// It throttles, and asks for so long a pause.
+    /// The host is throttled, and needs this pause.
     Throttled(Duration, Arc<str>),
-    /// Its name has no address.
+    /// The host name has no address.
     NoAddress(Arc<str>),
-}
-
-/// When a host may be asked next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turn {
-    /// Nothing to ask it, or enough under way.
-    None,
-    /// Now.
-    Now,
-    /// Then.
-    At(Instant),
 }
 
 #[derive(Debug)]
 pub(super) struct Host<J> {
-    /// How many links may be under way at once; 0 is no limit.
-    pub(super) limit: u32,
+    /// The policy's limit of concurrent links; 0 is no limit.
+    pub(super) per_host: u32,
     pub(super) running: u32,
+    pub(super) breaker: Breaker,
     jobs: VecDeque<J>,
-    /// Links that are to be tried again, by the time when.
+    /// Retries by due time. The number keeps those due at the same time apart.
     retries: BTreeMap<(Instant, u64), J>,
-    breaker: Breaker,
     pace: Pace,
     has_worked: bool,
 }
@@ -61,11 +49,11 @@ pub(super) struct Host<J> {
 impl<J> Host<J> {
     pub(super) fn new(policy: HostPolicy, now: Instant) -> Self {
         Self {
-            limit: policy.per_host,
+            per_host: policy.per_host,
             running: 0,
+            breaker: Breaker::Closed { failures: 0 },
             jobs: VecDeque::new(),
             retries: BTreeMap::new(),
-            breaker: Breaker::Closed { failures: 0 },
             pace: Pace::new(policy, now),
             has_worked: false,
         }
@@ -79,6 +67,7 @@ impl<J> Host<J> {
         self.retries.insert((due, number), job);
     }
 
+    /// The number of waiting links, retries included.
     pub(super) fn waiting(&self) -> usize {
         self.jobs.len() + self.retries.len()
     }
@@ -87,16 +76,12 @@ impl<J> Host<J> {
         self.retries.len()
     }
 
-    pub(super) fn given_up(&self) -> Option<&GiveUp> {
-        self.breaker.given_up()
-    }
-
-    /// Whether its breaker is open although links wait for it.
+    /// Whether its breaker is open while links wait.
     pub(super) fn is_open(&self) -> bool {
         self.waiting() > 0 && matches!(self.breaker, Breaker::Open { .. })
     }
 
-    /// Whether it has nothing that would be missed if it were forgotten.
+    /// Whether a new `Host` would behave the same.
     pub(super) fn is_forgettable(&self, now: Instant) -> bool {
         self.running == 0
             && self.waiting() == 0
@@ -104,54 +89,45 @@ impl<J> Host<J> {
             && self.pace.is_fresh(now)
     }
 
-    /// Whether it is only its limit of links at once that holds its links back.
+    /// Whether only the policy's limit of concurrent links holds its links back.
     pub(super) fn is_held_back(&self, now: Instant) -> bool {
-        self.limit > 0
-            && self.running >= self.limit
-            && !self.jobs.is_empty()
-            && self.pace.earliest() <= now
+        let at_limit = self.per_host > 0 && self.running >= self.per_host;
+        at_limit && !self.jobs.is_empty() && self.pace.earliest() <= now
     }
 
-    pub(super) fn turn(&self, now: Instant) -> Turn {
-        if let Breaker::Open { until, .. } = self.breaker
-            && self.waiting() > 0
-        {
-            return Turn::At(until);
+    /// When the next link may start; `None` if no link waits or enough are running.
+    pub(super) fn next_start(&mut self, now: Instant) -> Option<Instant> {
+        self.breaker.wake(now);
+        if let Breaker::Open { until, .. } = self.breaker {
+            return (self.waiting() > 0).then_some(until);
         }
-        if self.running >= self.breaker.limit(self.pace.allowance()) {
-            return Turn::None;
+        if self.running >= self.breaker.limit(self.pace.allowance) {
+            return None;
         }
         let is_probing = matches!(self.breaker, Breaker::HalfOpen { .. });
         let ready = match self.retries.keys().next() {
             _ if self.prefers_untried() => now,
             Some((due, _)) if self.jobs.is_empty() || is_probing => *due,
-            None if self.jobs.is_empty() => return Turn::None,
+            None if self.jobs.is_empty() => return None,
             _ => now,
         };
-        let earliest = self.pace.earliest().max(ready);
-        if earliest <= now {
-            Turn::Now
-        } else {
-            Turn::At(earliest)
-        }
+        Some(self.pace.earliest().max(ready))
     }
 
-    /// Takes the link whose turn it is.
+    /// Takes the link that is next in turn.
     pub(super) fn start(&mut self, now: Instant) -> Option<J> {
         let untried = self.prefers_untried();
-        let due = self.retries.first_entry();
-        let due = due.filter(|entry| entry.key().0 <= now && !untried);
-        let job = match due {
-            Some(entry) => entry.remove(),
-            None => self.jobs.pop_front()?,
+        let job = match self.retries.first_entry() {
+            Some(retry) if retry.key().0 <= now && !untried => retry.remove(),
+            _ => self.jobs.pop_front()?,
         };
         self.running += 1;
         self.pace.starts(now);
         Some(job)
     }
 
-    /// Hears what has become of a link that was started at `started`; `is_last` says that the link will not be tried again.
-    /// Once the host is given up, its links are given back.
+    /// Records the end of an attempt that began at `started`; `is_last` means that the link has no attempts left. Returns
+    /// all waiting links if the host is given up.
     pub(super) fn finish(
         &mut self,
         feedback: Feedback,
@@ -160,62 +136,50 @@ impl<J> Host<J> {
         now: Instant,
     ) -> Vec<J> {
         self.running -= 1;
-        match feedback {
-            Feedback::Neutral => {}
+        let (mut status, mut weight) = (Status::HostUnhealthy, 1);
+        let message = match feedback {
+            Feedback::Neutral => None,
             Feedback::Good => {
                 self.has_worked = true;
                 self.breaker.succeeds();
                 self.pace.succeeds();
+                None
+            }
+            Feedback::RetryAfterTooLong(message) => {
+                status = Status::RateLimited;
+                self.breaker = Breaker::GivenUp(GiveUp { message, status });
+                None
             }
             Feedback::NoAddress(message) if !self.has_worked => {
                 self.breaker.has_no_address();
-                let reason = GiveUp::new(message, Status::Dns);
-                self.fails(reason, LAST_CHANCE, is_last, now);
+                (status, weight) = (Status::Dns, LAST_CHANCE);
+                Some(message)
             }
             Feedback::Unreachable(message) | Feedback::NoAddress(message) => {
-                let reason = GiveUp::new(message, Status::HostUnhealthy);
-                self.fails(reason, LAST_CHANCE / 8, is_last, now);
+                weight = LAST_CHANCE / 8;
+                Some(message)
             }
-            Feedback::ServerError(message) => {
-                let reason = GiveUp::new(message, Status::HostUnhealthy);
-                self.fails(reason, 1, is_last, now);
-            }
+            Feedback::ServerError(message) => Some(message),
             Feedback::Throttled(pause, message) => {
                 self.pace.throttle(pause, started, self.running, now);
-                let reason = GiveUp::new(message, Status::HostUnhealthy);
-                self.fails(reason, 1, is_last, now);
+                Some(message)
             }
-            Feedback::RetryAfterTooLong(message) => {
-                let reason = GiveUp::new(message, Status::RateLimited);
-                self.breaker = Breaker::GivenUp(reason);
-            }
+        };
+        if let Some(message) = message {
+            let reason = GiveUp { message, status };
+            let pause = self.breaker.fails(reason, weight, is_last, now);
+            self.pace.pause(pause, now);
         }
-        if self.given_up().is_some() {
-            self.take()
-        } else {
-            Vec::new()
+        match self.breaker {
+            Breaker::GivenUp(_) => self.take(),
+            _ => Vec::new(),
         }
     }
 
-    fn fails(&mut self, reason: GiveUp, weight: u32, is_last: bool, now: Instant) {
-        let pause = self.breaker.fails(reason, weight, is_last, now);
-        self.pace.pause(pause, now);
-    }
-
-    /// Takes all links away.
+    /// Takes all waiting links.
     pub(super) fn take(&mut self) -> Vec<J> {
         let retries = std::mem::take(&mut self.retries).into_values();
         retries.chain(std::mem::take(&mut self.jobs)).collect()
-    }
-
-    /// Ends the time for which its breaker is open because there is nothing else to do.
-    pub(super) fn probe_now(&mut self) {
-        self.breaker.probe_now();
-    }
-
-    /// Lets it be probed if its breaker has been open for long enough.
-    pub(super) fn wake(&mut self, now: Instant) {
-        self.breaker.wake(now);
     }
 
     fn prefers_untried(&self) -> bool {

@@ -1,14 +1,15 @@
-//! How much a host is asked at once and how often: what the user says, and what hosts are known to want.
+//! How many links of a host run at once, and how often they start: the user's limits, and built-in ones of known hosts.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// So many links of one host are fetched at once by default.
+/// The default number of concurrent links per host.
 pub(crate) const DEFAULT_PER_HOST: u32 = 8;
 
-/// Hosts whose terms ask for slow clients: the host, its links at once, and the time between two starts.
-pub(crate) const BUILTIN_HOST_POLICIES: [(&str, u32, Duration); 2] = [
+/// Hosts whose terms of use demand slow clients: the host, its concurrent links, and the time between two starts.
+const BUILTIN_HOST_POLICIES: [(&str, u32, Duration); 2] = [
     ("arxiv.org", 1, Duration::from_secs(3)),
     ("export.arxiv.org", 1, Duration::from_secs(3)),
 ];
@@ -16,14 +17,24 @@ pub(crate) const BUILTIN_HOST_POLICIES: [(&str, u32, Duration); 2] = [
 /// The limits of one host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HostPolicy {
-    /// How many of its links are fetched at once; 0 is no limit.
+    /// How many of its links run at once; 0 is no limit.
     pub per_host: u32,
     /// The time between two starts.
     pub wait: Duration,
-    /// Whether that time is spread by half to one and a half.
+    /// Whether `wait` varies by a random factor between 0.5 and 1.5.
     pub random_wait: bool,
-    /// At most so many starts in so long.
+    /// The highest rate of starts.
     pub rate: Option<Rate>,
+}
+
+impl HostPolicy {
+    /// How many links run at once; `u32::MAX` is no limit.
+    pub(super) fn limit(&self) -> u32 {
+        match self.per_host {
+            0 => u32::MAX,
+            limit => limit,
+        }
+    }
 }
 
 impl Default for HostPolicy {
@@ -40,20 +51,20 @@ impl Default for HostPolicy {
 /// A number of starts in a time, such as `5/15s`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// How many.
+    /// The number of starts, at least 1.
     pub starts: u32,
-    /// In how long.
+    /// The time, more than zero.
     pub time: Duration,
 }
 
 /// The limits of all hosts.
 #[derive(Debug, Clone, Default)]
 pub struct HostPolicies {
-    /// Those of a host that nothing else is said about.
+    /// The limits of a host without limits of its own.
     pub default: HostPolicy,
-    /// Whether the user has said how many links at once: only then it holds for hosts on loopback, too.
+    /// Whether the user has set `default.per_host`. Otherwise there is no limit on loopback.
     pub per_host_explicit: bool,
-    /// What the user has said about single hosts, by their names.
+    /// The user's limits of single hosts, by host name.
     pub hosts: HashMap<String, HostOverride>,
 }
 
@@ -64,25 +75,26 @@ impl HostPolicies {
         if !self.per_host_explicit && is_loopback(name) {
             policy.per_host = 0;
         }
-        if let Some(said) = self.hosts.get(name) {
-            policy.per_host = said.per_host.unwrap_or(policy.per_host);
-            policy.wait = said.wait.unwrap_or(policy.wait);
-            policy.rate = said.rate.or(policy.rate);
-        } else if let Some((_, per_host, wait)) = BUILTIN_HOST_POLICIES
-            .iter()
-            .find(|(host, ..)| *host == name)
-        {
-            policy.per_host = *per_host;
-            policy.wait = policy.wait.max(*wait);
+        if let Some(limits) = self.hosts.get(name) {
+            policy.per_host = limits.per_host.unwrap_or(policy.per_host);
+            policy.wait = limits.wait.unwrap_or(policy.wait);
+            policy.rate = limits.rate.or(policy.rate);
+            return policy;
+        }
+        for (host, per_host, wait) in BUILTIN_HOST_POLICIES {
+            if host == name {
+                policy.per_host = per_host;
+                policy.wait = policy.wait.max(wait);
+            }
         }
         policy
     }
 }
 
-/// What is said about one host, such as `example.org:per-host=2,wait=1s`.
+/// The user's limits of one host, such as `example.org:per-host=2,wait=1s`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HostOverride {
-    /// The name of the host.
+    /// The name of the host, in lower case.
     pub name: String,
     per_host: Option<u32>,
     wait: Option<Duration>,
@@ -94,29 +106,27 @@ impl FromStr for HostOverride {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const FORM: &str =
-            "a host and its limits, such as `example.org:per-host=2,wait=1s,rate=5/15s`";
-        let (name, settings) = text.rsplit_once(':').ok_or(FORM)?;
+            "expected a host and its limits, such as `example.org:per-host=2,wait=1s,rate=5/15s`";
+        let (name, limits) = text.rsplit_once(':').ok_or(FORM)?;
+        if name.is_empty() {
+            return Err(FORM.to_owned());
+        }
         let mut policy = Self {
             name: name.to_lowercase(),
             ..Self::default()
         };
-        for setting in settings.split(',') {
-            match setting.split_once('=').ok_or(FORM)? {
+        for limit in limits.split(',') {
+            match limit.split_once('=').ok_or(FORM)? {
                 ("per-host", value) => policy.per_host = Some(value.parse().map_err(|_| FORM)?),
                 ("wait", value) => policy.wait = Some(duration(value)?),
                 ("rate", value) => policy.rate = Some(value.parse()?),
                 (other, _) => {
-                    return Err(format!(
-                        "unknown limit `{other}`: there are `per-host`, `wait` and `rate`"
-                    ));
+                    let known = "`per-host`, `wait` and `rate`";
+                    return Err(format!("unknown limit `{other}`: the limits are {known}"));
                 }
             }
         }
-        if name.is_empty() {
-            Err(FORM.to_owned())
-        } else {
-            Ok(policy)
-        }
+        Ok(policy)
     }
 }
 
@@ -124,56 +134,47 @@ impl FromStr for Rate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const FORM: &str = "a rate is a number and a time, such as `5/15s`";
+        const FORM: &str = "expected a number of starts and a time, such as `5/15s`";
         let (starts, time) = text.split_once('/').ok_or(FORM)?;
         let (starts, time) = (starts.parse().map_err(|_| FORM)?, duration(time)?);
         if starts == 0 || time.is_zero() {
-            Err(FORM.to_owned())
-        } else {
-            Ok(Self { starts, time })
+            return Err(FORM.to_owned());
         }
+        Ok(Self { starts, time })
     }
 }
 
-/// Ten years, in seconds: what is added to a point in time must not overflow.
+/// 10 years in seconds. The limit keeps sums of times and instants from overflowing.
 const LONGEST: f64 = 315_360_000.0;
 
-/// A time: `2`, `0.5`, `500ms`, `2s`, `1m`, `1h`.
+/// Parses a time: `2`, `0.5`, `500ms`, `2s`, `1m`, `1h`.
 ///
 /// # Errors
 ///
 /// What a time looks like.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let at = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(at);
-    let seconds = match unit {
+    const FORM: &str =
+        "expected a number and a unit (`ms`, `s`, `m` or `h`), such as `500ms` or `2s`";
+    let is_unit = |c: char| !c.is_ascii_digit() && c != '.';
+    let (number, unit) = text.split_at(text.find(is_unit).unwrap_or(text.len()));
+    let unit = match unit {
         "ms" => 0.001,
         "" | "s" => 1.0,
         "m" => 60.0,
         "h" => 3600.0,
-        _ => {
-            return Err(
-                "a time is a number and `ms`, `s`, `m` or `h`, such as `500ms` or `2s`".to_owned(),
-            );
-        }
+        _ => return Err(FORM.to_owned()),
     };
-    let number: f64 = number
-        .parse()
-        .map_err(|_| "a time begins with a number, such as `0.5` or `2s`".to_owned())?;
-    if number * seconds > LONGEST {
-        return Err("a time of more than ten years is none".to_owned());
+    let seconds = unit * number.parse::<f64>().map_err(|_| FORM)?;
+    if seconds > LONGEST {
+        return Err("longer than 10 years".to_owned());
     }
-    Duration::try_from_secs_f64(number * seconds).map_err(|error| error.to_string())
+    Ok(Duration::from_secs_f64(seconds))
 }
 
 fn is_loopback(name: &str) -> bool {
     let literal = name.trim_start_matches('[').trim_end_matches(']');
-    name == "localhost"
-        || literal
-            .parse()
-            .is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+    let address = literal.parse::<IpAddr>();
+    name == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -181,8 +182,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_said_of_a_host_counts_more_than_what_is_known_of_it() {
-        let said: HostOverride = "arxiv.org:per-host=2,rate=5/15s".parse().expect("limits");
+    fn user_limits_take_precedence_over_builtin_ones() {
+        let limits: HostOverride = "arxiv.org:per-host=2,rate=5/15s".parse().expect("limits");
         let mut policies = HostPolicies::default();
         assert_eq!(
             (
@@ -191,7 +192,7 @@ mod tests {
             ),
             (1, Duration::from_secs(3))
         );
-        policies.hosts.insert(said.name.clone(), said);
+        policies.hosts.insert(limits.name.clone(), limits);
         let limits = policies.of("arxiv.org");
         assert_eq!((limits.per_host, limits.wait), (2, Duration::ZERO));
         assert_eq!(
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_limited_only_if_asked() {
+    fn loopback_is_limited_only_on_request() {
         let limits = |per_host_explicit| HostPolicies {
             per_host_explicit,
             ..HostPolicies::default()
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_that_make_no_sense_are_refused() {
+    fn malformed_limits_are_rejected() {
         for text in [
             "",
             "example.org",

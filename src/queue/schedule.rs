@@ -1,4 +1,10 @@
-//! Which link may start now: pure decisions over all hosts, told the time.
+//! Which link may start now, over all hosts.
+//!
+//! Each host with links is in one of three places: among the ready ones (a link may start now), among those asleep (until a
+//! known time), or in neither (nothing to start until one of its links has ended). The host with the fewest running links
+//! goes first, then the one that has waited longest. Hosts without links and without history are forgotten.
+//!
+//! Pure: callers pass the time, and it never reads a clock.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -6,18 +12,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::breaker::GiveUp;
-use super::host::{Feedback, Host, Turn};
+use super::host::{Feedback, Host};
 use super::policy::HostPolicies;
 
-/// All links that wait, by their hosts.
+/// All waiting links by host.
 #[derive(Debug)]
 pub struct Schedule<J> {
     policies: HostPolicies,
     hosts: HashMap<Arc<str>, (Host<J>, HostSlot)>,
-    /// Hosts that may be asked now: the one with the fewest links under way comes first, then the one that has waited
-    /// longest.
-    ready: BTreeSet<(u32, u64, Arc<str>)>,
-    /// Hosts that may be asked later.
+    /// Hosts that may start a link now, in order of their turns.
+    ready: BTreeSet<(Turn, Arc<str>)>,
+    /// Hosts that may start a link later.
     asleep: BTreeSet<(Instant, Arc<str>)>,
     turns: u64,
     waiting: usize,
@@ -25,65 +30,68 @@ pub struct Schedule<J> {
     ended: bool,
 }
 
-/// What belongs to a host.
+/// The number of running links, and the number of the turn since when the host has been ready.
+type Turn = (u32, u64);
+
+/// What has a host.
 pub trait HasHost {
     /// The host: scheme, name and port, such as `https://example.org`.
     fn host(&self) -> Cow<'_, str>;
 
-    /// Moves on to another host, because of what is said of this one; false for a job that has no other.
+    /// Moves on to a candidate after the host of the current one was given up; false if there is none left.
     fn next_candidate(&mut self, _: &GiveUp) -> bool {
         false
     }
 }
 
-/// Where a host stands.
+/// Which set a host is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum HostSlot {
     Nowhere,
-    Ready(u32, u64),
+    Ready(Turn),
     Asleep(Instant),
 }
 
-/// What may be done now.
+/// What to do now.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next<J> {
-    /// This link may start.
+    /// Start this link.
     Start(Started<J>),
-    /// None may start before this time, or before something else happens.
+    /// Wait until this time, or until a link is added or ends.
     Wait(Option<Instant>),
-    /// There is nothing left, and nothing will come.
+    /// Stop: nothing is left, and nothing will be added.
     End,
 }
 
-/// A link that is under way.
+/// A link that has started.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Started<J> {
     /// The link.
     pub job: J,
-    /// What [`Schedule::finish`] wants back.
+    /// What [`Schedule::finish`] needs.
     pub ticket: Ticket,
 }
 
-/// What tells which host a link that is under way belongs to, and since when it is.
+/// The host of a link that has started, and when it did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ticket {
     host: Arc<str>,
     at: Instant,
-    /// How many links of the host may be under way at once; 0 is no limit.
+    /// The policy's limit of concurrent links for the host; 0 is no limit.
     pub per_host: u32,
 }
 
-/// What has become of a link that was under way.
+/// How an attempt has ended.
 #[derive(Debug)]
 pub enum Finished<J> {
-    /// It has ended.
+    /// It was the last one of its link.
     Ended,
-    /// It is to be tried again then.
+    /// The link needs another one, at this time or later.
     Again(J, Instant),
 }
 
 impl<J: HasHost> Schedule<J> {
-    /// No links yet.
+    /// An empty schedule.
     pub fn new(policies: HostPolicies) -> Self {
         Self {
             policies,
@@ -97,144 +105,124 @@ impl<J: HasHost> Schedule<J> {
         }
     }
 
-    /// How many links wait.
+    /// The number of waiting links, retries included.
     pub fn waiting(&self) -> usize {
         self.waiting
     }
 
-    /// How many links wait for another try.
+    /// The number of links that wait for a retry.
     pub fn retries(&self) -> usize {
         self.hosts.values().map(|(host, _)| host.retries()).sum()
     }
 
-    /// Whether a link may start now or at a time that is known.
+    /// Whether a link may start now or at a known time.
     pub fn has_more(&self) -> bool {
         self.is_ready() || !self.asleep.is_empty()
     }
 
-    /// Whether a link may start now, as far as is known without looking at the time.
+    /// Whether a link may start now. Does not consider the time that has passed since the last call of [`Self::next`].
     pub fn is_ready(&self) -> bool {
         !self.ready.is_empty()
     }
 
-    /// Whether nothing is left, and nothing will come.
+    /// Whether nothing is left, and nothing will be added.
     pub fn is_over(&self) -> bool {
         self.ended && self.waiting == 0 && self.running == 0
     }
 
-    /// The hosts that are left alone for now, because they do not work.
+    /// The hosts with an open circuit breaker and waiting links.
     pub fn open_hosts(&self) -> Vec<Arc<str>> {
         let asleep = self.asleep.iter().map(|(_, host)| host);
-        asleep
-            .filter(|host| {
-                self.hosts
-                    .get(*host)
-                    .is_some_and(|(host, _)| host.is_open())
-            })
-            .cloned()
-            .collect()
+        let open = asleep.filter(|host| self.hosts[*host].0.is_open());
+        open.cloned().collect()
     }
 
-    /// Whether there is a host that has more links than may be under way at once.
+    /// Whether a host has links that only its limit of concurrent links holds back.
     pub fn is_held_back(&self, now: Instant) -> bool {
         self.hosts.values().any(|(host, _)| host.is_held_back(now))
     }
 
-    /// Adds a link.
+    /// Adds a link. If its host is given up, it moves on to its next candidate.
     ///
     /// # Errors
     ///
-    /// The link and why it is given up, if its host is.
+    /// The link and the reason, if the hosts of all its candidates are given up.
     pub fn push(&mut self, mut job: J, now: Instant) -> Result<(), (J, GiveUp)> {
-        while let Err((back, verdict)) = self.put(job, now) {
-            job = back;
-            if !job.next_candidate(&verdict) {
-                return Err((job, verdict));
+        loop {
+            let name = self.name(&job, now);
+            let host = self.host(&name);
+            let Some(reason) = host.breaker.given_up().cloned() else {
+                host.push(job);
+                self.waiting += 1;
+                self.place(&name, now);
+                return Ok(());
+            };
+            if !job.next_candidate(&reason) {
+                return Err((job, reason));
             }
         }
-        Ok(())
     }
 
-    /// Adds a link to those of its host.
-    fn put(&mut self, job: J, now: Instant) -> Result<(), (J, GiveUp)> {
+    /// The shared name of the host of `job`, which is known from then on.
+    fn name(&mut self, job: &J, now: Instant) -> Arc<str> {
         let host = job.host();
-        let known = self
-            .hosts
-            .get_key_value(&*host)
-            .map(|(name, _)| Arc::clone(name));
-        let name = known.unwrap_or_else(|| {
-            let name: Arc<str> = (&*host).into();
-            let state = Host::new(self.policies.of(name_of(&host)), now);
-            self.hosts
-                .insert(Arc::clone(&name), (state, HostSlot::Nowhere));
-            name
-        });
-        let (state, _) = self
-            .hosts
-            .get_mut(&name)
-            .expect("it is known, or was just inserted");
-        if let Some(verdict) = state.given_up() {
-            return Err((job, verdict.clone()));
+        if let Some((name, _)) = self.hosts.get_key_value(&*host) {
+            return Arc::clone(name);
         }
-        state.push(job);
-        self.waiting += 1;
-        self.place(&name, now);
-        Ok(())
+        let name: Arc<str> = (&*host).into();
+        let state = Host::new(self.policies.of(name_of(&host)), now);
+        let slot = HostSlot::Nowhere;
+        self.hosts.insert(Arc::clone(&name), (state, slot));
+        name
     }
 
-    /// Says that no link will be added.
+    fn host(&mut self, name: &str) -> &mut Host<J> {
+        let known = self.hosts.get_mut(name);
+        &mut known.expect("a host with links is not forgotten").0
+    }
+
+    /// No link will be added.
     pub fn end(&mut self) {
         self.ended = true;
     }
 
-    /// Forgets all links that wait, and gives them back.
+    /// Ends the schedule, and removes all waiting links.
     pub fn clear(&mut self) -> Vec<J> {
         self.ended = true;
         self.ready.clear();
         self.asleep.clear();
         let mut left = Vec::with_capacity(self.waiting);
         self.waiting = 0;
-        for (host, place) in self.hosts.values_mut() {
-            *place = HostSlot::Nowhere;
+        for (host, slot) in self.hosts.values_mut() {
+            *slot = HostSlot::Nowhere;
             left.extend(host.take());
         }
         left
     }
 
-    /// What may be done now.
+    /// What to do now.
     pub fn next(&mut self, now: Instant) -> Next<J> {
-        while let Some((time, host)) = self.asleep.first() {
-            if *time > now {
-                break;
-            }
-            let host = Arc::clone(host);
-            self.hosts
-                .get_mut(&host)
-                .expect("a host that sleeps is known")
-                .0
-                .wake(now);
-            self.place(&host, now);
-        }
-        if let Some((_, _, name)) = self.ready.first() {
+        while let Some((time, name)) = self.asleep.first()
+            && *time <= now
+        {
             let name = Arc::clone(name);
-            let (host, _) = self
-                .hosts
-                .get_mut(&name)
-                .expect("a host that is ready is known");
-            let per_host = host.limit;
+            self.place(&name, now);
+        }
+        if let Some((_, name)) = self.ready.first() {
+            let name = Arc::clone(name);
+            let host = self.host(&name);
+            let per_host = host.per_host;
             let job = host.start(now).expect("a host that is ready has a link");
             self.waiting -= 1;
             self.running += 1;
             self.turns += 1;
             self.place(&name, now);
-            return Next::Start(Started {
-                job,
-                ticket: Ticket {
-                    host: name,
-                    at: now,
-                    per_host,
-                },
-            });
+            let ticket = Ticket {
+                host: name,
+                at: now,
+                per_host,
+            };
+            return Next::Start(Started { job, ticket });
         }
         if self.is_over() {
             return Next::End;
@@ -245,7 +233,7 @@ impl<J: HasHost> Schedule<J> {
         Next::Wait(self.asleep.first().map(|(time, _)| *time))
     }
 
-    /// Hears what has become of a link, and gives back those that are given up with their host.
+    /// Records the end of an attempt. Returns the links that are given up with their hosts, and the reasons.
     pub fn finish(
         &mut self,
         ticket: &Ticket,
@@ -254,103 +242,76 @@ impl<J: HasHost> Schedule<J> {
         now: Instant,
     ) -> Vec<(J, GiveUp)> {
         self.running -= 1;
-        let (host, _) = self
-            .hosts
-            .get_mut(&ticket.host)
-            .expect("a host with a link under way is known");
-        let last = matches!(finished, Finished::Ended);
-        let mut elsewhere = Vec::new();
+        let is_last = matches!(finished, Finished::Ended);
+        let mut moved = None;
         match finished {
-            Finished::Again(job, _) if *job.host() != *ticket.host => elsewhere.push(job),
+            Finished::Again(job, _) if *job.host() != *ticket.host => moved = Some(job),
             Finished::Again(job, due) => {
                 self.turns += 1;
-                host.push_retry(due, self.turns, job);
                 self.waiting += 1;
+                let number = self.turns;
+                self.host(&ticket.host).push_retry(due, number, job);
             }
             Finished::Ended => {}
         }
-        let given_up = host.finish(feedback, ticket.at, last, now);
+        let host = self.host(&ticket.host);
+        let given_up = host.finish(feedback, ticket.at, is_last, now);
         self.waiting -= given_up.len();
-        let verdict = host.given_up().cloned();
         self.place(&ticket.host, now);
-        let mut given_back = Vec::new();
-        for (mut job, verdict) in given_up.into_iter().zip(verdict.into_iter().cycle()) {
-            if job.next_candidate(&verdict) {
-                elsewhere.push(job);
-            } else {
-                given_back.push((job, verdict));
-            }
-        }
-        for job in elsewhere {
-            given_back.extend(self.push(job, now).err());
-        }
-        given_back
+        // those without another candidate come back
+        let pushed = moved.into_iter().chain(given_up);
+        let rejected = pushed.filter_map(|job| self.push(job, now).err());
+        rejected.collect()
     }
 
-    /// When all that is left belongs to hosts at rest, one of them is tried at once.
+    /// Starts the last chance of all hosts if nothing else is left to do; false if something is.
     fn probe_open(&mut self, now: Instant) -> bool {
-        if !self
-            .asleep
-            .iter()
-            .all(|(_, host)| self.hosts[host].0.is_open())
-        {
+        let open = self.open_hosts();
+        if open.len() < self.asleep.len() {
             return false;
         }
-        let all: Vec<_> = self.asleep.iter().map(|(_, host)| host.clone()).collect();
-        for host in &all {
-            self.hosts
-                .get_mut(host)
-                .expect("a host that sleeps is known")
-                .0
-                .probe_now();
-            self.place(host, now);
+        for name in &open {
+            self.host(name).breaker.probe_now();
+            self.place(name, now);
         }
-        !all.is_empty()
+        !open.is_empty()
     }
 
-    /// Puts a host where it belongs now, or forgets it.
+    /// Puts a host into the set where it belongs now, or forgets it.
     fn place(&mut self, name: &Arc<str>, now: Instant) {
-        let Some((host, place)) = self.hosts.get_mut(name) else {
+        let Some((host, slot)) = self.hosts.get_mut(name) else {
             return;
         };
-        let new = match (host.turn(now), *place) {
-            // it keeps its turn
-            (Turn::Now, HostSlot::Ready(running, turn)) if running == host.running => {
-                HostSlot::Ready(running, turn)
-            }
-            (Turn::Now, _) => HostSlot::Ready(host.running, self.turns),
-            (Turn::At(time), _) => HostSlot::Asleep(time),
-            (Turn::None, _) => HostSlot::Nowhere,
+        let old = *slot;
+        *slot = match (host.next_start(now), old) {
+            (None, _) => HostSlot::Nowhere,
+            (Some(time), _) if time > now => HostSlot::Asleep(time),
+            // keeps its turn
+            (_, HostSlot::Ready((running, _))) if running == host.running => old,
+            _ => HostSlot::Ready((host.running, self.turns)),
         };
-        let old = std::mem::replace(place, new);
-        let forgettable = new == HostSlot::Nowhere && host.is_forgettable(now);
+        let new = *slot;
+        if new == HostSlot::Nowhere && host.is_forgettable(now) {
+            self.hosts.remove(name);
+        }
         if new != old {
             match old {
                 HostSlot::Nowhere => false,
-                HostSlot::Ready(running, turn) => {
-                    self.ready.remove(&(running, turn, Arc::clone(name)))
-                }
+                HostSlot::Ready(turn) => self.ready.remove(&(turn, Arc::clone(name))),
                 HostSlot::Asleep(time) => self.asleep.remove(&(time, Arc::clone(name))),
             };
             match new {
                 HostSlot::Nowhere => false,
-                HostSlot::Ready(running, turn) => {
-                    self.ready.insert((running, turn, Arc::clone(name)))
-                }
+                HostSlot::Ready(turn) => self.ready.insert((turn, Arc::clone(name))),
                 HostSlot::Asleep(time) => self.asleep.insert((time, Arc::clone(name))),
             };
-        }
-        if forgettable {
-            self.hosts.remove(name);
         }
     }
 }
 
 /// The name in `scheme://name:port`.
 fn name_of(host: &str) -> &str {
-    let authority = host
-        .split_once("://")
-        .map_or(host, |(_, authority)| authority);
+    let (_, authority) = host.split_once("://").unwrap_or(("", host));
     match authority.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => authority,
@@ -371,7 +332,7 @@ mod tests {
     struct Link {
         host: String,
         number: usize,
-        tries: u32,
+        attempts: u32,
     }
 
     impl HasHost for Link {
@@ -384,28 +345,28 @@ mod tests {
         Link {
             host: format!("http://h{host}.example"),
             number,
-            tries: 0,
+            attempts: 0,
         }
     }
 
-    /// What a simulated run has done.
+    /// The result of a simulated run.
     #[derive(Default)]
     struct Run {
-        /// When each link was started, in the order of the starts.
+        /// The time of each start, in order.
         starts: Vec<(Duration, Link)>,
-        /// The most links of one host that were under way at once.
+        /// The highest number of concurrent links of one host.
         most: usize,
         given_up: usize,
         elapsed: Duration,
     }
 
-    /// Runs `links` with so many workers. `answer` says how long a try takes and what it says of its host; a bad one is
-    /// tried again after a second, four times.
+    /// Runs `links`. `respond` returns how long an attempt takes, and its feedback. Unless that is good, the link is
+    /// retried after a second, up to four times.
     fn simulate(
         limits: HostPolicy,
         workers: usize,
         links: impl IntoIterator<Item = Link>,
-        answer: impl Fn(&Link, Duration) -> (Duration, Feedback),
+        respond: impl Fn(&Link, Duration) -> (Duration, Feedback),
     ) -> Run {
         let begin = Instant::now();
         let (mut now, mut run) = (begin, Run::default());
@@ -417,9 +378,9 @@ mod tests {
             schedule.push(link, now).expect("no host is given up yet");
         }
         schedule.end();
-        let mut under_way: Vec<(Instant, Started<Link>, Feedback)> = Vec::new();
+        let mut running: Vec<(Instant, Started<Link>, Feedback)> = Vec::new();
         loop {
-            let free = under_way.len() < workers;
+            let free = running.len() < workers;
             let until = match if free {
                 schedule.next(now)
             } else {
@@ -427,10 +388,10 @@ mod tests {
             } {
                 Next::Start(started) => {
                     run.starts.push((now - begin, started.job.clone()));
-                    let (time, feedback) = answer(&started.job, now - begin);
-                    under_way.push((now + time, started, feedback));
+                    let (time, feedback) = respond(&started.job, now - begin);
+                    running.push((now + time, started, feedback));
                     let mut hosts = HashMap::new();
-                    for (_, started, _) in &under_way {
+                    for (_, started, _) in &running {
                         *hosts.entry(&started.job.host).or_insert(0) += 1;
                     }
                     run.most = run.most.max(hosts.into_values().max().unwrap_or(0));
@@ -439,20 +400,20 @@ mod tests {
                 Next::End => break,
                 Next::Wait(until) => until,
             };
-            let first = under_way
+            let first = running
                 .iter()
                 .enumerate()
                 .min_by_key(|(_, (end, ..))| *end)
                 .map(|(at, (end, ..))| (at, *end));
             let Some((at, end)) = first.filter(|(_, end)| until.is_none_or(|until| *end <= until))
             else {
-                now = until.expect("something is under way, or there is a time to wait for");
+                now = until.expect("something is running, or there is a time to wait for");
                 continue;
             };
             now = now.max(end);
-            let (_, Started { mut job, ticket }, feedback) = under_way.swap_remove(at);
-            job.tries += 1;
-            let again = feedback != Feedback::Good && job.tries < 5;
+            let (_, Started { mut job, ticket }, feedback) = running.swap_remove(at);
+            job.attempts += 1;
+            let again = feedback != Feedback::Good && job.attempts < 5;
             let finished = if again {
                 Finished::Again(job, now + Duration::from_secs(1))
             } else {
@@ -530,7 +491,7 @@ mod tests {
             .starts
             .iter()
             .rposition(|(_, link)| link.number >= 1000)
-            .expect("they have started");
+            .expect("they started");
         assert!(last < 40, "{last}");
     }
 
@@ -570,7 +531,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_host_is_asked_a_few_times_beside_good_ones() {
+    fn a_dead_host_gets_few_requests_beside_good_ones() {
         let links = (0..10_000)
             .map(|n| link(0, n))
             .chain((0..3000).map(|n| link(1 + n % 10, 10_000 + n)));
@@ -583,18 +544,18 @@ mod tests {
                 _ => (Duration::from_millis(50), Feedback::Good),
             }
         });
-        let asked = run
+        let requests = run
             .starts
             .iter()
             .filter(|(_, link)| link.number < 10_000)
             .count();
-        assert!(asked < 100, "{asked}");
+        assert!(requests < 100, "{requests}");
         assert!(run.elapsed < Duration::from_secs(20), "{:?}", run.elapsed);
-        assert_eq!(run.starts.len() - asked, 3000);
+        assert_eq!(run.starts.len() - requests, 3000);
     }
 
     #[test]
-    fn ten_links_of_a_dead_host_end_as_soon_as_one_would() {
+    fn ten_links_of_a_dead_host_take_no_longer_than_one() {
         let dead = |_: &Link, _| {
             (
                 Duration::from_millis(1),
@@ -642,18 +603,18 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_asks_for_patience_gets_it() {
-        // 20 requests in 5 seconds, as a window that slides
-        let answered = std::cell::RefCell::new(Vec::new());
+    fn a_throttled_host_gets_fewer_requests() {
+        // a sliding window: 20 requests in 5 seconds
+        let accepted = std::cell::RefCell::new(Vec::new());
         let run = simulate(
             HostPolicy::default(),
             32,
             (0..400).map(|n| link(0, n)),
             |_, now| {
-                let mut answered = answered.borrow_mut();
-                answered.retain(|time| now < *time + Duration::from_secs(5));
-                if answered.len() < 20 {
-                    answered.push(now);
+                let mut accepted = accepted.borrow_mut();
+                accepted.retain(|time| now < *time + Duration::from_secs(5));
+                if accepted.len() < 20 {
+                    accepted.push(now);
                     (Duration::from_millis(20), Feedback::Good)
                 } else {
                     (
@@ -664,18 +625,18 @@ mod tests {
             },
         );
         assert_eq!(run.given_up, 0);
-        // at best it takes 100 s
+        // 100 s is the optimum
         assert!(run.elapsed < Duration::from_secs(150), "{:?}", run.elapsed);
-        let refused = run.starts.len() - 400;
+        let throttled = run.starts.len() - 400;
         assert!(
-            refused * 20 < run.starts.len(),
-            "{refused} of {}",
+            throttled * 20 < run.starts.len(),
+            "{throttled} of {}",
             run.starts.len()
         );
     }
 
     #[test]
-    fn broken_links_do_not_condemn_their_host() {
+    fn broken_links_do_not_give_up_their_host() {
         for per_host in [1, 2, 8] {
             let run = simulate(
                 HostPolicy {
@@ -694,20 +655,20 @@ mod tests {
                     (Duration::from_millis(10), feedback)
                 },
             );
-            let good: std::collections::HashSet<_> =
+            let attempted: std::collections::HashSet<_> =
                 run.starts.iter().map(|(_, link)| link.number).collect();
-            // all of them are tried; some of the broken ones are given up with their last try
+            // each has an attempt; some of the broken ones are given up at their last one
             assert!(
-                good.len() == 320 && run.given_up < 20,
+                attempted.len() == 320 && run.given_up < 20,
                 "{per_host}: {} {}",
-                good.len(),
+                attempted.len(),
                 run.given_up
             );
         }
     }
 
     #[test]
-    fn a_name_that_fails_once_is_asked_again() {
+    fn a_failed_lookup_is_retried() {
         let run = simulate(
             HostPolicy::default(),
             2,
@@ -728,7 +689,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_does_not_slow_a_host_for_ever() {
+    fn an_outage_does_not_slow_a_host_forever() {
         let run = simulate(
             HostPolicy::default(),
             1,

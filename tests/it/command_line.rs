@@ -35,7 +35,7 @@ fn wrong_usage_is_exit_2_and_says_what_is_wrong() {
         ),
         (
             &["x.txt", "--stall-timeout", "soon"],
-            "a time is a number and `ms`, `s`, `m` or `h`",
+            "expected a number and a unit (`ms`, `s`, `m` or `h`)",
         ),
         (
             &["x.txt", "--retry-delay", "5 parsecs"],

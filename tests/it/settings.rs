@@ -107,7 +107,7 @@ fn what_is_wrong_in_the_file_is_named() {
         ),
         (
             "[host.'a.example']\nwait = 'soon'",
-            "a time is a number and",
+            "expected a number and a unit",
         ),
     ] {
         let run = run_with(text, &[], &[LINK]).exits(2);
