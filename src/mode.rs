@@ -1,6 +1,13 @@
-//! Four schedulers over one piece of work: they differ in who runs it and in nothing else.
+//! Four schedulers for the same work. They differ only in who runs it:
 //!
-//! Knows nothing of HTTP, PDF or files.
+//! | mode | who runs a job |
+//! | --- | --- |
+//! | `sequential` | the calling thread |
+//! | `threads` | an OS thread per job |
+//! | `pool` | one of a fixed number of OS threads |
+//! | `async` | one of a fixed number of tasks, on single-threaded runtimes |
+//!
+//! Each takes a job only when it can run it. Knows nothing of HTTP, PDF or files.
 
 use std::any::Any;
 use std::fmt;
@@ -35,7 +42,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// How many links are fetched at once unless the user says otherwise.
+    /// The default number of concurrent links.
     pub fn default_jobs(self) -> NonZeroUsize {
         let jobs = match self {
             Self::Sequential => 1,
@@ -45,17 +52,17 @@ impl Mode {
         NonZeroUsize::new(jobs).expect("none of them is 0")
     }
 
-    /// Takes jobs from `next` until there are none, and runs `work` on each, at most `limit` at once. A job is taken
-    /// only when there is room for it. `work` is to catch its own panics, with [`caught`]. Threads wait for their jobs in
-    /// `runtime`; tasks have runtimes of their own.
+    /// Runs `work` on each job from `next` until that returns `None`, up to `limit` jobs at once. A job is taken only when it
+    /// can run at once. `work` must catch its own panics, with [`caught`]. Threads wait for their jobs in `runtime`, while
+    /// tasks have their own runtimes.
     ///
     /// # Errors
     ///
-    /// When the system has not what it takes to begin.
+    /// If the system lacks the resources to begin.
     ///
     /// # Panics
     ///
-    /// When it is called from within a runtime.
+    /// If called from within a runtime.
     pub fn for_each<J, N, W, F, G>(
         self,
         runtime: &Runtime,
@@ -71,33 +78,29 @@ impl Mode {
         G: Future<Output = ()> + Send,
     {
         match self {
-            Self::Sequential => runtime.block_on(work_off(&next, &work)),
-            Self::Threads => a_thread_each(runtime, limit, &next, &work),
+            Self::Sequential => runtime.block_on(run_all(&next, &work)),
+            Self::Threads => thread_per_job(runtime, limit, &next, &work),
             Self::Pool => thread::scope(|scope| {
-                let work_off = || runtime.block_on(work_off(&next, &work));
+                let run = || runtime.block_on(run_all(&next, &work));
                 for _ in 1..limit.get() {
-                    if thread::Builder::new()
-                        .spawn_scoped(scope, work_off)
-                        .is_err()
-                    {
-                        break; // the system has no more threads: those that run do all the work
+                    let spawned = thread::Builder::new().spawn_scoped(scope, run);
+                    if spawned.is_err() {
+                        break; // out of threads: the running ones do all the work
                     }
                 }
-                work_off();
+                run();
             }),
             Self::Async => {
                 let runtimes = runtime::per_core()?;
                 let (tasks, shared) = (TaskTracker::new(), Arc::new((next, work)));
                 for runtime in runtimes.iter().cycle().take(limit.get()) {
                     let shared = Arc::clone(&shared);
-                    tasks.spawn_on(
-                        async move { work_off(&shared.0, &shared.1).await },
-                        runtime.handle(),
-                    );
+                    let run = async move { run_all(&shared.0, &shared.1).await };
+                    tasks.spawn_on(run, runtime.handle());
                 }
                 tasks.close();
                 runtime.block_on(tasks.wait());
-                // a name that is being looked up is nothing to wait for
+                // does not wait for DNS lookups that are still running
                 runtimes.into_iter().for_each(Runtime::shutdown_background);
             }
         }
@@ -107,40 +110,34 @@ impl Mode {
 
 impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Sequential => "sequential",
-            Self::Threads => "threads",
-            Self::Pool => "pool",
-            Self::Async => "async",
-        })
+        let value = self.to_possible_value().expect("no mode is skipped");
+        f.write_str(value.get_name())
     }
 }
 
-/// Runs `future`, and turns a panic in it into an error that says what the panic said.
+/// Runs `future`, and turns a panic in it into an error.
 ///
 /// # Errors
 ///
 /// The message of the panic.
 pub(crate) async fn caught<F: Future>(mut future: Pin<&mut F>) -> Result<F::Output, String> {
     let polled = std::future::poll_fn(|context| {
-        // after a panic the future is not polled again, so nobody sees what it left half done
+        // unwind safe: the future is not polled again after a panic
         match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-            Err(panic) => Poll::Ready(Err(panic)),
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => Poll::Ready(Err(message(&*panic))),
         }
     });
-    polled.await.map_err(|panic| message(&*panic))
+    polled.await
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or(panic.downcast_ref::<&str>().copied())
-        .unwrap_or("unknown panic")
-        .to_owned()
+    let text = text.or(panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("unknown panic").to_owned()
 }
 
-async fn work_off<J, F, G>(next: &impl Fn() -> F, work: &impl Fn(J) -> G)
+async fn run_all<J, F, G>(next: &impl Fn() -> F, work: &impl Fn(J) -> G)
 where
     F: Future<Output = Option<J>>,
     G: Future<Output = ()>,
@@ -150,8 +147,8 @@ where
     }
 }
 
-/// Starts a thread for each job, and waits for all of them in the end.
-fn a_thread_each<J, F, G>(
+/// Starts a thread for each job, and joins all of them.
+fn thread_per_job<J, F, G>(
     runtime: &Runtime,
     limit: NonZeroUsize,
     next: &(impl Fn() -> F + Sync),
@@ -168,16 +165,17 @@ fn a_thread_each<J, F, G>(
     };
     thread::scope(|scope| {
         while let Some(started) = runtime.block_on(next()) {
+            // shared, because a thread that cannot be spawned does not give it back
             let started = Arc::new(Mutex::new(Some(started)));
             let run = |started: &Mutex<Option<(_, J)>>| {
-                let mut started = started.lock();
-                let taken = started.take();
-                drop(taken.map(|(permit, job)| (runtime.block_on(work(job)), permit)));
+                let (permit, job) = started.lock().take().expect("a job runs once");
+                runtime.block_on(work(job));
+                drop(permit);
             };
             let theirs = Arc::clone(&started);
             let spawned = thread::Builder::new().spawn_scoped(scope, move || run(&theirs));
             if spawned.is_err() {
-                run(&started); // the system has no more threads: this one does the job
+                run(&started); // out of threads: this one does the job
             }
         }
     });
@@ -198,7 +196,7 @@ mod tests {
         runtime::shared().expect("a runtime")
     }
 
-    /// Runs `count` jobs, and tells how often each ran and how many ran at once at most.
+    /// Runs `count` jobs. Returns how often each ran, and the highest number that ran at once.
     fn run(mode: Mode, count: usize, limit: usize) -> (Vec<usize>, usize) {
         let limit = NonZeroUsize::new(limit).expect("at least one");
         let state = Arc::new((
@@ -230,7 +228,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
-        fn each_job_runs_once_and_within_the_limit(count in 0..60usize, limit in 1..12usize) {
+        fn each_job_runs_once_within_the_limit(count in 0..60usize, limit in 1..12usize) {
             for mode in Mode::value_variants() {
                 let (runs, most) = run(*mode, count, limit);
                 prop_assert_eq!(runs, vec![1; count]);
@@ -240,8 +238,8 @@ mod tests {
         }
     }
 
-    /// Runs so many jobs, all of which wait until they are together, and tells in how many threads they were then.
-    fn threads_together(mode: Mode, count: usize) -> usize {
+    /// Runs `count` jobs, each of which waits for all others. Returns the number of threads that they ran on.
+    fn threads_of_concurrent_jobs(mode: Mode, count: usize) -> usize {
         let (jobs, together) = (Mutex::new(0..count), Arc::new(Barrier::new(count)));
         let threads = Arc::new(Mutex::new(HashSet::new()));
         let seen = Arc::clone(&threads);
@@ -264,10 +262,10 @@ mod tests {
     }
 
     #[test]
-    fn as_many_jobs_as_allowed_run_together() {
+    fn jobs_run_concurrently_up_to_the_limit() {
         for mode in [Mode::Threads, Mode::Pool, Mode::Async] {
-            // it ends only if all eight wait at the same time
-            let threads = threads_together(mode, 8);
+            // ends only if all eight wait at the same time
+            let threads = threads_of_concurrent_jobs(mode, 8);
             assert_eq!(threads == 8, mode != Mode::Async, "{mode}: {threads}");
         }
     }
