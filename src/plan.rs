@@ -1,7 +1,8 @@
-//! What is to be done for each line of the list, in the order of the list.
+//! The plan: what to do for each line of the list, in list order.
 //!
-//! Owns the identity of links (which one is a duplicate, which one is here already) and the names of their files, which
-//! are given in list order and therefore are the same in every mode. Knows nothing of HTTP or of threads.
+//! Owns the identities of links, which tell duplicates and existing files, and the names of their files. Names are given in
+//! list order, so they are the same in every mode. Knows nothing of HTTP, threads or how files are stored: the store
+//! implements [`Inventory`].
 
 mod candidates;
 mod job;
@@ -20,95 +21,90 @@ pub(crate) use job::Job;
 use job::nth_name;
 pub(crate) use template::Template;
 
-/// How files are called.
+/// How files are named.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Naming {
-    /// A template for their paths; none for the name that the list, the URL or the server suggests.
+    /// The template for their paths; without one, the name comes from the list, the URL or the server.
     pub template: Option<Template>,
-    /// Whether they go into 65,536 folders by a hash of their URLs: `ab/cd/name.pdf`.
+    /// Whether they are spread over 65,536 folders by a hash of their URLs: `ab/cd/name.pdf`.
     pub shard: bool,
 }
 
 impl Naming {
-    /// Whether names depend on the bytes of the files.
+    /// Whether names depend on the contents of the files.
     pub(crate) fn needs_hash(&self) -> bool {
         self.template.as_ref().is_some_and(Template::needs_hash)
     }
 
-    /// The path for the file of `job`, should no other file have it.
+    /// The path of the file of `job`, before it is made unique. `suggested` is the server's name for it.
     fn base(&self, job: &Job, suggested: Option<&str>, sha256: Option<&str>) -> String {
         let url = job.candidates.first();
-        let wanted = job
-            .details
-            .as_ref()
-            .and_then(|details| details.name.as_deref());
-        let better = || {
-            suggested
-                .filter(|_| !name::is_said_by(url))
-                .and_then(name::safe)
+        let usual = || {
+            let suggested = suggested.filter(|_| !name::is_said_by(url));
+            let suggested = suggested.and_then(name::safe);
+            suggested.unwrap_or_else(|| name::of_url(url))
         };
-        let usual = || better().unwrap_or_else(|| name::of_url(url));
-        let name = match wanted {
-            None => usual(),
+        let listed = match job.listed_name() {
             Some(folder) if folder.ends_with('/') => {
-                name::safe_path(&format!("{folder}{}", usual())).unwrap_or_else(usual)
+                name::safe_path(&(folder.to_owned() + &usual()))
             }
-            Some(wanted) => name::safe_path(wanted).unwrap_or_else(usual),
+            Some(path) => name::safe_path(path),
+            None => None,
         };
+        let name = listed.unwrap_or_else(usual);
         let path = match &self.template {
             Some(template) => template.path(job, &name, sha256).unwrap_or(name),
             None => name,
         };
-        if self.shard {
-            let [a, b, ..] = job.id.to_be_bytes();
-            format!("{a:02x}/{b:02x}/{path}")
-        } else {
-            path
+        if !self.shard {
+            return path;
         }
+        let [a, b, ..] = job.id.to_be_bytes();
+        format!("{a:02x}/{b:02x}/{path}")
     }
 }
 
-/// What the plan makes of a line.
+/// What to do for a line.
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// The link is to be fetched.
+    /// Fetch the link.
     Fetch(Job),
-    /// The outcome is known without asking anybody.
+    /// Nothing: the outcome is known without a request.
     Settled(Box<Record>),
 }
 
-/// What to do about a file that is here already.
+/// What to do about an existing file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Existing {
-    /// Leave it, and ask nobody.
+    /// Keep it, without a request.
     #[default]
     Keep,
-    /// Ask whether it has changed, and replace it if so.
+    /// Replace it if it has changed on the server.
     Update,
     /// Fetch it again, and replace it.
     Overwrite,
 }
 
-/// A file that an earlier run has saved, and how the server described it.
+/// A file that an earlier run saved, and the validators of its response (RFC 9110 section 8.8).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Previous {
     /// The file.
     pub saved: Saved,
-    /// Its `ETag`, if it had one.
+    /// The `ETag`, if there was one.
     pub etag: Option<String>,
-    /// Its `Last-Modified`, if it had one.
+    /// The `Last-Modified`, if there was one.
     pub last_modified: Option<String>,
 }
 
-/// What is known of the output folder before anything is fetched. Whoever keeps the files answers.
+/// What is known of the output folder before anything is fetched.
 pub(crate) trait Inventory {
-    /// The file that was saved last for the link with this identity, if it is still as it was saved.
+    /// The file that was last saved for the link with this identity, unless it has changed since.
     fn previous(&self, id: u64) -> Option<Previous>;
 
-    /// Whether the command for the file of the link with this identity is still to be run.
+    /// Whether the command for the file of the link with this identity has yet to run.
     fn awaits_exec(&self, id: u64) -> bool;
 
-    /// The file of this name, if it exists and is not empty, whoever put it there.
+    /// The file with this name, whatever put it there, unless it is empty.
     fn file(&self, name: String) -> Option<Saved>;
 
     /// Whether a file has this checksum.
@@ -118,17 +114,17 @@ pub(crate) trait Inventory {
 /// How links become files.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
-    /// How files are called.
+    /// How files are named.
     pub naming: Arc<Naming>,
-    /// What is done about files that are here.
+    /// What to do about existing files.
     pub existing: Existing,
-    /// Whether a file that is here under the name of a link counts as that link's, whoever put it there.
+    /// Whether an existing file with the name of a link counts as its file, whatever put it there.
     pub skip_existing: bool,
     /// Whether a command is run for each file.
     pub exec: bool,
 }
 
-/// Turns the lines of a list into steps, one at a time.
+/// Turns the lines of a list into steps, lazily.
 pub(crate) struct Plan<L, I> {
     links: L,
     inventory: I,
@@ -139,7 +135,7 @@ pub(crate) struct Plan<L, I> {
 }
 
 impl<L, I: Inventory> Plan<L, I> {
-    /// A plan for `links` into a folder that has what `inventory` says.
+    /// A plan for `links` into the folder that `inventory` describes.
     pub(crate) fn new(links: L, inventory: I, options: Options) -> Self {
         Self {
             links,
@@ -160,62 +156,58 @@ impl<L, I: Inventory> Plan<L, I> {
             }));
         }
         let mut job = Job::new(link, self.index);
-        let existing = if let Some(previous) = self.previous(&job) {
-            self.claim(&previous.saved.file);
-            Some(previous)
-        } else {
-            self.name(&mut job).map(|saved| Previous {
-                saved,
-                etag: None,
-                last_modified: None,
-            })
+        let previous = self.previous(&job);
+        let Some(existing) = previous.or_else(|| self.name(&mut job)) else {
+            return Step::Fetch(job);
         };
         let keeps = self.options.existing == Existing::Keep;
-        match existing {
-            Some(existing) if keeps && !(self.options.exec && self.inventory.awaits_exec(id)) => {
-                return Step::Settled(Box::new(job.record(Outcome::Saved(existing.saved))));
-            }
-            Some(existing) => {
-                job.only_exec = keeps;
-                job.name = existing.saved.file.as_str().into();
-                job.existing = Some(Box::new(existing));
-            }
-            None => {}
+        if keeps && !(self.options.exec && self.inventory.awaits_exec(id)) {
+            return Step::Settled(Box::new(job.record(Outcome::Saved(existing.saved))));
         }
+        job.only_exec = keeps;
+        job.name = existing.saved.file.as_str().into();
+        job.existing = Some(Box::new(existing));
         Step::Fetch(job)
     }
 
-    /// Claims a name for a link; tells of the file that is here under it, if that is to be taken for the link's.
-    fn name(&mut self, job: &mut Job) -> Option<Saved> {
-        let naming = Arc::clone(&self.options.naming);
-        let base = naming.base(job, None, None);
+    /// The file that an earlier run saved for a link, if neither it nor its checksum in the list has changed. Claims its
+    /// name.
+    fn previous(&mut self, job: &Job) -> Option<Previous> {
+        let previous = self.inventory.previous(job.id)?;
+        if !self.fits(job, &previous.saved) {
+            return None;
+        }
+        self.claim(&previous.saved.file);
+        Some(previous)
+    }
+
+    /// Claims a name for a link. Returns the existing file with that name if it counts as the link's.
+    fn name(&mut self, job: &mut Job) -> Option<Previous> {
+        let base = self.options.naming.base(job, None, None);
         job.name_taken = !self.claim(&base);
         let name = nth_name(&base, job.id, u32::from(job.name_taken));
         if job.name_taken {
             self.claim(&name);
         }
         job.name = name.as_str().into();
-        if !self.options.skip_existing || naming.needs_hash() {
+        if !self.options.skip_existing || self.options.naming.needs_hash() {
             return None;
         }
         let saved = self.inventory.file(name)?;
-        self.fits(job, &saved).then_some(saved)
+        self.fits(job, &saved).then_some(Previous {
+            saved,
+            etag: None,
+            last_modified: None,
+        })
     }
 
-    /// The file that an earlier run has saved for a link, if it is still as that run has left it, and as the list says.
-    fn previous(&self, job: &Job) -> Option<Previous> {
-        let previous = self.inventory.previous(job.id)?;
-        self.fits(job, &previous.saved).then_some(previous)
-    }
-
-    /// Whether a file has the checksum that the list gives, if it gives one.
+    /// Whether a file has the checksum from the list, if there is one.
     fn fits(&self, job: &Job, saved: &Saved) -> bool {
         let checksum = job.checksum();
         checksum.is_none_or(|checksum| self.inventory.matches(saved, checksum))
     }
 
-    /// Takes `name` for a link of this run; false if another one has it. Some file systems do not tell upper from lower
-    /// case, so neither does this.
+    /// Claims `name` for a link of this run; false if another link has it. Ignores case, as some file systems do.
     fn claim(&mut self, name: &str) -> bool {
         self.names.insert(fingerprint(&name.to_lowercase()))
     }

@@ -120,7 +120,7 @@ impl<J: HasHost> Queue<J> {
         loop {
             // before the lock: `notify_waiters` reaches only futures that exist
             let ready = self.ready.notified();
-            let (until, mut waiting) = {
+            let (until, waiting) = {
                 let mut state = self.state.lock();
                 if state.closed {
                     // running links may never end if their workers have failed
@@ -138,8 +138,9 @@ impl<J: HasHost> Queue<J> {
                     }
                     Next::End => return None,
                     Next::Wait(until) => {
+                        state.idle += 1;
                         self.room.notify_one();
-                        (until, Waiting::new(self, &mut state))
+                        (until, Waiting(self))
                     }
                 }
             };
@@ -148,7 +149,8 @@ impl<J: HasHost> Queue<J> {
             } else {
                 ready.await;
             }
-            waiting.is_over = true;
+            std::mem::forget(waiting);
+            self.state.lock().idle -= 1;
         }
     }
 
@@ -192,9 +194,7 @@ impl<J: HasHost> Queue<J> {
         let state = self.state.lock();
         state.idle > 0 && state.schedule.is_held_back(Instant::now())
     }
-}
 
-impl<J> Queue<J> {
     /// Wakes a worker, if one waits. Unlocks the state first, because the worker needs it at once.
     fn wake(&self, state: MutexGuard<'_, State<J>>) {
         let waits = state.idle > 0;
@@ -217,29 +217,15 @@ impl<J: HasHost> State<J> {
     }
 }
 
-/// Counts a worker as idle while it waits.
-struct Waiting<'a, J> {
-    queue: &'a Queue<J>,
-    /// Set at the end of the wait. A wait that is dropped before may have been the only one for the next time that the
-    /// schedule knows, so another worker has to look.
-    is_over: bool,
-}
+/// A worker that waits in [`Queue::next`]. If it is dropped, it no longer counts as idle. It may have been the only one to
+/// wait for the next time that the schedule knows, so another worker has to look.
+struct Waiting<'a, J: HasHost>(&'a Queue<J>);
 
-impl<'a, J> Waiting<'a, J> {
-    fn new(queue: &'a Queue<J>, state: &mut State<J>) -> Self {
-        state.idle += 1;
-        let is_over = false;
-        Self { queue, is_over }
-    }
-}
-
-impl<J> Drop for Waiting<'_, J> {
+impl<J: HasHost> Drop for Waiting<'_, J> {
     fn drop(&mut self) {
-        let mut state = self.queue.state.lock();
+        let mut state = self.0.state.lock();
         state.idle -= 1;
-        if !self.is_over {
-            self.queue.wake(state);
-        }
+        self.0.wake(state);
     }
 }
 
@@ -325,7 +311,7 @@ mod tests {
         assert_eq!(queue.push(Link(2)), Pushed::Queued);
         drop(first);
         assert_eq!(queue.state.lock().idle, 1);
-        let next = tokio::time::timeout(Duration::from_secs(60), second).await;
+        let next = tokio::time::timeout(Duration::from_mins(1), second).await;
         let started = next.expect("`second` is notified").expect("a link");
         assert_eq!((started.job, queue.state.lock().idle), (Link(2), 0));
 
@@ -337,7 +323,7 @@ mod tests {
         assert!(is_pending(first.as_mut()));
         drop(first);
         assert_eq!(queue.state.lock().idle, 1);
-        let next = tokio::time::timeout(Duration::from_secs(60), second).await;
+        let next = tokio::time::timeout(Duration::from_mins(1), second).await;
         let started = next.expect("`second` is notified").expect("a link");
         assert_eq!((started.job, queue.state.lock().idle), (Link(1), 0));
     }

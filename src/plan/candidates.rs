@@ -1,22 +1,22 @@
-//! The URLs of the same file, and how they have fared so far.
+//! The URLs of one file, and how they have fared.
 
 use url::Url;
 
 use crate::outcome::{Failure, Status};
 
-/// The URLs that a link may be fetched from, in the order in which they are tried: the one of its line, and others that the
-/// list gives. Each is tried until it is given up.
+/// The URLs of a file in order of preference: the URL of the line, then its mirrors. A candidate that has failed for good is
+/// not used again.
 #[derive(Debug)]
 pub(crate) struct Candidates {
     urls: Vec<Url>,
-    /// The one that is tried now.
+    /// The index of the current one.
     current: usize,
-    /// Of those that have been given up, the failure that gives most hope.
+    /// The most hopeful failure of the ones before: a retryable one, if there is any.
     failure: Option<Box<Failure>>,
 }
 
 impl Candidates {
-    /// The candidates of a link with this URL, and others of the same file.
+    /// The candidates of a link.
     pub(super) fn new(url: Url, mirrors: &[Url]) -> Self {
         let mut urls = vec![url];
         urls.extend_from_slice(mirrors);
@@ -27,33 +27,33 @@ impl Candidates {
         }
     }
 
-    /// The one that is tried now.
+    /// The candidate that is in use.
     pub(crate) fn current(&self) -> &Url {
         &self.urls[self.current]
     }
 
-    /// The one that the list names first.
+    /// The URL of the line.
     pub(crate) fn first(&self) -> &Url {
         &self.urls[0]
     }
 
-    /// Goes on to the next one after this `failure`.
+    /// Moves on to the next candidate after this `failure`.
     ///
     /// # Errors
     ///
-    /// The failure of the link, when there is no other one or no other one can do better.
+    /// The failure of the link, if there is no other candidate or none can do better.
     pub(super) fn advance(&mut self, failure: Failure) -> Result<(), Failure> {
-        let others = self.urls.len() - 1;
-        if others == 0 || matches!(failure.status, Status::Interrupted | Status::Disk) {
+        let count = self.urls.len();
+        if count == 1 || matches!(failure.status, Status::Interrupted | Status::Disk) {
             return Err(failure);
         }
         let failure = match self.failure.take() {
-            // if another run may help with one of them, it may help with the link
+            // if another run may help with one candidate, it may help with the link
             Some(before) if before.retryable() && !failure.retryable() => *before,
             _ => failure,
         };
-        if self.current == others {
-            let message = format!("{} (and {others} other URLs failed, too)", failure.message);
+        if self.current + 1 == count {
+            let message = format!("{} (all {count} URLs failed)", failure.message);
             return Err(Failure { message, ..failure });
         }
         self.current += 1;

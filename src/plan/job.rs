@@ -1,4 +1,7 @@
-//! One link on its way: where it stands, what is asked, what its file is called, and how it has fared so far.
+//! A job: a link on its way to a file.
+//!
+//! Owns what changes between attempts: the current candidate, the counters, the existing file. Millions of jobs may wait, so
+//! a job holds little more than a URL and a name; rare parts are boxed.
 
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
@@ -10,52 +13,50 @@ use crate::digest::Checksum;
 use crate::link::{Details, Link, SourceLine};
 use crate::outcome::{Failure, Outcome, Record};
 use crate::queue::{GiveUp, HasHost};
-use crate::text::{has_credentials, shown};
+use crate::text::has_credentials;
 
-/// One link to fetch. Many may wait, so it holds little more than its URL and a name.
+/// One link to fetch.
 #[derive(Debug)]
 pub(crate) struct Job {
-    /// Where the link stands.
+    /// The place of the link in its list.
     pub source_line: SourceLine,
-    /// Its number among all lines of all lists that say something, from 1.
+    /// The number of the line among the lines of all lists that are not blank or comments, from 1.
     pub index: u64,
-    /// The URLs that it may be fetched from.
+    /// The URLs of its file.
     pub candidates: Candidates,
     /// The identity of its URL: see [`Link::id`](crate::link::Link::id).
     pub id: u64,
-    /// The path that its file is to have, should the server not suggest another one.
+    /// The planned path of its file. The server may suggest another name.
     pub name: Box<str>,
-    /// Whether an earlier link has the name that its URL suggests.
+    /// Whether an earlier link has the name that the list or the URL gives.
     pub(super) name_taken: bool,
     /// What else the list says about it.
     pub details: Option<Box<Details>>,
-    /// The existing file, which the answer may replace.
+    /// The existing file, which the response may replace.
     pub existing: Option<Box<Previous>>,
-    /// Whether it is only the command for the existing file which is still to be run.
+    /// Whether only the command for the existing file has yet to run.
     pub only_exec: bool,
-    /// How many requests have been tried.
+    /// The number of attempts.
     pub attempts: u32,
-    /// How many of them with the candidate that is tried now.
+    /// The number of attempts with the current candidate.
     pub attempts_at_candidate: u32,
-    /// When the first one was.
+    /// When the first attempt began.
     pub started: Option<Instant>,
 }
 
 impl Job {
-    /// A job for `link`, the `index`-th of all, with nothing done yet.
+    /// A job for `link`, without attempts. `index` counts from 1.
     pub(super) fn new(link: Link, index: u64) -> Self {
-        let mirrors = link
-            .details
-            .as_ref()
-            .map_or(&[][..], |details| &details.mirrors);
+        let details = link.details;
+        let mirrors = details.as_ref().map_or(&[][..], |details| &details.mirrors);
         Self {
             source_line: link.source_line,
             index,
             candidates: Candidates::new(link.url, mirrors),
             id: link.id,
-            name: String::new().into(),
+            name: Box::default(),
             name_taken: false,
-            details: link.details,
+            details,
             existing: None,
             only_exec: false,
             attempts: 0,
@@ -64,17 +65,22 @@ impl Job {
         }
     }
 
-    /// The URL that is to be asked.
+    /// The URL of the current candidate.
     pub(crate) fn url(&self) -> &Url {
         self.candidates.current()
     }
 
-    /// The checksum that the list gives for its file.
+    /// The checksum of its file, from the list.
     pub(crate) fn checksum(&self) -> Option<Checksum> {
         self.details.as_ref()?.checksum
     }
 
-    /// Goes on to the next candidate after this `failure`.
+    /// The path of its file, or of the folder for it, from the list.
+    pub(super) fn listed_name(&self) -> Option<&str> {
+        self.details.as_ref()?.name.as_deref()
+    }
+
+    /// Moves on to the next candidate after this `failure`.
     ///
     /// # Errors
     ///
@@ -85,42 +91,29 @@ impl Job {
         Ok(())
     }
 
-    /// Paths for its file, in the order in which they are to be tried while the one before belongs to another file: the
-    /// one that is suggested unless an earlier link has it, one with a hash of the URL, and numbered ones.
+    /// Paths for its file, in order of preference; the first one that no other file has is used. They are the suggested one
+    /// unless an earlier link has it, one with a hash of the URL, and numbered ones.
     ///
-    /// `suggested` is the server's name for it, which counts where neither the list names it nor the URL ends in the name
-    /// of a PDF; `sha256` is the hash of its bytes.
+    /// `suggested` is the server's name for the file. It counts if the list has no name and the URL does not end in the name
+    /// of a PDF. `sha256` is the hash of the file.
     pub(crate) fn names(
         &self,
         naming: &Naming,
         suggested: Option<&str>,
         sha256: Option<&str>,
     ) -> impl Iterator<Item = String> {
-        let base = move || naming.base(self, suggested, sha256);
-        let (first, begin) = if suggested.is_none() && !naming.needs_hash() {
-            (self.name.to_string(), u32::from(self.name_taken))
-        } else {
-            let base = base();
-            let as_planned = self.name_taken && base == naming.base(self, None, None);
-            let begin = u32::from(as_planned);
-            (nth_name(&base, self.id, begin), begin)
-        };
-        let others = (begin + 1..).map(move |n| nth_name(&base(), self.id, n));
-        std::iter::once(first).chain(others)
+        let base = naming.base(self, suggested, sha256);
+        let is_taken = self.name_taken && base == naming.base(self, None, None);
+        (u32::from(is_taken)..).map(move |n| nth_name(&base, self.id, n))
     }
 
-    /// Its record, if this is what became of it.
+    /// Its record with this `outcome`.
     pub(crate) fn record(&self, outcome: Outcome) -> Record {
         Record {
-            source_line: self.source_line.clone(),
-            url: shown(self.candidates.first()).into_owned(),
-            outcome,
             attempts: self.attempts,
-            elapsed: self
-                .started
-                .map_or(Duration::ZERO, |started| started.elapsed()),
+            elapsed: self.started.map_or(Duration::ZERO, |at| at.elapsed()),
             details: self.details.clone(),
-            exec_error: None,
+            ..Record::new(&self.source_line, self.candidates.first(), outcome)
         }
     }
 }
@@ -135,13 +128,13 @@ impl HasHost for Job {
         if !has_credentials(url) {
             return url[..Position::AfterPort].into();
         }
-        // who asks does not make it another host
+        // credentials do not make it another host
         let host = &url[Position::BeforeHost..Position::AfterPort];
         format!("{}://{host}", url.scheme()).into()
     }
 }
 
-/// The path for the file of the link with this `id`, if so many others have been taken before.
+/// The `n`-th choice, from 0, for the path of the file of the link with this `id`.
 pub(super) fn nth_name(base: &str, id: u64, n: u32) -> String {
     let hash = id >> 32;
     match n {

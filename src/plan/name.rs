@@ -1,4 +1,7 @@
-//! The file name of a link: safe on every system, whatever the URL says.
+//! Safe file names. Input is hostile: it comes from URLs, lists and servers.
+//!
+//! A safe name is valid on Linux, macOS and Windows, is not hidden, does not look like an option, and shows on a terminal as
+//! it is. A safe path never leaves the output folder. Does not make names unique.
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 use percent_encoding::percent_decode_str;
@@ -6,58 +9,54 @@ use url::Url;
 
 use crate::text::is_invisible;
 
-/// The longest name of a file, in bytes, that all common file systems take.
+/// The longest file name that all common file systems accept, in bytes.
 const LONGEST: usize = 255;
 
-/// The deepest path that is made, in folders: most systems take no more than some 4,096 bytes.
+/// The deepest path, in folders: most systems accept about 4,096 bytes, and 13 components stay below that.
 const DEEPEST: usize = 12;
 
 const EXTENSION: &str = ".pdf";
 
-/// The name that `url` suggests: its last path segment, or its host if it has none.
+/// The name from `url`: its last path segment, or else its host.
 pub fn of_url(url: &Url) -> String {
-    safe(&percent_decode_str(last_segment(url)).decode_utf8_lossy())
-        .or_else(|| safe(url.host_str().unwrap_or_default()))
-        .unwrap_or_else(|| format!("download{EXTENSION}"))
+    let name = safe(&percent_decode_str(last_segment(url)).decode_utf8_lossy());
+    let name = name.or_else(|| safe(url.host_str().unwrap_or_default()));
+    name.unwrap_or_else(|| format!("download{EXTENSION}"))
 }
 
-/// Whether `url` itself ends in the name of a PDF.
+/// Whether `url` ends in the name of a PDF.
 pub(crate) fn is_said_by(url: &Url) -> bool {
     let segment = last_segment(url);
     segment.len() > EXTENSION.len() && split_extension(segment).0.len() < segment.len()
 }
 
 fn last_segment(url: &Url) -> &str {
-    url.path()
-        .rsplit('/')
-        .find(|segment| !segment.is_empty())
-        .unwrap_or_default()
+    let path = url.path().trim_end_matches('/');
+    path.rsplit('/').next().unwrap_or_default()
 }
 
-/// `name` as one path component with `.pdf` at its end; none if nothing of it is left.
+/// `name` as one path component that ends in `.pdf`; `None` if nothing of it is left.
 ///
-/// Separators, characters that Windows refuses, and control and direction characters become `_`; leading dots and
-/// dashes, and white space and dots at the end go, and a name that Windows keeps for a device gets a `_` before it.
+/// Separators, characters that Windows rejects, and control and format characters become `_`. Leading dots and dashes, and
+/// trailing white space and dots are removed. The name of a Windows device gets a `_` in front.
 pub(crate) fn safe(name: &str) -> Option<String> {
     let name = harmless(name);
     let (stem, extension) = split_extension(&name);
     component(stem, extension)
 }
 
-/// `path` with every component made [`safe`], the last one with `.pdf` at its end; none if nothing of that one is left.
-/// It leads nowhere but down, and at most 12 folders.
+/// `path` with safe components, of which the last one ends in `.pdf`; `None` if nothing of that one is left. The path is
+/// relative, without `..`, and up to 12 folders deep.
 pub(crate) fn safe_path(path: &str) -> Option<String> {
     let mut components: Vec<_> = path.split(['/', '\\']).collect();
     let name = safe(components.pop()?)?;
-    let folders = components
-        .iter()
-        .filter_map(|folder| component(&harmless(folder), ""))
-        .take(DEEPEST);
+    let folder = |folder: &&str| component(&harmless(folder), "");
+    let folders = components.iter().filter_map(folder).take(DEEPEST);
     let path: Vec<_> = folders.chain([name]).collect();
     Some(path.join("/"))
 }
 
-/// `name` without what no file system, or no terminal, takes well.
+/// `name` in NFC, with `_` for each character that a file system or a terminal does not accept.
 fn harmless(name: &str) -> String {
     let harmless = |c| match c {
         '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' | '\u{fffd}' => '_',
@@ -67,15 +66,14 @@ fn harmless(name: &str) -> String {
     if name.is_ascii() {
         return name.chars().map(harmless).collect();
     }
-    // macOS takes the composed and the decomposed form of a letter for the same
+    // macOS does not distinguish the composed and the decomposed form of a letter
     let composed = ComposingNormalizerBorrowed::new_nfc().normalize(name);
     composed.chars().map(harmless).collect()
 }
 
 fn component(stem: &str, extension: &str) -> Option<String> {
-    let stem = stem
-        .trim_matches(|c: char| c == '.' || c.is_whitespace())
-        .trim_start_matches(['-', '.', ' ']);
+    let stem = stem.trim_matches(is_padding);
+    let stem = stem.trim_start_matches(['-', '.', ' ']);
     if stem.is_empty() {
         return None;
     }
@@ -84,7 +82,7 @@ fn component(stem: &str, extension: &str) -> Option<String> {
     Some(format!("{guard}{stem}{extension}"))
 }
 
-/// The path `name` with `suffix` before its extension, and its last component no longer than a name may be.
+/// The path `name` with `suffix` before its extension. Shortens the last component if it would be too long.
 pub(crate) fn with_suffix(name: &str, suffix: &str) -> String {
     let (folders, name) = name.split_at(name.rfind('/').map_or(0, |slash| slash + 1));
     let (stem, extension) = split_extension(name);
@@ -92,23 +90,25 @@ pub(crate) fn with_suffix(name: &str, suffix: &str) -> String {
     format!("{folders}{stem}{suffix}{extension}")
 }
 
-/// The stem and the extension of a name; the extension is there even if the name has none.
+/// The stem and the extension of a name; `.pdf` if it has no such extension.
 pub(super) fn split_extension(name: &str) -> (&str, &str) {
-    match name.len().checked_sub(EXTENSION.len()) {
-        Some(at) if name.is_char_boundary(at) && name[at..].eq_ignore_ascii_case(EXTENSION) => {
-            name.split_at(at)
-        }
+    let at = name.len().saturating_sub(EXTENSION.len());
+    match name.split_at_checked(at) {
+        Some(split) if split.1.eq_ignore_ascii_case(EXTENSION) => split,
         _ => (name, EXTENSION),
     }
 }
 
-/// The beginning of `text`, at most `longest` bytes, cut between two characters.
+/// The first characters of `text`, up to `longest` bytes.
 fn shortened(text: &str, longest: usize) -> &str {
-    text[..text.floor_char_boundary(longest)]
-        .trim_end_matches(|c: char| c == '.' || c.is_whitespace())
+    text[..text.floor_char_boundary(longest)].trim_end_matches(is_padding)
 }
 
-/// Whether Windows takes `stem` for a device, whatever extension follows.
+fn is_padding(c: char) -> bool {
+    c == '.' || c.is_whitespace()
+}
+
+/// Whether `stem` is the name of a Windows device, which it is with any extension.
 fn is_device(stem: &str) -> bool {
     let base = stem.split('.').next().unwrap_or_default().trim_end();
     if base.len() > "CONOUT$".len() {
@@ -116,14 +116,10 @@ fn is_device(stem: &str) -> bool {
     }
     match base.to_ascii_uppercase().as_str() {
         "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$" => true,
-        port => ["COM", "LPT"].iter().any(|kind| {
-            port.strip_prefix(kind).is_some_and(|n| {
-                matches!(
-                    n,
-                    "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "¹" | "²" | "³"
-                )
-            })
-        }),
+        port => {
+            let number = port.strip_prefix("COM").or(port.strip_prefix("LPT"));
+            number.is_some_and(|n| matches!(n.parse(), Ok('1'..='9' | '¹' | '²' | '³')))
+        }
     }
 }
 
@@ -167,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn long_names_are_cut_between_characters() {
+    fn long_names_are_cut_at_a_character_boundary() {
         let long = safe(&"é".repeat(300)).expect("a name");
         assert_eq!(long.len(), 254);
         assert!(long.ends_with("é.pdf"));
@@ -175,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_lead_down_and_nowhere_else() {
+    fn paths_stay_inside_the_folder() {
         for (path, expected) in [
             ("a/b/c", Some("a/b/c.pdf")),
             ("/etc/passwd", Some("etc/passwd.pdf")),

@@ -1,4 +1,7 @@
-//! File names by a template: text with fields in braces.
+//! Templates for the paths of files: text with fields in braces, such as `{host}/{index:06}-{name}`.
+//!
+//! A template is parsed once, and fills in its fields per file. Values are hostile: only `{name}` and `{path}` may bring
+//! folders, and the result becomes a safe path ([`name::safe_path`]).
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -10,38 +13,40 @@ use url::Url;
 use super::Job;
 use super::name;
 
-/// The fields of a template besides the columns of the list, and what they stand for.
-pub(crate) const FIELDS: [(&str, &str); 8] = [
-    (
-        "name",
-        "the name that the list, the URL or the server suggests",
-    ),
-    ("stem", "the same without `.pdf`"),
-    ("host", "the host of the URL"),
-    ("path", "the folders of the URL's path"),
-    ("index", "the number of the link, over all lists"),
-    ("line", "the number of its line"),
-    ("sha256", "the SHA-256 of the file"),
-    ("date", "the day on which the run began, in UTC"),
+/// The fields, except `{date}` and the columns of the list.
+static FIELDS: [(&str, Field); 7] = [
+    ("name", Field::Name),
+    ("stem", Field::Stem),
+    ("host", Field::Host),
+    ("path", Field::Path),
+    ("index", Field::Index),
+    ("line", Field::Line),
+    ("sha256", Field::Sha256),
 ];
 
-/// A template such as `{host}/{index:06}-{name}`.
+/// A parsed template. `{date}` is text in it: a run past midnight keeps the names that it planned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Template(Vec<Piece>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Piece {
     Text(String),
-    Field(Field, Option<usize>),
+    /// A field and its width.
+    Field(Field, Option<u8>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Field {
+    /// The name that the file would have without a template.
     Name,
+    /// The same without `.pdf`.
     Stem,
     Host,
+    /// The folders of the URL.
     Path,
+    /// The number of the link over all lists.
     Index,
+    /// The number of its line.
     Line,
     Sha256,
     Column(Arc<str>),
@@ -56,14 +61,13 @@ impl Template {
         })
     }
 
-    /// Whether it uses the hash of the file, so that nobody knows a name before the file is here.
+    /// Whether it uses the hash of the file, so that names are unknown until the file is complete.
     pub(crate) fn needs_hash(&self) -> bool {
-        self.0
-            .iter()
-            .any(|piece| matches!(piece, Piece::Field(Field::Sha256, _)))
+        let is_hash = |piece: &Piece| matches!(piece, Piece::Field(Field::Sha256, _));
+        self.0.iter().any(is_hash)
     }
 
-    /// The path for the file of `job`, whose `name` is what would be its path otherwise.
+    /// The path of the file of `job`, which would be `name` without the template; `None` if nothing of it is left.
     pub(super) fn path(&self, job: &Job, name: &str, sha256: Option<&str>) -> Option<String> {
         let text = |piece: &Piece| match piece {
             Piece::Text(text) => text.clone(),
@@ -75,19 +79,19 @@ impl Template {
 }
 
 impl Field {
-    /// The value. Only names and paths bring folders of their own.
-    fn text(&self, job: &Job, name: &str, sha256: Option<&str>, width: Option<usize>) -> String {
+    /// Its value: a number with at least `width` digits, or a text with up to `width` characters.
+    fn text(&self, job: &Job, name: &str, sha256: Option<&str>, width: Option<u8>) -> String {
         let url = job.candidates.first();
-        let number = |number: u64| format!("{number:0width$}", width = width.unwrap_or(0));
-        let short = |text: &str| -> String {
-            let most = width.unwrap_or(usize::MAX);
-            text.chars().take(most).collect()
+        let number = |number: u64| format!("{number:0width$}", width = width.unwrap_or(0).into());
+        let short = |text: &str| match width {
+            Some(width) => text.chars().take(width.into()).collect(),
+            None => text.to_owned(),
         };
-        let one = |text: &str| short(&text.replace(['/', '\\'], "_"));
+        let component = |text: &str| short(&text.replace(['/', '\\'], "_"));
         match self {
             Self::Name => name.to_owned(),
             Self::Stem => short(name::split_extension(name).0),
-            Self::Host => one(url.host_str().unwrap_or_default()),
+            Self::Host => component(url.host_str().unwrap_or_default()),
             Self::Path => folders(url),
             Self::Index => number(job.index),
             Self::Line => number(job.source_line.line),
@@ -95,96 +99,200 @@ impl Field {
             Self::Column(wanted) => {
                 let columns = job.details.iter().flat_map(|details| &details.columns);
                 let values = columns.filter(|(name, _)| name == wanted);
-                values.map(|(_, value)| one(value)).collect()
+                values.map(|(_, value)| component(value)).collect()
             }
         }
     }
 }
 
-/// All but the last segment of the path of `url`. What is encoded in one of them stays in it.
+/// All segments of the path of `url` but the last one. An encoded separator does not make another folder.
 fn folders(url: &Url) -> String {
     let path = url.path().trim_end_matches('/');
     let folders = path.rsplit_once('/').map_or("", |(folders, _)| folders);
-    folders
-        .split('/')
-        .map(|folder| {
-            percent_decode_str(folder)
-                .decode_utf8_lossy()
-                .replace(['/', '\\'], "_")
-        })
-        .collect::<Vec<_>>()
-        .join("/")
+    let decode = |folder: &str| {
+        let folder = percent_decode_str(folder).decode_utf8_lossy();
+        folder.replace(['/', '\\'], "_")
+    };
+    folders.split('/').map(decode).collect::<Vec<_>>().join("/")
 }
 
 fn today() -> String {
     let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-    now.split('T').next().unwrap_or_default().to_owned()
+    now.chars().take_while(|c| *c != 'T').collect()
 }
 
 impl FromStr for Template {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const NOT_OPENED: &str = "`}` without `{`: write `}}` for a literal `}`";
+        const NOT_CLOSED: &str = "`{` without `}`: write `{{` for a literal `{`";
         let mut pieces = Vec::new();
         let mut literal = String::new();
         let mut rest = text;
         while let Some(at) = rest.find(['{', '}']) {
-            literal.push_str(&rest[..at]);
-            let brace = &rest[at..=at];
-            rest = &rest[at + 1..];
-            if let Some(after) = rest.strip_prefix(brace) {
-                literal.push_str(brace);
-                rest = after;
-            } else if brace == "{" {
-                let (field, after) = rest
-                    .split_once('}')
-                    .ok_or("a `{` without its `}`; `{{` is the character itself")?;
-                pieces.push(Piece::Text(std::mem::take(&mut literal)));
-                pieces.push(piece(field)?);
-                rest = after;
-            } else {
-                return Err("a `}` without its `{`; `}}` is the character itself".to_owned());
+            let (before, braces) = rest.split_at(at);
+            literal.push_str(before);
+            if braces.starts_with("{{") || braces.starts_with("}}") {
+                literal.push_str(&braces[..1]);
+                rest = &braces[2..];
+                continue;
             }
+            let field = braces.strip_prefix('{').ok_or(NOT_OPENED)?;
+            let (field, after) = field.split_once('}').ok_or(NOT_CLOSED)?;
+            pieces.push(Piece::Text(std::mem::take(&mut literal)));
+            pieces.push(piece(field)?);
+            rest = after;
         }
         literal.push_str(rest);
         pieces.push(Piece::Text(literal));
         if !pieces.iter().any(|piece| matches!(piece, Piece::Field(..))) {
-            return Err(format!("all files would have one name; {}", known()));
+            return Err(format!("all files would have the same name: {}", known()));
         }
         Ok(Self(pieces))
     }
 }
 
+/// Parses the text between braces.
 fn piece(text: &str) -> Result<Piece, String> {
-    let (name, width) = match text.rsplit_once(':') {
-        // the name of a column may have a colon in it
-        Some((name, width)) if width.parse::<u8>().is_ok() => (name, width.parse().ok()),
-        _ => (text, None),
+    let (name, width) = text.rsplit_once(':').unwrap_or((text, ""));
+    let (name, width) = match width.parse() {
+        Ok(width) => (name.trim(), Some(width)),
+        // the name of a column may contain a colon
+        Err(_) => (text.trim(), None),
     };
-    let field = match name.trim() {
-        "date" => return Ok(Piece::Text(today())),
-        "name" => Field::Name,
-        "stem" => Field::Stem,
-        "host" => Field::Host,
-        "path" => Field::Path,
-        "index" => Field::Index,
-        "line" => Field::Line,
-        "sha256" => Field::Sha256,
-        name => match name.strip_prefix("col.") {
-            Some(column) if !column.is_empty() => Field::Column(column.into()),
-            _ => return Err(format!("no field is called `{{{text}}}`; {}", known())),
-        },
+    if name == "date" {
+        return Ok(Piece::Text(today()));
+    }
+    let known_field = FIELDS.iter().find(|(known, _)| *known == name);
+    let field = match (known_field, name.strip_prefix("col.")) {
+        (Some((_, field)), _) => field.clone(),
+        (None, Some(column)) if !column.is_empty() => Field::Column(column.into()),
+        _ => return Err(format!("unknown field `{{{text}}}`: {}", known())),
     };
     Ok(Piece::Field(field, width))
 }
 
 fn known() -> String {
-    let names: Vec<_> = FIELDS
-        .iter()
-        .map(|(name, _)| format!("{{{name}}}"))
-        .collect();
+    let names = FIELDS.each_ref().map(|(name, _)| format!("`{{{name}}}`"));
+    let names = names.join(", ");
     format!(
-        "the fields are {} and {{col.NAME}}, with a width as in {{index:06}}",
-        names.join(" ")
+        "the fields are {names}, `{{date}}` and `{{col.NAME}}`; a width is as in `{{index:06}}`"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::Naming;
+    use super::*;
+    use crate::link::{Details, Link, SourceLine};
+
+    fn job(url: &str, name: Option<String>, column: String) -> Job {
+        let source_line = SourceLine {
+            source: "links.txt".into(),
+            line: 7,
+        };
+        let details = Details {
+            name,
+            columns: vec![("Key".into(), column)],
+            ..Details::default()
+        };
+        let link = Link {
+            source_line,
+            url: Url::parse(url).expect("a URL"),
+            id: 0x0123_4567_89ab_cdef,
+            details: Some(Box::new(details)),
+        };
+        Job::new(link, 3)
+    }
+
+    fn path(template: &str, job: &Job) -> Option<String> {
+        let template: Template = template.parse().expect("a template");
+        template.path(job, "x.pdf", Some("0123456789abcdef"))
+    }
+
+    #[test]
+    fn fields_are_filled_in() {
+        let job = job("https://a.example/b%2Fc/d/x.pdf", None, "k/1".to_owned());
+        for (template, expected) in [
+            ("{name}", "x.pdf"),
+            ("{stem}-{index:06}", "x-000003.pdf"),
+            ("{host}/{path}/{line}", "a.example/b_c/d/7.pdf"),
+            ("{sha256:8}", "01234567.pdf"),
+            ("{ col.Key :2}", "k_.pdf"),
+            ("{col.Key}-{col.Other}", "k_1-.pdf"),
+            ("{{{line}}}", "{7}.pdf"),
+        ] {
+            assert_eq!(
+                path(template, &job).as_deref(),
+                Some(expected),
+                "{template}"
+            );
+        }
+    }
+
+    #[test]
+    fn malformed_templates_are_rejected() {
+        for template in [
+            "", "x", "{date}", "{", "}", "{name", "name}", "{}", "{col.}", "{{name}}", "{name}}",
+        ] {
+            assert!(template.parse::<Template>().is_err(), "{template}");
+        }
+    }
+
+    /// Text with whatever is special in paths, URLs and templates.
+    fn hostile() -> impl Strategy<Value = String> {
+        let special = r"([./\\:%{}\-~ \x00-\x1f\u{202e}]|\.\.|%2e|%2f|%5c|[a-z]|.){0,40}";
+        prop_oneof![
+            special.prop_map(String::from),
+            "(\\.\\./|/|a){0,40}",
+            ".{250,300}"
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_never_panics(text in "([{}:.]|col|name|index|0|.){0,20}") {
+            let _ = text.parse::<Template>();
+        }
+
+        #[test]
+        fn paths_stay_inside_the_folder(
+            before in "[./\\\\a{}]{0,6}",
+            fields in proptest::collection::vec(0..8usize, 1..6),
+            separator in "[./\\\\ -]{0,3}",
+            url_path in hostile(),
+            listed in proptest::option::of(hostile()),
+            suggested in proptest::option::of(hostile()),
+            column in hostile(),
+            shard: bool,
+        ) {
+            let fields = fields.iter().map(|field| FIELDS.get(*field).map_or("col.Key", |(name, _)| name));
+            let fields: Vec<_> = fields.map(|field| format!("{{{field}}}")).collect();
+            let before = before.replace('{', "{{").replace('}', "}}");
+            let template = before + &fields.join(&separator);
+            let naming = Naming { template: Some(template.parse().expect("a template")), shard };
+            let mut url = Url::parse("https://a.example/").expect("a URL");
+            url.set_path(&url_path);
+            let job = job(url.as_str(), listed, column);
+            let names = job.names(&naming, suggested.as_deref(), Some("0123456789abcdef"));
+            for path in names.take(3) {
+                prop_assert!(path.to_ascii_lowercase().ends_with(".pdf"), "{path}");
+                for component in path.split(['/', '\\']) {
+                    prop_assert!((1..=255).contains(&component.len()), "{path}");
+                    // neither hidden nor `..`
+                    prop_assert!(!component.starts_with('.') && !component.contains(':'), "{path}");
+                }
+            }
+        }
+
+        #[test]
+        fn literal_text_survives(text in "x[a-z{}]{0,20}") {
+            let template = text.replace('{', "{{").replace('}', "}}") + "{index}";
+            let job = job("https://a.example/x.pdf", None, String::new());
+            prop_assert_eq!(path(&template, &job), Some(format!("{text}3.pdf")));
+        }
+    }
 }

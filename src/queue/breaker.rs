@@ -82,6 +82,10 @@ impl GiveUp {
 }
 
 impl Breaker {
+    fn half_open(times: u32, last_chance: Option<u32>) -> Self {
+        Self::HalfOpen { times, last_chance }
+    }
+
     /// How many links may run at once, given the `allowance` of the host's pace.
     pub(super) fn limit(&self, allowance: u32) -> u32 {
         match self {
@@ -91,17 +95,9 @@ impl Breaker {
         }
     }
 
-    /// Why the host is given up, if it is.
-    pub(super) fn given_up(&self) -> Option<&GiveUp> {
-        match self {
-            Self::GivenUp(reason) => Some(reason),
-            _ => None,
-        }
-    }
-
     /// Records a success, which closes the breaker.
     pub(super) fn succeeds(&mut self) {
-        if self.given_up().is_none() {
+        if !matches!(self, Self::GivenUp(_)) {
             *self = Self::Closed { failures: 0 };
         }
     }
@@ -116,27 +112,24 @@ impl Breaker {
         now: Instant,
     ) -> Duration {
         let until = now + OPEN;
+        let open = |times| Self::Open { until, times };
         let mut pause = Duration::ZERO;
         *self = match *self {
             Self::Closed { failures } if failures + 1 < FAILURES => {
                 let failures = failures + 1;
                 Self::Closed { failures }
             }
-            Self::Closed { .. } => Self::Open { until, times: 1 },
+            Self::Closed { .. } => open(1),
             Self::HalfOpen { times, last_chance } => {
-                let last_chance = last_chance.map(|before| before.saturating_add(weight));
-                match last_chance {
-                    Some(weight) if is_last && weight >= LAST_CHANCE => Self::GivenUp(reason),
-                    Some(_) => {
+                match last_chance.map(|before| before.saturating_add(weight)) {
+                    Some(total) if is_last && total >= LAST_CHANCE => Self::GivenUp(reason),
+                    Some(total) => {
                         if weight > 1 {
                             pause = BETWEEN_PROBES;
                         }
-                        Self::HalfOpen { times, last_chance }
+                        Self::half_open(times, Some(total))
                     }
-                    None if times < TIMES_OPEN => {
-                        let times = times + 1;
-                        Self::Open { until, times }
-                    }
+                    None if times < TIMES_OPEN => open(times + 1),
                     None => Self::GivenUp(reason),
                 }
             }
@@ -149,11 +142,7 @@ impl Breaker {
     /// Records that the host name has no address: the next failure of a link without attempts left gives the host up.
     pub(super) fn has_no_address(&mut self) {
         if let Self::Closed { .. } = self {
-            let last_chance = Some(LAST_CHANCE);
-            *self = Self::HalfOpen {
-                times: 0,
-                last_chance,
-            };
+            *self = Self::half_open(0, Some(LAST_CHANCE));
         }
     }
 
@@ -162,16 +151,14 @@ impl Breaker {
         if let Self::Open { until, times } = *self
             && until <= now
         {
-            let last_chance = None;
-            *self = Self::HalfOpen { times, last_chance };
+            *self = Self::half_open(times, None);
         }
     }
 
     /// Starts the last chance of an open breaker early, because nothing else is left to do.
     pub(super) fn probe_now(&mut self) {
         if let Self::Open { times, .. } = *self {
-            let last_chance = Some(0);
-            *self = Self::HalfOpen { times, last_chance };
+            *self = Self::half_open(times, Some(0));
         }
     }
 

@@ -36,12 +36,13 @@ pub enum Feedback {
 #[derive(Debug)]
 pub(super) struct Host<J> {
     /// The policy's limit of concurrent links; 0 is no limit.
-    pub(super) per_host: u32,
+    pub(super) limit: u32,
     pub(super) running: u32,
     pub(super) breaker: Breaker,
-    jobs: VecDeque<J>,
+    /// Untried links.
+    pub(super) jobs: VecDeque<J>,
     /// Retries by due time. The number keeps those due at the same time apart.
-    retries: BTreeMap<(Instant, u64), J>,
+    pub(super) retries: BTreeMap<(Instant, u64), J>,
     pace: Pace,
     has_worked: bool,
 }
@@ -49,7 +50,7 @@ pub(super) struct Host<J> {
 impl<J> Host<J> {
     pub(super) fn new(policy: HostPolicy, now: Instant) -> Self {
         Self {
-            per_host: policy.per_host,
+            limit: policy.per_host,
             running: 0,
             breaker: Breaker::Closed { failures: 0 },
             jobs: VecDeque::new(),
@@ -59,21 +60,9 @@ impl<J> Host<J> {
         }
     }
 
-    pub(super) fn push(&mut self, job: J) {
-        self.jobs.push_back(job);
-    }
-
-    pub(super) fn push_retry(&mut self, due: Instant, number: u64, job: J) {
-        self.retries.insert((due, number), job);
-    }
-
     /// The number of waiting links, retries included.
     pub(super) fn waiting(&self) -> usize {
         self.jobs.len() + self.retries.len()
-    }
-
-    pub(super) fn retries(&self) -> usize {
-        self.retries.len()
     }
 
     /// Whether its breaker is open while links wait.
@@ -91,7 +80,7 @@ impl<J> Host<J> {
 
     /// Whether only the policy's limit of concurrent links holds its links back.
     pub(super) fn is_held_back(&self, now: Instant) -> bool {
-        let at_limit = self.per_host > 0 && self.running >= self.per_host;
+        let at_limit = self.limit > 0 && self.running >= self.limit;
         at_limit && !self.jobs.is_empty() && self.pace.earliest() <= now
     }
 
@@ -136,8 +125,8 @@ impl<J> Host<J> {
         now: Instant,
     ) -> Vec<J> {
         self.running -= 1;
-        let (mut status, mut weight) = (Status::HostUnhealthy, 1);
-        let message = match feedback {
+        let unhealthy = Status::HostUnhealthy;
+        let failure = match feedback {
             Feedback::Neutral => None,
             Feedback::Good => {
                 self.has_worked = true;
@@ -146,26 +135,24 @@ impl<J> Host<J> {
                 None
             }
             Feedback::RetryAfterTooLong(message) => {
-                status = Status::RateLimited;
+                let status = Status::RateLimited;
                 self.breaker = Breaker::GivenUp(GiveUp { message, status });
                 None
             }
             Feedback::NoAddress(message) if !self.has_worked => {
                 self.breaker.has_no_address();
-                (status, weight) = (Status::Dns, LAST_CHANCE);
-                Some(message)
+                Some((message, Status::Dns, LAST_CHANCE))
             }
             Feedback::Unreachable(message) | Feedback::NoAddress(message) => {
-                weight = LAST_CHANCE / 8;
-                Some(message)
+                Some((message, unhealthy, LAST_CHANCE / 8))
             }
-            Feedback::ServerError(message) => Some(message),
+            Feedback::ServerError(message) => Some((message, unhealthy, 1)),
             Feedback::Throttled(pause, message) => {
                 self.pace.throttle(pause, started, self.running, now);
-                Some(message)
+                Some((message, unhealthy, 1))
             }
         };
-        if let Some(message) = message {
+        if let Some((message, status, weight)) = failure {
             let reason = GiveUp { message, status };
             let pause = self.breaker.fails(reason, weight, is_last, now);
             self.pace.pause(pause, now);

@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::breaker::GiveUp;
+use super::breaker::{Breaker, GiveUp};
 use super::host::{Feedback, Host};
 use super::policy::HostPolicies;
 
@@ -112,7 +112,8 @@ impl<J: HasHost> Schedule<J> {
 
     /// The number of links that wait for a retry.
     pub fn retries(&self) -> usize {
-        self.hosts.values().map(|(host, _)| host.retries()).sum()
+        let hosts = self.hosts.values();
+        hosts.map(|(host, _)| host.retries.len()).sum()
     }
 
     /// Whether a link may start now or at a known time.
@@ -151,14 +152,14 @@ impl<J: HasHost> Schedule<J> {
         loop {
             let name = self.name(&job, now);
             let host = self.host(&name);
-            let Some(reason) = host.breaker.given_up().cloned() else {
-                host.push(job);
+            let Breaker::GivenUp(reason) = &host.breaker else {
+                host.jobs.push_back(job);
                 self.waiting += 1;
                 self.place(&name, now);
                 return Ok(());
             };
-            if !job.next_candidate(&reason) {
-                return Err((job, reason));
+            if !job.next_candidate(reason) {
+                return Err((job, reason.clone()));
             }
         }
     }
@@ -191,13 +192,12 @@ impl<J: HasHost> Schedule<J> {
         self.ended = true;
         self.ready.clear();
         self.asleep.clear();
-        let mut left = Vec::with_capacity(self.waiting);
         self.waiting = 0;
-        for (host, slot) in self.hosts.values_mut() {
+        let take = |(host, slot): &mut (Host<J>, HostSlot)| {
             *slot = HostSlot::Nowhere;
-            left.extend(host.take());
-        }
-        left
+            host.take()
+        };
+        self.hosts.values_mut().flat_map(take).collect()
     }
 
     /// What to do now.
@@ -211,7 +211,7 @@ impl<J: HasHost> Schedule<J> {
         if let Some((_, name)) = self.ready.first() {
             let name = Arc::clone(name);
             let host = self.host(&name);
-            let per_host = host.per_host;
+            let per_host = host.limit;
             let job = host.start(now).expect("a host that is ready has a link");
             self.waiting -= 1;
             self.running += 1;
@@ -249,8 +249,8 @@ impl<J: HasHost> Schedule<J> {
             Finished::Again(job, due) => {
                 self.turns += 1;
                 self.waiting += 1;
-                let number = self.turns;
-                self.host(&ticket.host).push_retry(due, number, job);
+                let key = (due, self.turns);
+                self.host(&ticket.host).retries.insert(key, job);
             }
             Finished::Ended => {}
         }
@@ -260,8 +260,8 @@ impl<J: HasHost> Schedule<J> {
         self.place(&ticket.host, now);
         // those without another candidate come back
         let pushed = moved.into_iter().chain(given_up);
-        let rejected = pushed.filter_map(|job| self.push(job, now).err());
-        rejected.collect()
+        let push = |job| self.push(job, now).err();
+        pushed.filter_map(push).collect()
     }
 
     /// Starts the last chance of all hosts if nothing else is left to do; false if something is.

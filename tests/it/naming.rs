@@ -45,10 +45,10 @@ fn templates_say_what_files_are_called() {
     for (template, problem) in [
         (
             "{nope}",
-            "no field is called `{nope}`; the fields are {name} {stem}",
+            "unknown field `{nope}`: the fields are `{name}`, `{stem}`",
         ),
-        ("{name", "a `{` without its `}`"),
-        ("x", "all files would have one name"),
+        ("{name", "`{` without `}`"),
+        ("x", "all files would have the same name"),
     ] {
         let run = sandbox
             .fetch("async", "http://a.invalid/", &["--name", template])
