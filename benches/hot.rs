@@ -1,4 +1,4 @@
-//! What is pure and runs for every link or every byte: `cargo bench` measures it, `cargo test --benches` runs it once.
+//! Pure code that runs for every link or every byte: `cargo bench` measures it, `cargo test --benches` runs it once.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -18,7 +18,7 @@ fn main() {
     divan::main();
 }
 
-/// The check of a PDF, in the pieces in which it comes.
+/// Checking a PDF in the pieces in which it is received.
 #[divan::bench(args = [10 << 10, 2 << 20])]
 fn pdf_check(bencher: Bencher, length: usize) {
     let mut pdf = b"%PDF-1.7\n".to_vec();
@@ -27,29 +27,29 @@ fn pdf_check(bencher: Bencher, length: usize) {
     bencher.counter(BytesCount::of_slice(&pdf)).bench(|| {
         let mut check = Check::default();
         for piece in pdf.chunks(64 << 10) {
-            check.update(black_box(piece)).expect("it begins as a PDF");
+            check.update(black_box(piece)).expect("the header of a PDF");
         }
         check.finish()
     });
 }
 
-/// A list of one link a line, from a file.
+/// Reading a list with one link per line from a file.
 #[divan::bench(args = [100_000])]
 fn link_list(bencher: Bencher, links: usize) {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("links.txt");
     let list: String = (0..links).map(link).collect();
-    fs::write(&path, list).expect("it can be written");
+    fs::write(&path, list).expect("a writable folder");
     let (inputs, options) = ([Input::List(path)], Arc::new(Options::default()));
     bencher.counter(ItemsCount::new(links)).bench(|| {
-        let links = Links::open(&inputs, &options).expect("it is there");
+        let links = Links::open(&inputs, &options).expect("an existing list");
         links
             .filter(|link| link.as_ref().is_ok_and(Result::is_ok))
             .count()
     });
 }
 
-/// All links of a long list, each once through the queue.
+/// Passing all links of a long list through the queue once.
 #[divan::bench(args = [(1_000_000, 1), (1_000_000, 1_000)], sample_count = 5)]
 fn queue(bencher: Bencher, (links, hosts): (usize, usize)) {
     struct Link(Arc<str>);
@@ -67,7 +67,7 @@ fn queue(bencher: Bencher, (links, hosts): (usize, usize)) {
         for host in hosts.iter().cycle().take(links) {
             assert!(
                 schedule.push(Link(Arc::clone(host)), now).is_ok(),
-                "no host is given up"
+                "no host has been given up"
             );
         }
         schedule.end();
@@ -80,7 +80,7 @@ fn queue(bencher: Bencher, (links, hosts): (usize, usize)) {
     });
 }
 
-/// The journal of an earlier run.
+/// Reading the journal of an earlier run.
 #[divan::bench(args = [100_000])]
 fn journal(bencher: Bencher, lines: usize) {
     let mut journal = String::new();
@@ -89,14 +89,14 @@ fn journal(bencher: Bencher, lines: usize) {
             journal,
             r#"{{"schema":1,"time":"2026-01-01T00:00:00.000Z","status":"downloaded","url":"http://a.example/papers/{n:07}.pdf","source":"links.txt","line":{n},"http_status":200,"file":"{n:07}.pdf","bytes":10240,"mtime_ns":1767225600000000000,"etag":"\"{n:x}\"","attempts":1,"elapsed":0.012}}"#
         )
-        .expect("a string can be written to");
+        .expect("writing to a string cannot fail");
     }
     bencher.counter(ItemsCount::new(lines)).bench(|| {
-        History::read(black_box(journal.as_bytes()), Detail::Files).expect("it can be read")
+        History::read(black_box(journal.as_bytes()), Detail::Files).expect("memory is readable")
     });
 }
 
-/// The names of files, of plain URLs and of others.
+/// Naming files after URLs, plain and percent-encoded.
 #[divan::bench(args = ["1706.03762v7.pdf", "a%20study%20of%20%C3%A9t%C3%A9.pdf"])]
 fn file_name(bencher: Bencher, segment: &str) {
     let url = Url::parse(&format!("https://a.example/pdf/{segment}")).expect("a URL");

@@ -1,14 +1,15 @@
-//! Downloads every PDF of a list of links, checks each one, and says what became of every link.
+//! Downloads every PDF of a list of links, checks each one, and reports the outcome of every link.
 //!
 //! ```text
 //!  list ──► links ──► plan ──► queue ──► mode ──► fetch ──► store ──► outcome ──► report
-//!  file, -,  text→Link  dedupe,  whose     who runs  one try:   check,    what became  summary, records,
-//!  URL                  name     turn      it: 4     ask, body  name,     of it        exit code
-//!                                                               journal
+//!  file,    text to   dedupe,  which     which    one       check,    status,     summary,
+//!  stdin,   Link      name     link is   thread   attempt   name,     record      records,
+//!  URL                         next      runs it            journal               exit code
 //! ```
 //!
-//! A straight line: each stage knows the one to its right by one or two functions, and the imports say the same (a test holds
-//! the table of layers). A link never vanishes: a line that is no link, a duplicate, an interrupted transfer is an outcome too.
+//! A straight line: each stage knows the one to its right by one or two functions, and imports only from lower layers (a
+//! test checks the table of layers). A link never vanishes: a line without a link, a duplicate and an interrupted transfer are
+//! outcomes, too.
 
 pub mod cli;
 mod commands;
@@ -38,7 +39,7 @@ mod store;
 mod system;
 mod text;
 
-/// What the benchmarks measure, and nobody else needs.
+/// The items that the benchmarks measure. Not an API.
 #[doc(hidden)]
 pub mod bench {
     pub use crate::links::{Input, Links, Options};

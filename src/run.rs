@@ -1,12 +1,12 @@
-//! One run: the list is planned, queued, fetched by the mode's workers, and accounted for.
+//! One run: the list is planned, queued, fetched by the workers of the mode, and accounted for.
 //!
 //! ```text
 //!  feed ──► queue ──► mode ──► worker ──► accounts
-//!  a thread of its own          many       counts, records, journal
+//!  own thread                  many       counts, records, journal
 //! ```
 //!
-//! What needs no request is settled by the thread that feeds the queue. The [`Session`] opens the output folder, the journal
-//! and the HTTP client when the first link needs them, so that a list of which every file exists leaves no trace.
+//! The thread that feeds the queue also settles the links that need no request. The [`Session`] opens the output folder, the
+//! journal and the HTTP client when the first link needs them, so that a run whose files all exist writes nothing.
 
 mod accounts;
 mod config;
@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::links::{self, Ahead, Input, Links};
 use crate::plan::{Job, Plan};
-use crate::progress::Progress;
+use crate::progress::{Progress, StatusLine};
 use crate::queue::{Queue, Started};
 use crate::report::Report;
 use crate::runtime;
@@ -37,16 +37,16 @@ use crate::store::{Archive, History, Store, journal_of};
 use crate::system::signals::{self, StatusSignals};
 use accounts::Accounts;
 pub(crate) use config::Config;
-use feed::Feeder;
+use exec::Executor;
 use session::Session;
 use worker::Worker;
 
-/// The first links wait so long for the head of a list at most: see [`feed`].
+/// How long the first links wait for the head of the list: see [`feed`].
 const HEAD_TIME: Duration = Duration::from_millis(50);
 
-const NO_THREADS: &str = "cannot start the threads that fetch";
+const NO_THREADS: &str = "cannot start worker threads";
 
-/// Fetches every link of a list. A link that fails is counted and never ends the run.
+/// Fetches every link of a list. A link that fails is counted, and never ends the run.
 ///
 /// # Errors
 ///
@@ -60,73 +60,73 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     for id in &config.forget {
         history.forget(*id);
     }
-    let archive = Archive {
-        store: Store::look(&config.output),
-        history,
-    };
+    let store = Store::look(&config.output);
     let waits = config.inputs.iter().any(Input::may_wait);
     let links: Box<dyn Iterator<Item = _> + Send> = if waits {
         Box::new(links)
     } else {
         Box::new(Ahead::new(links))
     };
-    let plan = Plan::new(links, archive, config.plan.clone());
+    let plan = Plan::new(links, Archive { store, history }, config.plan.clone());
 
-    let token = CancellationToken::new();
-    let session = Arc::new(Session::new(config, journal_length, token.clone()));
     let stats = Arc::new(Stats::default());
     let (inputs, lists) = (config.inputs.clone(), Arc::clone(&config.lists));
-    let progress = Progress::start(config.progress, Arc::clone(&stats), move || {
-        links::count(&inputs, &lists)
-    });
-    let progress = Arc::new(progress);
-    let accounts = Arc::new(Accounts::open(config, Arc::clone(&session), stats)?);
-    let queue = Arc::new(Queue::new(config.hosts.clone()));
-    let stop = {
-        let (accounts, queue) = (Arc::clone(&accounts), Arc::clone(&queue));
-        Stop::new(token, move || accounts.interrupt(&queue.close()))
-    };
-    let worker = Worker::new(
-        config,
-        session,
-        Arc::clone(&accounts),
-        queue,
-        Arc::new(stop),
-    );
-
+    let count = move || links::count(&inputs, &lists);
+    let progress = Progress::start(config.progress, Arc::clone(&stats), count);
+    let worker = Arc::new(worker(config, journal_length, stats)?);
     let runtime = runtime::shared().context(NO_THREADS)?;
-    watch(config, &runtime, &worker, &progress);
+    watch(&runtime, &worker, progress.status_line());
+
     let (head_done, head) = mpsc::channel();
-    let feeder = Feeder::new(worker.clone(), head_done);
-    // not joined: after an interrupt it may be waiting for a pipe that never ends
+    let feeder = Arc::clone(&worker);
+    // not joined: after an interrupt, it may still be waiting for a pipe that never ends
     thread::Builder::new()
-        .spawn(move || feeder.feed(plan))
+        .spawn(move || feed::feed(&feeder, plan, head_done))
         .context(NO_THREADS)?;
     if !waits {
         let _ = head.recv_timeout(HEAD_TIME);
     }
-    work(config, &runtime, &worker)?;
+    work(&runtime, &worker)?;
     runtime.shutdown_background();
     progress.finish();
 
+    let ended = worker.accounts.stats.counts().total();
+    let untried = || links::count(&config.inputs, &config.lists)?.checked_sub(ended);
     let stopped = worker.stop.cause();
-    let ended = accounts.stats().counts().total();
-    accounts.report(config, started.elapsed(), stopped, || {
-        links::count(&config.inputs, &config.lists)?.checked_sub(ended)
+    let accounts = &worker.accounts;
+    accounts.report(config, started.elapsed(), stopped, untried)
+}
+
+/// The shared state of a run, for a journal of which `journal_length` bytes have been read.
+fn worker(config: &Config, journal_length: u64, stats: Arc<Stats>) -> anyhow::Result<Worker> {
+    let config = Arc::new(config.clone());
+    let token = CancellationToken::new();
+    let session = Session::new(Arc::clone(&config), journal_length, token.clone());
+    let session = Arc::new(session);
+    let accounts = Accounts::open(&config, Arc::clone(&session), stats)?;
+    let accounts = Arc::new(accounts);
+    let queue = Arc::new(Queue::new(config.hosts.clone()));
+    let (interrupted, closed) = (Arc::clone(&accounts), Arc::clone(&queue));
+    let stop = Stop::new(token, move || interrupted.interrupt(&closed.close()));
+    Ok(Worker {
+        executor: config.exec.clone().map(Executor::new),
+        config,
+        session,
+        accounts,
+        queue,
+        stop: Arc::new(stop),
     })
 }
 
-/// Listens to signals and clocks beside the links.
-fn watch(config: &Config, runtime: &Runtime, worker: &Worker, progress: &Arc<Progress>) {
+/// Starts the tasks that listen to signals and clocks.
+fn watch(runtime: &Runtime, worker: &Worker, status_line: Arc<StatusLine>) {
     let _inside = runtime.enter();
     signals::survive_large_files();
     runtime.spawn(Arc::clone(&worker.stop).at_signals());
-    runtime.spawn(watch::tell_at(StatusSignals::new(), Arc::clone(progress)));
-    runtime.spawn(watch::watch(
-        Arc::clone(&worker.queue),
-        Arc::clone(worker.accounts.stats()),
-    ));
-    if let Some(time) = config.limits.time {
+    runtime.spawn(watch::print_status(StatusSignals::new(), status_line));
+    let stats = Arc::clone(&worker.accounts.stats);
+    runtime.spawn(watch::watch_queue(Arc::clone(&worker.queue), stats));
+    if let Some(time) = worker.config.limits.time {
         let stop = Arc::clone(&worker.stop);
         runtime.spawn(async move {
             tokio::time::sleep(time).await;
@@ -135,16 +135,16 @@ fn watch(config: &Config, runtime: &Runtime, worker: &Worker, progress: &Arc<Pro
     }
 }
 
-/// Has the mode work off the queue.
-fn work(config: &Config, runtime: &Runtime, worker: &Worker) -> anyhow::Result<()> {
+/// Lets the mode run the worker on the links of the queue.
+fn work(runtime: &Runtime, worker: &Arc<Worker>) -> anyhow::Result<()> {
     let queue = Arc::clone(&worker.queue);
     let next = move || {
         let queue = Arc::clone(&queue);
         async move { queue.next().await }
     };
-    let worker = worker.clone();
+    let (worker, config) = (Arc::clone(worker), Arc::clone(&worker.config));
     let work = move |started: Started<Job>| {
-        let worker = worker.clone();
+        let worker = Arc::clone(&worker);
         async move { worker.work(started).await }
     };
     let result = config.mode.for_each(runtime, config.jobs(), next, work);

@@ -1,51 +1,43 @@
-//! How the hosts of a run have done.
+//! Which hosts of a run fail most, and which are slowest.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
 use crate::outcome::{Counts, Outcome, Record, Status};
 use crate::text::seconds;
 
-/// So many hosts are named in a summary.
+/// How many hosts the summary names in each category.
 const NAMED: usize = 5;
 
-/// So many hosts are counted, so that a list of millions of hosts takes no memory for it.
+/// How many hosts are counted. Bounds the memory for lists with millions of hosts.
 const COUNTED: usize = 10_000;
 
-/// Counts of links by host.
-#[derive(Debug, Default)]
-pub(crate) struct HostStats(Mutex<HashMap<Box<str>, HostCounts>>);
+/// Counts of links by host: scheme, name and port. [`fmt::Display`] is their part of the summary.
+#[derive(Debug, Clone, Default)]
+pub struct Hosts(HashMap<Box<str>, HostCounts>);
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct HostCounts {
-    ended: u64,
-    saved: u64,
-    /// The time that the saved ones took.
+    saved: u32,
+    /// The total time of the saved links.
     time: Duration,
     failed: Counts,
 }
 
-impl HostStats {
-    /// Counts a link of `host` that has ended.
-    pub(crate) fn count(&self, host: &str, record: &Record) {
+impl Hosts {
+    /// Counts a link of `host` that has ended. Interrupted links say nothing about their host.
+    pub(crate) fn count(&mut self, host: &str, record: &Record) {
         if record.outcome.status() == Status::Interrupted {
-            // no fault of the host
             return;
         }
-        let mut hosts = self.0.lock();
-        if !hosts.contains_key(host) {
-            if hosts.len() >= COUNTED {
-                return;
-            }
-            hosts.insert(host.into(), HostCounts::default());
-        }
-        let counts = hosts
-            .get_mut(host)
-            .expect("it is there, or was just inserted");
-        counts.ended += 1;
+        let is_full = self.0.len() >= COUNTED;
+        let counts = match self.0.get_mut(host) {
+            Some(counts) => counts,
+            None if is_full => return,
+            None => self.0.entry(host.into()).or_default(),
+        };
         if let Outcome::Failed(failure) = &record.outcome {
             counts.failed.add(failure.status);
         } else {
@@ -53,88 +45,35 @@ impl HostStats {
             counts.time += record.elapsed;
         }
     }
-
-    /// The hosts that are worth a word.
-    pub(crate) fn notable(&self) -> Notable {
-        let hosts = self.0.lock();
-        if hosts.len() < 2 {
-            // the summary as a whole is about this one
-            return Notable::default();
-        }
-        let mut failing: Vec<_> = hosts
-            .iter()
-            .filter_map(|(host, counts)| counts.failing(host))
-            .collect();
-        failing.sort_by(|a, b| b.failed.cmp(&a.failed).then_with(|| a.host.cmp(&b.host)));
-        failing.truncate(NAMED);
-        let mut slowest: Vec<_> = hosts
-            .iter()
-            .filter_map(|(host, counts)| {
-                let saved = u32::try_from(counts.saved)
-                    .ok()
-                    .filter(|saved| *saved > 0)?;
-                Some((host.to_string(), counts.time / saved))
-            })
-            .collect();
-        slowest.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        slowest.truncate(NAMED);
-        Notable { failing, slowest }
-    }
 }
 
-impl HostCounts {
-    fn failing(&self, host: &str) -> Option<Failing> {
-        let reason = Status::ALL
-            .into_iter()
-            .max_by_key(|status| self.failed.of(*status))?;
-        let failed = self.failed.total();
-        (failed > 0).then(|| Failing {
-            host: host.to_owned(),
-            failed,
-            ended: self.ended,
-            reason,
-        })
-    }
-}
-
-/// The hosts of a run that are worth a word. [`fmt::Display`] is their part of the summary.
-#[derive(Debug, Clone, Default)]
-pub struct Notable {
-    /// Those with the most failures.
-    pub failing: Vec<Failing>,
-    /// Those whose links took longest, and how long on the average.
-    pub slowest: Vec<(String, Duration)>,
-}
-
-/// A host with failures.
-#[derive(Debug, Clone)]
-pub struct Failing {
-    /// The host: scheme, name and port.
-    pub host: String,
-    /// How many of its links have failed.
-    pub failed: u64,
-    /// How many have ended at all.
-    pub ended: u64,
-    /// The commonest reason.
-    pub reason: Status,
-}
-
-impl fmt::Display for Notable {
+impl fmt::Display for Hosts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Failing {
-            host,
-            failed,
-            ended,
-            reason,
-        } in &self.failing
-        {
-            writeln!(
-                f,
-                "failing     {host}: {failed} of {ended}, mostly {reason}"
-            )?;
+        // the rest of the summary already describes a single host
+        if self.0.len() < 2 {
+            return Ok(());
         }
-        for (host, time) in &self.slowest {
-            writeln!(f, "slowest     {host}: {} a link", seconds(*time))?;
+        let failing = self
+            .0
+            .iter()
+            .filter(|(_, counts)| counts.failed.total() > 0);
+        let mut failing: Vec<_> = failing.collect();
+        failing.sort_by_key(|(host, counts)| (Reverse(counts.failed.total()), *host));
+        for (host, HostCounts { saved, failed, .. }) in failing.into_iter().take(NAMED) {
+            let (count, statuses) = (failed.total(), Status::ALL.into_iter());
+            let ended = u64::from(*saved) + count;
+            let reason = statuses.max_by_key(|status| failed.of(*status));
+            let reason = reason.expect("there are statuses");
+            writeln!(f, "failing     {host}: {count} of {ended}, mostly {reason}")?;
+        }
+        let average = |(host, counts): (_, &HostCounts)| {
+            let time = counts.time.checked_div(counts.saved)?;
+            Some((Reverse(time), host))
+        };
+        let mut slowest: Vec<_> = self.0.iter().filter_map(average).collect();
+        slowest.sort();
+        for (Reverse(time), host) in slowest.into_iter().take(NAMED) {
+            writeln!(f, "slowest     {host}: {} per link", seconds(time))?;
         }
         Ok(())
     }

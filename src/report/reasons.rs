@@ -1,24 +1,19 @@
-//! Why links have failed: counts, a few examples, and what can be done about it.
+//! Why links failed: counts, a few examples, and what to do about it.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use parking_lot::Mutex;
+use crate::outcome::{Failure, Record, Status};
 
-use crate::outcome::{Outcome, Record, Status};
-
-/// So many examples of each reason are kept.
+/// How many examples of each reason are kept.
 const EXAMPLES: usize = 3;
 
-/// Why the links of a run have failed, while it goes on.
-#[derive(Debug, Default)]
-pub(crate) struct ReasonStats(Mutex<Reasons>);
-
-/// Why links have failed, by reason. [`fmt::Display`] is their part of the summary.
+/// The failures of a run, grouped by reason. [`fmt::Display`] is their part of the summary.
 #[derive(Debug, Clone, Default)]
 pub struct Reasons(BTreeMap<Reason, Group>);
 
-/// The word of a failure, with the status code if the answer is the failure.
+/// The status of a failure, with the status code of the response if that is what failed.
 type Reason = (Status, Option<u16>);
 
 #[derive(Debug, Clone, Default)]
@@ -28,93 +23,79 @@ struct Group {
     retryable: bool,
 }
 
-impl ReasonStats {
-    /// Counts a link, if it has failed. What the end of the run has cut off is no reason.
-    pub(crate) fn count(&self, record: &Record) {
-        let Outcome::Failed(failure) = &record.outcome else {
-            return;
+impl Reasons {
+    /// Counts a failed link. Links that the end of the run interrupted have no reason of their own.
+    pub(crate) fn count(&mut self, record: &Record, failure: &Failure) {
+        let code = match failure.status {
+            Status::Interrupted => return,
+            Status::HttpStatus => failure.http_status,
+            _ => None,
         };
-        if failure.status == Status::Interrupted {
-            return;
-        }
-        let code = failure
-            .http_status
-            .filter(|_| failure.status == Status::HttpStatus);
-        let mut reasons = self.0.lock();
-        let group = reasons.0.entry((failure.status, code)).or_default();
+        let group = self.0.entry((failure.status, code)).or_default();
         group.count += 1;
         group.retryable |= failure.retryable();
         if group.examples.len() < EXAMPLES {
-            let Record {
-                source_line, url, ..
-            } = record;
-            group
-                .examples
-                .push(format!("{source_line}: {url}: {}", failure.message));
+            let (line, url) = (&record.source_line, &record.url);
+            let example = format!("{line}: {url}: {}", failure.message);
+            group.examples.push(example);
         }
-    }
-
-    /// What has been counted.
-    pub(crate) fn take(&self) -> Reasons {
-        std::mem::take(&mut *self.0.lock())
     }
 }
 
 impl fmt::Display for Reasons {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut groups: Vec<_> = self.0.iter().collect();
-        groups.sort_by_key(|(_, group)| std::cmp::Reverse(group.count));
-        for (reason @ (status, code), group) in groups {
+        groups.sort_by_key(|(_, group)| Reverse(group.count));
+        for (reason @ (status, code), group) in &groups {
             let code = code.map_or_else(String::new, |code| format!(" {code}"));
             let heading = format!("{} {status}{code}", group.count);
             writeln!(f, "{}", console::style(heading).red().bold())?;
             for example in &group.examples {
                 writeln!(f, "  {example}")?;
             }
-            match group.count.saturating_sub(EXAMPLES as u64) {
-                0 => {}
-                more => writeln!(f, "  and {more} more")?,
+            let more = group.count - group.examples.len() as u64;
+            if more > 0 {
+                writeln!(f, "  and {more} more")?;
             }
-            if let Some(hint) = hint(*reason, group.retryable) {
+            if let Some(hint) = hint(**reason, group.retryable) {
                 writeln!(f, "  {} {hint}", console::style("hint:").cyan())?;
             }
         }
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            writeln!(f)
+        if groups.is_empty() {
+            return Ok(());
         }
+        writeln!(f)
     }
 }
 
-/// What can be done about failures for this reason.
+/// What the user can do about failures with this reason.
 fn hint((status, code): Reason, retryable: bool) -> Option<&'static str> {
     Some(match (status, code) {
-        (Status::BadLink, _) => "mend these lines of the list",
+        (Status::BadLink, _) => "fix these lines of the list",
         (Status::NotPdf, _) => {
-            "a page in place of a file is often a login: `--cookie` takes the cookies of a browser; `--extract` finds links in pages"
+            "a page instead of a file is often a login page: `--cookie` sends the cookies of a browser; `--extract` finds links in pages"
         }
         (Status::HttpStatus, Some(401 | 407)) => {
-            "who may have it? `--netrc`, `--cookie`, `--header @FILE`"
+            "credentials required: `--netrc`, `--cookie`, `--header @FILE`"
         }
         (Status::HttpStatus, Some(403)) => {
-            "perhaps only for those who have logged in (`--cookie`), or not for programs (`--user-agent`)"
+            "the server may require a login (`--cookie`) or reject programs (`--user-agent`)"
         }
         (Status::HttpStatus, Some(404 | 410)) => {
             "these links are dead: `--error-file` writes them to a list"
         }
         (Status::RateLimited, _) => {
-            "ask less (`--per-host 1 --wait 1s`), wait longer (`--retry-max-wait`), or run the same command again later"
+            "send fewer requests (`--per-host 1 --wait 1s`), wait longer (`--retry-max-wait`), or run the same command again later"
         }
-        (Status::Tls, _) => "a certificate that is private is trusted with `--cacert`",
+        (Status::Tls, _) => "to trust a private certificate, use `--cacert`",
         (Status::Timeout, _) => {
-            "run the same command again, or give them more time: `--first-byte-timeout`, `--stall-timeout`, `--max-time`"
+            "run the same command again, or allow more time: `--first-byte-timeout`, `--stall-timeout`, `--max-time`"
         }
-        (Status::TooLarge, _) => "`--max-filesize` takes larger ones",
-        (Status::ChecksumMismatch, _) => "the file or the checksum in the list is another one now",
-        (Status::Dns, _) => "are these names right, and is there a network?",
-        (Status::Disk, _) => "make room, or take another folder with `--output`",
-        _ if retryable => "may pass: the same command again tries only what is missing",
+        (Status::TooLarge, _) => "`--max-filesize` raises the limit",
+        (Status::ChecksumMismatch, _) => "either the file or its checksum in the list has changed",
+        (Status::Dns, _) => "check the host names and the network connection",
+        (Status::Disk, _) => "free up disk space, or choose another folder with `--output`",
+        _ if retryable => "may succeed later: the same command retries only what is missing",
         _ => return None,
     })
 }

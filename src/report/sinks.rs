@@ -1,4 +1,4 @@
-//! Records for programs: on standard output as links end, and in files.
+//! Records for programs: on standard output and in files, written as links end.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -12,35 +12,34 @@ use parking_lot::Mutex;
 use super::csv::CsvTable;
 use crate::outcome::{Outcome, Record, Status};
 
-/// What standard output is for. What is not the summary makes it go to standard error.
+/// What goes to standard output. Unless it is the summary, the summary goes to standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Print {
     /// The summary
     #[default]
     Summary,
-    /// The path of each file, as it lands
+    /// The path of each file as it is saved
     Paths,
-    /// The record of each link, as it ends: NDJSON
+    /// The record of each link as it ends, as NDJSON
     Json,
 }
 
-/// Which records go where.
+/// Where records go.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SinkOptions {
-    /// What standard output is for.
+    /// What goes to standard output.
     pub print: Print,
-    /// Whether a path ends with NUL and not with a line end.
+    /// Whether a path ends with NUL instead of a line feed.
     pub null: bool,
-    /// A file for the records of this run: CSV if its name says so, else NDJSON.
+    /// A file for the records of this run: CSV if its name ends in `.csv`, else NDJSON.
     pub report: Option<PathBuf>,
     /// A file for the links that failed: a link list, with the reasons as comments.
     pub errors: Option<PathBuf>,
-    /// Columns of the lists, which get columns of their own in a report in CSV.
+    /// The columns of the lists to copy into a CSV report.
     pub columns: Vec<Arc<str>>,
 }
 
 /// Writes records as links end.
-#[derive(Debug)]
 pub(crate) struct Sinks {
     print: Print,
     separator: &'static str,
@@ -50,17 +49,14 @@ pub(crate) struct Sinks {
 }
 
 impl Sinks {
-    /// Creates the files that `options` name, for a run into `folder`.
+    /// Creates the files named by `options`, for a run into `folder`.
     ///
     /// # Errors
     ///
     /// When one of them cannot be created.
     pub(crate) fn open(options: &SinkOptions, folder: &Path) -> anyhow::Result<Self> {
-        let report = options
-            .report
-            .as_deref()
-            .map(|path| Table::create(path, &options.columns))
-            .transpose()?;
+        let create_table = |path| Table::create(path, &options.columns);
+        let report = options.report.as_deref().map(create_table).transpose()?;
         let errors = options.errors.as_deref().map(create).transpose()?;
         Ok(Self {
             print: options.print,
@@ -71,23 +67,18 @@ impl Sinks {
         })
     }
 
-    /// Writes the record of a link that has ended, wherever it belongs.
+    /// Writes the record of a link that has ended to all sinks.
     ///
     /// # Errors
     ///
-    /// When a file cannot be written. A reader of standard output that has gone away is no error.
+    /// When a file cannot be written. A closed standard output is not an error.
     pub(crate) fn write(&self, record: &Record) -> io::Result<()> {
         match (self.print, &record.outcome) {
             (Print::Json, _) => to_stdout(&record.to_json_line()),
             (Print::Paths, Outcome::Saved(saved)) => {
-                let path = self.folder.join(&saved.file);
-                to_stdout(
-                    &[
-                        path.as_os_str().as_encoded_bytes(),
-                        self.separator.as_bytes(),
-                    ]
-                    .concat(),
-                );
+                let mut path = self.folder.join(&saved.file).into_os_string();
+                path.push(self.separator);
+                to_stdout(path.as_encoded_bytes());
             }
             _ => {}
         }
@@ -95,26 +86,25 @@ impl Sinks {
             report.lock().write(record)?;
         }
         if let (Some(errors), Outcome::Failed(failure)) = (&self.errors, &record.outcome) {
-            // what the list says besides the URL is known only to a record
-            let line = match &record.details {
-                Some(_) => String::from_utf8_lossy(record.to_json_line().trim_ascii()).into_owned(),
-                None => record.url.clone(),
+            let json = record.details.as_ref().map(|_| record.to_json_line());
+            // a plain line would lose the details that the list gave besides the URL
+            let line = match &json {
+                Some(json) => String::from_utf8_lossy(json.trim_ascii()),
+                None => record.url.as_str().into(),
             };
-            // what was no link is none the next time either
-            let mark = if failure.status == Status::BadLink {
-                "# "
-            } else {
-                ""
+            // a bad line would fail again: keep it as a comment
+            let comment = match failure.status {
+                Status::BadLink => "# ",
+                _ => "",
             };
-            let lines = format!("# {}: {failure}\n{mark}{line}\n", record.source_line);
+            let lines = format!("# {}: {failure}\n{comment}{line}\n", record.source_line);
             errors.lock().write_all(lines.as_bytes())?;
         }
         Ok(())
     }
 }
 
-/// A report in one of its forms.
-#[derive(Debug)]
+/// A report file in one of its formats.
 enum Table {
     Ndjson(File),
     Csv(Box<CsvTable>),
@@ -144,7 +134,7 @@ fn create(path: &Path) -> anyhow::Result<File> {
     File::create(path).with_context(|| format!("cannot create `{}`", path.display()))
 }
 
-/// Writes and flushes at once: whoever reads is waiting for it.
+/// Writes and flushes immediately: the reader of a pipe may be waiting. The run continues if the reader goes away.
 fn to_stdout(bytes: &[u8]) {
     let mut stdout = io::stdout().lock();
     let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());

@@ -1,39 +1,40 @@
-//! What became of each link: counted, written down and told.
+//! The accounts of a run: each settled link is counted, logged, and written to the journal and the sinks.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::config::Config;
-use super::session::Session;
 use parking_lot::Mutex;
 
+use super::config::Config;
+use super::session::Session;
 use crate::outcome::{Failure, Outcome, Record, Status};
 use crate::plan::Job;
 use crate::queue::{GiveUp, HasHost};
-use crate::report::{HostStats, ReasonStats, Report, Sinks};
+use crate::report::{Hosts, Reasons, Report, Sinks};
 use crate::stats::Stats;
 use crate::stop::Cause;
 
-/// The accounts of a run, which all of its workers share.
+/// The accounts of a run, shared by all of its workers.
 pub(super) struct Accounts {
     session: Arc<Session>,
-    stats: Arc<Stats>,
-    hosts: HostStats,
-    reasons: ReasonStats,
+    pub(super) stats: Arc<Stats>,
+    hosts: Mutex<Hosts>,
+    reasons: Mutex<Reasons>,
     sinks: Sinks,
     problem: Mutex<Option<Problem>>,
 }
 
-/// What went wrong with the run as a whole.
+/// A problem of the run as a whole.
 pub(super) enum Problem {
-    /// A list could not be read to its end, or the program itself has failed.
+    /// A list could not be read to its end, or there is a bug in the program.
     Incomplete(String),
     /// Nothing can be fetched.
     Impossible(anyhow::Error),
 }
 
 impl Accounts {
-    /// Opens the files that records go to.
+    /// Opens the files for records.
     ///
     /// # Errors
     ///
@@ -46,78 +47,71 @@ impl Accounts {
         Ok(Self {
             session,
             stats,
-            hosts: HostStats::default(),
-            reasons: ReasonStats::default(),
+            hosts: Mutex::default(),
+            reasons: Mutex::default(),
             sinks: Sinks::open(&config.records, &config.output)?,
             problem: Mutex::default(),
         })
     }
 
-    pub(super) fn stats(&self) -> &Arc<Stats> {
-        &self.stats
-    }
-
-    /// Counts, writes down and tells what became of a link.
+    /// Counts, logs and writes the final record of a link.
     pub(super) fn settle(&self, record: &Record) {
         self.stats.count(record);
-        self.reasons.count(record);
-        let failed = matches!(record.outcome, Outcome::Failed(_));
-        if failed {
+        if let Outcome::Failed(failure) = &record.outcome {
+            self.reasons.lock().count(record, failure);
             self.write_to_journal(record);
         }
         if let Err(error) = self.sinks.write(record) {
             tracing::warn!("cannot write a record: {error}");
         }
-        let interrupted = record.outcome.status() == Status::Interrupted;
-        if (failed && !interrupted) || record.exec_error.is_some() {
+        let status = record.outcome.status();
+        let failed = status.failed() && status != Status::Interrupted;
+        if failed || record.exec_error.is_some() {
             tracing::warn!("{record}");
         } else {
             tracing::info!("{record}");
         }
     }
 
-    /// Settles a link that a host has been asked for.
+    /// Settles a link, and counts it for `host`.
     pub(super) fn settle_for_host(&self, host: &str, record: &Record) {
-        self.hosts.count(host, record);
+        self.hosts.lock().count(host, record);
         self.settle(record);
     }
 
-    /// Settles a link that is given up with its host.
+    /// Settles a link whose host has been given up.
     pub(super) fn give_up(&self, job: &Job, reason: &GiveUp) {
         let record = job.record(Outcome::Failed(reason.failure()));
         self.settle_for_host(&job.host(), &record);
     }
 
-    /// Settles what waits for another attempt when the run ends. What has not been tried at all is counted by the report.
+    /// Settles the jobs that wait for a retry when the run ends. The report counts those without any attempt.
     pub(super) fn interrupt(&self, jobs: &[Job]) {
         for job in jobs.iter().filter(|job| job.attempts > 0) {
             self.settle(&job.record(Outcome::Failed(Failure::interrupted())));
         }
     }
 
-    /// Writes a record to the journal. Where that cannot be opened, nothing can be fetched.
+    /// Writes a record to the journal. If the journal cannot be opened, the run fails.
     pub(super) fn write_to_journal(&self, record: &Record) {
-        match self.session.open() {
-            Ok(opened) => {
-                if let Err(error) = opened.journal.append(record) {
-                    tracing::warn!("cannot write a record: {error}");
-                }
-            }
+        let opened = self.session.open();
+        match opened.map(|opened| opened.journal.append(record)) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!("cannot write to the journal: {error}"),
             Err(error) => self.fail(Problem::Impossible(error)),
         }
     }
 
-    /// Notes what went wrong with the run as a whole. The first problem counts.
+    /// Notes a problem of the run as a whole. The first one counts.
     pub(super) fn fail(&self, problem: Problem) {
-        let mut noted = self.problem.lock();
-        noted.get_or_insert(problem);
+        self.problem.lock().get_or_insert(problem);
     }
 
-    /// What became of the run, which took so long and may have been `stopped`; `untried` counts what nobody has tried then.
+    /// The result of the run. `untried` counts the links without an attempt, and is called only if the run was `stopped`.
     ///
     /// # Errors
     ///
-    /// When nothing could be fetched.
+    /// When the run could not be done at all.
     pub(super) fn report(
         &self,
         config: &Config,
@@ -125,8 +119,7 @@ impl Accounts {
         stopped: Option<Cause>,
         untried: impl FnOnce() -> Option<u64>,
     ) -> anyhow::Result<Report> {
-        let problem = self.problem.lock().take();
-        let list_error = match problem {
+        let list_error = match self.problem.lock().take() {
             Some(Problem::Impossible(error)) => return Err(error),
             Some(Problem::Incomplete(why)) => Some(why),
             None => None,
@@ -140,8 +133,8 @@ impl Accounts {
             received_bytes: self.stats.received_bytes(),
             elapsed,
             untried: stopped.and_then(|_| untried()),
-            reasons: self.reasons.take(),
-            hosts: self.hosts.notable(),
+            reasons: mem::take(&mut self.reasons.lock()),
+            hosts: mem::take(&mut self.hosts.lock()),
             stopped,
             list_error,
         })

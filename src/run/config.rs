@@ -1,4 +1,4 @@
-//! Everything that a run depends on.
+//! The configuration of a run, complete when it is constructed.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -13,45 +13,45 @@ use crate::store::{Dedupe, Detail};
 use crate::system::limits::jobs_within;
 use crate::{fetch, progress, report, stop};
 
-/// Everything that a run depends on.
+/// The configuration of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
     /// Where the links come from.
     pub inputs: Vec<Input>,
     /// How lists are read.
     pub lists: Arc<links::Options>,
-    /// The folder that the files go to; it is created if it is missing.
+    /// The folder for the files, created if missing.
     pub output: PathBuf,
     /// The scheduler.
     pub mode: Mode,
-    /// How many links are fetched at once; none for what suits the mode.
+    /// The number of links fetched at once; none for the default of the mode.
     pub jobs: Option<NonZeroUsize>,
-    /// How many links at once each host gets, and how often.
+    /// The limits and the pace of each host.
     pub hosts: HostPolicies,
-    /// When the run has done enough.
+    /// When the run ends early.
     pub limits: stop::RunLimits,
     /// How links become files.
     pub plan: plan::Options,
-    /// What becomes of a file whose bytes have been saved for another link.
+    /// What happens to a file with the same bytes as that of another link.
     pub dedupe: Dedupe,
     /// How each link is fetched.
     pub fetch: fetch::Options,
-    /// The command for each new file.
+    /// The command to run for each new file.
     pub exec: Option<Exec>,
-    /// Which records go where.
+    /// Where records go.
     pub records: report::SinkOptions,
     /// How progress is shown.
     pub progress: progress::Style,
-    /// Links that are fetched again although the journal knows their files, by their identity: see
+    /// The identities of links to fetch again although the journal has their files: see
     /// [`Link::id`](crate::link::Link::id).
     pub forget: Vec<u64>,
 }
 
-/// For a job, a file, its connection, and idle connections.
+/// The open files of one job: its file, its connection, and its share of the idle connections.
 const FILES_PER_JOB: u64 = 2 + fetch::IDLE_PER_JOB as u64;
 
 impl Config {
-    /// The same run in another mode and into another folder.
+    /// The same run in another mode and with another output folder.
     pub(crate) fn with_mode(&self, mode: Mode, output: PathBuf) -> Self {
         Self {
             output,
@@ -60,7 +60,7 @@ impl Config {
         }
     }
 
-    /// What a run needs to know of earlier ones.
+    /// What the run needs from the journal of earlier ones.
     pub(crate) fn detail(&self) -> Detail {
         match self.plan.existing {
             Existing::Update => Detail::Validators,
@@ -68,7 +68,7 @@ impl Config {
         }
     }
 
-    /// How many links are to be fetched at once.
+    /// The number of links to fetch at once.
     pub(crate) fn wanted_jobs(&self) -> NonZeroUsize {
         match self.mode {
             Mode::Sequential => NonZeroUsize::MIN,
@@ -76,7 +76,7 @@ impl Config {
         }
     }
 
-    /// How many links are fetched at once: as many as wanted, or as this process may have files open for.
+    /// The number of links fetched at once: the wanted number, lowered to what the limit on open files allows.
     pub(crate) fn jobs(&self) -> NonZeroUsize {
         jobs_within(self.wanted_jobs(), FILES_PER_JOB)
     }

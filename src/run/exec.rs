@@ -1,9 +1,9 @@
-//! A command for each file that a run has brought: an argument vector, and no shell.
+//! `--exec`: a command for each new file, run as an argument vector without a shell.
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -16,17 +16,23 @@ use tokio_util::sync::CancellationToken;
 use crate::log;
 use crate::text::printable;
 
-/// A command whose words may hold placeholders: `{}` is the path of the file, `{.}` that without its extension, `{/}` its
-/// name, `{//}` its folder, `{/.}` its name without the extension, and `{url}` the link.
+/// How long to wait for the rest of the output of a command that has ended. Its children may keep the pipes open.
+const OUTPUT_TIME: Duration = Duration::from_millis(200);
+
+/// Longer lines of output are split. In bytes.
+const LONGEST_LINE: u64 = 64 * 1024;
+
+/// A command with placeholders in its words: `{}` is the path of the file, `{.}` the path without its extension, `{/}` the
+/// name, `{//}` the folder, `{/.}` the name without its extension, and `{url}` the link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Exec {
     words: Vec<String>,
-    /// Variables of the environment that the command does not get.
+    /// Environment variables that are removed for the command.
     withheld: Vec<OsString>,
 }
 
 impl Exec {
-    /// The same, without these variables of the environment.
+    /// The same command without these environment variables.
     pub(crate) fn without(self, variables: impl Iterator<Item = OsString>) -> Self {
         let withheld = variables.collect();
         Self { withheld, ..self }
@@ -36,28 +42,27 @@ impl Exec {
 impl FromStr for Exec {
     type Err = &'static str;
 
-    /// Splits as a shell does, with quotes and backslashes, but obeys nothing else. Where no placeholder stands, the path
-    /// is the last argument.
+    /// Splits into words like a shell, with quotes and backslashes, but without expansions. Without any placeholder, the path
+    /// becomes the last argument.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut words = shlex::split(text).ok_or("a quote is not closed")?;
+        let mut words = shlex::split(text).ok_or("unclosed quote")?;
         if words.is_empty() {
-            return Err("there is no command");
+            return Err("empty command");
         }
-        let is_named = |word: &String| PLACEHOLDERS.iter().any(|(name, _)| word.contains(name));
-        if !words.iter().any(is_named) {
+        let has_placeholder =
+            |word: &String| PLACEHOLDERS.iter().any(|(name, _)| word.contains(name));
+        if !words.iter().any(has_placeholder) {
             words.push("{}".to_owned());
         }
-        Ok(Self {
-            words,
-            withheld: Vec::new(),
-        })
+        let withheld = Vec::new();
+        Ok(Self { words, withheld })
     }
 }
 
-/// What a placeholder stands for, given the path of the file and the link.
-type Meaning = fn(&Path, &str) -> OsString;
+/// The value of a placeholder, from the path of the file and the link.
+type Value = fn(&Path, &str) -> OsString;
 
-const PLACEHOLDERS: [(&str, Meaning); 6] = [
+const PLACEHOLDERS: [(&str, Value); 6] = [
     ("{}", |path, _| path.into()),
     ("{.}", |path, _| path.with_extension("").into()),
     ("{/}", |path, _| path.file_name().unwrap_or_default().into()),
@@ -70,100 +75,89 @@ const PLACEHOLDERS: [(&str, Meaning); 6] = [
     ("{url}", |_, url| url.into()),
 ];
 
-/// `word` with the meaning of its placeholders in their places.
+/// Replaces the placeholders in `word`, but not those in their values.
 fn expand(mut word: &str, path: &Path, url: &str) -> OsString {
     let mut expanded = OsString::new();
-    loop {
-        let found =
-            |(name, meaning): &(&'static str, Meaning)| Some((word.find(name)?, *name, *meaning));
-        let Some((at, name, meaning)) = PLACEHOLDERS
-            .iter()
-            .filter_map(found)
-            .min_by_key(|found| found.0)
-        else {
-            expanded.push(word);
-            return expanded;
-        };
+    let first = |word: &str| {
+        let found = PLACEHOLDERS.iter();
+        let found = found.filter_map(|(name, value)| Some((word.find(name)?, name, value)));
+        found.min_by_key(|(at, ..)| *at)
+    };
+    while let Some((at, name, value)) = first(word) {
         expanded.push(&word[..at]);
-        expanded.push(meaning(path, url));
+        expanded.push(value(path, url));
         word = &word[at + name.len()..];
     }
+    expanded.push(word);
+    expanded
 }
 
-/// Runs the command for many files, as many at once as there are cores.
-#[derive(Debug)]
+/// Runs the command for one file per core at a time.
 pub(super) struct Executor {
     exec: Exec,
-    room: Semaphore,
+    permits: Semaphore,
 }
 
 impl Executor {
     pub(super) fn new(exec: Exec) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Self {
-            exec,
-            room: Semaphore::new(cores),
-        }
+        let permits = Semaphore::new(cores);
+        Self { exec, permits }
     }
 
-    /// Runs the command for the file at `path` when there is room, and stops to wait for it when the run is `ended`. What it
-    /// prints goes to standard error, line by line.
+    /// Runs the command for the file at `path`, and no longer waits for it once the run has `ended`. Its output goes to
+    /// standard error, line by line.
     ///
     /// # Errors
     ///
-    /// What went wrong: it cannot be started, or it has not ended with 0.
+    /// A message if the command cannot be started, or fails.
     pub(super) async fn run(
         &self,
         path: &Path,
         url: &str,
         ended: &CancellationToken,
     ) -> Result<(), String> {
-        let _permit = self.room.acquire().await.expect("it is never closed");
+        let _permit = self.permits.acquire().await.expect("never closed");
         let mut words = self.exec.words.iter().map(|word| expand(word, path, url));
-        let program = words.next().expect("it has a word at least");
+        let program = words.next().expect("at least one word");
         let shown = printable(&program.to_string_lossy());
         if ended.is_cancelled() {
-            return Err(format!("`{shown}` was not run: the run ended before"));
+            return Err(format!("`{shown}` was not run before the run ended"));
         }
         let mut command = Command::new(program);
-        command
-            .args(words)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.args(words).stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         for variable in &self.exec.withheld {
             command.env_remove(variable);
         }
-        tracing::info!("{}: `{shown}` begins", path.display());
-        let mut child = command
-            .spawn()
-            .map_err(|error| format!("`{shown}` cannot be run: {error}"))?;
-        let output = tokio::spawn(tell(child.stdout.take()));
-        let errors = tokio::spawn(tell(child.stderr.take()));
+        tracing::info!("{}: running `{shown}`", path.display());
+        let child = command.spawn();
+        let mut child = child.map_err(|error| format!("cannot run `{shown}`: {error}"))?;
+        let output = tokio::spawn(forward(child.stdout.take()));
+        let errors = tokio::spawn(forward(child.stderr.take()));
         let status = tokio::select! {
             status = child.wait() => status.map_err(|error| format!("`{shown}`: {error}"))?,
-            () = ended.cancelled() => return Err(format!("`{shown}` had not ended when the run did")),
+            () = ended.cancelled() => return Err(format!("`{shown}` was still running when the run ended")),
         };
-        // what it has left behind may keep its pipes open
-        let last = timeout(AFTERWARDS, errors).await;
-        let _ = timeout(AFTERWARDS, output).await;
+        let last = timeout(OUTPUT_TIME, errors).await;
+        let _ = timeout(OUTPUT_TIME, output).await;
         if status.success() {
             return Ok(());
         }
-        let last = last.ok().and_then(Result::ok).flatten();
-        let last = last.map_or_else(String::new, |line| format!(": {}", printable(&line)));
-        Err(format!("`{shown}` ended with {}{last}", ending(status)))
+        let mut message = match status.code() {
+            Some(code) => format!("`{shown}` failed with exit code {code}"),
+            None => format!("`{shown}` failed: {status}"),
+        };
+        if let Ok(Ok(Some(line))) = last {
+            message.push_str(": ");
+            message.push_str(&printable(&line));
+        }
+        Err(message)
     }
 }
 
-/// So long what a command has printed is waited for after its end.
-const AFTERWARDS: Duration = Duration::from_millis(200);
-
-/// A line is told in pieces of at most so many bytes.
-const LONGEST_LINE: u64 = 64 * 1024;
-
-/// Tells all that comes from `pipe`, and what its last line was that is not blank.
-async fn tell(pipe: Option<impl AsyncRead + Unpin>) -> Option<String> {
+/// Prints everything that comes from `pipe`, and returns its last line that is not blank.
+async fn forward(pipe: Option<impl AsyncRead + Unpin>) -> Option<String> {
     let mut reader = BufReader::new(pipe?);
     let mut last = None;
     let mut line = Vec::new();
@@ -180,12 +174,6 @@ async fn tell(pipe: Option<impl AsyncRead + Unpin>) -> Option<String> {
             last = Some(text);
         }
     }
-}
-
-fn ending(status: ExitStatus) -> String {
-    status
-        .code()
-        .map_or_else(|| status.to_string(), |code| format!("exit code {code}"))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! How the list gets into the queue: on a thread of its own, which settles what needs no request.
+//! Feeds the list into the queue, on a separate thread, and settles the links that need no request.
 //!
-//! The first links are taken only when the head of the list is queued, as otherwise slow hosts that come first would get
-//! all places before a fast one is known.
+//! Workers start once the head of the list is queued. Otherwise, slow hosts at its beginning would occupy all workers before
+//! a fast one is known.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,75 +13,54 @@ use crate::plan::{Job, Step};
 use crate::queue::Pushed;
 use crate::stop::Cause;
 
-/// So many lines are the head of a list: to read them takes less than a millisecond.
+/// The number of lines in the head of a list. Reading them takes less than a millisecond.
 const HEAD: usize = 256;
 
-/// Feeds the queue.
-pub(super) struct Feeder {
-    worker: Worker,
-    /// Dropped when the head of the list is queued.
-    head: Option<Sender<()>>,
+/// Queues all jobs of the `plan` and settles the other steps. Drops `head_done` once the head of the list is queued.
+pub(super) fn feed(
+    worker: &Worker,
+    plan: impl Iterator<Item = io::Result<Step>>,
+    head_done: Sender<()>,
+) {
+    let mut head_done = Some(head_done);
+    let mut steps = (1..).zip(plan);
+    let feed_all = || {
+        steps.all(|(number, step)| {
+            if number == HEAD {
+                head_done = None;
+            }
+            take(worker, step)
+        })
+    };
+    if catch_unwind(AssertUnwindSafe(feed_all)).is_err() {
+        let problem = Problem::Incomplete(BUG.to_owned());
+        worker.accounts.fail(problem);
+    }
+    // in any case: workers would wait forever for a queue that never ends
+    worker.queue.end();
 }
 
-impl Feeder {
-    pub(super) fn new(worker: Worker, head: Sender<()>) -> Self {
-        Self {
-            worker,
-            head: Some(head),
-        }
+/// Queues or settles one step; false if the run accepts no more of them.
+fn take(worker: &Worker, step: io::Result<Step>) -> bool {
+    let accounts = &worker.accounts;
+    match step {
+        Ok(Step::Fetch(job)) => return queue(worker, job),
+        Ok(Step::Settled(record)) => accounts.settle(&record),
+        Err(error) => accounts.fail(Problem::Incomplete(error.to_string())),
     }
+    !worker.stop.is_stopped()
+}
 
-    /// Queues all that the plan has to fetch, and settles the rest.
-    pub(super) fn feed(mut self, plan: impl Iterator<Item = io::Result<Step>>) {
-        let mut steps = (1..).zip(plan);
-        let mut go_on = || {
-            steps.all(|(number, step)| {
-                if number == HEAD {
-                    self.head = None;
-                }
-                self.take(step)
-            })
-        };
-        if catch_unwind(AssertUnwindSafe(&mut go_on)).is_err() {
-            self.worker
-                .accounts
-                .fail(Problem::Incomplete(BUG.to_owned()));
-        }
-        // a queue that never ends would be waited for for ever
-        self.worker.queue.end();
+fn queue(worker: &Worker, job: Job) -> bool {
+    if let Err(error) = worker.session.open() {
+        worker.accounts.fail(Problem::Impossible(error));
+        worker.stop.stop(Cause::Bug);
+        return false;
     }
-
-    /// Queues or settles one step; false when nothing more is wanted.
-    fn take(&self, step: io::Result<Step>) -> bool {
-        let accounts = &self.worker.accounts;
-        match step {
-            Ok(Step::Fetch(job)) => return self.queue(job),
-            Ok(Step::Settled(record)) => accounts.settle(&record),
-            Err(error) => accounts.fail(Problem::Incomplete(error.to_string())),
-        }
-        !self.worker.stop.is_stopped()
+    match worker.queue.push(job) {
+        Pushed::Queued => {}
+        Pushed::GivenUp(job, reason) => worker.accounts.give_up(&job, &reason),
+        Pushed::Closed => return false,
     }
-
-    fn queue(&self, job: Job) -> bool {
-        let Worker {
-            session,
-            accounts,
-            queue,
-            stop,
-            ..
-        } = &self.worker;
-        if let Err(error) = session.open() {
-            accounts.fail(Problem::Impossible(error));
-            stop.stop(Cause::Bug);
-            return false;
-        }
-        match queue.push(job) {
-            Pushed::Queued => true,
-            Pushed::GivenUp(job, reason) => {
-                accounts.give_up(&job, &reason);
-                true
-            }
-            Pushed::Closed => false,
-        }
-    }
+    true
 }

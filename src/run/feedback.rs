@@ -1,12 +1,11 @@
-//! What the outcome of a link says about its host.
+//! What the outcome of a link says about its host, for the circuit breaker and the pace of the host.
 
 use std::time::Duration;
 
 use crate::outcome::{Failure, Status};
 use crate::queue::Feedback;
 
-/// What a failure says about the host of its link; a host that throttles gets `pause`, if that is not longer than
-/// `longest`.
+/// What `failure` says about the host of its link. A host that throttles is paused for `pause`, up to `longest`.
 pub(super) fn feedback(failure: &Failure, pause: Duration, longest: Duration) -> Feedback {
     let message = || failure.to_string().into();
     match (failure.status, failure.http_status) {

@@ -11,14 +11,14 @@ use crate::store::{Journal, Publisher, Store, journal_of};
 
 /// What a run opens when its first link needs it.
 pub(super) struct Session {
-    config: Config,
-    /// How many bytes of the journal have been read, so that what others add is found.
+    config: Arc<Config>,
+    /// The bytes of the journal read so far. What other processes append after them is read later.
     journal_length: u64,
     stop: CancellationToken,
     opened: OnceLock<Opened>,
 }
 
-/// What has been opened.
+/// The open resources of a run.
 pub(super) struct Opened {
     pub(super) journal: Arc<Journal>,
     pub(super) fetcher: Fetcher,
@@ -26,25 +26,20 @@ pub(super) struct Opened {
 
 impl Session {
     /// Opens nothing yet.
-    pub(super) fn new(config: &Config, journal_length: u64, stop: CancellationToken) -> Self {
+    pub(super) fn new(config: Arc<Config>, journal_length: u64, stop: CancellationToken) -> Self {
         Self {
-            config: config.clone(),
+            config,
             journal_length,
             stop,
             opened: OnceLock::new(),
         }
     }
 
-    /// What has been opened, if anything has.
-    pub(super) fn opened(&self) -> Option<&Opened> {
-        self.opened.get()
-    }
-
-    /// Opens all of it, unless that has been done. Before the first link is queued, a single thread does this.
+    /// Opens everything, unless that has been done. Before the first link is queued, only one thread calls this.
     ///
     /// # Errors
     ///
-    /// When the output folder cannot be written, or the HTTP client not be built.
+    /// When the output folder cannot be written, or the HTTP client cannot be built.
     pub(super) fn open(&self) -> anyhow::Result<&Opened> {
         if let Some(opened) = self.opened.get() {
             return Ok(opened);
@@ -54,30 +49,27 @@ impl Session {
     }
 
     fn open_all(&self) -> anyhow::Result<Opened> {
-        let Config {
-            output,
-            plan,
-            fetch,
-            dedupe,
-            ..
-        } = &self.config;
+        let config = &self.config;
+        let output = &config.output;
         let cannot_write = || format!("cannot write to the output folder `{}`", output.display());
         let store = Arc::new(Store::open(output).with_context(cannot_write)?);
         let journal = Journal::open(journal_of(output), self.journal_length);
         let journal = Arc::new(journal.with_context(cannot_write)?);
-        let publisher = Publisher::new(Arc::clone(&store), Arc::clone(&journal), plan, *dedupe)?;
-        let jobs = self.config.jobs();
-        if jobs < self.config.wanted_jobs() {
+        let (plan, dedupe) = (&config.plan, config.dedupe);
+        let publisher = Publisher::new(Arc::clone(&store), Arc::clone(&journal), plan, dedupe)?;
+        let jobs = config.jobs();
+        if jobs < config.wanted_jobs() {
             tracing::warn!(
-                "only {jobs} links at once: this process may open only so many files (`ulimit -n`)"
+                "fetching only {jobs} links at once: the limit on open files allows no more (`ulimit -n`)"
             );
         }
-        if fetch.http.insecure {
+        if config.fetch.http.insecure {
             tracing::warn!(
-                "certificates are not checked (`--insecure`): anybody between here and a server can read and change what comes"
+                "certificates are not checked (`--insecure`): anyone on the network path can read and modify responses"
             );
         }
-        let fetcher = Fetcher::new(fetch, jobs.get(), store, publisher, self.stop.clone())?;
+        let stop = self.stop.clone();
+        let fetcher = Fetcher::new(&config.fetch, jobs.get(), store, publisher, stop)?;
         Ok(Opened { journal, fetcher })
     }
 }

@@ -1,28 +1,28 @@
-//! What is told of a run while it is under way.
+//! Background tasks that report on a run while it is under way.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::log;
 use crate::plan::Job;
-use crate::progress::Progress;
+use crate::progress::StatusLine;
 use crate::queue::Queue;
 use crate::stats::Stats;
 use crate::system::signals::StatusSignals;
 
-/// After so many seconds, a run that is held back says so.
+/// The seconds after which a run that is limited by `--per-host` says so.
 const HELD_BACK: u32 = 20;
 
-/// Tells how far the run is whenever a signal asks for that.
-pub(super) async fn tell_at(mut signals: StatusSignals, progress: Arc<Progress>) {
+/// Prints the progress of the run at each status signal.
+pub(super) async fn print_status(mut signals: StatusSignals, status_line: Arc<StatusLine>) {
     loop {
         signals.next().await;
-        log::say(&progress.state());
+        log::say(&status_line.with_transfers());
     }
 }
 
-/// Tells what holds the run back.
-pub(super) async fn watch(queue: Arc<Queue<Job>>, stats: Arc<Stats>) {
+/// Updates the stats of the queue once per second, and reports paused hosts and a run that is limited by `--per-host`.
+pub(super) async fn watch_queue(queue: Arc<Queue<Job>>, stats: Arc<Stats>) {
     let (mut held_back, mut known) = (0, Vec::new());
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -30,17 +30,16 @@ pub(super) async fn watch(queue: Arc<Queue<Job>>, stats: Arc<Stats>) {
         stats.set_paused_hosts(paused.len());
         stats.set_retries(queue.retries());
         for host in paused.iter().filter(|host| !known.contains(*host)) {
-            tracing::info!("{host}: paused for a minute after failures in a row");
+            tracing::info!("{host}: paused for a minute after consecutive failures");
         }
         known = paused;
-        held_back = if queue.is_held_back() {
-            held_back + 1
-        } else {
-            0
-        };
+        held_back += 1;
+        if !queue.is_held_back() {
+            held_back = 0;
+        }
         if held_back == HELD_BACK {
             tracing::warn!(
-                "the limit of links at once to one host holds this run back: `--per-host` raises it"
+                "the limit of links at once per host slows down this run: raise it with `--per-host`"
             );
         }
     }

@@ -1,6 +1,5 @@
-//! What is done with one link whose turn it is.
+//! One attempt at one link, and what follows from its result.
 
-use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,56 +14,24 @@ use crate::mode::caught;
 use crate::outcome::{Failure, Outcome, Record, Status};
 use crate::plan::Job;
 use crate::queue::{Feedback, Finished, HasHost, Queue, Started, Ticket};
-use crate::stop::{Cause, RunLimits, Stop};
+use crate::stop::{Cause, Stop};
 use crate::text::shown;
 
-/// What stands before the message of a panic.
-pub(super) const BUG: &str = "fetchpdf itself has failed, which is a bug";
+/// The prefix of the message of a panic.
+pub(super) const BUG: &str = "internal error, which is a bug in fetchpdf";
 
-/// Fetches links, one at a time. All threads and tasks have copies of the same one.
-#[derive(Clone)]
+/// Fetches links. All threads and tasks of a run share it.
 pub(super) struct Worker {
+    pub(super) config: Arc<Config>,
     pub(super) session: Arc<Session>,
     pub(super) accounts: Arc<Accounts>,
     pub(super) queue: Arc<Queue<Job>>,
     pub(super) stop: Arc<Stop>,
-    exec: Option<Arc<Executor>>,
-    rules: Arc<Rules>,
-}
-
-/// What a worker needs to know of the configuration.
-struct Rules {
-    output: PathBuf,
-    limits: RunLimits,
-    /// No server is waited for longer.
-    max_wait: Duration,
+    pub(super) executor: Option<Executor>,
 }
 
 impl Worker {
-    pub(super) fn new(
-        config: &Config,
-        session: Arc<Session>,
-        accounts: Arc<Accounts>,
-        queue: Arc<Queue<Job>>,
-        stop: Arc<Stop>,
-    ) -> Self {
-        let rules = Rules {
-            output: config.output.clone(),
-            limits: config.limits,
-            max_wait: config.fetch.retry.max_wait,
-        };
-        let exec = config.exec.clone().map(Executor::new);
-        Self {
-            session,
-            accounts,
-            queue,
-            stop,
-            exec: exec.map(Arc::new),
-            rules: Arc::new(rules),
-        }
-    }
-
-    /// Makes one attempt at a link, and tells the queue what that says about its host. A panic ends the run in order.
+    /// Makes one attempt at a link, and reports the result to the queue and the accounts. A panic ends the run in order.
     pub(super) async fn work(&self, started: Started<Job>) {
         if let Err(panic) = caught(pin!(self.attempt(started))).await {
             let problem = Problem::Incomplete(format!("{BUG}: {panic}"));
@@ -75,59 +42,52 @@ impl Worker {
 
     async fn attempt(&self, started: Started<Job>) {
         let Started { mut job, ticket } = started;
-        let opened = self.session.opened();
-        let fetcher = &opened
-            .expect("it is opened before a link is queued")
-            .fetcher;
-        let result = caught(pin!(fetcher.fetch(&mut job, self.accounts.stats()))).await;
+        let opened = self.session.open();
+        let fetcher = &opened.expect("opened before the first link").fetcher;
+        let stats = &self.accounts.stats;
+        let result = caught(pin!(fetcher.fetch(&mut job, stats))).await;
         let result = result.unwrap_or_else(|panic| {
             let failure = Failure::new(Status::Interrupted, format!("{BUG}: {panic}"));
             Fetched::Done(Box::new(job.record(Outcome::Failed(failure))))
         });
         match result {
-            Fetched::Again(pause, failure) => self.again(job, &ticket, pause, &failure),
+            Fetched::Again(pause, failure) => self.retry(job, &ticket, pause, &failure),
             Fetched::Done(record) => self.end(&job, &ticket, *record).await,
         }
-        let stats = self.accounts.stats();
-        let reached = self
-            .rules
-            .limits
-            .reached(&stats.counts(), stats.saved_bytes());
-        if let Some(option) = reached {
+        let limits = &self.config.limits;
+        if let Some(option) = limits.reached(&stats.counts(), stats.saved_bytes()) {
             self.stop.stop(Cause::Limit(option));
         }
     }
 
-    fn again(&self, job: Job, ticket: &Ticket, pause: Duration, failure: &Failure) {
-        let (place, url, next) = (&job.source_line, job.url(), job.attempts + 1);
-        tracing::info!(
-            "{place}: {}: {failure}; attempt {next} in {:.1} s",
-            shown(url),
-            pause.as_secs_f64()
-        );
-        let feedback = feedback(failure, pause, self.rules.max_wait);
+    fn retry(&self, job: Job, ticket: &Ticket, pause: Duration, failure: &Failure) {
+        let (line, url, next) = (&job.source_line, shown(job.url()), job.attempts + 1);
+        let seconds = pause.as_secs_f64();
+        tracing::info!("{line}: {url}: {failure}; attempt {next} in {seconds:.1} s");
+        let feedback = self.feedback(failure, pause);
         let again = Finished::Again(job, Instant::now() + pause);
         self.finish(ticket, again, feedback);
     }
 
     async fn end(&self, job: &Job, ticket: &Ticket, mut record: Record) {
-        let feedback = match &record.outcome {
-            Outcome::Failed(failure) => {
-                if failure.disk_full {
-                    self.stop.stop(Cause::DiskFull);
-                }
-                let pause = failure.retry_after.unwrap_or_default();
-                feedback(failure, pause, self.rules.max_wait)
+        let mut feedback = Feedback::Good;
+        if let Outcome::Failed(failure) = &record.outcome {
+            if failure.disk_full {
+                self.stop.stop(Cause::DiskFull);
             }
-            _ => Feedback::Good,
-        };
-        // before its command runs: the host is done with, and may be asked for more
+            feedback = self.feedback(failure, failure.retry_after.unwrap_or_default());
+        }
+        // before the command runs, so that the host is free for the next link
         self.finish(ticket, Finished::Ended, feedback);
         self.exec(job.only_exec, &mut record).await;
         self.accounts.settle_for_host(&job.host(), &record);
     }
 
-    /// Tells the queue what has become of a link, and settles those that are given up with its host.
+    fn feedback(&self, failure: &Failure, pause: Duration) -> Feedback {
+        feedback(failure, pause, self.config.fetch.retry.max_wait)
+    }
+
+    /// Returns the result of an attempt to the queue, and settles the links that are given up because of it.
     fn finish(&self, ticket: &Ticket, finished: Finished<Job>, feedback: Feedback) {
         for (job, reason) in self.queue.finish(ticket, finished, feedback) {
             match reason {
@@ -137,19 +97,18 @@ impl Worker {
         }
     }
 
-    /// Runs the command for the file of a link, if there is one, and this run has brought the file or an earlier one has
-    /// left that to do; writes down what came of it.
+    /// Runs the command for a new file, or for one for which an earlier run did not (`only_exec`), and records its result.
     async fn exec(&self, only_exec: bool, record: &mut Record) {
-        let (Some(exec), Outcome::Saved(saved)) = (&self.exec, &record.outcome) else {
+        let (Some(executor), Outcome::Saved(saved)) = (&self.executor, &record.outcome) else {
             return;
         };
         if !only_exec && !matches!(saved.status, Status::Downloaded | Status::Resumed) {
             return;
         }
-        let path = self.rules.output.join(&saved.file);
-        let result = exec.run(&path, &record.url, &self.stop.token()).await;
+        let path = self.config.output.join(&saved.file);
+        let result = executor.run(&path, &record.url, &self.stop.token()).await;
         record.exec_error = result.err();
-        // the line that was written ahead says that it is still to be run
+        // replaces the line written ahead, which says that the command is still to be run
         self.accounts.write_to_journal(record);
     }
 }

@@ -50,7 +50,7 @@ fn a_command_that_fails_is_reported_and_its_file_stays() {
             ),
             (2, 0, 1)
         );
-        let said = "downloaded: a.pdf, but `sh` ended with exit code 3: why\n";
+        let said = "downloaded: a.pdf, but `sh` failed with exit code 3: why\n";
         assert!(
             run.stderr.contains(said) && run.stderr.contains("out\n"),
             "{run:?}"
@@ -59,7 +59,7 @@ fn a_command_that_fails_is_reported_and_its_file_stays() {
         let report = std::fs::read_to_string(sandbox.path("run.jsonl")).expect("a report");
         let errors: Vec<_> = report
             .lines()
-            .filter(|line| line.contains("\"exec_error\":\"`sh` ended"))
+            .filter(|line| line.contains("\"exec_error\":\"`sh` failed"))
             .collect();
         assert!(
             errors.len() == 1 && errors[0].contains("/a.pdf"),
@@ -70,13 +70,13 @@ fn a_command_that_fails_is_reported_and_its_file_stays() {
             .fetch(mode, server.url("/c.pdf"), &["--exec", "no-such-program"])
             .exits(1);
         assert!(
-            run.stderr.contains("`no-such-program` cannot be run"),
+            run.stderr.contains("cannot run `no-such-program`"),
             "{run:?}"
         );
         let run = sandbox
             .fetch(mode, server.url("/c.pdf"), &["--exec", "a 'b"])
             .exits(2);
-        assert!(run.stderr.contains("a quote is not closed"), "{run:?}");
+        assert!(run.stderr.contains("unclosed quote"), "{run:?}");
     });
 }
 

@@ -34,13 +34,13 @@ fn the_summary_accounts_for_every_line() {
             insta::allow_duplicates! { insta::assert_snapshot!(run.stdout.replace(&server.url(""), "http://HOST"), @"
             1 bad_link
               links.txt:6: nonsense: not a URL: a link begins with `http://` or `https://`
-              hint: mend these lines of the list
+              hint: fix these lines of the list
             1 http_status 404
               links.txt:3: http://HOST/gone.pdf: 404 Not Found
               hint: these links are dead: `--error-file` writes them to a list
             1 not_pdf
               links.txt:4: http://HOST/page: an HTML page
-              hint: a page in place of a file is often a login: `--cookie` takes the cookies of a browser; `--extract` finds links in pages
+              hint: a page instead of a file is often a login page: `--cookie` sends the cookies of a browser; `--extract` finds links in pages
 
             mode        [mode]
             downloaded  2
@@ -371,7 +371,7 @@ fn failures_are_grouped_by_reason_with_examples_and_what_to_do() {
         assert!(run.stdout.starts_with(pages), "{run:?}");
         assert!(
             run.stdout
-                .contains("\n  and 3 more\n  hint: a page in place")
+                .contains("\n  and 3 more\n  hint: a page instead")
         );
         assert!(run.stdout.contains("\n1 http_status 404\n  links.txt:3: "));
         assert_eq!(run.stdout.matches(": an HTML page\n").count(), 3, "{run:?}");
