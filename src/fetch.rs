@@ -50,9 +50,6 @@ use error::disk;
 use request::{Requester, Wanted};
 use response::Response;
 
-/// Idle connections that may stay open for each link fetched at once. Each of them is an open file.
-pub(crate) const IDLE_PER_JOB: usize = 2;
-
 /// How often to check whether another process has released a part.
 const PART_POLL: Duration = Duration::from_millis(200);
 
@@ -109,19 +106,19 @@ pub(crate) struct Fetcher {
 }
 
 impl Fetcher {
-    /// A fetcher of `jobs` links at once into `store`, which gives up when `stop` is cancelled.
+    /// A fetcher into `store`, which keeps about `max_idle` idle connections open, and gives up when `stop` is cancelled.
     ///
     /// # Errors
     ///
     /// If the HTTP client cannot be built.
     pub(crate) fn new(
         options: &Options,
-        jobs: usize,
+        max_idle: usize,
         store: Arc<Store>,
         publisher: Publisher,
         stop: CancellationToken,
     ) -> anyhow::Result<Self> {
-        let client = Client::new(&options.http, jobs * IDLE_PER_JOB)?;
+        let client = Client::new(&options.http, max_idle)?;
         Ok(Self {
             bandwidth: options.limit_rate.map(Bandwidth::new),
             disk: Disk::default(),

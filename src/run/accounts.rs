@@ -107,6 +107,11 @@ impl Accounts {
         self.problem.lock().get_or_insert(problem);
     }
 
+    /// Whether nothing can be fetched.
+    pub(super) fn is_impossible(&self) -> bool {
+        matches!(*self.problem.lock(), Some(Problem::Impossible(_)))
+    }
+
     /// The result of the run. `untried` counts the links without an attempt, and is called only if the run was `stopped`.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use crate::mode::Mode;
 use crate::plan::{self, Existing};
 use crate::queue::policy::HostPolicies;
 use crate::store::{Dedupe, Detail};
-use crate::system::limits::jobs_within;
+use crate::system::limits::jobs_and_idle;
 use crate::{fetch, progress, report, stop};
 
 /// The configuration of a run.
@@ -47,9 +47,6 @@ pub(crate) struct Config {
     pub forget: Vec<u64>,
 }
 
-/// The open files of one job: its file, its connection, and its share of the idle connections.
-const FILES_PER_JOB: u64 = 2 + fetch::IDLE_PER_JOB as u64;
-
 impl Config {
     /// The same run in another mode and with another output folder.
     pub(crate) fn with_mode(&self, mode: Mode, output: PathBuf) -> Self {
@@ -78,6 +75,6 @@ impl Config {
 
     /// The number of links fetched at once: the wanted number, lowered to what the limit on open files allows.
     pub(crate) fn jobs(&self) -> NonZeroUsize {
-        jobs_within(self.wanted_jobs(), FILES_PER_JOB)
+        jobs_and_idle(self.wanted_jobs()).0
     }
 }

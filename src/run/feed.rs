@@ -48,7 +48,7 @@ fn take(worker: &Worker, step: io::Result<Step>) -> bool {
         Ok(Step::Settled(record)) => accounts.settle(&record),
         Err(error) => accounts.fail(Problem::Incomplete(error.to_string())),
     }
-    !worker.stop.is_stopped()
+    !worker.stop.is_stopped() && !accounts.is_impossible()
 }
 
 fn queue(worker: &Worker, job: Job) -> bool {

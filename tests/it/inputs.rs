@@ -254,7 +254,7 @@ fn aria2_files_give_mirrors_names_headers_and_checksums() {
             found[2]["error"]
                 .as_str()
                 .expect("a message")
-                .contains("1 other URL")
+                .contains("all 2 URLs failed")
         );
         assert_eq!(sandbox.names(), ["d.pdf", "sub/a.pdf"]);
         assert!(
