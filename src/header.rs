@@ -14,7 +14,7 @@ pub(crate) type HeaderFields = Vec<(HeaderName, HeaderValue)>;
 /// The problem with the header. It does not quote the value, which may be a secret.
 pub(crate) fn parse(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     /// Headers that the program sets itself, or that change what body the server sends.
-    const OURS: [&str; 8] = [
+    const RESERVED: [&str; 8] = [
         "accept-encoding",
         "connection",
         "content-length",
@@ -27,7 +27,7 @@ pub(crate) fn parse(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     let (name, value) = text.split_once(':').ok_or("a header is `Name: value`")?;
     let invalid = || format!("invalid header `{}`", printable(name.trim()));
     let name: HeaderName = name.trim().parse().map_err(|_| invalid())?;
-    if OURS.contains(&name.as_str()) {
+    if RESERVED.contains(&name.as_str()) {
         return Err(format!("the header `{name}` cannot be set"));
     }
     let mut value = HeaderValue::from_str(value.trim()).map_err(|_| invalid())?;

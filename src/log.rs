@@ -28,7 +28,7 @@ pub(crate) fn print_with(printer: Option<Printer>) {
 }
 
 /// Prints a line for a person, to the [`Printer`] or else to standard error.
-pub(crate) fn say(line: &str) {
+pub(crate) fn print_line(line: &str) {
     let printer = PRINTER.lock();
     if !printer.as_ref().is_some_and(|print| print(line)) {
         // standard error may be closed, which must not end the run
@@ -94,9 +94,9 @@ impl Write for Line {
         let text = String::from_utf8_lossy(bytes);
         let text = text.trim_end_matches('\n');
         if self.dim {
-            say(&console::style(text).for_stderr().dim().to_string());
+            print_line(&console::style(text).for_stderr().dim().to_string());
         } else {
-            say(text);
+            print_line(text);
         }
         Ok(bytes.len())
     }

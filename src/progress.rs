@@ -76,7 +76,7 @@ impl Progress {
                     return bars::draw(&bars, &status_line, &stopped);
                 }
                 while wait(&stopped, LOG_EVERY) {
-                    log::say(&status_line.text(usize::MAX));
+                    log::print_line(&status_line.text(usize::MAX));
                 }
             };
             (stop, thread::spawn(run))

@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 /// More threads do not make a network faster.
 const MAX_THREADS: usize = 4;
 
-/// A runtime with one thread per core.
+/// A runtime with one thread per core: at least two, at most four.
 ///
 /// # Errors
 ///

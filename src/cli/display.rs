@@ -1,4 +1,4 @@
-//! Options about progress, colors and messages.
+//! Options for progress, colors and messages.
 
 use std::path::PathBuf;
 

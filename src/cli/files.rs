@@ -1,4 +1,4 @@
-//! Options about file names, existing files and new files.
+//! Options for file names, existing files and new files.
 
 use std::sync::Arc;
 

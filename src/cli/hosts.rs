@@ -1,4 +1,4 @@
-//! Options about the limits of hosts.
+//! Options for the limits of hosts.
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Options about HTTP, under the names that users of curl and wget know.
+//! Options for HTTP, under the names that users of curl and wget know.
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Options about the size, speed and end of a run.
+//! Options for the size, speed and end of a run.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub(super) struct LimitArgs {
     /// Maximum bytes per second, for all transfers together
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(super) limit_rate: Option<u64>,
-    /// End the run after this many failures, or at this share of all links, such as `5%`
+    /// End the run after this many failures, or at this share of the links that have ended, such as `5%`
     #[arg(long, value_name = "N|P%")]
     max_failures: Option<Failures>,
     /// End the run after this time

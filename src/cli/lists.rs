@@ -1,4 +1,4 @@
-//! Options about link lists.
+//! Options for link lists.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Options about output for programs.
+//! Options for output for programs.
 
 use std::path::PathBuf;
 

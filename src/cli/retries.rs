@@ -1,4 +1,4 @@
-//! Options about timeouts and retries.
+//! Options for timeouts and retries.
 
 use std::time::Duration;
 

@@ -11,7 +11,7 @@ pub(super) struct SafetyArgs {
     /// Follow redirects from https to http
     #[arg(long)]
     pub(super) allow_downgrade: bool,
-    /// Refuse hosts that are not on the public internet, for lists from strangers; disables proxies
+    /// Refuse hosts that are not on the public internet, for untrusted lists; disables proxies
     #[arg(long)]
     pub(super) deny_private: bool,
 }

@@ -23,7 +23,7 @@ pub(super) fn no_response(error: Error) -> Failure {
 /// The failure of a body that broke off after `received` bytes of `total`.
 pub(super) fn broken_body(error: &Error, received: u64, total: Option<u64>) -> Failure {
     let of = total.map_or_else(String::new, |total| format!(" of {total}"));
-    let message = format!("transfer broke off after {received}{of} bytes: {error}");
+    let message = format!("transfer was cut off after {received}{of} bytes: {error}");
     Failure::new(Status::Truncated, message)
 }
 

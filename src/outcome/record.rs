@@ -218,11 +218,11 @@ fields! {
         "number of attempts, over all candidates; 0 if no request was made";
     "elapsed", |record| Seconds((record.elapsed.as_secs_f64() * 1000.0).round() / 1000.0),
         "seconds from the first attempt to the end, pauses included";
-    "suspect", |record| Text(record.saved()?.suspect?), "what is odd about a file that arrived complete";
+    "suspect", |record| Text(record.saved()?.suspect?), "why a complete file may be damaged";
     "retryable", |record| Flag(record.failure()?.retryable()),
         "for a failure: whether another run may succeed";
     "error", |record| Text(&record.failure()?.message),
-        "for a failure: what happened, for a person to read";
+        "for a failure: what happened, human-readable";
     "exec_error", |record| Text(record.exec_error.as_deref()?),
         "why the command of `--exec` failed for this file, or was not run";
     "name", |record| Text(record.details.as_ref()?.name.as_deref()?),

@@ -57,13 +57,13 @@ statuses! {
     Tls, "tls", Failed, "no trusted TLS connection";
     Timeout, "timeout", Failed, "the connection, the response, the next byte or the whole link took too long";
     HttpStatus, "http_status", Failed, "the response is not a success, or not valid HTTP";
-    RateLimited, "rate_limited", Failed, "throttled by the server for longer than this run waits";
+    RateLimited, "rate_limited", Failed, "still throttled after all retries, or for longer than this run waits";
     TooManyRedirects, "too_many_redirects", Failed, "more than ten redirects, or a redirect loop";
     Truncated, "truncated", Failed, "the body ended before it was complete";
     NotPdf, "not_pdf", Failed, "the body is not a PDF, but for example an HTML page, JSON, or empty";
     ChecksumMismatch, "checksum_mismatch", Failed, "the file does not have the checksum given by the list";
     TooLarge, "too_large", Failed, "the file is larger than `--max-filesize`";
-    HostUnhealthy, "host_unhealthy", Failed, "given up with its host, which kept failing (circuit breaker)";
+    HostUnhealthy, "host_unhealthy", Failed, "given up because its host kept failing (circuit breaker)";
     Disk, "disk", Failed, "the file cannot be written";
     Interrupted, "interrupted", Failed, "the run ended before the link did";
 }

@@ -75,7 +75,7 @@ impl GiveUp {
         let message = if self.status == Status::Dns {
             self.message.trim_start_matches("dns: ").to_owned()
         } else {
-            format!("given up with its host: {}", self.message)
+            format!("given up because its host kept failing: {}", self.message)
         };
         Failure::new(self.status, message)
     }

@@ -19,7 +19,7 @@ use crate::outcome::Status;
 pub enum Feedback {
     /// The host works.
     Good,
-    /// Nothing.
+    /// Nothing about the host.
     Neutral,
     /// The host does not respond.
     Unreachable(Arc<str>),

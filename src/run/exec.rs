@@ -169,7 +169,7 @@ async fn forward(pipe: Option<impl AsyncRead + Unpin>) -> Option<String> {
             return last;
         }
         let text = String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
-        log::say(&text);
+        log::print_line(&text);
         if !text.is_empty() {
             last = Some(text);
         }

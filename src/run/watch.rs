@@ -17,7 +17,7 @@ const HELD_BACK: u32 = 20;
 pub(super) async fn print_status(mut signals: StatusSignals, status_line: Arc<StatusLine>) {
     loop {
         signals.next().await;
-        log::say(&status_line.with_transfers());
+        log::print_line(&status_line.with_transfers());
     }
 }
 
@@ -39,7 +39,7 @@ pub(super) async fn watch_queue(queue: Arc<Queue<Job>>, stats: Arc<Stats>) {
         }
         if held_back == HELD_BACK {
             tracing::warn!(
-                "the limit of links at once per host slows down this run: raise it with `--per-host`"
+                "this run is limited by the number of concurrent links per host: raise it with `--per-host`"
             );
         }
     }

@@ -18,7 +18,7 @@ use crate::stop::{Cause, Stop};
 use crate::text::shown;
 
 /// The prefix of the message of a panic.
-pub(super) const BUG: &str = "internal error, which is a bug in fetchpdf";
+pub(super) const BUG: &str = "internal error (a bug in fetchpdf)";
 
 /// Fetches links. All threads and tasks of a run share it.
 pub(super) struct Worker {

@@ -1,4 +1,5 @@
-//! The journal of an output folder: one record per line, appended as links end, and read when the next run starts.
+//! The journal of an output folder: one record per line, appended as links end. [`History`](super::History) reads it when
+//! the next run starts.
 //!
 //! It is what lets a second run fetch only what is missing. Lines are complete or ignored: a kill may tear one, and other
 //! programs may write some. Several processes may append at the same time, because each line is a single write to a file

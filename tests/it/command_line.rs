@@ -14,7 +14,7 @@ fn help_is_short_or_long() {
 }
 
 #[test]
-fn the_version_is_told() {
+fn version_is_printed() {
     let run = Sandbox::new().run(&["--version"]).exits(0);
     assert_eq!(
         run.stdout,
@@ -23,7 +23,7 @@ fn the_version_is_told() {
 }
 
 #[test]
-fn wrong_usage_is_exit_2_and_says_what_is_wrong() {
+fn usage_errors_exit_with_2_and_a_message() {
     for (args, message) in [
         (
             &["x.txt", "--mode", "fast"][..],
@@ -62,7 +62,7 @@ fn wrong_usage_is_exit_2_and_says_what_is_wrong() {
 }
 
 #[test]
-fn standard_input_that_is_empty_is_an_empty_list() {
+fn empty_standard_input_is_an_empty_list() {
     Sandbox::new().run(&[]).exits(0);
 }
 
@@ -78,7 +78,7 @@ fn long_options(help: &str) -> Vec<&str> {
 }
 
 #[test]
-fn completions_the_manual_and_the_documentation_know_what_the_help_knows() {
+fn all_options_are_in_completions_manual_and_docs() {
     let sandbox = Sandbox::new();
     let help = sandbox.run(&["--help"]).exits(0).stdout;
     let options = long_options(&help);

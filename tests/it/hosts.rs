@@ -1,4 +1,4 @@
-//! How hosts are asked: how much at once, how often, and when no more.
+//! Per-host behavior: limits, pauses, and the circuit breaker.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ fn links(server: &Server, count: usize) -> impl Iterator<Item = String> {
 }
 
 #[test]
-fn no_more_links_of_a_host_than_allowed_are_under_way_at_once() {
+fn per_host_limit_is_never_exceeded() {
     for_each_mode(|mode| {
         let inside = Arc::new(Mutex::new((0, 0)));
         let counting = Arc::clone(&inside);
@@ -43,7 +43,7 @@ fn no_more_links_of_a_host_than_allowed_are_under_way_at_once() {
 }
 
 #[test]
-fn starts_at_one_host_keep_their_distance() {
+fn starts_at_a_host_are_spaced() {
     for_each_mode(|mode| {
         for limit in [
             &["--wait", "60ms"][..],
@@ -70,7 +70,7 @@ fn starts_at_one_host_keep_their_distance() {
 }
 
 #[test]
-fn a_host_that_asks_for_a_pause_is_left_alone_for_so_long() {
+fn retry_after_pauses_all_links_of_the_host() {
     for_each_mode(|mode| {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let noting = Arc::clone(&asked);
@@ -97,7 +97,7 @@ fn a_host_that_asks_for_a_pause_is_left_alone_for_so_long() {
 }
 
 #[test]
-fn a_host_that_does_not_work_is_not_asked_for_each_of_its_links() {
+fn failing_host_is_given_up_after_few_requests() {
     for_each_mode(|mode| {
         let dead = Server::start(|_, stream| close(stream));
         let good = Server::of_pdfs();
@@ -138,7 +138,7 @@ fn a_host_that_does_not_work_is_not_asked_for_each_of_its_links() {
 }
 
 #[test]
-fn a_name_that_leads_nowhere_is_not_looked_up_for_each_of_its_links() {
+fn failed_lookup_is_shared_by_all_links() {
     for_each_mode(|mode| {
         let links = list((0..2000).map(|n| format!("http://no-such-host.invalid/{n}.pdf")));
         let run = Sandbox::new().fetch(mode, links, &[]).exits(1);
@@ -147,7 +147,7 @@ fn a_name_that_leads_nowhere_is_not_looked_up_for_each_of_its_links() {
 }
 
 #[test]
-fn a_slow_host_at_the_head_of_a_list_holds_nobody_up() {
+fn slow_host_does_not_delay_others() {
     for mode in ["threads", "pool", "async"] {
         let quick = Arc::new(Server::of_pdfs());
         let others = Arc::clone(&quick);
@@ -162,7 +162,7 @@ fn a_slow_host_at_the_head_of_a_list_holds_nobody_up() {
 }
 
 #[test]
-fn a_link_that_waits_for_its_retry_holds_nobody_up() {
+fn waiting_retry_does_not_delay_others() {
     for_each_mode(|mode| {
         let server =
             Server::start(
@@ -197,7 +197,7 @@ fn a_link_that_waits_for_its_retry_holds_nobody_up() {
 }
 
 #[test]
-fn a_run_ends_when_it_has_done_enough() {
+fn run_limits_end_the_run() {
     for_each_mode(|mode| {
         let server = Server::start(|request, stream| match request.path.as_str() {
             "/bad.pdf" => respond(stream, "404 Not Found", b""),
@@ -239,7 +239,7 @@ fn a_run_ends_when_it_has_done_enough() {
 }
 
 #[test]
-fn files_of_others_count_where_that_is_asked_for() {
+fn skip_existing_accepts_foreign_files() {
     for_each_mode(|mode| {
         let server = Server::of_pdfs();
         let sandbox = Sandbox::new();
@@ -261,7 +261,7 @@ fn files_of_others_count_where_that_is_asked_for() {
 }
 
 #[test]
-fn a_limited_rate_is_kept() {
+fn limit_rate_is_honored() {
     for_each_mode(|mode| {
         let server = Server::of_pdfs();
         let sandbox = Sandbox::new();
@@ -275,7 +275,7 @@ fn a_limited_rate_is_kept() {
 }
 
 #[test]
-fn a_redirect_that_leads_nowhere_is_not_held_against_its_host() {
+fn failing_redirect_target_does_not_count_against_the_host() {
     for_each_mode(|mode| {
         let server = Server::start(|request, stream| match request.path.as_str() {
             path if path.starts_with("/moved") => {
@@ -302,7 +302,7 @@ fn a_redirect_that_leads_nowhere_is_not_held_against_its_host() {
 }
 
 #[test]
-fn a_server_that_asks_for_an_absurd_pause_is_left_at_once() {
+fn excessive_retry_after_gives_up_the_host() {
     for_each_mode(|mode| {
         let server = Server::start(|_, stream| {
             respond(
@@ -328,7 +328,7 @@ fn a_server_that_asks_for_an_absurd_pause_is_left_at_once() {
 }
 
 #[test]
-fn a_password_is_no_part_of_a_host() {
+fn credentials_are_not_part_of_the_host() {
     for_each_mode(|mode| {
         let server = Server::start(|_, stream| respond(stream, "404 Not Found", b""));
         let good = Server::of_pdfs();

@@ -1,4 +1,4 @@
-//! https as most servers speak it: many requests over one connection, some of which the server does not take.
+//! HTTP/2 and HTTP/1.1 over TLS: shared, closed and refusing connections.
 
 use std::collections::BTreeSet;
 
@@ -51,7 +51,7 @@ fn connections(requests: &[Request]) -> usize {
 }
 
 #[test]
-fn the_links_of_a_host_share_connections_in_the_version_that_both_speak() {
+fn links_share_connections_of_the_negotiated_version() {
     for (version, args) in VERSIONS {
         for jobs in ["1", "4"] {
             for_each_mode(|mode| {
@@ -80,7 +80,7 @@ fn the_links_of_a_host_share_connections_in_the_version_that_both_speak() {
 }
 
 #[test]
-fn a_server_that_takes_no_more_requests_is_asked_over_another_connection() {
+fn goaway_moves_requests_to_a_new_connection() {
     for farewell in [Farewell::Early, Farewell::Late] {
         // so few that each connection has its fill, even if each job has one of its own; but as many as are under way at
         // once, so that hardly any link is turned away twice
@@ -112,7 +112,7 @@ fn a_server_that_takes_no_more_requests_is_asked_over_another_connection() {
 }
 
 #[test]
-fn a_request_that_is_refused_is_sent_again() {
+fn refused_request_is_resent() {
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
         let server = TlsServer::start(&sandbox, Rules::default(), |request| {
@@ -136,7 +136,7 @@ fn a_request_that_is_refused_is_sent_again() {
 }
 
 #[test]
-fn a_connection_that_died_while_nobody_used_it_is_no_failure() {
+fn closed_idle_connection_is_replaced() {
     for (version, args) in VERSIONS {
         for_each_mode(|mode| {
             let sandbox = Sandbox::new();
@@ -161,7 +161,7 @@ fn a_connection_that_died_while_nobody_used_it_is_no_failure() {
 }
 
 #[test]
-fn a_kept_connection_that_dies_as_it_is_used_is_no_failure() {
+fn connection_lost_on_reuse_is_replaced() {
     for (version, args) in VERSIONS {
         for_each_mode(|mode| {
             let sandbox = Sandbox::new();
@@ -187,7 +187,7 @@ fn a_kept_connection_that_dies_as_it_is_used_is_no_failure() {
 }
 
 #[test]
-fn a_body_that_breaks_off_is_truncated_or_gone_on_with() {
+fn cut_off_body_is_truncated_or_resumed() {
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
         let server = TlsServer::start(&sandbox, Rules::default(), |request| {
@@ -211,7 +211,7 @@ fn a_body_that_breaks_off_is_truncated_or_gone_on_with() {
         });
         let link = server.url("/x.pdf");
         fetch(&sandbox, mode, &link, &["--retry", "0"])
-            .fails_with("truncated: transfer broke off after 2000000 of 3000028 bytes");
+            .fails_with("truncated: transfer was cut off after 2000000 of 3000028 bytes");
         assert!(sandbox.names().is_empty(), "{mode}");
 
         let other = Sandbox::new();

@@ -1,10 +1,10 @@
-//! What a user does not want, and what a server is not trusted with.
+//! Limits on sizes and times, and untrusted servers.
 
 use crate::harness::{Sandbox, for_each_mode, is_empty, list};
 use crate::server::{Server, close, ok, pdf, pdf_of, respond, send};
 
 #[test]
-fn a_file_that_is_announced_too_large_is_not_taken() {
+fn announced_size_above_the_limit_fails() {
     for_each_mode(|mode| {
         let server = Server::start(|_, stream| ok(stream, &pdf_of("x", 70_000)));
         let sandbox = Sandbox::new();
@@ -18,7 +18,7 @@ fn a_file_that_is_announced_too_large_is_not_taken() {
 }
 
 #[test]
-fn a_body_without_end_is_not_taken() {
+fn endless_body_fails() {
     for_each_mode(|mode| {
         let server = Server::start(|_, stream| {
             send(
@@ -37,7 +37,7 @@ fn a_body_without_end_is_not_taken() {
 }
 
 #[test]
-fn a_drip_is_given_up_where_a_speed_is_asked_for() {
+fn transfer_below_min_speed_fails() {
     for_each_mode(|mode| {
         let server = Server::start(|_, stream| {
             send(
@@ -63,7 +63,7 @@ fn a_drip_is_given_up_where_a_speed_is_asked_for() {
 }
 
 #[test]
-fn a_link_that_takes_too_long_as_a_whole_is_given_up() {
+fn max_time_limits_the_whole_link() {
     for_each_mode(|mode| {
         let server = Server::start(|_, stream| respond(stream, "503 Service Unavailable", b""));
         let sandbox = Sandbox::new();
@@ -84,7 +84,7 @@ fn a_link_that_takes_too_long_as_a_whole_is_given_up() {
 }
 
 #[test]
-fn patience_with_a_server_has_the_limit_that_is_set() {
+fn retry_max_wait_limits_retry_after() {
     for_each_mode(|mode| {
         let server =
             Server::start(|_, stream| respond(stream, "429 Slow down\r\nRetry-After: 2", b""));
@@ -95,7 +95,7 @@ fn patience_with_a_server_has_the_limit_that_is_set() {
 }
 
 #[test]
-fn a_kept_connection_that_was_closed_is_no_failure_of_the_link() {
+fn connection_closed_on_reuse_is_replaced() {
     for_each_mode(|mode| {
         let server =
             Server::start(
@@ -120,7 +120,7 @@ fn a_kept_connection_that_was_closed_is_no_failure_of_the_link() {
 }
 
 #[test]
-fn a_connection_that_died_while_nobody_used_it_is_no_failure() {
+fn closed_idle_connection_is_replaced() {
     // with a pause it has been dead for a while, without one it may be used just as it dies
     for pause in ["200ms", "0s"] {
         for_each_mode(|mode| {
@@ -146,7 +146,7 @@ fn a_connection_that_died_while_nobody_used_it_is_no_failure() {
 }
 
 #[test]
-fn a_new_connection_that_is_closed_is_a_failure() {
+fn closed_new_connection_fails() {
     for_each_mode(|mode| {
         let server = Server::start(|_, stream| close(stream));
         let run = Sandbox::new().fetch(mode, server.url("/x.pdf"), &["--retry", "0"]);
@@ -156,7 +156,7 @@ fn a_new_connection_that_is_closed_is_a_failure() {
 }
 
 #[test]
-fn private_hosts_are_refused_where_that_is_asked_for() {
+fn deny_private_refuses_private_hosts() {
     for_each_mode(|mode| {
         let server = Server::of_pdfs();
         let port = server
@@ -187,7 +187,7 @@ fn private_hosts_are_refused_where_that_is_asked_for() {
 }
 
 #[test]
-fn only_https_where_that_is_asked_for() {
+fn https_only_refuses_http() {
     for_each_mode(|mode| {
         let server = Server::of_pdfs();
         let run = Sandbox::new().fetch(mode, server.url("/x.pdf"), &["--https-only"]);
@@ -198,7 +198,7 @@ fn only_https_where_that_is_asked_for() {
 
 #[cfg(unix)]
 #[test]
-fn a_limit_on_the_size_of_files_is_a_failure_of_the_link_alone() {
+fn file_size_ulimit_fails_only_its_link() {
     for_each_mode(|mode| {
         let server = Server::start(|request, stream| {
             let middle = if request.path == "/large.pdf" {
@@ -231,7 +231,7 @@ fn a_limit_on_the_size_of_files_is_a_failure_of_the_link_alone() {
 
 #[cfg(unix)]
 #[test]
-fn links_that_are_planted_in_the_folder_are_not_followed() {
+fn planted_symlinks_are_not_followed() {
     use std::os::unix::fs::symlink;
     let server = Server::start(|request, stream| ok(stream, &pdf_of(&request.path, 3_000_000)));
     for_each_mode(|mode| {
@@ -278,7 +278,7 @@ fn links_that_are_planted_in_the_folder_are_not_followed() {
 
 #[cfg(unix)]
 #[test]
-fn a_part_that_is_a_link_to_another_file_is_not_written_to() {
+fn linked_part_is_not_written_to() {
     type Plant = fn(&std::path::Path, &std::path::Path) -> std::io::Result<()>;
     let plants: [Plant; 2] = [
         |victim, part| std::fs::hard_link(victim, part),

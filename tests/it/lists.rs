@@ -1,4 +1,4 @@
-//! Link lists: what is a link, what is none, and when it is read.
+//! Reading lists: valid and invalid lines, and when they are read.
 
 use std::process::Stdio;
 use std::sync::Mutex;
@@ -9,7 +9,7 @@ use crate::harness::{Running, Sandbox, for_each_mode, list};
 use crate::server::{Server, ok, pdf};
 
 #[test]
-fn comments_blanks_marks_and_line_ends_are_no_trouble() {
+fn comments_blank_lines_bom_and_crlf_are_accepted() {
     let server = Server::of_pdfs();
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
@@ -25,7 +25,7 @@ fn comments_blanks_marks_and_line_ends_are_no_trouble() {
 }
 
 #[test]
-fn what_is_no_link_is_named_with_its_place_and_stops_nothing() {
+fn bad_lines_are_reported_with_their_position() {
     let server = Server::of_pdfs();
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
@@ -49,7 +49,7 @@ fn what_is_no_link_is_named_with_its_place_and_stops_nothing() {
 }
 
 #[test]
-fn a_link_that_is_there_twice_is_fetched_once() {
+fn duplicates_are_fetched_once() {
     for_each_mode(|mode| {
         let server = Server::of_pdfs();
         let sandbox = Sandbox::new();
@@ -74,7 +74,7 @@ fn a_link_that_is_there_twice_is_fetched_once() {
 }
 
 #[test]
-fn several_inputs_are_read_one_after_the_other() {
+fn inputs_are_read_in_order() {
     let server = Server::of_pdfs();
     let sandbox = Sandbox::new();
     sandbox.write("one.txt", server.url("/1.pdf"));
@@ -102,7 +102,7 @@ fn several_inputs_are_read_one_after_the_other() {
 }
 
 #[test]
-fn standard_input_is_read_when_nothing_is_named() {
+fn standard_input_is_the_default() {
     let server = Server::of_pdfs();
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
@@ -116,7 +116,7 @@ fn standard_input_is_read_when_nothing_is_named() {
 }
 
 #[test]
-fn a_link_from_a_pipe_is_fetched_while_the_pipe_stays_open() {
+fn links_from_an_open_pipe_are_fetched() {
     for_each_mode(|mode| {
         let (asked, answers) = mpsc::channel();
         let asked = Mutex::new(asked);
@@ -142,7 +142,7 @@ fn a_link_from_a_pipe_is_fetched_while_the_pipe_stays_open() {
 }
 
 #[test]
-fn a_long_list_is_fetched_to_its_end() {
+fn long_lists_are_read_completely() {
     let server = Server::of_pdfs();
     let sandbox = Sandbox::new();
     let run = sandbox
@@ -157,7 +157,7 @@ fn a_long_list_is_fetched_to_its_end() {
 }
 
 #[test]
-fn a_list_that_cannot_be_read_ends_the_run_at_once() {
+fn unreadable_list_ends_the_run() {
     let sandbox = Sandbox::new();
     let server = Server::of_pdfs();
     for list in ["missing.txt", "."] {
@@ -174,7 +174,7 @@ fn a_list_that_cannot_be_read_ends_the_run_at_once() {
 }
 
 #[test]
-fn an_empty_list_is_no_failure() {
+fn empty_list_succeeds() {
     for_each_mode(|mode| {
         let run = Sandbox::new()
             .fetch(mode, "# nothing yet\n\n", &[])

@@ -1,29 +1,29 @@
 //! The binary, run as a user runs it, against servers on loopback.
 
-mod asking;
 mod command_line;
-mod commands;
-#[cfg(target_os = "linux")]
-mod encrypting;
-mod fetching;
-mod files;
+mod concurrent_runs;
+mod config_file;
+mod display;
+mod exec;
 mod harness;
 mod hosts;
 #[cfg(target_os = "linux")]
 mod http2;
-mod inputs;
-mod interrupting;
 mod layers;
 mod limits;
+mod list_formats;
 mod lists;
 mod modes;
-mod naming;
+mod names;
+mod output_folder;
 mod records;
-mod resuming;
+mod requests;
+mod responses;
+mod resume;
 mod server;
-mod settings;
-mod sharing;
-mod showing;
+mod signals;
+#[cfg(target_os = "linux")]
+mod tls;
 #[cfg(target_os = "linux")]
 mod tls_server;
-mod verifying;
+mod verify;

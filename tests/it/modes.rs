@@ -1,4 +1,4 @@
-//! Four modes, one result; they differ in how many links are under way at once.
+//! The modes: same result, different concurrency.
 
 #[cfg(target_os = "linux")]
 use std::process::Command;
@@ -41,7 +41,7 @@ fn links(server: &Server, count: usize) -> String {
 }
 
 #[test]
-fn as_many_links_as_asked_are_under_way_at_once_and_no_more() {
+fn concurrency_reaches_but_never_exceeds_jobs() {
     for_each_mode(|mode| {
         let jobs = if mode == "sequential" { 1 } else { 5 };
         let gate = Arc::new(Gate::default());
@@ -60,7 +60,7 @@ fn as_many_links_as_asked_are_under_way_at_once_and_no_more() {
 }
 
 #[test]
-fn all_modes_bring_the_same_files() {
+fn all_modes_fetch_the_same_files() {
     let server = Server::of_pdfs();
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
@@ -75,7 +75,7 @@ fn all_modes_bring_the_same_files() {
 }
 
 #[test]
-fn connections_are_kept() {
+fn connections_are_reused() {
     for_each_mode(|mode| {
         let server = Server::of_pdfs();
         Sandbox::new()
@@ -89,7 +89,7 @@ fn connections_are_kept() {
 }
 
 #[test]
-fn connections_are_kept_after_bodies_without_a_length() {
+fn connections_are_reused_after_chunked_bodies() {
     let server = Server::start(|request, stream| {
         let body = pdf(&request.path);
         let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -110,7 +110,7 @@ fn connections_are_kept_after_bodies_without_a_length() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn idle_connections_to_many_hosts_do_not_use_up_the_files() {
+fn idle_connections_do_not_exhaust_file_descriptors() {
     // each port is another host
     let servers: Vec<_> = (0..90).map(|_| Server::of_pdfs()).collect();
     let links = servers.iter().enumerate();
@@ -148,7 +148,7 @@ fn with_open_files(command: &Command, most: usize) -> Command {
 }
 
 #[test]
-fn connections_are_kept_after_answers_that_are_no_files() {
+fn connections_are_reused_after_error_responses() {
     let server = Server::start(|_, stream| crate::server::respond(stream, "404 Not Found", b"no"));
     for_each_mode(|mode| {
         let before = server.connections();
@@ -161,7 +161,7 @@ fn connections_are_kept_after_answers_that_are_no_files() {
 }
 
 #[test]
-fn a_comparison_runs_every_mode_in_a_folder_of_its_own() {
+fn compare_runs_each_mode_in_its_own_folder() {
     let server = Server::of_pdfs();
     let sandbox = Sandbox::new();
     sandbox.write("links.txt", links(&server, 7));
@@ -193,7 +193,7 @@ fn a_comparison_runs_every_mode_in_a_folder_of_its_own() {
 }
 
 #[test]
-fn a_comparison_runs_the_modes_that_are_picked_and_reports_failures() {
+fn compare_runs_selected_modes_and_reports_failures() {
     let server = Server::start(|_, stream| crate::server::respond(stream, "404 Not Found", b""));
     let sandbox = Sandbox::new();
     let run = sandbox
@@ -208,7 +208,7 @@ fn a_comparison_runs_the_modes_that_are_picked_and_reports_failures() {
 }
 
 #[test]
-fn a_comparison_reads_standard_input_once_for_all() {
+fn compare_reads_standard_input_once() {
     let server = Server::of_pdfs();
     let sandbox = Sandbox::new();
     let mut command = sandbox.command(&["compare", "-"]);
@@ -220,7 +220,7 @@ fn a_comparison_reads_standard_input_once_for_all() {
 }
 
 #[test]
-fn the_demonstration_brings_ten_different_documents() {
+fn demo_fetches_ten_different_documents() {
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
         let run = sandbox

@@ -19,7 +19,7 @@ fn links(server: &Server) -> String {
 }
 
 #[test]
-fn records_are_printed_as_links_end() {
+fn records_are_printed_as_links_finish() {
     let server = server();
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
@@ -70,7 +70,7 @@ fn records_are_printed_as_links_end() {
 }
 
 #[test]
-fn a_record_comes_while_the_list_is_still_open() {
+fn records_are_flushed_while_the_list_is_open() {
     use std::io::{BufRead, BufReader};
     let server = server();
     for_each_mode(|mode| {
@@ -103,7 +103,7 @@ fn a_record_comes_while_the_list_is_still_open() {
 }
 
 #[test]
-fn paths_end_as_asked() {
+fn null_terminates_paths() {
     let server = server();
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
@@ -115,7 +115,7 @@ fn paths_end_as_asked() {
 }
 
 #[test]
-fn reports_keep_what_was_hostile() {
+fn reports_preserve_special_characters() {
     let server = server();
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
@@ -148,7 +148,7 @@ fn reports_keep_what_was_hostile() {
 }
 
 #[test]
-fn what_failed_is_a_list_again() {
+fn error_file_is_a_valid_list() {
     let server = server();
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
@@ -167,7 +167,7 @@ fn what_failed_is_a_list_again() {
 }
 
 #[test]
-fn a_report_that_cannot_be_written_ends_the_run_at_once() {
+fn unwritable_report_ends_the_run() {
     let server = server();
     let sandbox = Sandbox::new();
     let run = sandbox
@@ -181,7 +181,7 @@ fn a_report_that_cannot_be_written_ends_the_run_at_once() {
 }
 
 #[test]
-fn records_are_links_again() {
+fn records_can_be_used_as_a_list() {
     let server = server();
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
@@ -216,7 +216,7 @@ fn records_are_links_again() {
 }
 
 #[test]
-fn links_in_json_of_other_programs_are_links() {
+fn json_of_other_programs_is_read() {
     let server = server();
     let sandbox = Sandbox::new();
     let text = format!(
@@ -237,7 +237,7 @@ fn links_in_json_of_other_programs_are_links() {
 }
 
 #[test]
-fn a_record_is_as_its_schema_says() {
+fn record_matches_its_schema() {
     let server = Server::start(|request, stream| match request.path.as_str() {
         "/gone" => respond(stream, "404 Not Found", b""),
         _ => respond(
@@ -279,7 +279,7 @@ fn a_record_is_as_its_schema_says() {
 }
 
 #[test]
-fn a_list_is_not_written_over() {
+fn lists_are_not_overwritten() {
     let link = "http://a.invalid/x.pdf\n";
     for option in ["--error-file", "--report", "--log"] {
         let sandbox = Sandbox::new();

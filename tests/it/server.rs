@@ -1,4 +1,4 @@
-//! A server on a free port of 127.0.0.1 that does exactly what a test says, down to the last byte, and keeps a log.
+//! An HTTP server on loopback whose responses a test controls byte by byte, and which logs requests.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

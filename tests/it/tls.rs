@@ -1,4 +1,4 @@
-//! https, and what it may lead to.
+//! TLS: trusted certificates, client certificates, and redirects to http.
 
 use crate::harness::{Run, Running, Sandbox, for_each_mode};
 use crate::server::{Server, pdf};
@@ -16,7 +16,7 @@ fn fetch(sandbox: &Sandbox, mode: &str, url: &str, trusting: bool, args: &[&str]
 }
 
 #[test]
-fn a_certificate_is_trusted_or_the_link_fails() {
+fn untrusted_certificate_fails_the_link() {
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
         let server = TlsServer::of_pdfs(&sandbox, Rules::default());
@@ -30,7 +30,7 @@ fn a_certificate_is_trusted_or_the_link_fails() {
 }
 
 #[test]
-fn a_redirect_to_http_is_followed_only_where_that_is_allowed() {
+fn redirect_to_http_requires_allow_downgrade() {
     for_each_mode(|mode| {
         let plain = Server::of_pdfs();
         let sandbox = Sandbox::new();
@@ -56,7 +56,7 @@ fn a_redirect_to_http_is_followed_only_where_that_is_allowed() {
 }
 
 #[test]
-fn a_certificate_is_trusted_if_its_file_is_named_or_if_all_are() {
+fn cacert_and_insecure_are_honored() {
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
         let server = TlsServer::of_pdfs(&sandbox, Rules::default());
@@ -90,7 +90,7 @@ fn a_certificate_is_trusted_if_its_file_is_named_or_if_all_are() {
 }
 
 #[test]
-fn a_server_that_asks_who_is_there_is_shown_a_certificate() {
+fn client_certificate_is_sent() {
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
         let client = rcgen::generate_simple_self_signed(["me".to_owned()]).expect("a certificate");
@@ -134,7 +134,7 @@ fn a_server_that_asks_who_is_there_is_shown_a_certificate() {
 }
 
 #[test]
-fn a_certificate_that_is_not_trusted_is_so_in_each_version_and_not_tried_again() {
+fn untrusted_certificate_is_not_retried() {
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
         let server = TlsServer::of_pdfs(&sandbox, Rules::default());

@@ -1,4 +1,4 @@
-//! Options that stand in the environment or in a configuration file.
+//! Options from the environment and the configuration file.
 
 use crate::harness::{Run, Running, Sandbox, for_each_mode};
 use crate::server::{Server, ok, pdf, respond};
@@ -23,7 +23,7 @@ fn run_with(text: &str, variables: &[(&str, &str)], args: &[&str]) -> Run {
 }
 
 #[test]
-fn the_command_line_counts_more_than_the_environment_and_that_more_than_the_file() {
+fn command_line_overrides_environment_overrides_file() {
     let file = "output = 'by-file'\ndry-run = true\nmode = 'pool'\nper-host = 2\n";
     let begins = |variables: &[(&str, &str)], args: &[&str], begin: &str| {
         let run = run_with(file, variables, args).exits(0);
@@ -38,7 +38,7 @@ fn the_command_line_counts_more_than_the_environment_and_that_more_than_the_file
 }
 
 #[test]
-fn what_is_said_counts_more_than_what_it_excludes_in_the_file() {
+fn options_override_conflicting_file_keys() {
     let run = run_with(
         "update = true\ndry-run = true\n",
         &[],
@@ -48,7 +48,7 @@ fn what_is_said_counts_more_than_what_it_excludes_in_the_file() {
 }
 
 #[test]
-fn what_is_said_counts_more_than_what_it_excludes_in_the_environment() {
+fn options_override_conflicting_variables() {
     for (variable, said) in [
         ("FETCHPDF_UPDATE", "--overwrite"),
         ("FETCHPDF_JSON", "--print=paths"),
@@ -65,7 +65,7 @@ fn what_is_said_counts_more_than_what_it_excludes_in_the_environment() {
 }
 
 #[test]
-fn a_file_that_is_named_is_read_and_has_to_be_there() {
+fn named_config_file_must_exist() {
     let sandbox = Sandbox::new();
     sandbox.write("mine.toml", "dry-run = true\noutput = 'there'\n");
     let run = sandbox.run(&["-K", "mine.toml", LINK]).exits(0);
@@ -78,7 +78,7 @@ fn a_file_that_is_named_is_read_and_has_to_be_there() {
 }
 
 #[test]
-fn what_is_wrong_in_the_file_is_named() {
+fn config_errors_name_the_key() {
     for (text, message) in [
         (
             "per-hots = 2",
@@ -119,7 +119,7 @@ fn what_is_wrong_in_the_file_is_named() {
 }
 
 #[test]
-fn an_error_in_the_environment_is_told_from_one_in_the_command_line() {
+fn environment_errors_name_the_variable() {
     for (name, value) in [("FETCHPDF_JOBS", "0"), ("FETCHPDF_QUIET", "perhaps")] {
         let run = run_with("", &[(name, value)], &[LINK]).exits(2);
         let tip = format!("the value comes from the environment variable {name}");
@@ -130,7 +130,7 @@ fn an_error_in_the_environment_is_told_from_one_in_the_command_line() {
 }
 
 #[test]
-fn header_fields_of_a_host_go_to_it_alone_whoever_leads_there() {
+fn host_headers_go_to_that_host_only() {
     for_each_mode(|mode| {
         let theirs = Server::start(|request, stream| ok(stream, &pdf(&request.path)));
         let target = theirs.url("/x.pdf").replace("127.0.0.1", "localhost");

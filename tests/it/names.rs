@@ -1,4 +1,4 @@
-//! What files are called, and what is done about those that are here.
+//! Name templates, and existing files.
 
 use std::fs;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::harness::{Sandbox, for_each_mode};
 use crate::server::{Server, pdf, respond};
 
 #[test]
-fn templates_say_what_files_are_called() {
+fn templates_build_names() {
     let server = Server::of_pdfs();
     for_each_mode(|mode| {
         for (template, expected) in [
@@ -58,7 +58,7 @@ fn templates_say_what_files_are_called() {
 }
 
 #[test]
-fn many_links_of_one_name_keep_their_files_apart() {
+fn name_conflicts_keep_files_apart() {
     let server = Server::of_pdfs();
     let list: String = (0..200)
         .map(|n| server.url(&format!("/{n}/p{}.pdf\n", n % 30)))
@@ -121,7 +121,7 @@ fn changing() -> (Server, Arc<AtomicUsize>) {
 }
 
 #[test]
-fn an_update_replaces_what_has_changed() {
+fn update_replaces_changed_files() {
     for_each_mode(|mode| {
         let (server, version) = changing();
         let sandbox = Sandbox::new();
@@ -152,7 +152,7 @@ fn an_update_replaces_what_has_changed() {
 }
 
 #[test]
-fn only_overwrite_takes_a_name_from_a_file() {
+fn overwrite_replaces_foreign_files() {
     for_each_mode(|mode| {
         let (server, _) = changing();
         let sandbox = Sandbox::new();
@@ -169,7 +169,7 @@ fn only_overwrite_takes_a_name_from_a_file() {
 }
 
 #[test]
-fn the_same_bytes_are_kept_once_if_asked() {
+fn dedupe_keeps_one_copy() {
     for_each_mode(|mode| {
         let (server, _) = changing();
         let list = format!(
@@ -216,7 +216,7 @@ fn the_same_bytes_are_kept_once_if_asked() {
 }
 
 #[test]
-fn a_dry_run_tells_names_and_touches_nothing() {
+fn dry_run_prints_names_and_writes_nothing() {
     let server = Server::of_pdfs();
     let sandbox = Sandbox::new();
     let (a, b) = (server.url("/a.pdf"), server.url("/b.pdf"));
@@ -257,7 +257,7 @@ fn a_dry_run_tells_names_and_touches_nothing() {
 }
 
 #[test]
-fn where_all_is_here_nothing_is_written() {
+fn nothing_is_written_if_all_files_are_present() {
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
         sandbox.write("out/a.pdf", pdf("a"));

@@ -58,7 +58,7 @@ fn slow_server() -> (Server, mpsc::Receiver<()>, Arc<AtomicBool>) {
 }
 
 #[test]
-fn ctrl_c_ends_a_run_in_order_and_the_next_run_goes_on() {
+fn ctrl_c_ends_the_run_and_the_next_run_resumes() {
     for_each_mode(|mode| {
         let (server, starts, fast) = slow_server();
         let sandbox = Sandbox::new();
@@ -101,7 +101,7 @@ fn ctrl_c_ends_a_run_in_order_and_the_next_run_goes_on() {
 }
 
 #[test]
-fn an_interrupt_does_not_wait_for_a_pipe_or_for_a_retry() {
+fn interrupt_does_not_wait_for_pipes_or_retries() {
     for_each_mode(|mode| {
         let (asked, answers) = mpsc::channel();
         let asked = Mutex::new(asked);
@@ -127,7 +127,7 @@ fn an_interrupt_does_not_wait_for_a_pipe_or_for_a_retry() {
 }
 
 #[test]
-fn an_interrupt_is_heard_before_the_first_link() {
+fn interrupt_works_before_the_first_request() {
     for_each_mode(|mode| {
         let server = Server::of_pdfs();
         let sandbox = Sandbox::new();

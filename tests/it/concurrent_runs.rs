@@ -1,4 +1,4 @@
-//! Several processes in one folder, and those that were killed in it.
+//! Concurrent and killed processes in one folder.
 
 use crate::harness::{Running, Sandbox, for_each_mode, list};
 use crate::server::{Server, ok, pdf, pdf_of};
@@ -13,7 +13,7 @@ fn body(path: &str) -> Vec<u8> {
 }
 
 #[test]
-fn processes_in_one_folder_bring_each_file_once() {
+fn concurrent_runs_fetch_each_file_once() {
     for_each_mode(|mode| {
         let server = Server::start(|request, stream| ok(stream, &body(&request.path)));
         let sandbox = Sandbox::new();
@@ -43,7 +43,7 @@ fn processes_in_one_folder_bring_each_file_once() {
 
 #[cfg(unix)]
 #[test]
-fn a_process_that_is_killed_leaves_nothing_wrong() {
+fn killed_run_leaves_only_valid_files() {
     use crate::harness::until;
     for_each_mode(|mode| {
         let server = Server::start(|request, stream| ok(stream, &body(&request.path)));

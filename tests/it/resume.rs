@@ -1,4 +1,4 @@
-//! What is left of a transfer is gone on with, or else thrown away; never mixed up.
+//! Resuming partials, or discarding them.
 
 use crate::harness::{Sandbox, for_each_mode};
 use crate::server::{Request, Server, close, pdf_of, respond, send};
@@ -38,7 +38,7 @@ fn partial(stream: &mut std::net::TcpStream, body: &[u8], from: usize, tag: &str
 }
 
 #[test]
-fn a_retry_asks_for_the_rest() {
+fn retry_requests_the_rest() {
     for_each_mode(|mode| {
         let server = Server::start(|request, stream| {
             let body = pdf_of("x", MIDDLE);
@@ -61,7 +61,7 @@ fn a_retry_asks_for_the_rest() {
 }
 
 #[test]
-fn another_run_asks_for_the_rest() {
+fn next_run_requests_the_rest() {
     for_each_mode(|mode| {
         let server = Server::start(|request, stream| {
             let body = pdf_of("x", MIDDLE);
@@ -87,7 +87,7 @@ fn another_run_asks_for_the_rest() {
 }
 
 #[test]
-fn without_a_strong_validator_it_starts_over() {
+fn restarts_without_a_strong_validator() {
     for head in [
         "200 OK",
         "200 OK\r\nETag: W/\"v1\"",
@@ -117,7 +117,7 @@ fn without_a_strong_validator_it_starts_over() {
 }
 
 #[test]
-fn a_modification_time_that_is_over_is_a_validator() {
+fn old_last_modified_is_a_strong_validator() {
     for_each_mode(|mode| {
         let server = Server::start(|request, stream| {
             let head = "200 OK\r\nLast-Modified: Mon, 02 Jan 2006 15:04:05 GMT\r\nDate: Mon, 02 Jan 2006 15:04:07 GMT";
@@ -140,7 +140,7 @@ fn a_modification_time_that_is_over_is_a_validator() {
 /// What a server may answer to a request for the rest, after it has cut off 2,000,000 bytes of version 1. Whatever it
 /// is, what lands is one version as a whole.
 #[test]
-fn a_server_that_does_not_give_the_rest_is_asked_for_the_whole() {
+fn unusable_range_response_restarts() {
     type Rest = fn(&mut std::net::TcpStream, &[u8], usize);
     let answers: [(&str, Rest); 9] = [
         ("the whole", |stream, new, _| {
@@ -214,7 +214,7 @@ fn a_server_that_does_not_give_the_rest_is_asked_for_the_whole() {
 }
 
 #[test]
-fn a_part_that_is_complete_needs_no_more_than_a_word() {
+fn complete_partial_ends_with_416() {
     for_each_mode(|mode| {
         let server = Server::start(|request, stream| {
             let body = pdf_of("x", MIDDLE);
@@ -244,7 +244,7 @@ fn a_part_that_is_complete_needs_no_more_than_a_word() {
 }
 
 #[test]
-fn a_part_of_what_is_gone_is_thrown_away() {
+fn partial_of_a_gone_file_is_discarded() {
     for_each_mode(|mode| {
         let server = Server::start(|request, stream| match request.earlier {
             0 => cut_off(stream, TAG, &pdf_of("x", MIDDLE), 1_500_000),
@@ -261,7 +261,7 @@ fn a_part_of_what_is_gone_is_thrown_away() {
 }
 
 #[test]
-fn a_piece_is_not_taken_for_the_rest() {
+fn short_range_is_truncated() {
     for_each_mode(|mode| {
         let server = Server::start(|request, stream| {
             let body = pdf_of("x", MIDDLE);
@@ -289,7 +289,7 @@ fn a_piece_is_not_taken_for_the_rest() {
 }
 
 #[test]
-fn parts_of_two_mirrors_are_not_put_together() {
+fn partials_of_different_urls_are_not_mixed() {
     for_each_mode(|mode| {
         let server =
             Server::start(
@@ -310,7 +310,7 @@ fn parts_of_two_mirrors_are_not_put_together() {
 }
 
 #[test]
-fn more_bytes_than_announced_are_not_taken() {
+fn excess_bytes_fail() {
     for_each_mode(|mode| {
         let server = Server::start(|request, stream| {
             let body = pdf_of("x", MIDDLE);

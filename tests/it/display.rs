@@ -1,4 +1,4 @@
-//! What is printed, where, and in which form.
+//! Terminal output, logs, and hidden secrets.
 
 use std::process::Stdio;
 
@@ -55,7 +55,7 @@ fn the_summary_accounts_for_every_line() {
 }
 
 #[test]
-fn failures_go_to_standard_error_a_line_each() {
+fn failures_are_printed_to_stderr_one_per_line() {
     let server = mixed_server();
     for_each_mode(|mode| {
         let run = Sandbox::new()
@@ -78,7 +78,7 @@ fn failures_go_to_standard_error_a_line_each() {
 }
 
 #[test]
-fn outside_a_terminal_there_are_no_control_characters() {
+fn no_control_characters_without_a_terminal() {
     let server = mixed_server();
     for_each_mode(|mode| {
         for style in ["auto", "plain", "none"] {
@@ -95,7 +95,7 @@ fn outside_a_terminal_there_are_no_control_characters() {
 }
 
 #[test]
-fn bars_are_drawn_where_they_are_asked_for() {
+fn bars_are_drawn_on_request() {
     let server = mixed_server();
     for_each_mode(|mode| {
         let run = Sandbox::new()
@@ -107,7 +107,7 @@ fn bars_are_drawn_where_they_are_asked_for() {
 }
 
 #[test]
-fn quiet_leaves_only_failures() {
+fn quiet_prints_only_failures() {
     let server = mixed_server();
     for_each_mode(|mode| {
         let run = Sandbox::new()
@@ -126,7 +126,7 @@ fn quiet_leaves_only_failures() {
 }
 
 #[test]
-fn verbose_tells_of_saved_files_too() {
+fn verbose_prints_saved_files() {
     let server = mixed_server();
     for_each_mode(|mode| {
         let run = Sandbox::new()
@@ -141,7 +141,7 @@ fn verbose_tells_of_saved_files_too() {
 }
 
 #[test]
-fn a_reader_that_has_gone_away_is_no_failure() {
+fn closed_stdout_is_not_a_failure() {
     let server = mixed_server();
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
@@ -159,7 +159,7 @@ fn a_reader_that_has_gone_away_is_no_failure() {
 }
 
 #[test]
-fn credentials_are_sent_to_their_host_and_never_shown() {
+fn credentials_go_to_their_host_and_are_never_printed() {
     for_each_mode(|mode| {
         let other = Server::of_pdfs();
         let elsewhere = other.url("/b.pdf");
@@ -194,7 +194,7 @@ fn credentials_are_sent_to_their_host_and_never_shown() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn secrets_on_the_command_line_are_out_of_sight_before_anything_is_asked_for() {
+fn secrets_are_hidden_from_ps_before_the_first_request() {
     use std::sync::{Arc, Barrier};
     for_each_mode(|mode| {
         let halves = Arc::new(Barrier::new(2));
@@ -235,7 +235,7 @@ fn secrets_on_the_command_line_are_out_of_sight_before_anything_is_asked_for() {
 }
 
 #[test]
-fn a_secret_that_looks_like_something_else_is_no_trouble() {
+fn unusual_secrets_work() {
     let server = Server::of_pdfs();
     for secret in ["***", "*", "f", "x.pdf"] {
         let run = Sandbox::new().run(&["-u", secret, &server.url("/x.pdf")]);
@@ -244,7 +244,7 @@ fn a_secret_that_looks_like_something_else_is_no_trouble() {
 }
 
 #[test]
-fn a_value_that_is_wrong_does_not_show_the_secret_in_it() {
+fn errors_do_not_show_secrets() {
     for args in [
         ["-x", "http://u:s3cr3t@h:99999"],
         ["-x", "ftp://u:s3cr3t@h"],
@@ -266,7 +266,7 @@ fn a_value_that_is_wrong_does_not_show_the_secret_in_it() {
 }
 
 #[test]
-fn the_log_gets_decisions_and_twice_verbose_requests_while_the_terminal_stays_quiet() {
+fn log_file_receives_events_instead_of_stderr() {
     let server = mixed_server();
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
@@ -315,7 +315,7 @@ fn the_log_gets_decisions_and_twice_verbose_requests_while_the_terminal_stays_qu
 }
 
 #[test]
-fn colors_are_for_terminals_or_for_those_who_want_them() {
+fn colors_follow_the_terminal_and_the_option() {
     let server = mixed_server();
     for_each_mode(|mode| {
         let colored = |args: &[&str]| {
@@ -332,7 +332,7 @@ fn colors_are_for_terminals_or_for_those_who_want_them() {
 
 #[test]
 #[cfg(unix)]
-fn a_signal_asks_how_far_the_run_is() {
+fn sigusr1_prints_progress() {
     use std::sync::Arc;
     use std::sync::Barrier;
     for_each_mode(|mode| {
@@ -359,7 +359,7 @@ fn a_signal_asks_how_far_the_run_is() {
 }
 
 #[test]
-fn failures_are_grouped_by_reason_with_examples_and_what_to_do() {
+fn failures_are_grouped_with_examples_and_hints() {
     let server = mixed_server();
     for_each_mode(|mode| {
         let mut links = mixed_list(&server);

@@ -1,4 +1,4 @@
-//! Lists of every kind: which links they hold, what they say besides, and what comes back out.
+//! List formats.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -29,7 +29,7 @@ fn records(text: &str) -> Vec<Value> {
 }
 
 #[test]
-fn a_table_says_where_the_links_are_and_how_files_are_called() {
+fn table_columns_give_links_and_names() {
     let server = server();
     let url = server.url("");
     let table = format!(
@@ -108,7 +108,7 @@ fn a_table_says_where_the_links_are_and_how_files_are_called() {
 }
 
 #[test]
-fn separators_and_marks_of_spreadsheets_are_understood() {
+fn spreadsheet_separators_and_byte_order_marks_are_supported() {
     let server = server();
     let url = server.url("");
     for (list, args) in [
@@ -140,7 +140,7 @@ fn separators_and_marks_of_spreadsheets_are_understood() {
 }
 
 #[test]
-fn rows_are_in_the_lines_where_they_begin() {
+fn rows_report_their_first_line() {
     for end in ["\n", "\r\n"] {
         let sandbox = Sandbox::new();
         let lines = [
@@ -174,7 +174,7 @@ fn rows_are_in_the_lines_where_they_begin() {
 }
 
 #[test]
-fn an_unclosed_quote_does_not_swallow_memory() {
+fn unclosed_quote_is_bounded() {
     let sandbox = Sandbox::new();
     let table = format!(
         "url,title\n\"http://a.invalid/x.pdf,\n{}",
@@ -186,7 +186,7 @@ fn an_unclosed_quote_does_not_swallow_memory() {
 }
 
 #[test]
-fn a_tab_separates_a_link_from_the_name_for_its_file() {
+fn name_follows_a_tab() {
     let server = server();
     let url = server.url("");
     for_each_mode(|mode| {
@@ -286,7 +286,7 @@ fn aria2_files_give_mirrors_names_headers_and_checksums() {
 }
 
 #[test]
-fn a_mirror_stands_in_for_a_host_that_is_not_there() {
+fn mirror_replaces_an_unreachable_host() {
     let server = server();
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
@@ -303,7 +303,7 @@ fn a_mirror_stands_in_for_a_host_that_is_not_there() {
 }
 
 #[test]
-fn links_are_found_in_markdown_and_in_pages() {
+fn links_are_extracted_from_markdown_and_html() {
     let server = server();
     let url = server.url("");
     for_each_mode(|mode| {
@@ -347,7 +347,7 @@ fn links_are_found_in_markdown_and_in_pages() {
 }
 
 #[test]
-fn compressed_lists_are_lists() {
+fn compressed_lists_are_read() {
     let server = server();
     let list: String = (0..100)
         .map(|n| server.url(&format!("/{n}.pdf\n")))
@@ -378,7 +378,7 @@ fn compressed_lists_are_lists() {
 }
 
 #[test]
-fn links_in_and_records_out_while_both_pipes_are_open() {
+fn records_stream_while_the_pipe_is_open() {
     let server = server();
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
@@ -404,7 +404,7 @@ fn links_in_and_records_out_while_both_pipes_are_open() {
 }
 
 #[test]
-fn a_column_that_is_missing_is_named() {
+fn missing_column_is_named() {
     let sandbox = Sandbox::new();
     sandbox.write("list.csv", "Key,Url\nA,http://a.invalid/x.pdf\n");
     let run = sandbox.run(&["list.csv", "--url-column", "URI"]).exits(2);

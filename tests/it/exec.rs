@@ -1,11 +1,10 @@
-//! Commands that are run for files.
-#![cfg(unix)]
+//! `--exec`: commands run for new files.
 
 use crate::harness::{Running, Sandbox, for_each_mode, list};
 use crate::server::Server;
 
 #[test]
-fn a_command_is_run_for_each_new_file_and_no_shell_reads_its_words() {
+fn command_runs_for_each_new_file_without_a_shell() {
     let server = Server::of_pdfs();
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
@@ -34,7 +33,7 @@ fn a_command_is_run_for_each_new_file_and_no_shell_reads_its_words() {
 }
 
 #[test]
-fn a_command_that_fails_is_reported_and_its_file_stays() {
+fn failed_command_is_reported_and_file_is_kept() {
     let server = Server::of_pdfs();
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
@@ -81,7 +80,7 @@ fn a_command_that_fails_is_reported_and_its_file_stays() {
 }
 
 #[test]
-fn a_command_that_has_failed_is_run_again_and_its_file_not_fetched() {
+fn failed_command_is_rerun_without_fetching() {
     let server = Server::of_pdfs();
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
@@ -101,7 +100,7 @@ fn a_command_that_has_failed_is_run_again_and_its_file_not_fetched() {
 }
 
 #[test]
-fn the_end_of_a_run_does_not_wait_for_commands_and_the_next_run_has_them_done() {
+fn interrupted_command_is_rerun_by_the_next_run() {
     let server = Server::of_pdfs();
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();

@@ -1,4 +1,4 @@
-//! A second look at what an earlier run has saved.
+//! `fetchpdf verify`.
 
 use std::fs;
 
@@ -41,7 +41,7 @@ fn rewrite(path: &std::path::Path, bytes: &[u8]) {
 }
 
 #[test]
-fn files_are_compared_with_the_journal() {
+fn verify_compares_files_with_the_journal() {
     let server = Server::of_pdfs();
     let run = damaged(&server, &["--sha256"])
         .run(&["verify", "out"])
@@ -67,7 +67,7 @@ fn files_are_compared_with_the_journal() {
 }
 
 #[test]
-fn what_is_damaged_is_fetched_again() {
+fn refetch_replaces_damaged_files() {
     let server = Server::of_pdfs();
     let sandbox = damaged(&server, &["--sha256"]);
     let run = sandbox.run(&["verify", "out", "--refetch"]).exits(0);
@@ -80,7 +80,7 @@ fn what_is_damaged_is_fetched_again() {
 }
 
 #[test]
-fn a_folder_without_a_journal_cannot_be_verified() {
+fn verify_requires_a_journal() {
     let run = Sandbox::new().run(&["verify", "nowhere"]).exits(2);
     assert!(
         run.stderr.contains("cannot read the journal of `nowhere`"),
@@ -89,7 +89,7 @@ fn a_folder_without_a_journal_cannot_be_verified() {
 }
 
 #[test]
-fn hashes_are_written_down_where_they_are_asked_for() {
+fn sha256_is_recorded_on_request() {
     let server = Server::start(|request, stream| match request.path.as_str() {
         "/x.pdf" => ok(stream, b"%PDF-1.0 startxref %%EOF"),
         _ => respond(stream, "404 Not Found", b""),
@@ -105,7 +105,7 @@ fn hashes_are_written_down_where_they_are_asked_for() {
 }
 
 #[test]
-fn the_last_line_of_a_link_counts() {
+fn last_record_applies() {
     let server = Server::of_pdfs();
     let sandbox = Sandbox::new();
     let link = server.url("/x.pdf");

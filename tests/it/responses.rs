@@ -1,4 +1,4 @@
-//! What servers answer, and what becomes of the link.
+//! Responses: how each kind of response ends.
 
 use std::net::{Ipv4Addr, TcpListener};
 
@@ -13,7 +13,7 @@ fn fetch_one(server: &Server, mode: &str, args: &[&str]) -> (Run, Vec<(String, V
 }
 
 #[test]
-fn one_get_and_honest_headers() {
+fn one_request_with_default_headers() {
     for_each_mode(|mode| {
         let server = Server::of_pdfs();
         fetch_one(&server, mode, &[]).0.exits(0);
@@ -32,7 +32,7 @@ fn one_get_and_honest_headers() {
 }
 
 #[test]
-fn redirects_are_followed_and_the_name_is_that_of_the_link() {
+fn redirects_are_followed_and_keep_the_link_name() {
     for code in [301, 302, 303, 307, 308] {
         for_each_mode(|mode| {
             let server = Server::start(move |request, stream| match request.path.as_str() {
@@ -52,7 +52,7 @@ fn redirects_are_followed_and_the_name_is_that_of_the_link() {
 }
 
 #[test]
-fn redirects_in_a_circle_and_without_end_are_given_up() {
+fn redirect_loops_and_long_chains_fail() {
     for_each_mode(|mode| {
         let server = Server::start(|request, stream| match request.path.as_str() {
             "/x.pdf" => respond(stream, "302 Found\r\nLocation: /y", b""),
@@ -77,7 +77,7 @@ fn redirects_in_a_circle_and_without_end_are_given_up() {
 }
 
 #[test]
-fn a_redirect_that_leads_nowhere_is_a_failure() {
+fn invalid_redirects_fail() {
     for (head, message) in [
         (
             "302 Found",
@@ -120,7 +120,7 @@ fn cookies_are_kept_within_a_run() {
 }
 
 #[test]
-fn what_passes_is_tried_again_and_what_does_not_is_not() {
+fn only_temporary_failures_are_retried() {
     for (code, tries) in [
         (503, 5),
         (500, 5),
@@ -151,7 +151,7 @@ fn what_passes_is_tried_again_and_what_does_not_is_not() {
 }
 
 #[test]
-fn a_server_that_recovers_is_no_failure() {
+fn retries_succeed_when_the_server_recovers() {
     for_each_mode(|mode| {
         let server = Server::start(|request, stream| match request.earlier {
             0 => respond(stream, "503 Service Unavailable", b"later"),
@@ -170,7 +170,7 @@ fn a_server_that_recovers_is_no_failure() {
 }
 
 #[test]
-fn no_retry_means_one_try() {
+fn retry_0_means_one_attempt() {
     for_each_mode(|mode| {
         let server = Server::start(|_, stream| respond(stream, "503 Service Unavailable", b""));
         fetch_one(&server, mode, &["--retry", "0"])
@@ -181,7 +181,7 @@ fn no_retry_means_one_try() {
 }
 
 #[test]
-fn a_body_that_is_cut_off_is_truncated_and_tried_again() {
+fn truncated_body_is_retried() {
     let short = |stream: &mut _, body: &[u8]| {
         send(
             stream,
@@ -222,7 +222,7 @@ fn a_body_that_is_cut_off_is_truncated_and_tried_again() {
 }
 
 #[test]
-fn a_chunked_body_is_a_file() {
+fn chunked_body_is_saved() {
     for_each_mode(|mode| {
         let server = Server::start(|_, stream| {
             send(
@@ -243,7 +243,7 @@ fn a_chunked_body_is_a_file() {
 }
 
 #[test]
-fn a_body_that_ends_with_the_connection_is_whole_if_it_ends_as_a_pdf() {
+fn body_without_length_needs_a_pdf_end() {
     for_each_mode(|mode| {
         let cut = |cut: usize| {
             Server::start(move |_, stream| {
@@ -263,7 +263,7 @@ fn a_body_that_ends_with_the_connection_is_whole_if_it_ends_as_a_pdf() {
 }
 
 #[test]
-fn what_is_no_pdf_is_named_and_never_saved() {
+fn non_pdf_bodies_are_described_and_not_saved() {
     let page = b"<!doctype html><html><head><title>Please sign in</title></head></html>";
     let cases: [(&[u8], &str); 5] = [
         (page, "not_pdf: an HTML page, `Please sign in`"),
@@ -283,7 +283,7 @@ fn what_is_no_pdf_is_named_and_never_saved() {
 }
 
 #[test]
-fn the_transfer_of_what_is_no_pdf_is_stopped_early() {
+fn non_pdf_transfer_is_stopped_early() {
     for_each_mode(|mode| {
         // the body never ends: only a client that stops by itself gets to an end
         let server = Server::start(|_, stream| {
@@ -303,7 +303,7 @@ fn the_transfer_of_what_is_no_pdf_is_stopped_early() {
 }
 
 #[test]
-fn escape_sequences_of_a_server_do_not_reach_the_terminal() {
+fn escape_sequences_are_not_printed() {
     for_each_mode(|mode| {
         let server = Server::start(|_, stream| ok(stream, b"<title>\x1b[31mred\x07</title>"));
         let (run, _) = fetch_one(&server, mode, &[]);
@@ -313,7 +313,7 @@ fn escape_sequences_of_a_server_do_not_reach_the_terminal() {
 }
 
 #[test]
-fn a_pdf_is_known_by_its_bytes_and_not_by_its_label() {
+fn content_type_is_ignored() {
     for_each_mode(|mode| {
         let server = Server::start(|_, stream| {
             let junk = [b"junk\n".repeat(200), pdf("x"), b"\r\n\r\n".to_vec()].concat();
@@ -326,7 +326,7 @@ fn a_pdf_is_known_by_its_bytes_and_not_by_its_label() {
 }
 
 #[test]
-fn a_whole_body_without_an_end_mark_is_kept_and_marked() {
+fn missing_eof_marker_is_suspect() {
     for_each_mode(|mode| {
         let server = Server::start(|_, stream| ok(stream, &pdf_of("x", 3000)[..2900]));
         let sandbox = Sandbox::new();
@@ -341,7 +341,7 @@ fn a_whole_body_without_an_end_mark_is_kept_and_marked() {
 }
 
 #[test]
-fn a_server_that_says_nothing_is_not_waited_for_for_ever() {
+fn silent_servers_time_out() {
     for_each_mode(|mode| {
         let server = Server::start(|_, _| {});
         let args = ["--first-byte-timeout", "50ms", "--retry", "1"];
@@ -364,7 +364,7 @@ fn a_server_that_says_nothing_is_not_waited_for_for_ever() {
 }
 
 #[test]
-fn a_server_that_cannot_be_reached_is_a_failure_of_its_link_alone() {
+fn unreachable_server_fails_only_its_link() {
     let nobody = Nobody::new();
     let server = Server::of_pdfs();
     let no_tls = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
@@ -399,7 +399,7 @@ fn a_server_that_cannot_be_reached_is_a_failure_of_its_link_alone() {
 }
 
 #[test]
-fn an_answer_that_is_no_http_is_a_failure() {
+fn invalid_http_response_fails() {
     for answer in [
         "SSH-2.0-OpenSSH_9.2\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 5\r\n\r\nabcde",
@@ -417,7 +417,7 @@ fn an_answer_that_is_no_http_is_a_failure() {
 }
 
 #[test]
-fn a_server_that_asks_for_patience_gets_it_or_an_end() {
+fn retry_after_is_honored_up_to_the_limit() {
     for_each_mode(|mode| {
         let server = Server::start(|request, stream| match request.earlier {
             0 => respond(stream, "429 Too Many Requests\r\nRetry-After: 0", b""),
@@ -436,7 +436,7 @@ fn a_server_that_asks_for_patience_gets_it_or_an_end() {
 }
 
 #[test]
-fn an_encoding_that_was_not_asked_for_is_never_saved() {
+fn unrequested_encoding_is_not_saved() {
     for_each_mode(|mode| {
         // stored blocks leave the marks of a PDF readable in the compressed data
         let server = Server::start(|_, stream| {
@@ -454,7 +454,7 @@ fn an_encoding_that_was_not_asked_for_is_never_saved() {
 }
 
 #[test]
-fn a_transfer_coding_that_marks_no_end_is_no_frame() {
+fn identity_transfer_coding_does_not_delimit_the_body() {
     for_each_mode(|mode| {
         let server = Server::start(|_, stream| {
             send(
@@ -471,7 +471,7 @@ fn a_transfer_coding_that_marks_no_end_is_no_frame() {
 }
 
 #[test]
-fn what_will_not_pass_is_not_called_passing() {
+fn retry_after_does_not_make_404_retryable() {
     for_each_mode(|mode| {
         let server =
             Server::start(|_, stream| respond(stream, "404 Not Found\r\nRetry-After: 3600", b""));

@@ -1,4 +1,4 @@
-//! What lands on disk: names, journal, and a second run that does only what is left.
+//! The output folder: names, the journal, and repeated runs.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use crate::harness::{MODES, Sandbox, for_each_mode, list};
 use crate::server::{Server, ok, pdf, respond};
 
 #[test]
-fn names_come_from_the_links_and_are_safe() {
+fn names_are_derived_from_links_and_safe() {
     let server = Server::of_pdfs();
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
@@ -51,7 +51,7 @@ fn names_come_from_the_links_and_are_safe() {
 }
 
 #[test]
-fn links_with_one_name_all_get_a_file_and_the_same_one_in_every_mode() {
+fn name_conflicts_resolve_the_same_in_every_mode() {
     let server = Server::of_pdfs();
     let links = list((0..30).map(|n| {
         server.url(&format!(
@@ -70,7 +70,7 @@ fn links_with_one_name_all_get_a_file_and_the_same_one_in_every_mode() {
 }
 
 #[test]
-fn a_file_that_is_there_is_never_replaced() {
+fn existing_files_are_not_replaced() {
     let server = Server::of_pdfs();
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
@@ -95,7 +95,7 @@ fn a_file_that_is_there_is_never_replaced() {
 }
 
 #[test]
-fn a_second_run_asks_for_nothing_that_is_here() {
+fn second_run_sends_no_requests() {
     for_each_mode(|mode| {
         let server = Server::of_pdfs();
         let sandbox = Sandbox::new();
@@ -116,7 +116,7 @@ fn a_second_run_asks_for_nothing_that_is_here() {
 }
 
 #[test]
-fn a_second_run_in_another_order_finds_its_files_again() {
+fn second_run_in_another_order_finds_its_files() {
     for_each_mode(|mode| {
         let server = Server::of_pdfs();
         let sandbox = Sandbox::new();
@@ -134,7 +134,7 @@ fn a_second_run_in_another_order_finds_its_files_again() {
 }
 
 #[test]
-fn a_second_run_does_what_is_left() {
+fn second_run_fetches_what_is_missing() {
     for_each_mode(|mode| {
         let server = Server::start(|request, stream| match request.path.as_str() {
             "/late.pdf" if request.earlier == 0 => respond(stream, "404 Not Found", b""),
@@ -162,7 +162,7 @@ fn a_second_run_does_what_is_left() {
 }
 
 #[test]
-fn the_journal_says_what_became_of_each_link() {
+fn journal_records_each_outcome() {
     for_each_mode(|mode| {
         let server = Server::start(|request, stream| match request.path.as_str() {
             "/a.pdf" => respond(stream, "302 Found\r\nLocation: /b", b""),
@@ -206,7 +206,7 @@ fn the_journal_says_what_became_of_each_link() {
 }
 
 #[test]
-fn a_journal_with_garbage_in_it_still_counts() {
+fn corrupt_journal_lines_are_ignored() {
     let server = Server::of_pdfs();
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
@@ -231,7 +231,7 @@ fn a_journal_with_garbage_in_it_still_counts() {
 }
 
 #[test]
-fn a_journal_does_not_lead_out_of_the_folder() {
+fn journal_paths_cannot_leave_the_folder() {
     let server = Server::of_pdfs();
     let sandbox = Sandbox::new();
     let links = server.url("/a.pdf");
@@ -252,7 +252,7 @@ fn a_journal_does_not_lead_out_of_the_folder() {
 }
 
 #[test]
-fn an_output_folder_that_cannot_be_had_ends_the_run_at_once() {
+fn unusable_output_folder_ends_the_run() {
     let server = Server::of_pdfs();
     let sandbox = Sandbox::new();
     sandbox.write("file", "not a folder");
@@ -266,7 +266,7 @@ fn an_output_folder_that_cannot_be_had_ends_the_run_at_once() {
 }
 
 #[test]
-fn folders_are_created_as_deep_as_asked() {
+fn nested_output_folders_are_created() {
     let server = Server::of_pdfs();
     let sandbox = Sandbox::new();
     sandbox
@@ -279,7 +279,7 @@ fn folders_are_created_as_deep_as_asked() {
 }
 
 #[test]
-fn the_servers_name_counts_where_the_link_has_none() {
+fn server_name_is_used_if_the_url_has_none() {
     for_each_mode(|mode| {
         let server = Server::start(|request, stream| {
             let name = match request.path.as_str() {
@@ -334,7 +334,7 @@ fn the_servers_name_counts_where_the_link_has_none() {
 }
 
 #[test]
-fn names_that_look_the_same_are_the_same_name() {
+fn equivalent_unicode_names_conflict() {
     let server = Server::of_pdfs();
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();

@@ -1,4 +1,4 @@
-//! Who asks, and by which way: header fields, cookies, users, proxies. Secrets go to the host of a link and nowhere else.
+//! Requests: headers, credentials, cookies and proxies. Secrets go only to the host of the link.
 
 use std::collections::HashSet;
 use std::io::{Read, Write};
@@ -53,7 +53,7 @@ fn fetch(sandbox: &Sandbox, mode: &str, link: &str, args: &[&str]) -> Run {
 }
 
 #[test]
-fn header_fields_are_for_the_host_of_a_link() {
+fn headers_are_sent_to_the_host_of_the_link_only() {
     for_each_mode(|mode| {
         let (server, other) = (server(), server());
         let sandbox = Sandbox::new();
@@ -109,7 +109,7 @@ fn header_fields_are_for_the_host_of_a_link() {
 }
 
 #[test]
-fn users_are_taken_from_where_they_are_said() {
+fn credentials_have_an_order_of_precedence() {
     for_each_mode(|mode| {
         let server = server();
         let sandbox = Sandbox::new();
@@ -151,7 +151,7 @@ fn users_are_taken_from_where_they_are_said() {
 }
 
 #[test]
-fn cookies_of_a_browser_open_the_wall() {
+fn browser_cookies_are_sent() {
     for_each_mode(|mode| {
         let server = Server::start(|request, stream| {
             if request.header("cookie") == Some(&format!("session={SECRET}")) {
@@ -218,7 +218,7 @@ fn socks(target: &str, far: usize) -> (String, Arc<AtomicUsize>) {
 }
 
 #[test]
-fn proxies_are_asked_for_what_they_are_for() {
+fn proxies_are_used_unless_excluded() {
     for_each_mode(|mode| {
         let server = server();
         let proxy = server.url("").replace("http://", "");
@@ -259,7 +259,7 @@ fn proxies_are_asked_for_what_they_are_for() {
 }
 
 #[test]
-fn an_address_of_the_wrong_kind_is_not_used() {
+fn only_the_chosen_address_family_is_used() {
     let server = server();
     let sandbox = Sandbox::new();
     let link = server.url("/x.pdf").replace("127.0.0.1", "localhost");
@@ -313,7 +313,7 @@ fn http2(most: usize) -> (String, Arc<Mutex<HashSet<SocketAddr>>>) {
 }
 
 #[test]
-fn only_the_wanted_version_is_spoken() {
+fn only_the_chosen_http_version_is_used() {
     let (first, (second, _)) = (server(), http2(usize::MAX));
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();
@@ -341,7 +341,7 @@ fn links_share_an_http2_connection() {
 }
 
 #[test]
-fn no_connection_is_opened_in_vain_to_a_host_that_has_become_far() {
+fn no_unneeded_connection_is_opened_to_a_distant_host() {
     let (server, used) = http2(4);
     let (proxy, opened) = socks(&server, 1);
     let proxy = format!("socks5://{proxy}");
@@ -352,7 +352,7 @@ fn no_connection_is_opened_in_vain_to_a_host_that_has_become_far() {
 }
 
 #[test]
-fn a_proxy_that_is_down_is_named() {
+fn an_unreachable_proxy_is_named() {
     let held = Nobody::new();
     let nobody = held.address();
     for_each_mode(|mode| {
