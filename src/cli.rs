@@ -36,9 +36,9 @@ use records::RecordArgs;
 use run::RunArgs;
 
 /// The options and arguments in `-h`, which fits on a small terminal.
-const IN_SHORT_HELP: [&str; 16] = [
+const IN_SHORT_HELP: [&str; 15] = [
     "mode", "output", "jobs", "per_host", "retry", "quiet", "verbose", "help", "version", "modes",
-    "keep", "svg", "refetch", "verified", "shell", "page",
+    "keep", "svg", "refetch", "shell", "page",
 ];
 
 const SHORT: &str = "LINKS: lists, URLs, or `-` for standard input. See `--help` for all options.";
@@ -125,7 +125,8 @@ enum Subcommands {
     /// Check the files of an output folder against its journal
     Verify {
         /// Output folder
-        #[arg(value_name = "DIR", default_value = ".")]
+        // the id of `--output`, so that the configuration file sets this one, too
+        #[arg(id = "output", value_name = "DIR", default_value = ".")]
         verified: PathBuf,
         /// Fetch files again that are missing, changed or not PDFs; changed files stay as they are
         #[arg(long)]
@@ -270,7 +271,9 @@ mod tests {
     /// Whether only a subcommand has this argument.
     fn is_own(arg: &Arg, command: &Command) -> bool {
         let id = arg.get_id();
-        id != "help" && command.get_arguments().all(|known| known.get_id() != id)
+        let is_same =
+            |known: &Arg| known.get_id() == id && known.is_positional() == arg.is_positional();
+        id != "help" && !command.get_arguments().any(is_same)
     }
 
     /// The options of a command, a table for each heading.

@@ -80,6 +80,15 @@ fn refetch_replaces_damaged_files() {
 }
 
 #[test]
+fn verify_uses_the_output_folder_of_the_config_file() {
+    let server = Server::of_pdfs();
+    let sandbox = damaged(&server, &[]);
+    sandbox.write("user.toml", "output = 'out'\n");
+    let run = sandbox.run(&["verify", "--config", "user.toml"]).exits(1);
+    assert_eq!(run.count("missing"), 1, "{run:?}");
+}
+
+#[test]
 fn verify_requires_a_journal() {
     let run = Sandbox::new().run(&["verify", "nowhere"]).exits(2);
     assert!(
