@@ -34,7 +34,7 @@ use crate::runtime;
 use crate::stats::Stats;
 use crate::stop::{Cause, Stop};
 use crate::store::{Archive, History, Store, journal_of};
-use crate::system::signals::{self, StatusSignals};
+use crate::system::signals::{self, StatusSignals, StopSignals};
 use accounts::Accounts;
 pub(crate) use config::Config;
 use exec::Executor;
@@ -122,7 +122,7 @@ fn worker(config: &Config, journal_length: u64, stats: Arc<Stats>) -> anyhow::Re
 fn watch(runtime: &Runtime, worker: &Worker, status_line: Arc<StatusLine>) {
     let _inside = runtime.enter();
     signals::survive_large_files();
-    runtime.spawn(Arc::clone(&worker.stop).at_signals());
+    runtime.spawn(Arc::clone(&worker.stop).at_signals(StopSignals::new()));
     runtime.spawn(watch::print_status(StatusSignals::new(), status_line));
     let stats = Arc::clone(&worker.accounts.stats);
     runtime.spawn(watch::watch_queue(Arc::clone(&worker.queue), stats));

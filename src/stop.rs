@@ -77,8 +77,7 @@ impl Stop {
     }
 
     /// Ends the run at the first signal, and the process at the second.
-    pub(crate) async fn at_signals(self: Arc<Self>) {
-        let mut signals = StopSignals::new();
+    pub(crate) async fn at_signals(self: Arc<Self>, mut signals: StopSignals) {
         let signal = signals.next().await;
         self.stop(Cause::Signal(signal));
         std::process::exit(128 + i32::from(signals.next().await));

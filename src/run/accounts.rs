@@ -94,6 +94,9 @@ impl Accounts {
 
     /// Writes a record to the journal. If the journal cannot be opened, the run fails.
     pub(super) fn write_to_journal(&self, record: &Record) {
+        if self.is_impossible() {
+            return;
+        }
         let opened = self.session.open();
         match opened.map(|opened| opened.journal.append(record)) {
             Ok(Ok(())) => {}
@@ -102,9 +105,12 @@ impl Accounts {
         }
     }
 
-    /// Notes a problem of the run as a whole. The first one counts.
+    /// Notes a problem of the run as a whole. The first one counts, unless nothing can be fetched.
     pub(super) fn fail(&self, problem: Problem) {
-        self.problem.lock().get_or_insert(problem);
+        let mut noted = self.problem.lock();
+        if noted.is_none() || matches!(problem, Problem::Impossible(_)) {
+            *noted = Some(problem);
+        }
     }
 
     /// Whether nothing can be fetched.
