@@ -18,6 +18,7 @@ mod resolver;
 mod tls;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -96,7 +97,7 @@ pub(crate) enum HttpVersion {
 pub(crate) struct Client {
     /// By the runtime that drives the connections.
     clients: RwLock<HashMap<Id, reqwest::Client>>,
-    connections: Connections,
+    connections: Arc<Connections>,
     resolver: Resolver,
     proxies: Proxies,
     tls: rustls::ClientConfig,
@@ -110,15 +111,17 @@ impl Client {
     ///
     /// If a certificate of the options cannot be used.
     pub(crate) fn new(options: &HttpOptions, max_idle: usize) -> anyhow::Result<Self> {
+        let proxies = Proxies::new(options);
         let resolver = Resolver {
             deny_private: options.deny_private,
             family: options.family,
+            v4_first: proxies.use_socks(),
         };
         Ok(Self {
             clients: RwLock::default(),
-            connections: Connections::new(max_idle),
+            connections: Arc::new(Connections::new(max_idle)),
             resolver,
-            proxies: Proxies::new(options),
+            proxies,
             tls: tls::config(options)?,
             options: options.clone(),
         })
@@ -134,7 +137,11 @@ impl Client {
         url: &Url,
         headers: impl Fn() -> HeaderMap,
     ) -> Result<Response, Error> {
-        self.resolver.check(url)?;
+        if let Err(error) = self.resolver.check(url)
+            && self.proxies.of(url).is_none()
+        {
+            return Err(error);
+        }
         let mut refusals = 0;
         loop {
             let mut request = reqwest::Request::new(Method::GET, without_credentials(url));
@@ -146,7 +153,8 @@ impl Client {
                         // contacted again soon
                         self.clients.write().clear();
                     }
-                    return Ok(Response(response));
+                    let connections = Arc::clone(&self.connections);
+                    return Ok(Response(response, connections));
                 }
                 Err(error) if self.connections.lost_idle(&error) => {}
                 Err(error) if is_refused(&error) && refusals < MAX_REFUSALS => refusals += 1,
@@ -206,7 +214,7 @@ fn without_credentials(url: &Url) -> Url {
 
 /// A response. Dropped before its end, it closes its connection unless that is shared.
 #[derive(Debug)]
-pub(crate) struct Response(reqwest::Response);
+pub(crate) struct Response(reqwest::Response, Arc<Connections>);
 
 impl Response {
     /// The status code.
@@ -237,6 +245,7 @@ impl Response {
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         let chunk = self.0.chunk().await;
         if let Ok(None) = chunk {
+            self.1.idle(&self.0);
             // let the task of the connection return it to the pool, where the next request may need it at once
             tokio::task::yield_now().await;
         }

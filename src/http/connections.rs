@@ -1,6 +1,7 @@
 //! What the pool of the client does not reveal about connections: which have been used before, and how many were opened.
 //!
-//! A connection is identified by its local port: the system does not reuse a port within the idle timeout of a connection.
+//! A connection is identified by its local port. Two connections may share one if their destinations differ, which is rare,
+//! and costs no more than a request that is resent.
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
@@ -14,8 +15,8 @@ use super::error::{find, lacks_response};
 /// The connections of a client.
 #[derive(Debug)]
 pub(super) struct Connections {
-    /// When the connection of each local port received its last response: in seconds since `start` plus 1, or 0 for never.
-    last_response: Box<[AtomicU32]>,
+    /// When the connection of each local port was last in use: in seconds since `start` plus 1, or 0 for never.
+    last_use: Box<[AtomicU32]>,
     start: Instant,
     opened: AtomicUsize,
     max_idle: usize,
@@ -24,7 +25,7 @@ pub(super) struct Connections {
 impl Connections {
     pub(super) fn new(max_idle: usize) -> Self {
         Self {
-            last_response: (0..=u16::MAX).map(|_| AtomicU32::new(0)).collect(),
+            last_use: (0..=u16::MAX).map(|_| AtomicU32::new(0)).collect(),
             start: Instant::now(),
             opened: AtomicUsize::new(0),
             max_idle,
@@ -38,12 +39,19 @@ impl Connections {
             return false;
         };
         let now = self.now();
-        let before = self.last_response[usize::from(port)].swap(now, Relaxed);
+        let before = self.last_use[usize::from(port)].swap(now, Relaxed);
         if is_recent(before, now) || self.opened.fetch_add(1, Relaxed) + 1 < self.max_idle {
             return false;
         }
         self.opened.store(0, Relaxed);
         true
+    }
+
+    /// Records the end of a response: its connection is idle from now on.
+    pub(super) fn idle(&self, response: &reqwest::Response) {
+        if let Some(port) = port(response.extensions()) {
+            self.last_use[usize::from(port)].store(self.now(), Relaxed);
+        }
     }
 
     /// Whether a request failed because the server had closed the idle connection that it was sent over.
@@ -54,7 +62,7 @@ impl Connections {
             connection.get_extras(&mut extensions);
         }
         let used = |port: u16| {
-            let before = self.last_response[usize::from(port)].load(Relaxed);
+            let before = self.last_use[usize::from(port)].load(Relaxed);
             is_recent(before, self.now())
         };
         lacks_response(error) && port(&extensions).is_some_and(used)

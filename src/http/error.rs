@@ -50,9 +50,14 @@ impl Error {
         proxy: impl FnOnce() -> Option<String>,
     ) -> Self {
         let error = Self::classify(cause);
-        if error.kind == ErrorKind::Connect
+        // a SOCKS proxy may get an address of the host, so that it is the name of the host that has none
+        let is_about = |proxy: &str| {
+            let host = proxy.rsplit_once(':').map_or(proxy, |(host, _)| host);
+            error.kind == ErrorKind::Connect || error.message.contains(&format!("`{host}`"))
+        };
+        if matches!(error.kind, ErrorKind::Connect | ErrorKind::Dns)
             && cause.is_connect()
-            && let Some(proxy) = proxy()
+            && let Some(proxy) = proxy().filter(|proxy| is_about(proxy))
         {
             let message = format!("cannot connect to the proxy `{proxy}`: {error}");
             return Self::new(ErrorKind::Connect, message);
@@ -68,7 +73,7 @@ impl Error {
             error.clone()
         } else if let Some(tls) = find::<rustls::Error>(error) {
             Self::new(Tls, format!("secure connection failed: {tls}"))
-        } else if error.is_connect() && error.is_timeout() {
+        } else if error.is_connect() && error.is_timeout() && !is_of_system(error) {
             Self::new(ConnectTimeout, "not connected within `--connect-timeout`")
         } else if let Some(hyper) = find::<hyper::Error>(error).filter(|error| error.is_parse()) {
             let message = format!("the response is not valid HTTP: {}", innermost(hyper));
@@ -95,6 +100,11 @@ impl fmt::Display for Error {
 }
 
 impl StdError for Error {}
+
+/// Whether the system has ended an operation, and not a timeout of ours.
+fn is_of_system(error: &DynError) -> bool {
+    find::<io::Error>(error).is_some_and(|error| error.raw_os_error().is_some())
+}
 
 /// Whether the server states that it has not processed the request, as it closes the connection or refuses the stream
 /// (RFC 9113 sections 6.8 and 8.7).

@@ -54,8 +54,25 @@ impl Proxies {
         match self {
             Self::None => builder.no_proxy(),
             Self::System(_) => builder,
-            Self::These(rules, _) => rules.iter().cloned().fold(builder, ClientBuilder::proxy),
+            // without any rule, reqwest would use the proxies of the system
+            Self::These(rules, _) => {
+                let builder = builder.no_proxy();
+                rules.iter().cloned().fold(builder, ClientBuilder::proxy)
+            }
         }
+    }
+
+    /// Whether any of them is a SOCKS proxy.
+    pub(super) fn use_socks(&self) -> bool {
+        let (Self::System(matcher) | Self::These(_, matcher)) = self else {
+            return false;
+        };
+        let some = ["http://a.example", "https://a.example"].map(Uri::from_static);
+        let mut proxies = some.iter().filter_map(|uri| matcher.intercept(uri));
+        proxies.any(|proxy| {
+            let scheme = proxy.uri().scheme_str();
+            scheme.is_some_and(|scheme| scheme.starts_with("socks"))
+        })
     }
 
     /// Host and port of the proxy for `url`, if any.

@@ -24,6 +24,8 @@ pub(crate) enum Family {
 pub(super) struct Resolver {
     pub(super) deny_private: bool,
     pub(super) family: Option<Family>,
+    /// Whether IPv4 addresses come first: reqwest passes only the first address to a SOCKS proxy, which may lack IPv6.
+    pub(super) v4_first: bool,
 }
 
 impl Resolver {
@@ -65,10 +67,14 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let this = *self;
         Box::pin(async move {
-            let host = name.as_str();
+            // an IPv6 address behind a SOCKS proxy has brackets
+            let host = name.as_str().trim_matches(['[', ']']);
             let found = tokio::net::lookup_host((host, 0)).await;
             let found = found.map_err(|error| no_address(host, &error.to_string()))?;
-            let allowed = this.allowed(host, found.collect())?;
+            let mut allowed = this.allowed(host, found.collect())?;
+            if this.v4_first {
+                allowed.sort_by_key(SocketAddr::is_ipv6);
+            }
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })
     }
@@ -187,7 +193,8 @@ mod tests {
             assert_eq!(
                 Resolver {
                     deny_private: true,
-                    family: None
+                    family: None,
+                    v4_first: false
                 }
                 .check(&Url::parse(url).expect("a URL"))
                 .is_err(),

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 /// Files for lists, the journal, the runtimes and signals.
-const RESERVED: usize = 32;
+const RESERVED: usize = 40;
 
 /// A job has a file and a connection.
 const PER_JOB: usize = 2;

@@ -362,3 +362,13 @@ fn an_unreachable_proxy_is_named() {
         assert!(run.stderr.contains(&said), "{run:?}");
     });
 }
+
+#[test]
+fn a_proxy_without_an_address_is_named() {
+    for_each_mode(|mode| {
+        let args = ["-x", "http://nobody.invalid:1", "--retry", "0"];
+        let run = fetch(&Sandbox::new(), mode, "http://a.invalid/x.pdf", &args).exits(1);
+        let said = "connect: cannot connect to the proxy `nobody.invalid:1`: ";
+        assert!(run.stderr.contains(said), "{run:?}");
+    });
+}
