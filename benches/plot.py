@@ -3,7 +3,8 @@
 
     benches/plot.py benches/peers.json benches/peers.svg S2 S3 S4 S5 S7-h2 S8-slow-first S10-100000 S11-h2
 
-The names are those of the scenarios to draw. For each scenario the JSON has a title and for each tool the median of its seconds. A bar is a multiple of the fastest
+The names are those of the scenarios to draw. For each scenario the JSON has a title and for each tool the median of its
+seconds. A bar is a multiple of the fastest
 peer's time: shorter is faster. What takes more than four times as long is cut. The bound is a program that checks nothing.
 """
 
