@@ -30,7 +30,7 @@ use tokio::runtime::{Handle, Id};
 use url::Url;
 
 use connections::Connections;
-use error::is_refused;
+use error::is_unprocessed;
 pub(crate) use error::{Error, ErrorKind};
 use proxy::Proxies;
 pub(crate) use resolver::Family;
@@ -55,8 +55,8 @@ const MAX_HEADER_LIST: u32 = 256 << 10;
 /// The most headers of a response over HTTP/1: real servers exceed the default of 100.
 const MAX_HEADERS: usize = 256;
 
-/// How often a request that the server refuses to process is resent at once.
-const MAX_REFUSALS: u32 = 3;
+/// How often a request that was not processed is resent at once.
+const MAX_RESENDS: u32 = 3;
 
 /// How hosts are reached.
 #[derive(Debug, Clone)]
@@ -142,7 +142,7 @@ impl Client {
         {
             return Err(error);
         }
-        let mut refusals = 0;
+        let mut resends = 0;
         loop {
             let mut request = reqwest::Request::new(Method::GET, without_credentials(url));
             *request.headers_mut() = headers();
@@ -157,7 +157,7 @@ impl Client {
                     return Ok(Response(response, connections));
                 }
                 Err(error) if self.connections.lost_idle(&error) => {}
-                Err(error) if is_refused(&error) && refusals < MAX_REFUSALS => refusals += 1,
+                Err(error) if is_unprocessed(&error) && resends < MAX_RESENDS => resends += 1,
                 Err(error) => return Err(Error::of_request(&error, || self.proxies.of(url))),
             }
         }

@@ -8,6 +8,8 @@ use std::fmt;
 use std::io;
 use std::iter::successors;
 
+use hyper_util::client::legacy;
+
 use crate::text::io_message;
 
 type DynError = dyn StdError + 'static;
@@ -106,13 +108,16 @@ fn is_of_system(error: &DynError) -> bool {
     find::<io::Error>(error).is_some_and(|error| error.raw_os_error().is_some())
 }
 
-/// Whether the server states that it has not processed the request, as it closes the connection or refuses the stream
-/// (RFC 9113 sections 6.8 and 8.7).
-pub(super) fn is_refused(error: &reqwest::Error) -> bool {
-    find::<h2::Error>(error).is_some_and(|error| {
+/// Whether the request was certainly not processed. The server states so as it closes the connection or refuses the stream
+/// (RFC 9113 sections 6.8 and 8.7). Or the request was never sent: the client waited for an HTTP/2 connection that was lost
+/// before its turn.
+pub(super) fn is_unprocessed(error: &reqwest::Error) -> bool {
+    let is_refused = |error: &h2::Error| {
         error.reason() == Some(h2::Reason::REFUSED_STREAM)
             || error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR)
-    })
+    };
+    let is_unsent = |error: &legacy::Error| !error.is_connect() && error.connect_info().is_none();
+    find(error).is_some_and(is_refused) || find(error).is_some_and(is_unsent)
 }
 
 /// Whether the connection ended before the first byte of the response.
