@@ -18,6 +18,7 @@ mod digest;
 mod docs;
 mod fetch;
 mod header;
+mod host;
 mod http;
 mod line;
 mod link;

@@ -23,6 +23,61 @@ pub(crate) fn shown(url: &Url) -> Cow<'_, str> {
     String::from(url).into()
 }
 
+/// Parameters of queries that grant access by themselves: of signed URLs (Amazon S3, Google Cloud Storage, Azure, CloudFront)
+/// and of tokens in URLs. In lower case.
+const SECRET_PARAMETERS: [&str; 15] = [
+    "access_token",
+    "api_key",
+    "apikey",
+    "auth",
+    "hmac",
+    "key",
+    "password",
+    "sig",
+    "signature",
+    "token",
+    "x-amz-credential",
+    "x-amz-security-token",
+    "x-amz-signature",
+    "x-goog-credential",
+    "x-goog-signature",
+];
+
+/// Whether the query of `url` grants access by itself.
+pub(crate) fn is_signed(url: &str) -> bool {
+    matches!(masked(url), Cow::Owned(_))
+}
+
+/// `url` with `***` for the values in its query that grant access, as it may be logged. Records keep the whole URL, because
+/// they are lists, too.
+pub(crate) fn masked(url: &str) -> Cow<'_, str> {
+    let Some((before, query)) = url.split_once('?') else {
+        return url.into();
+    };
+    let is_secret = |parameter: &&str| {
+        let (name, value) = parameter.split_once('=').unwrap_or_default();
+        let mut secret = SECRET_PARAMETERS.iter();
+        !value.is_empty() && secret.any(|secret| name.eq_ignore_ascii_case(secret))
+    };
+    if !query.split('&').any(|parameter| is_secret(&parameter)) {
+        return url.into();
+    }
+    let mask = |parameter| match is_secret(&parameter) {
+        true => format!("{}=***", parameter.split('=').next().unwrap_or_default()),
+        false => parameter.to_owned(),
+    };
+    let query: Vec<_> = query.split('&').map(mask).collect();
+    format!("{before}?{}", query.join("&")).into()
+}
+
+/// The first `longest` characters of `text`, with `…` if that is not all of it.
+pub(crate) fn cut(text: &str, longest: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(longest) {
+        None => text.into(),
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+    }
+}
+
 /// `text` on one line and without anything that a terminal would obey: control and format characters are escaped.
 pub(crate) fn printable(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
@@ -68,5 +123,32 @@ pub(crate) fn seconds(time: Duration) -> String {
         10..100 => format!("{:.1} s", time.as_secs_f64()),
         s @ 100..3600 => format!("{} min {:02} s", s / 60, s % 60),
         s => format!("{} h {:02} min", s / 3600, s % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_in_queries_are_masked() {
+        let signed = "https://h.example/x.pdf?id=7&X-Amz-Signature=abc&sig=%2Fx";
+        assert_eq!(
+            masked(signed),
+            "https://h.example/x.pdf?id=7&X-Amz-Signature=***&sig=***"
+        );
+        assert!(is_signed(signed));
+        for open in ["https://h.example/sig=1", "https://h.example/?page=2&sig="] {
+            assert_eq!(masked(open), open);
+            assert!(!is_signed(open));
+        }
+    }
+
+    #[test]
+    fn long_text_is_cut_between_characters() {
+        assert_eq!(
+            (cut("naïve", 3), cut("naïve", 5)),
+            ("naï…".into(), "naïve".into())
+        );
     }
 }

@@ -23,7 +23,7 @@ const LAYERS: [&[&str]; 19] = [
     &["link"],
     &["header"],
     &["digest", "text"],
-    &["line", "log", "pdf", "system"],
+    &["host", "line", "log", "pdf", "system"],
 ];
 
 #[test]
