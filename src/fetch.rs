@@ -30,6 +30,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::http::{Client, HttpOptions};
 use crate::outcome::{Failure, Outcome, Record, Saved, Status};
@@ -92,6 +93,21 @@ pub(crate) enum Fetched {
     Done(Box<Record>),
     /// The attempt failed like this; retry after the pause.
     Again(Duration, Failure),
+    /// The attempt continues at another host, to which the job was redirected.
+    Redirected,
+}
+
+/// Why an attempt has no file.
+enum Unsaved {
+    Failed(Failure),
+    /// It continues at another host: the URLs that have been visited, and the one to request there.
+    Redirected(Vec<Url>),
+}
+
+impl From<Failure> for Unsaved {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
 }
 
 /// Fetches links. Shared by all threads and tasks of a run.
@@ -137,8 +153,7 @@ impl Fetcher {
         }
         let transfer = stats.begin(job.name.to_string());
         let started = *job.started.get_or_insert_with(Instant::now);
-        job.attempts += 1;
-        job.attempts_at_candidate += 1;
+        job.begin_attempt();
         let limit = self.options.max_time.unwrap_or(Duration::MAX);
         let left = limit.saturating_sub(started.elapsed());
         let attempt = timeout(left, self.attempt(job, &transfer));
@@ -147,16 +162,24 @@ impl Fetcher {
             () = self.stop.cancelled() => Failure::interrupted(),
             result = attempt => match result {
                 Ok(Ok(saved)) => return done(job, Outcome::Saved(saved)),
-                Ok(Err(failure)) => failure,
+                Ok(Err(Unsaved::Redirected(visited))) => {
+                    job.redirect(visited);
+                    return Fetched::Redirected;
+                }
+                Ok(Err(Unsaved::Failed(failure))) => failure,
                 Err(_) => out_of_time(limit),
             },
         };
         let retry = &self.options.retry;
-        let failure = match retry.pause(job.attempts_at_candidate, &failure) {
+        let attempts = job.attempts_at_candidate;
+        let failure = match retry.pause(attempts, &failure) {
             Some(pause) if started.elapsed() + pause < limit => {
                 return Fetched::Again(pause, failure);
             }
             Some(_) => out_of_time(limit),
+            None if attempts <= retry.retries && job.leave_stale_target(&failure) => {
+                return Fetched::Again(Duration::ZERO, failure);
+            }
             None => retry.verdict(failure),
         };
         match job.advance(failure.clone()) {
@@ -166,7 +189,7 @@ impl Fetcher {
     }
 
     /// The attempt itself. If it fails or is dropped halfway, its part stays on disk for the next one to resume.
-    async fn attempt(&self, job: &Job, transfer: &Transfer) -> Result<Saved, Failure> {
+    async fn attempt(&self, job: &Job, transfer: &Transfer) -> Result<Saved, Unsaved> {
         let unfinished = || self.store.unfinished(job.id, job.attempts > 1);
         let mut part = self.when_free(job.id, unfinished).await?;
         let result = loop {
@@ -175,9 +198,13 @@ impl Fetcher {
                 break result;
             }
         };
-        let retryable = result.as_ref().is_err_and(Failure::retryable);
+        let goes_on = match &result {
+            Ok(_) => false,
+            Err(Unsaved::Redirected(_)) => true,
+            Err(Unsaved::Failed(failure)) => failure.retryable(),
+        };
         if let Some(part) = part
-            && !(retryable && part.partial().is_some())
+            && !(goes_on && part.partial().is_some())
         {
             part.discard();
         }
@@ -191,7 +218,7 @@ impl Fetcher {
         job: &Job,
         transfer: &Transfer,
         part: &mut Option<Part>,
-    ) -> Result<Option<Saved>, Failure> {
+    ) -> Result<Option<Saved>, Unsaved> {
         let (response, start) = self.get(job, part).await?;
         let answer = Some(response.answer(job.candidates.first()));
         if let (Start::Unchanged, Some(existing)) = (start, &job.existing) {
@@ -214,7 +241,7 @@ impl Fetcher {
         let Some(part) = part else {
             // another process holds the part: wait for it, and take over what it leaves
             *part = Some(self.when_free(job.id, || self.store.named(job.id)).await?);
-            return self.publisher.saved_meanwhile(job.id).map_err(disk);
+            return Ok(self.publisher.saved_meanwhile(job.id).map_err(disk)?);
         };
         let name = response.file_name();
         let dated = self.options.remote_time;
@@ -238,11 +265,11 @@ impl Fetcher {
             answer,
         };
         let publish = || self.publisher.publish(job, part, &saved, name.as_deref());
-        self.disk.act(publish).map(Some).map_err(disk)
+        Ok(Some(self.disk.act(publish).map_err(disk)?))
     }
 
     /// Requests what is missing: the rest of `part` if it can be resumed, or else the whole file.
-    async fn get(&self, job: &Job, part: &mut Option<Part>) -> Result<(Response, Start), Failure> {
+    async fn get(&self, job: &Job, part: &mut Option<Part>) -> Result<(Response, Start), Unsaved> {
         let details = job.details.as_deref();
         let headers = details.map_or(&[][..], |details| &details.headers);
         loop {
@@ -254,7 +281,7 @@ impl Fetcher {
                 partial,
                 previous,
             };
-            let response = self.requester.get(job.url(), wanted).await?;
+            let response = self.requester.get(job, wanted).await?;
             let start = match (response.status(), partial) {
                 (304, _) if previous.is_some() => Start::Unchanged,
                 (200, _) => Start::Over,
@@ -268,10 +295,10 @@ impl Fetcher {
                     continue;
                 }
                 _ => {
-                    let failure = response.failure(job.url());
+                    let failure = response.failure();
                     // so that other links can use the connection
                     response.drain().await;
-                    return Err(failure);
+                    return Err(failure.into());
                 }
             };
             return Ok((response, start));

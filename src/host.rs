@@ -1,14 +1,26 @@
 //! Names of hosts, in the one form by which limits and secrets are looked up.
 
+use std::borrow::Cow;
 use std::net::Ipv6Addr;
 
-use url::{Host, Url};
+use url::{Host, Position, Url};
 
 /// The name of the host of `url`: in lower case, in ASCII, without the trailing dot of an absolute name; an IPv6 address is
 /// in brackets. Empty if `url` has no host.
 pub(crate) fn name_of(url: &Url) -> &str {
     let name = url.host_str().unwrap_or_default();
     name.strip_suffix('.').unwrap_or(name)
+}
+
+/// The host of `url`, whose limits count: its name, and its port unless that is the one of the scheme. `http` and `https` are
+/// the same host.
+pub(crate) fn of(url: &Url) -> Cow<'_, str> {
+    let host = &url[Position::BeforeHost..Position::AfterPort];
+    let (name, written) = (name_of(url), url.host_str().unwrap_or_default());
+    if name.len() == written.len() {
+        return host.into();
+    }
+    format!("{name}{}", &host[written.len()..]).into()
 }
 
 /// The name of a host as people write it, in the form of [`name_of`]; `None` if it is not a host.
@@ -40,6 +52,9 @@ mod tests {
             let url = Url::parse(url).expect("a URL");
             assert_eq!(parse(text).as_deref(), Some(name_of(&url)), "{text}");
         }
+        let of = |text| of(&Url::parse(text).expect("a URL")).into_owned();
+        assert_eq!(of("http://me@a.example/x"), of("https://A.example.:443/y"));
+        assert_eq!(of("http://a.example.:443/"), "a.example:443");
         for wrong in ["", ".", "a b", "http://a.example", "a.example:80", "[::1"] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }

@@ -51,6 +51,22 @@ pub struct Details {
     pub columns: Vec<(Arc<str>, String)>,
 }
 
+impl Details {
+    /// How much memory they take, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        let mirrors = self
+            .mirrors
+            .iter()
+            .map(|url| url.as_str().len() + size_of::<Url>());
+        let headers = self.headers.iter();
+        let headers = headers.map(|(name, value)| name.as_str().len() + value.len() + 64);
+        let columns = self.columns.iter();
+        let columns = columns.map(|(_, value)| value.len() + size_of::<(Arc<str>, String)>());
+        let name = self.name.as_ref().map_or(0, String::len);
+        size_of::<Self>() + name + mirrors.chain(headers).chain(columns).sum::<usize>()
+    }
+}
+
 /// A line that is not a link, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadLink {

@@ -12,6 +12,7 @@ mod breaker;
 mod host;
 mod pace;
 pub(crate) mod policy;
+mod remains;
 pub(crate) mod schedule;
 
 use std::sync::Arc;
@@ -31,6 +32,10 @@ const READ_AHEAD: usize = 1024;
 
 /// How many links are read ahead while workers find no free host.
 const LOOK_AHEAD: usize = 100_000;
+
+/// How much memory links that are read ahead may take, in bytes. Those of a plain list take less than half of it; rows may
+/// carry columns of any size.
+const MAX_WEIGHT: usize = 64 << 20;
 
 /// The waiting links, between one reader and many workers.
 #[derive(Debug)]
@@ -128,7 +133,7 @@ impl<J: HasHost> Queue<J> {
                 }
                 match state.schedule.next(Instant::now()) {
                     Next::Start(started) => {
-                        if state.schedule.waiting() <= READ_AHEAD / 2 || state.is_looking() {
+                        if state.wants_more() {
                             self.room.notify_one();
                         }
                         if state.schedule.has_more() {
@@ -189,6 +194,12 @@ impl<J: HasHost> Queue<J> {
         self.state.lock().schedule.retries()
     }
 
+    /// Whether a link could start if there were a worker for it.
+    pub(crate) fn waits_for_workers(&self) -> bool {
+        let state = self.state.lock();
+        state.idle == 0 && state.schedule.is_ready()
+    }
+
     /// Whether workers wait although a host has links that only its limit of concurrent links holds back.
     pub(crate) fn is_held_back(&self) -> bool {
         let state = self.state.lock();
@@ -208,7 +219,16 @@ impl<J: HasHost> Queue<J> {
 impl<J: HasHost> State<J> {
     fn is_full(&self) -> bool {
         let waiting = self.schedule.waiting();
-        waiting >= LOOK_AHEAD || (waiting >= READ_AHEAD && !self.is_looking())
+        waiting >= LOOK_AHEAD
+            || self.schedule.weight() >= MAX_WEIGHT
+            || (waiting >= READ_AHEAD && !self.is_looking())
+    }
+
+    /// Whether the reader should look if there is room.
+    fn wants_more(&self) -> bool {
+        self.schedule.waiting() <= READ_AHEAD / 2
+            || self.schedule.weight() >= MAX_WEIGHT / 2
+            || self.is_looking()
     }
 
     /// Whether workers find no free host.

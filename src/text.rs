@@ -70,6 +70,20 @@ pub(crate) fn masked(url: &str) -> Cow<'_, str> {
     format!("{before}?{}", query.join("&")).into()
 }
 
+/// The longest URL from a server in a message, in characters.
+const LONGEST_LOCATION: usize = 200;
+
+/// A URL that a server has sent, as it may be shown: without credentials, on one line, and cut.
+pub(crate) fn location(text: impl AsRef<str>) -> String {
+    let text = text.as_ref();
+    let without_credentials = match Url::parse(text) {
+        Ok(url) => shown(&url).into_owned(),
+        // whatever it is, a password in it is before the last `@`
+        Err(_) => text.rsplit('@').next().unwrap_or_default().to_owned(),
+    };
+    printable(&cut(&masked(&without_credentials), LONGEST_LOCATION))
+}
+
 /// The first `longest` characters of `text`, with `…` if that is not all of it.
 pub(crate) fn cut(text: &str, longest: usize) -> Cow<'_, str> {
     match text.char_indices().nth(longest) {

@@ -1,7 +1,8 @@
 //! GET requests with their headers, and the redirects that follow.
 //!
 //! Redirects are followed here and not by the client, because what a request carries depends on the host that it goes to:
-//! see [`RequestOptions`](super::RequestOptions).
+//! see [`RequestOptions`](super::RequestOptions). A redirect to another host is not followed at once: the job waits for its
+//! turn at that host, whose limits would not hold otherwise.
 
 use std::fmt;
 
@@ -9,16 +10,20 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use tokio::time::timeout;
 use url::Url;
 
-use super::Options;
 use super::cookie_jar::CookieJar;
 use super::credentials::Credentials;
 use super::error::no_response;
 use super::response::Response;
+use super::{Options, Unsaved};
+use crate::host;
 use crate::http::Client;
 use crate::outcome::{Failure, Status};
-use crate::plan::Previous;
+use crate::plan::{Job, Previous};
 use crate::store::Partial;
-use crate::text::{has_credentials, printable, shown};
+use crate::text::{cut, has_credentials, location, masked, printable, shown};
+
+/// The longest value of a header in the log, in characters.
+const LONGEST_VALUE: usize = 1000;
 
 /// How many redirects are followed: the lowest limit of any browser.
 const MAX_REDIRECTS: usize = 10;
@@ -53,31 +58,35 @@ impl Requester {
         }
     }
 
-    /// Requests `url`, and follows redirects to the first response that is not one.
-    pub(super) async fn get(&self, url: &Url, wanted: Wanted<'_>) -> Result<Response, Failure> {
-        let mut visited = vec![url.clone()];
+    /// Requests the URL of `job`, and follows redirects up to another host.
+    pub(super) async fn get(&self, job: &Job, wanted: Wanted<'_>) -> Result<Response, Unsaved> {
+        let link = job.candidates.current();
+        let mut visited = match &job.redirects {
+            Some(redirects) => redirects.visited.clone(),
+            None => vec![link.clone()],
+        };
         loop {
             let current = visited.last().expect("it starts with one");
-            let elsewhere = current.origin() != url.origin();
-            let result = self.send(current, wanted, elsewhere).await;
-            let response = result.map_err(|failure| Failure {
-                elsewhere,
-                ..failure
-            })?;
+            let elsewhere = current.origin() != link.origin();
+            let response = self.send(current, wanted, elsewhere).await?;
             let Some(next) = response.redirect(self.options.allow_downgrade)? else {
                 return Ok(response);
             };
             let sets_cookie = response.inner.headers().contains_key(header::SET_COOKIE);
             if visited.contains(&next) && !sets_cookie {
-                let message = format!("redirect loop, back to `{}`", shown(&next));
-                return Err(Failure::new(Status::TooManyRedirects, message));
+                let message = format!("redirect loop, back to `{}`", location(shown(&next)));
+                return Err(Failure::new(Status::TooManyRedirects, message).into());
             }
             if visited.len() > MAX_REDIRECTS {
                 let message = format!("more than {MAX_REDIRECTS} redirects");
-                return Err(Failure::new(Status::TooManyRedirects, message));
+                return Err(Failure::new(Status::TooManyRedirects, message).into());
             }
             response.drain().await;
+            let same_host = host::of(&next) == host::of(current);
             visited.push(next);
+            if !same_host {
+                return Err(Unsaved::Redirected(visited));
+            }
         }
     }
 
@@ -92,7 +101,8 @@ impl Requester {
             return Err(Failure::new(Status::BadLink, message));
         }
         let headers = || self.headers(url, wanted, elsewhere);
-        tracing::debug!("> GET {} {}", shown(url), Logged(&headers()));
+        let shown = shown(url);
+        tracing::debug!("> GET {} {}", masked(&shown), Logged(&headers()));
         let limit = self.options.first_byte_timeout;
         let Ok(result) = timeout(limit, self.client.get(url, headers)).await else {
             let message = format!("no response within {} s", limit.as_secs_f64());
@@ -102,7 +112,11 @@ impl Requester {
         let (version, status, headers) = (inner.version(), inner.status(), inner.headers());
         self.cookies
             .set(headers.get_all(header::SET_COOKIE).iter(), url);
-        tracing::debug!("< {version:?} {status} {} {}", shown(url), Logged(headers));
+        tracing::debug!(
+            "< {version:?} {status} {} {}",
+            masked(&shown),
+            Logged(headers)
+        );
         let url = url.clone();
         Ok(Response { inner, url })
     }
@@ -190,11 +204,10 @@ impl fmt::Display for Logged<'_> {
         for (number, (name, value)) in self.0.iter().enumerate() {
             let comma = if number > 0 { ", " } else { "" };
             let text = String::from_utf8_lossy(value.as_bytes());
-            let target = (*name == header::LOCATION).then(|| Url::parse(&text));
-            let text = match target {
-                _ if value.is_sensitive() || SECRET.contains(name) => "***".to_owned(),
-                Some(Ok(url)) => shown(&url).into_owned(),
-                _ => printable(&text),
+            let text = match *name {
+                _ if value.is_sensitive() || SECRET.contains(name) => "***".into(),
+                header::LOCATION | header::CONTENT_LOCATION => location(text),
+                _ => printable(&cut(&text, LONGEST_VALUE)),
             };
             write!(f, "{comma}{name}: {text}")?;
         }

@@ -13,7 +13,7 @@ use super::{Start, disposition};
 use crate::outcome::{Answer, Failure, Status};
 use crate::retry::retry_after;
 use crate::store::{Origin, Partial};
-use crate::text::{has_credentials, shown};
+use crate::text::{self, has_credentials, shown};
 
 /// An unwanted body is read up to this many bytes to keep the connection: reconnecting costs more.
 const DRAIN: u64 = 16 * 1024;
@@ -111,8 +111,8 @@ impl Response {
         disposition::file_name(disposition.as_bytes())
     }
 
-    /// The failure of a response to a request for `requested` that is not a file.
-    pub(super) fn failure(&self, requested: &Url) -> Failure {
+    /// The failure of a response that is not a file.
+    pub(super) fn failure(&self) -> Failure {
         let code = self.inner.status();
         let reason = code.canonical_reason().unwrap_or("(unknown status)");
         let status = match code.as_u16() {
@@ -122,7 +122,6 @@ impl Response {
         let wait = self.header(header::RETRY_AFTER);
         Failure {
             http_status: Some(code.as_u16()),
-            elsewhere: self.url.origin() != requested.origin(),
             retry_after: wait.and_then(|wait| retry_after(wait, SystemTime::now())),
             ..Failure::new(status, format!("{} {reason}", code.as_u16()))
         }
@@ -152,10 +151,17 @@ impl Response {
         };
         let location = String::from_utf8_lossy(location.as_bytes());
         let Ok(mut next) = self.url.join(&location) else {
-            return Err(self.bad_redirect(&format!("to `{location}`, which is not a valid URL")));
+            let message = format!(
+                "to `{}`, which is not a valid URL",
+                text::location(location)
+            );
+            return Err(self.bad_redirect(&message));
         };
         if !matches!(next.scheme(), "http" | "https") {
-            let message = format!("to `{}`, which is not fetched", shown(&next));
+            let message = format!(
+                "to `{}`, which is not fetched",
+                text::location(shown(&next))
+            );
             return Err(self.bad_redirect(&message));
         }
         if (self.url.scheme(), next.scheme()) == ("https", "http") && !allow_downgrade {

@@ -17,8 +17,6 @@ pub struct Failure {
     pub http_status: Option<u16>,
     /// The `Retry-After` of the response (RFC 9110 section 10.2.3).
     pub retry_after: Option<Duration>,
-    /// Whether a host that the link redirected to failed, and not the link's own.
-    pub elsewhere: bool,
     /// Whether the disk is full, so that every other link would fail too.
     pub disk_full: bool,
 }
@@ -31,7 +29,6 @@ impl Failure {
             message: printable(message.as_ref()),
             http_status: None,
             retry_after: None,
-            elsewhere: false,
             disk_full: false,
         }
     }

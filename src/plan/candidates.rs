@@ -37,6 +37,12 @@ impl Candidates {
         &self.urls[0]
     }
 
+    /// How much memory the URLs take, in bytes.
+    pub(super) fn weight(&self) -> usize {
+        let urls = self.urls.iter();
+        urls.map(|url| size_of::<Url>() + url.as_str().len()).sum()
+    }
+
     /// Moves on to the next candidate after this `failure`.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use url::{Position, Url};
 
 use super::{Candidates, Naming, Previous, name};
 use crate::digest::Checksum;
+use crate::host;
 use crate::link::{Details, Link, SourceLine};
 use crate::outcome::{Failure, Outcome, Record};
 use crate::queue::{GiveUp, HasHost};
@@ -42,7 +43,24 @@ pub(crate) struct Job {
     pub attempts_at_candidate: u32,
     /// When the first attempt began.
     pub started: Option<Instant>,
+    /// The redirects of the current attempt, if they have led to another host.
+    pub redirects: Option<Box<Redirects>>,
 }
+
+/// Redirects that led to another host. That is the host of the job from then on: it waits for its turn there, and what goes
+/// wrong there counts there.
+#[derive(Debug)]
+pub(crate) struct Redirects {
+    /// The URLs that have been requested in order, and the one that is next.
+    pub visited: Vec<Url>,
+    /// When the last one was received.
+    at: Instant,
+    /// How often the target has been requested.
+    tries: u32,
+}
+
+/// How long the target of a redirect is trusted to be valid.
+const FRESH: Duration = Duration::from_mins(1);
 
 impl Job {
     /// A job for `link`, without attempts. `index` counts from 1.
@@ -62,12 +80,61 @@ impl Job {
             attempts: 0,
             attempts_at_candidate: 0,
             started: None,
+            redirects: None,
         }
     }
 
-    /// The URL of the current candidate.
+    /// The URL to request next: the current candidate, or where its redirects have led.
     pub(crate) fn url(&self) -> &Url {
-        self.candidates.current()
+        let target = self.redirects.as_ref();
+        let target = target.and_then(|redirects| redirects.visited.last());
+        target.unwrap_or(self.candidates.current())
+    }
+
+    /// Continues at the last of these URLs, to which redirects have led.
+    pub(crate) fn redirect(&mut self, visited: Vec<Url>) {
+        self.redirects = Some(Box::new(Redirects {
+            visited,
+            at: Instant::now(),
+            tries: 0,
+        }));
+    }
+
+    /// Counts the next attempt. One that continues after a redirect has been counted. A retry begins at the target.
+    pub(crate) fn begin_attempt(&mut self) {
+        if let Some(redirects) = &mut self.redirects {
+            redirects.tries += 1;
+            if redirects.tries == 1 {
+                return;
+            }
+            let target = redirects.visited.len() - 1;
+            redirects.visited.drain(..target);
+        }
+        self.attempts += 1;
+        self.attempts_at_candidate += 1;
+    }
+
+    /// Whether this `failure` may only mean that the target of a redirect is no longer valid. The next attempt begins at the
+    /// current candidate then.
+    pub(crate) fn leave_stale_target(&mut self, failure: &Failure) -> bool {
+        let is_refused = matches!(failure.http_status, Some(400 | 401 | 403 | 404 | 410));
+        let is_stale =
+            |redirects: &Redirects| redirects.tries > 1 || redirects.at.elapsed() > FRESH;
+        let stale = is_refused && self.redirects.as_deref().is_some_and(is_stale);
+        if stale {
+            self.redirects = None;
+        }
+        stale
+    }
+
+    /// Scheme, name and port of its host, for people.
+    pub(crate) fn origin(&self) -> Cow<'_, str> {
+        let url = self.url();
+        if !has_credentials(url) {
+            return url[..Position::AfterPort].into();
+        }
+        let host = &url[Position::BeforeHost..Position::AfterPort];
+        format!("{}://{host}", url.scheme()).into()
     }
 
     /// The checksum of its file, from the list.
@@ -88,6 +155,7 @@ impl Job {
     pub(crate) fn advance(&mut self, failure: Failure) -> Result<(), Failure> {
         self.candidates.advance(failure)?;
         self.attempts_at_candidate = 0;
+        self.redirects = None;
         Ok(())
     }
 
@@ -124,13 +192,12 @@ impl HasHost for Job {
     }
 
     fn host(&self) -> Cow<'_, str> {
-        let url = self.url();
-        if !has_credentials(url) {
-            return url[..Position::AfterPort].into();
-        }
-        // credentials do not make it another host
-        let host = &url[Position::BeforeHost..Position::AfterPort];
-        format!("{}://{host}", url.scheme()).into()
+        host::of(self.url())
+    }
+
+    fn weight(&self) -> usize {
+        let details = self.details.as_ref().map_or(0, |details| details.weight());
+        size_of::<Self>() + self.name.len() + self.candidates.weight() + details
     }
 }
 

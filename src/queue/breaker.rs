@@ -20,6 +20,8 @@
 //!   response weighs 8, one with a response 1: a host that responds may have a few broken links among good ones, while one
 //!   that does not is down for all of them. In addition, at least one link must have used up all its attempts, so that ten
 //!   links of a dead host take no longer than a single one.
+//! - A link that is told to wait longer than this run waits (`Retry-After`) ends. The host may mean only that link, so another
+//!   one probes it (`Refused`). If that is told the same, the host is given up; any other response closes the breaker.
 //! - A name without an address is the same for all links, so one link is looked up on behalf of all of them.
 //!
 //! Pure: callers pass the time, and it never reads a clock.
@@ -56,6 +58,8 @@ pub(super) enum Breaker {
         times: u32,
         last_chance: Option<u32>,
     },
+    /// A link was told to wait for too long. One link at a time probes whether others are told the same.
+    Refused,
     /// No more requests in this run.
     GivenUp(GiveUp),
 }
@@ -90,7 +94,7 @@ impl Breaker {
     pub(super) fn limit(&self, allowance: u32) -> u32 {
         match self {
             Self::Closed { .. } => allowance,
-            Self::HalfOpen { .. } => 1,
+            Self::HalfOpen { .. } | Self::Refused => 1,
             Self::Open { .. } | Self::GivenUp(_) => 0,
         }
     }
@@ -120,6 +124,7 @@ impl Breaker {
                 Self::Closed { failures }
             }
             Self::Closed { .. } => open(1),
+            Self::Refused => Self::Closed { failures: 1 },
             Self::HalfOpen { times, last_chance } => {
                 match last_chance.map(|before| before.saturating_add(weight)) {
                     Some(total) if is_last && total >= LAST_CHANCE => Self::GivenUp(reason),
@@ -144,6 +149,15 @@ impl Breaker {
         if let Self::Closed { .. } = self {
             *self = Self::half_open(0, Some(LAST_CHANCE));
         }
+    }
+
+    /// Records that a link was told to wait for too long.
+    pub(super) fn refuses(&mut self, reason: GiveUp) {
+        *self = match self {
+            Self::Refused => Self::GivenUp(reason),
+            Self::GivenUp(_) => return,
+            _ => Self::Refused,
+        };
     }
 
     /// Makes the breaker half-open if it has been open for long enough.

@@ -43,8 +43,9 @@ pub(super) struct Host<J> {
     pub(super) jobs: VecDeque<J>,
     /// Retries by due time. The number keeps those due at the same time apart.
     pub(super) retries: BTreeMap<(Instant, u64), J>,
+    /// Whether a link of it has succeeded.
+    pub(super) has_worked: bool,
     pace: Pace,
-    has_worked: bool,
 }
 
 impl<J> Host<J> {
@@ -70,12 +71,9 @@ impl<J> Host<J> {
         self.waiting() > 0 && matches!(self.breaker, Breaker::Open { .. })
     }
 
-    /// Whether a new `Host` would behave the same.
-    pub(super) fn is_forgettable(&self, now: Instant) -> bool {
-        self.running == 0
-            && self.waiting() == 0
-            && self.breaker == Breaker::Closed { failures: 0 }
-            && self.pace.is_fresh(now)
+    /// Whether no link needs it, and a new `Host` with the same breaker would behave the same.
+    pub(super) fn is_idle(&self, now: Instant) -> bool {
+        self.running == 0 && self.waiting() == 0 && self.pace.is_fresh(now)
     }
 
     /// Whether only the policy's limit of concurrent links holds its links back.
@@ -136,7 +134,7 @@ impl<J> Host<J> {
             }
             Feedback::RetryAfterTooLong(message) => {
                 let status = Status::RateLimited;
-                self.breaker = Breaker::GivenUp(GiveUp { message, status });
+                self.breaker.refuses(GiveUp { message, status });
                 None
             }
             Feedback::NoAddress(message) if !self.has_worked => {

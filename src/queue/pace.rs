@@ -25,6 +25,9 @@ const MIN_GOOD: u32 = 5;
 /// The longest distance between two starts, from throttling.
 const MAX_INTERVAL: Duration = Duration::from_secs(10);
 
+/// How long a host that no link needs is known to be throttled.
+const REMEMBERED: Duration = Duration::from_mins(10);
+
 /// The pace of one host.
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -124,10 +127,11 @@ impl Pace {
         self.since = self.not_before;
     }
 
-    /// Whether a new `Pace` would behave the same.
+    /// Whether a new `Pace` would behave the same, or may do so because the host has not been throttled for long.
     pub(super) fn is_fresh(&self, now: Instant) -> bool {
         let last_start = self.starts.back().zip(self.policy.rate);
-        self.throttled_at.is_none()
+        let forgotten = |throttled: Instant| throttled + REMEMBERED <= now;
+        self.throttled_at.is_none_or(forgotten)
             && self.earliest() <= now
             && last_start.is_none_or(|(last, rate)| *last + rate.time <= now)
     }

@@ -2,7 +2,10 @@
 //!
 //! Each host with links is in one of three places: among the ready ones (a link may start now), among those asleep (until a
 //! known time), or in neither (nothing to start until one of its links has ended). The host with the fewest running links
-//! goes first, then the one that has waited longest. Hosts without links and without history are forgotten.
+//! goes first, then the one that has waited longest.
+//!
+//! A host that no link needs is not kept whole: there may be millions. What remains of it is the state of its breaker, in some
+//! tens of bytes, or nothing if that is closed.
 //!
 //! Pure: callers pass the time, and it never reads a clock.
 
@@ -14,18 +17,28 @@ use std::time::Instant;
 use super::breaker::{Breaker, GiveUp};
 use super::host::{Feedback, Host};
 use super::policy::HostPolicies;
+use super::remains::Remains;
+
+/// How many hosts are known before those that no link needs are looked for the first time.
+const FIRST_SWEEP: usize = 1024;
 
 /// All waiting links by host.
 #[derive(Debug)]
 pub struct Schedule<J> {
     policies: HostPolicies,
     hosts: HashMap<Arc<str>, (Host<J>, HostSlot)>,
+    /// What remains of hosts that no link needs.
+    remains: Remains,
+    /// How many `hosts` there are at the next sweep for those that no link needs.
+    next_sweep: usize,
     /// Hosts that may start a link now, in order of their turns.
     ready: BTreeSet<(Turn, Arc<str>)>,
     /// Hosts that may start a link later.
     asleep: BTreeSet<(Instant, Arc<str>)>,
     turns: u64,
     waiting: usize,
+    /// The bytes of the waiting links.
+    weight: usize,
     running: usize,
     ended: bool,
 }
@@ -35,8 +48,14 @@ type Turn = (u32, u64);
 
 /// What has a host.
 pub trait HasHost {
-    /// The host: scheme, name and port, such as `https://example.org`.
+    /// The host: its name in the form of [`host::name_of`](crate::host::name_of), and its port unless that is the one of the
+    /// scheme. `http` and `https` are the same host.
     fn host(&self) -> Cow<'_, str>;
+
+    /// How much memory it takes, in bytes.
+    fn weight(&self) -> usize {
+        size_of_val(self)
+    }
 
     /// Moves on to a candidate after the host of the current one was given up; false if there is none left.
     fn next_candidate(&mut self, _: &GiveUp) -> bool {
@@ -96,10 +115,13 @@ impl<J: HasHost> Schedule<J> {
         Self {
             policies,
             hosts: HashMap::new(),
+            remains: Remains::default(),
+            next_sweep: FIRST_SWEEP,
             ready: BTreeSet::new(),
             asleep: BTreeSet::new(),
             turns: 0,
             waiting: 0,
+            weight: 0,
             running: 0,
             ended: false,
         }
@@ -108,6 +130,11 @@ impl<J: HasHost> Schedule<J> {
     /// The number of waiting links, retries included.
     pub fn waiting(&self) -> usize {
         self.waiting
+    }
+
+    /// The memory of the waiting links, in bytes.
+    pub fn weight(&self) -> usize {
+        self.weight
     }
 
     /// The number of links that wait for a retry.
@@ -148,19 +175,36 @@ impl<J: HasHost> Schedule<J> {
     /// # Errors
     ///
     /// The link and the reason, if the hosts of all its candidates are given up.
-    pub fn push(&mut self, mut job: J, now: Instant) -> Result<(), (J, GiveUp)> {
+    pub fn push(&mut self, job: J, now: Instant) -> Result<(), (J, GiveUp)> {
+        self.add(job, None, now)
+    }
+
+    /// Adds a link, which is a retry if it is `due` at some time.
+    fn add(&mut self, mut job: J, due: Option<Instant>, now: Instant) -> Result<(), (J, GiveUp)> {
         loop {
             let name = self.name(&job, now);
+            let turn = self.turns + 1;
+            let weight = job.weight();
             let host = self.host(&name);
-            let Breaker::GivenUp(reason) = &host.breaker else {
-                host.jobs.push_back(job);
-                self.waiting += 1;
+            if let Breaker::GivenUp(reason) = &host.breaker {
+                let reason = reason.clone();
                 self.place(&name, now);
-                return Ok(());
-            };
-            if !job.next_candidate(reason) {
-                return Err((job, reason.clone()));
+                if job.next_candidate(&reason) {
+                    continue;
+                }
+                return Err((job, reason));
             }
+            match due {
+                None => host.jobs.push_back(job),
+                Some(due) => {
+                    host.retries.insert((due, turn), job);
+                    self.turns = turn;
+                }
+            }
+            self.waiting += 1;
+            self.weight += weight;
+            self.place(&name, now);
+            return Ok(());
         }
     }
 
@@ -171,10 +215,26 @@ impl<J: HasHost> Schedule<J> {
             return Arc::clone(name);
         }
         let name: Arc<str> = (&*host).into();
-        let state = Host::new(self.policies.of(name_of(&host)), now);
+        if self.hosts.len() >= self.next_sweep {
+            self.sweep(now);
+        }
+        let mut state = Host::new(self.policies.of(name_of(&name)), now);
+        if let Some(rest) = self.remains.take(&name) {
+            (state.breaker, state.has_worked) = rest;
+        }
         let slot = HostSlot::Nowhere;
         self.hosts.insert(Arc::clone(&name), (state, slot));
         name
+    }
+
+    /// Drops the hosts that no link has needed for a while. Doubling the distance keeps the cost per host constant.
+    fn sweep(&mut self, now: Instant) {
+        let idle = self.hosts.iter();
+        let idle = idle.filter(|(_, (host, _))| host.is_idle(now));
+        for name in idle.map(|(name, _)| Arc::clone(name)).collect::<Vec<_>>() {
+            self.place(&name, now);
+        }
+        self.next_sweep = FIRST_SWEEP.max(2 * self.hosts.len());
     }
 
     fn host(&mut self, name: &str) -> &mut Host<J> {
@@ -192,7 +252,7 @@ impl<J: HasHost> Schedule<J> {
         self.ended = true;
         self.ready.clear();
         self.asleep.clear();
-        self.waiting = 0;
+        (self.waiting, self.weight) = (0, 0);
         let take = |(host, slot): &mut (Host<J>, HostSlot)| {
             *slot = HostSlot::Nowhere;
             host.take()
@@ -214,6 +274,7 @@ impl<J: HasHost> Schedule<J> {
             let per_host = host.limit;
             let job = host.start(now).expect("a host that is ready has a link");
             self.waiting -= 1;
+            self.weight -= job.weight();
             self.running += 1;
             self.turns += 1;
             self.place(&name, now);
@@ -245,23 +306,27 @@ impl<J: HasHost> Schedule<J> {
         let is_last = matches!(finished, Finished::Ended);
         let mut moved = None;
         match finished {
-            Finished::Again(job, _) if *job.host() != *ticket.host => moved = Some(job),
-            Finished::Again(job, due) => {
+            Finished::Ended => {}
+            Finished::Again(job, due) if *job.host() == *ticket.host => {
                 self.turns += 1;
                 self.waiting += 1;
+                self.weight += job.weight();
                 let key = (due, self.turns);
                 self.host(&ticket.host).retries.insert(key, job);
             }
-            Finished::Ended => {}
+            // another candidate waits for its turn like any link
+            Finished::Again(job, due) => moved = Some((job, Some(due).filter(|due| *due > now))),
         }
         let host = self.host(&ticket.host);
         let given_up = host.finish(feedback, ticket.at, is_last, now);
         self.waiting -= given_up.len();
+        self.weight -= given_up.iter().map(HasHost::weight).sum::<usize>();
         self.place(&ticket.host, now);
         // those without another candidate come back
-        let pushed = moved.into_iter().chain(given_up);
-        let push = |job| self.push(job, now).err();
-        pushed.filter_map(push).collect()
+        let given_up = given_up.into_iter().map(|job| (job, None));
+        let added = moved.into_iter().chain(given_up);
+        let add = |(job, due)| self.add(job, due, now).err();
+        added.filter_map(add).collect()
     }
 
     /// Starts the last chance of all hosts if nothing else is left to do; false if something is.
@@ -291,8 +356,9 @@ impl<J: HasHost> Schedule<J> {
             _ => HostSlot::Ready((host.running, self.turns)),
         };
         let new = *slot;
-        if new == HostSlot::Nowhere && host.is_forgettable(now) {
-            self.hosts.remove(name);
+        if new == HostSlot::Nowhere && host.is_idle(now) {
+            let (host, _) = self.hosts.remove(name).expect("it has just been found");
+            self.remains.keep(name, host.breaker, host.has_worked);
         }
         if new != old {
             match old {
@@ -309,12 +375,11 @@ impl<J: HasHost> Schedule<J> {
     }
 }
 
-/// The name in `scheme://name:port`.
-fn name_of(host: &str) -> &str {
-    let (_, authority) = host.split_once("://").unwrap_or(("", host));
-    match authority.rsplit_once(':') {
+/// The name in `name:port`.
+pub(super) fn name_of(host: &str) -> &str {
+    match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => authority,
+        _ => host,
     }
 }
 

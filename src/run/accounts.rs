@@ -10,7 +10,7 @@ use super::config::Config;
 use super::session::Session;
 use crate::outcome::{Failure, Outcome, Record, Status};
 use crate::plan::Job;
-use crate::queue::{GiveUp, HasHost};
+use crate::queue::GiveUp;
 use crate::report::{Hosts, Reasons, Report, Sinks};
 use crate::stats::Stats;
 use crate::stop::Cause;
@@ -82,7 +82,7 @@ impl Accounts {
     /// Settles a link whose host has been given up.
     pub(super) fn give_up(&self, job: &Job, reason: &GiveUp) {
         let record = job.record(Outcome::Failed(reason.failure()));
-        self.settle_for_host(&job.host(), &record);
+        self.settle_for_host(&job.origin(), &record);
     }
 
     /// Settles the jobs that wait for a retry when the run ends. The report counts those without any attempt.

@@ -5,11 +5,12 @@ use std::time::Duration;
 use crate::outcome::{Failure, Status};
 use crate::queue::Feedback;
 
-/// What `failure` says about the host of its link. A host that throttles is paused for `pause`, up to `longest`.
+/// What `failure` says about the host of its link, which is retried after `pause`. A host that throttles is paused for as
+/// long, or for as long as it asks for, up to `longest`.
 pub(super) fn feedback(failure: &Failure, pause: Duration, longest: Duration) -> Feedback {
     let message = || failure.to_string().into();
+    let pause = pause.max(failure.retry_after.unwrap_or_default());
     match (failure.status, failure.http_status) {
-        _ if failure.elsewhere => Feedback::Neutral,
         (Status::Dns, _) => Feedback::NoAddress(message()),
         (Status::RateLimited, _) | (_, Some(429 | 503)) if pause > longest => {
             Feedback::RetryAfterTooLong(message())

@@ -13,9 +13,9 @@ use crate::fetch::Fetched;
 use crate::mode::caught;
 use crate::outcome::{Failure, Outcome, Record, Status};
 use crate::plan::Job;
-use crate::queue::{Feedback, Finished, HasHost, Queue, Started, Ticket};
+use crate::queue::{Feedback, Finished, Queue, Started, Ticket};
 use crate::stop::{Cause, Stop};
-use crate::text::shown;
+use crate::text::{masked, shown};
 
 /// The prefix of the message of a panic.
 pub(super) const BUG: &str = "internal error (a bug in fetchpdf)";
@@ -52,6 +52,7 @@ impl Worker {
         });
         match result {
             Fetched::Again(pause, failure) => self.retry(job, &ticket, pause, &failure),
+            Fetched::Redirected => self.redirect(job, &ticket),
             Fetched::Done(record) => self.end(&job, &ticket, *record).await,
         }
         let limits = &self.config.limits;
@@ -61,12 +62,19 @@ impl Worker {
     }
 
     fn retry(&self, job: Job, ticket: &Ticket, pause: Duration, failure: &Failure) {
-        let (line, url, next) = (&job.source_line, shown(job.url()), job.attempts + 1);
-        let seconds = pause.as_secs_f64();
+        let (line, next) = (&job.source_line, job.attempts + 1);
+        let (url, seconds) = (shown(job.url()), pause.as_secs_f64());
+        let url = masked(&url);
         tracing::info!("{line}: {url}: {failure}; attempt {next} in {seconds:.1} s");
         let feedback = self.feedback(failure, pause);
         let again = Finished::Again(job, Instant::now() + pause);
         self.finish(ticket, again, feedback);
+    }
+
+    /// Lets a job that was redirected to another host wait for its turn there.
+    fn redirect(&self, job: Job, ticket: &Ticket) {
+        let again = Finished::Again(job, Instant::now());
+        self.finish(ticket, again, Feedback::Good);
     }
 
     async fn end(&self, job: &Job, ticket: &Ticket, mut record: Record) {
@@ -75,12 +83,12 @@ impl Worker {
             if failure.disk_full {
                 self.stop.stop(Cause::DiskFull);
             }
-            feedback = self.feedback(failure, failure.retry_after.unwrap_or_default());
+            feedback = self.feedback(failure, Duration::ZERO);
         }
         // before the command runs, so that the host is free for the next link
         self.finish(ticket, Finished::Ended, feedback);
         self.exec(job.only_exec, &mut record).await;
-        self.accounts.settle_for_host(&job.host(), &record);
+        self.accounts.settle_for_host(&job.origin(), &record);
     }
 
     fn feedback(&self, failure: &Failure, pause: Duration) -> Feedback {

@@ -328,6 +328,26 @@ fn excessive_retry_after_gives_up_the_host() {
 }
 
 #[test]
+fn excessive_retry_after_of_one_link_does_not_end_the_others() {
+    for_each_mode(|mode| {
+        let server = Server::start(|request, stream| match &*request.path {
+            "/0.pdf" | "/5.pdf" => {
+                respond(stream, "429 Too Many Requests\r\nRetry-After: 99999", b"");
+            }
+            path => ok(stream, &pdf(path)),
+        });
+        let links = list(links(&server, 10));
+        let run = Sandbox::new().fetch(mode, links, &["-j", "2"]).exits(1);
+        assert_eq!(
+            (run.count("downloaded"), run.count("failed")),
+            (8, 2),
+            "{run:?}"
+        );
+        assert_eq!(server.requests().len(), 10);
+    });
+}
+
+#[test]
 fn credentials_are_not_part_of_the_host() {
     for_each_mode(|mode| {
         let server = Server::start(|_, stream| respond(stream, "404 Not Found", b""));

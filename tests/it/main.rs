@@ -17,6 +17,7 @@ mod modes;
 mod names;
 mod output_folder;
 mod records;
+mod redirects;
 mod requests;
 mod responses;
 mod resume;

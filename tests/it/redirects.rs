@@ -1,0 +1,138 @@
+//! Redirects to other hosts, whose limits hold for them, too.
+
+use std::sync::{Arc, Mutex};
+
+use crate::harness::{Sandbox, for_each_mode, list};
+use crate::server::{Request, Server, ok, pdf, respond};
+
+/// A host whose links redirect to the same paths of `target`.
+fn redirecting(target: &Server) -> Server {
+    let target = target.url("");
+    Server::start(move |request, stream| {
+        let head = format!("302 Found\r\nLocation: {target}{}", request.path);
+        respond(stream, &head, b"");
+    })
+}
+
+fn links(sources: &[Server], count: usize) -> impl Iterator<Item = String> {
+    let number = |n: usize| sources[n % sources.len()].url(&format!("/{n}.pdf"));
+    (0..count).map(number)
+}
+
+#[test]
+fn redirected_links_wait_for_their_turn_at_the_target() {
+    for_each_mode(|mode| {
+        let inside = Arc::new(Mutex::new((0, 0)));
+        let counting = Arc::clone(&inside);
+        let target = Server::start(move |request, stream| {
+            let change = |by: i32| {
+                let mut inside = counting.lock().expect("no panic");
+                inside.0 += by;
+                inside.1 = inside.1.max(inside.0);
+            };
+            change(1);
+            std::thread::yield_now();
+            change(-1);
+            ok(stream, &pdf(&request.path));
+        });
+        let sources: Vec<_> = (0..4).map(|_| redirecting(&target)).collect();
+        let sandbox = Sandbox::new();
+        let args = ["--per-host", "2", "-j", "16", "--json"];
+        let links = list(links(&sources, 40));
+        let run = sandbox.fetch(mode, links, &args).exits(0);
+        assert!(inside.lock().expect("no panic").1 <= 2, "{mode}");
+        assert_eq!(target.requests().len(), 40);
+        assert!(sources.iter().all(|source| source.requests().len() == 10));
+        assert_eq!(sandbox.files()["7.pdf"], pdf("/7.pdf"));
+        let once = run.stdout.matches("\"attempts\":1,").count();
+        let led = format!("\"final_url\":\"{}/", target.url(""));
+        assert_eq!((once, run.stdout.matches(&led).count()), (40, 40));
+    });
+}
+
+#[test]
+fn answers_of_a_target_count_for_the_target() {
+    for_each_mode(|mode| {
+        let target = Server::start(|_, stream| {
+            respond(stream, "429 Too Many Requests\r\nRetry-After: 99999", b"");
+        });
+        let sources: Vec<_> = (0..3).map(|_| redirecting(&target)).collect();
+        let good = Server::of_pdfs();
+        let links = links(&sources, 60).chain([good.url("/good.pdf")]);
+        let args = ["--per-host", "2", "-j", "8"];
+        let run = Sandbox::new().fetch(mode, list(links), &args).exits(1);
+        assert_eq!(run.count("downloaded"), 1);
+        assert!(run.stdout.contains(": 60 rate_limited"), "{run:?}");
+        let failing = format!("failing     {}: 60 of 60", target.url(""));
+        assert!(run.stdout.contains(&failing), "{run:?}");
+        let asked = target.requests().len();
+        assert!(asked <= 4, "{mode}: {asked} requests");
+    });
+}
+
+#[test]
+fn retry_begins_at_the_target_or_anew_if_that_is_stale() {
+    for_each_mode(|mode| {
+        // serves each token once, and after an error of its own only a new one
+        let target = Server::start(|request, stream| match (&*request.path, request.earlier) {
+            ("/token-0", 0) => respond(stream, "503 Service Unavailable", b""),
+            ("/token-0", _) => respond(stream, "403 Forbidden", b""),
+            ("/busy", 0) => respond(stream, "503 Service Unavailable", b""),
+            (path, _) => ok(stream, &pdf(path)),
+        });
+        let to = target.url("");
+        let source = Server::start(move |request, stream| {
+            let path = match &*request.path {
+                "/busy.pdf" => "busy".to_owned(),
+                _ => format!("token-{}", request.earlier),
+            };
+            respond(stream, &format!("302 Found\r\nLocation: {to}/{path}"), b"");
+        });
+        let sandbox = Sandbox::new();
+        let links = list(["/stale.pdf", "/busy.pdf"].map(|path| source.url(path)));
+        sandbox.fetch(mode, links, &[]).exits(0);
+        assert_eq!(sandbox.files()["stale.pdf"], pdf("/token-1"));
+        let asked = |server: &Server, is: fn(&Request) -> bool| {
+            server
+                .requests()
+                .iter()
+                .filter(|request| is(request))
+                .count()
+        };
+        assert_eq!(asked(&source, |request| request.path == "/busy.pdf"), 1);
+        assert_eq!(asked(&target, |request| request.path == "/busy"), 2);
+        assert_eq!(asked(&source, |request| request.path == "/stale.pdf"), 2);
+    });
+}
+
+#[test]
+fn redirects_over_several_hosts_are_limited() {
+    for_each_mode(|mode| {
+        let other = Arc::new(Mutex::new(String::new()));
+        let first = {
+            let other = Arc::clone(&other);
+            Server::start(move |request, stream| {
+                let to = format!("{}{}", other.lock().expect("no panic"), next(&request.path));
+                respond(stream, &format!("302 Found\r\nLocation: {to}"), b"");
+            })
+        };
+        let to_first = first.url("");
+        let second = Server::start(move |request, stream| {
+            let to = format!("{to_first}{}", next(&request.path));
+            respond(stream, &format!("302 Found\r\nLocation: {to}"), b"");
+        });
+        *other.lock().expect("no panic") = second.url("");
+        let run = Sandbox::new().fetch(mode, first.url("/loop"), &[]).exits(1);
+        run.fails_with("too_many_redirects: redirect loop, back to");
+        assert_eq!(first.requests().len() + second.requests().len(), 2);
+        let run = Sandbox::new().fetch(mode, first.url("/1"), &[]).exits(1);
+        run.fails_with("too_many_redirects: more than 10 redirects");
+        assert_eq!(first.requests().len() + second.requests().len(), 2 + 11);
+    });
+}
+
+/// The path to which a path redirects: the next number, or the same if it is not a number.
+fn next(path: &str) -> String {
+    let number = path[1..].parse::<u32>().map(|number| number + 1);
+    number.map_or_else(|_| path.to_owned(), |number| format!("/{number}"))
+}
