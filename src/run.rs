@@ -125,6 +125,8 @@ fn watch(runtime: &Runtime, worker: &Worker, status_line: Arc<StatusLine>) {
     runtime.spawn(Arc::clone(&worker.stop).at_signals(StopSignals::new()));
     runtime.spawn(watch::print_status(StatusSignals::new(), status_line));
     let stats = Arc::clone(&worker.accounts.stats);
+    let (queue, same_stats) = (Arc::clone(&worker.queue), Arc::clone(&stats));
+    runtime.spawn(watch::watch_waiting(queue, same_stats));
     runtime.spawn(watch::watch_queue(Arc::clone(&worker.queue), stats));
     if let Some(time) = worker.config.limits.time {
         let stop = Arc::clone(&worker.stop);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -19,6 +19,7 @@ pub(crate) struct Stats {
     failed_execs: AtomicU64,
     paused_hosts: AtomicUsize,
     retries: AtomicUsize,
+    links_wait: AtomicBool,
     transfers: Mutex<BTreeMap<u64, Arc<Live>>>,
 }
 
@@ -84,6 +85,11 @@ impl Stats {
         self.retries.store(links, Relaxed);
     }
 
+    /// Sets whether links could start if there were a worker for them.
+    pub(crate) fn set_links_wait(&self, wait: bool) {
+        self.links_wait.store(wait, Relaxed);
+    }
+
     /// Begins a transfer with this name for the display. It is active until it is dropped.
     pub(crate) fn begin(self: &Arc<Self>, name: String) -> Transfer {
         let number = self.started.fetch_add(1, Relaxed);
@@ -122,6 +128,11 @@ impl Transfer {
     pub(crate) fn restart(&self, received: u64, expected: Option<u64>) {
         self.live.received.store(received, Relaxed);
         self.live.expected.store(expected.unwrap_or(0), Relaxed);
+    }
+
+    /// Whether other links wait for a worker.
+    pub(crate) fn holds_up_others(&self) -> bool {
+        self.stats.links_wait.load(Relaxed)
     }
 
     /// Counts bytes that have just been received.

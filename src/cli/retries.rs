@@ -28,7 +28,7 @@ pub(super) struct RetryArgs {
     /// Maximum time for one link, including retries [default: no limit]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(super) max_time: Option<Duration>,
-    /// Minimum bytes per second of a transfer, over the stall timeout [default: no limit]
+    /// Minimum bytes per second of a transfer, over the stall timeout [default: 100 over two, while other links wait]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(super) min_speed: Option<u64>,
 }

@@ -14,6 +14,10 @@ use crate::pdf::{Check, PdfVerdict};
 use crate::stats::{Transfer, rate};
 use crate::store::Part;
 
+/// The lowest speed of a body that other links wait for, in bytes per second, over two stall timeouts. No link is that slow,
+/// but a host that drips bytes to hold up its clients is.
+const FLOOR: u64 = 100;
+
 /// A part that is being filled.
 pub(super) struct Body<'a> {
     fetcher: &'a Fetcher,
@@ -73,7 +77,8 @@ impl<'a> Body<'a> {
         let options = &self.fetcher.options;
         transfer.restart(self.part.len(), self.total);
         self.check_size(self.total.unwrap_or(0))?;
-        let mut window = Window::new();
+        let floor_time = options.stall_timeout.saturating_mul(2);
+        let (mut window, mut long_window) = (Window::new(), Window::new());
         loop {
             let next = timeout(options.stall_timeout, response.inner.chunk()).await;
             let chunk = next.map_err(|_| self.too_slow("no data"))?;
@@ -101,7 +106,19 @@ impl<'a> Body<'a> {
             {
                 return Err(self.too_slow("below the minimum speed"));
             }
+            if self.is_floor_default()
+                && let Some(speed) = long_window.speed(length, floor_time)
+                && speed < FLOOR
+                && transfer.holds_up_others()
+            {
+                return Err(below_floor(speed, floor_time));
+            }
         }
+    }
+
+    /// Whether [`FLOOR`] applies: not if the user has set a limit, or if this run is what slows transfers down.
+    fn is_floor_default(&self) -> bool {
+        self.fetcher.options.min_speed.is_none() && self.fetcher.bandwidth.is_none()
     }
 
     /// The verdict on a body that has ended.
@@ -148,6 +165,14 @@ impl<'a> Body<'a> {
         let message = format!("{what} for {seconds} s after {} bytes", self.part.len());
         Failure::new(Status::Timeout, message)
     }
+}
+
+fn below_floor(speed: u64, time: Duration) -> Failure {
+    let seconds = time.as_secs_f64();
+    let message = format!(
+        "only {speed} bytes/s over {seconds} s, while other links wait; `--min-speed` sets another limit"
+    );
+    Failure::new(Status::Timeout, message)
 }
 
 /// What the bytes of a body are, as far as they have been seen.

@@ -1,5 +1,8 @@
 //! Limits on sizes and times, and untrusted servers.
 
+use std::io::Write;
+use std::sync::Arc;
+
 use crate::harness::{Sandbox, for_each_mode, is_empty, list};
 use crate::server::{Server, close, ok, pdf, pdf_of, respond, send};
 
@@ -59,6 +62,38 @@ fn transfer_below_min_speed_fails() {
         ];
         let run = Sandbox::new().fetch(mode, server.url("/x.pdf"), &args);
         run.fails_with("timeout: below the minimum speed for 0.3 s");
+    });
+}
+
+#[test]
+fn dripping_hosts_do_not_hold_all_places() {
+    for_each_mode(|mode| {
+        let good = Arc::new(Server::of_pdfs());
+        let dripping = || {
+            let others = Arc::clone(&good);
+            Server::start(move |_, stream| {
+                send(
+                    stream,
+                    "HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n%PDF-1.7\n",
+                );
+                // as long as the others have to wait
+                while others.requests().len() < 9 && stream.write_all(b"x").is_ok() {
+                    std::thread::sleep(std::time::Duration::from_millis(40));
+                }
+                close(stream);
+            })
+        };
+        let drips = [dripping(), dripping()];
+        let drips = drips.iter().map(|host| host.url("/drip.pdf"));
+        let links = list(drips.chain((0..9).map(|n| good.url(&format!("/{n}.pdf")))));
+        let args = ["-j", "2", "--stall-timeout", "200ms", "--retry", "0"];
+        let run = Sandbox::new().fetch(mode, links, &args).exits(1);
+        assert_eq!(
+            (run.count("downloaded"), run.count("failed")),
+            (9, 2),
+            "{run:?}"
+        );
+        assert!(run.stderr.contains("while other links wait"), "{run:?}");
     });
 }
 
