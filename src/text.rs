@@ -23,8 +23,8 @@ pub(crate) fn shown(url: &Url) -> Cow<'_, str> {
     String::from(url).into()
 }
 
-/// Parameters of queries that grant access by themselves: of signed URLs (Amazon S3, Google Cloud Storage, Azure, CloudFront)
-/// and of tokens in URLs. In lower case.
+/// Parameters of queries that grant access by themselves: of signed URLs, as the object stores of clouds make them, and of
+/// tokens in URLs. In lower case.
 const SECRET_PARAMETERS: [&str; 15] = [
     "access_token",
     "api_key",
@@ -62,9 +62,13 @@ pub(crate) fn masked(url: &str) -> Cow<'_, str> {
     if !query.split('&').any(|parameter| is_secret(&parameter)) {
         return url.into();
     }
-    let mask = |parameter| match is_secret(&parameter) {
-        true => format!("{}=***", parameter.split('=').next().unwrap_or_default()),
-        false => parameter.to_owned(),
+    let mask = |parameter: &str| {
+        let name = parameter.split('=').next().unwrap_or_default();
+        if is_secret(&parameter) {
+            format!("{name}=***")
+        } else {
+            parameter.to_owned()
+        }
     };
     let query: Vec<_> = query.split('&').map(mask).collect();
     format!("{before}?{}", query.join("&")).into()

@@ -1,9 +1,11 @@
 //! What the pool of the client does not reveal about connections: which have been used before, and how many were opened.
 //!
-//! A connection is identified by its local port. Two connections may share one if their destinations differ, which is rare,
-//! and costs no more than a request that is resent.
+//! A connection is identified by its local port and its destination. Of connections that share a port, which is common with
+//! thousands of hosts, only the last one used is known. That costs no more than a retry, or new connections.
 
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::hash::{BuildHasher, RandomState};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
 use hyper_util::client::legacy;
@@ -15,17 +17,23 @@ use super::error::{find, lacks_response};
 /// The connections of a client.
 #[derive(Debug)]
 pub(super) struct Connections {
-    /// When the connection of each local port was last in use: in seconds since `start` plus 1, or 0 for never.
-    last_use: Box<[AtomicU32]>,
+    /// The [`Use`] of each local port.
+    last_use: Box<[AtomicU64]>,
+    hasher: RandomState,
     start: Instant,
     opened: AtomicUsize,
     max_idle: usize,
 }
 
+/// When a connection was last in use, in seconds since [`Connections::start`] plus 1, and a hash of its destination in the
+/// upper half. 0 stands for never.
+type Use = u64;
+
 impl Connections {
     pub(super) fn new(max_idle: usize) -> Self {
         Self {
-            last_use: (0..=u16::MAX).map(|_| AtomicU32::new(0)).collect(),
+            last_use: (0..=u16::MAX).map(|_| AtomicU64::new(0)).collect(),
+            hasher: RandomState::new(),
             start: Instant::now(),
             opened: AtomicUsize::new(0),
             max_idle,
@@ -35,11 +43,11 @@ impl Connections {
     /// Records a response. Returns whether too many idle connections may be open by now: so many have been opened since this
     /// was last true.
     pub(super) fn record(&self, response: &reqwest::Response) -> bool {
-        let Some(port) = port(response.extensions()) else {
+        let Some((port, remote)) = addresses(response.extensions()) else {
             return false;
         };
-        let now = self.now();
-        let before = self.last_use[usize::from(port)].swap(now, Relaxed);
+        let now = self.use_now(remote);
+        let before = self.last_use[port].swap(now, Relaxed);
         if is_recent(before, now) || self.opened.fetch_add(1, Relaxed) + 1 < self.max_idle {
             return false;
         }
@@ -49,8 +57,8 @@ impl Connections {
 
     /// Records the end of a response: its connection is idle from now on.
     pub(super) fn idle(&self, response: &reqwest::Response) {
-        if let Some(port) = port(response.extensions()) {
-            self.last_use[usize::from(port)].store(self.now(), Relaxed);
+        if let Some((port, remote)) = addresses(response.extensions()) {
+            self.last_use[port].store(self.use_now(remote), Relaxed);
         }
     }
 
@@ -61,22 +69,28 @@ impl Connections {
         if let Some(connection) = failed.and_then(legacy::Error::connect_info) {
             connection.get_extras(&mut extensions);
         }
-        let used = |port: u16| {
-            let before = self.last_use[usize::from(port)].load(Relaxed);
-            is_recent(before, self.now())
+        let used = |(port, remote): (usize, SocketAddr)| {
+            let before = self.last_use[port].load(Relaxed);
+            is_recent(before, self.use_now(remote))
         };
-        lacks_response(error) && port(&extensions).is_some_and(used)
+        lacks_response(error) && addresses(&extensions).is_some_and(used)
     }
 
-    fn now(&self) -> u32 {
-        u32::try_from(self.start.elapsed().as_secs() + 1).unwrap_or(u32::MAX)
+    fn use_now(&self, remote: SocketAddr) -> Use {
+        let seconds = u32::try_from(self.start.elapsed().as_secs() + 1).unwrap_or(u32::MAX);
+        self.hasher.hash_one(remote) << 32 | u64::from(seconds)
     }
 }
 
-fn is_recent(before: u32, now: u32) -> bool {
-    before > 0 && u64::from(now - before.min(now)) <= IDLE_TIMEOUT.as_secs()
+/// Whether the connection was in use before, not long ago.
+fn is_recent(before: Use, now: Use) -> bool {
+    let seconds = |time: Use| time & u64::from(u32::MAX);
+    let is_same = before >> 32 == now >> 32 && before > 0;
+    is_same && seconds(now).saturating_sub(seconds(before)) <= IDLE_TIMEOUT.as_secs()
 }
 
-fn port(extensions: &http::Extensions) -> Option<u16> {
-    Some(extensions.get::<HttpInfo>()?.local_addr().port())
+/// The local port and the destination.
+fn addresses(extensions: &http::Extensions) -> Option<(usize, SocketAddr)> {
+    let info = extensions.get::<HttpInfo>()?;
+    Some((info.local_addr().port().into(), info.remote_addr()))
 }

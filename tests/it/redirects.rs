@@ -75,9 +75,8 @@ fn retry_begins_at_the_target_or_anew_if_that_is_stale() {
     for_each_mode(|mode| {
         // serves each token once, and after an error of its own only a new one
         let target = Server::start(|request, stream| match (&*request.path, request.earlier) {
-            ("/token-0", 0) => respond(stream, "503 Service Unavailable", b""),
-            ("/token-0", _) => respond(stream, "403 Forbidden", b""),
-            ("/busy", 0) => respond(stream, "503 Service Unavailable", b""),
+            ("/token-0", 1..) => respond(stream, "403 Forbidden", b""),
+            ("/token-0" | "/busy", 0) => respond(stream, "503 Service Unavailable", b""),
             (path, _) => ok(stream, &pdf(path)),
         });
         let to = target.url("");
