@@ -3,7 +3,7 @@
 //! `block_in_place` moves the other links of a worker thread to another thread, which costs more than a typical write. It
 //! pays only for a slow disk, such as one behind a network, which would stall all links of the worker.
 
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -15,9 +15,14 @@ const LONG: Duration = Duration::from_millis(5);
 /// The disk is slow from this sum of recent slow operations on, in milliseconds.
 const SLOW: u32 = 50;
 
+/// How many operations run off the runtime at once. Each takes a thread, and a slow disk does not get faster with more.
+const MOST: usize = 8;
+
 /// How fast the disk has been recently.
 #[derive(Debug, Default)]
 pub(super) struct Disk {
+    /// How many operations run off the runtime.
+    moved: AtomicUsize,
     /// The duration of slow operations in milliseconds, less one for each fast operation since.
     slowness: AtomicU32,
 }
@@ -27,9 +32,8 @@ impl Disk {
     pub(super) fn act<T>(&self, act: impl FnOnce() -> T) -> T {
         let slowness = self.slowness.load(Relaxed);
         let started = Instant::now();
-        let off_runtime = slowness >= SLOW && is_shared();
-        let done = if off_runtime {
-            block_in_place(act)
+        let done = if slowness >= SLOW && is_shared() {
+            self.off_runtime(act)
         } else {
             act()
         };
@@ -41,6 +45,16 @@ impl Disk {
         } else if slowness > 0 {
             self.slowness.store(slowness - 1, Relaxed);
         }
+        done
+    }
+
+    fn off_runtime<T>(&self, act: impl FnOnce() -> T) -> T {
+        let done = if self.moved.fetch_add(1, Relaxed) < MOST {
+            block_in_place(act)
+        } else {
+            act()
+        };
+        self.moved.fetch_sub(1, Relaxed);
         done
     }
 }
