@@ -1,55 +1,61 @@
 //! The cookies of a run: what sites need across redirects and links, and no more.
 //!
-//! Any server of a list may set cookies, so the jar has limits: no host can fill it, set cookies for strangers, or make
-//! requests too large. Cookies of the user's own `cookies.txt` are exempt.
+//! A cookie belongs to a domain: that of its `Domain` attribute, or else the host that set it. The jar is a map of these
+//! domains, so a request looks up its host and the parents of its host, however many cookies other hosts have set.
+//!
+//! Any server of a list may set cookies, so the jar has limits. A host can set cookies for itself and for a domain that it
+//! shares with its own site, but not for a public suffix: nobody sets cookies for all of `github.io`. A domain that has too
+//! many loses its oldest ones. When the jar is full, the domains that have not been used for longest lose theirs. Cookies of
+//! the user's own `cookies.txt` are exempt.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::iter::successors;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-use cookie_store::CookieStore;
+use cookie_store::{Cookie, CookieDomain};
 use http::HeaderValue;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use url::Url;
 
-use super::cookies_txt::Cookie;
-use crate::digest::fingerprint;
+use super::cookies_txt;
+use crate::host;
 
 /// The longest cookie that is kept, in bytes: what RFC 6265 section 6.1 requires of a client.
 const MAX_LENGTH: usize = 4096;
 
-/// The number of cookies that a host may set: the same section.
-const MAX_PER_HOST: usize = 50;
+/// The most cookies of a domain: the same section.
+const MAX_PER_DOMAIN: usize = 50;
 
 /// The most bytes of cookies in a request: servers reject larger headers.
 const MAX_PER_REQUEST: usize = 16 * 1024;
 
-/// A cookie jar with limits per host.
+/// The most bytes of memory for all cookies. Small ones fill it after some thousands, which is what browsers keep.
+const MAX_TOTAL: usize = 4 << 20;
+
+/// A cookie jar with limits.
 #[derive(Debug, Default)]
 pub(super) struct CookieJar {
-    jar: RwLock<CookieStore>,
+    jar: RwLock<Jar>,
     /// Whether there are any cookies. Most runs never see one, and skip the lookup.
     any: AtomicBool,
-    /// The cookies that each host has set, as hashes of their names, domains and paths.
-    set_by: Mutex<HashMap<String, HashSet<u64>>>,
 }
 
 impl CookieJar {
     /// A jar with these cookies.
-    pub(super) fn new(cookies: &[Cookie]) -> Self {
-        let jar = Self::default();
+    pub(super) fn new(cookies: &[cookies_txt::Cookie]) -> Self {
+        let mut jar = Jar::default();
         for cookie in cookies {
-            jar.keep([&*cookie.text].into_iter(), &cookie.url);
+            let url = absolute(&cookie.url);
+            // an invalid one is dropped
+            if let Ok(cookie) = Cookie::parse(&*cookie.text, &url) {
+                jar.put(cookie.into_owned(), 0);
+            }
         }
-        jar
-    }
-
-    fn keep<'a>(&self, cookies: impl Iterator<Item = &'a str>, url: &Url) {
-        let mut jar = self.jar.write();
-        for cookie in cookies {
-            // an invalid cookie, or one for another host, is dropped
-            let _ = jar.parse(cookie, url);
-            self.any.store(true, Relaxed);
-        }
+        let any = AtomicBool::new(!jar.domains.is_empty());
+        let jar = RwLock::new(jar);
+        Self { jar, any }
     }
 
     /// Keeps the cookies of the `Set-Cookie` headers in a response from `url`.
@@ -58,23 +64,18 @@ impl CookieJar {
         if headers.peek().is_none() {
             return;
         }
-        let mut set_by = self.set_by.lock();
-        let host = url.host_str().unwrap_or_default();
-        let set = set_by.entry(host.to_owned()).or_default();
-        let texts = headers.filter_map(|header| header.to_str().ok());
-        let kept = texts.filter(|cookie| {
-            if cookie.len() > MAX_LENGTH {
-                return false;
+        let url = absolute(url);
+        let mut jar = self.jar.write();
+        for text in headers.filter_map(|header| header.to_str().ok()) {
+            if text.len() <= MAX_LENGTH
+                && let Some(cookie) = cookie_from(text, &url)
+                && !jar.would_hide_secure(&cookie, &url)
+            {
+                jar.put(cookie, size_of::<Kept>() + text.len());
             }
-            let (identity, domain) = identity_and_domain(cookie, url);
-            let has_room = set.len() < MAX_PER_HOST || set.contains(&identity);
-            let kept = has_room && !domain.is_some_and(is_public_suffix);
-            if kept {
-                set.insert(identity);
-            }
-            kept
-        });
-        self.keep(kept, url);
+        }
+        jar.shrink();
+        self.any.store(!jar.domains.is_empty(), Relaxed);
     }
 
     /// The `Cookie` header for `url`, if it has cookies.
@@ -82,93 +83,354 @@ impl CookieJar {
         if !self.any.load(Relaxed) {
             return None;
         }
+        let url = absolute(url);
         let jar = self.jar.read();
-        let pairs = jar.get_request_values(url);
-        let pairs = pairs.map(|(name, value)| format!("{name}={value}"));
-        let text = pairs.collect::<Vec<_>>().join("; ");
+        let cookies = jar.of_host(host::name_of(&url));
+        let mut cookies: Vec<_> = cookies.filter(|cookie| cookie.matches(&url)).collect();
+        // RFC 6265 section 5.4: those with longer paths first
+        cookies.sort_by_key(|cookie| Reverse(cookie.path.len()));
+        let mut text = String::new();
+        for cookie in cookies {
+            let (name, value) = cookie.name_value();
+            if text.len() + name.len() + value.len() + 3 > MAX_PER_REQUEST {
+                continue;
+            }
+            let separator = if text.is_empty() { "" } else { "; " };
+            text.extend([separator, name, "=", value]);
+        }
         let mut value = HeaderValue::from_str(&text).ok()?;
         value.set_sensitive(true);
-        (!text.is_empty() && text.len() <= MAX_PER_REQUEST).then_some(value)
+        (!text.is_empty()).then_some(value)
     }
 }
 
-/// A hash of what distinguishes a cookie from others of its host, and its `Domain` attribute.
-fn identity_and_domain<'a>(cookie: &'a str, url: &Url) -> (u64, Option<&'a str>) {
-    let (pair, attributes) = cookie.split_once(';').unwrap_or((cookie, ""));
-    let attribute = |wanted: &str| {
-        // the last one counts
-        let mut pairs = attributes
-            .rsplit(';')
-            .filter_map(|text| text.split_once('='));
-        let found = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case(wanted));
-        found.map(|(_, value)| value.trim())
-    };
-    let name = pair.split('=').next().unwrap_or_default().trim();
-    let (domain, path) = (attribute("domain"), attribute("path").unwrap_or(url.path()));
-    let identity = format!("{name}\n{}\n{path}", domain.unwrap_or_default());
-    (fingerprint(&identity), domain)
+#[derive(Debug, Default)]
+struct Jar {
+    domains: HashMap<String, Domain>,
+    /// The bytes of all cookies that count.
+    bytes: usize,
+    /// The number of lookups, as the time of [`Domain::last_use`].
+    now: AtomicU64,
 }
 
-/// Whether unrelated sites share `domain`, such as `com` or `co.uk`. This heuristic predates the Public Suffix List. It may
-/// refuse a cookie for all hosts of a short domain, which costs no more than a second login.
-fn is_public_suffix(domain: &str) -> bool {
-    const SECOND_LEVEL: [&str; 12] = [
-        "ac", "co", "com", "edu", "go", "gob", "gov", "gouv", "mil", "net", "or", "org",
-    ];
-    let labels: Vec<_> = domain.trim_matches('.').split('.').collect();
-    match labels[..] {
-        [second, top] => {
-            let second = second.to_ascii_lowercase();
-            top.len() == 2 && (second.len() <= 2 || SECOND_LEVEL.contains(&&*second))
+/// The cookies of a domain.
+#[derive(Debug, Default)]
+struct Domain {
+    /// In the order in which they were set.
+    cookies: Vec<Kept>,
+    last_use: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Kept {
+    cookie: Cookie<'static>,
+    /// What it counts towards the limits: nothing if it is the user's.
+    bytes: usize,
+}
+
+impl Jar {
+    /// The cookies of `host` and its parents.
+    fn of_host(&self, host: &str) -> impl Iterator<Item = &Cookie<'static>> {
+        let now = self.now.fetch_add(1, Relaxed);
+        let parents = successors(Some(host), |domain| Some(domain.split_once('.')?.1));
+        let domains = parents.filter_map(|name| self.domains.get(name));
+        let kept = domains.flat_map(move |domain| {
+            domain.last_use.store(now, Relaxed);
+            &domain.cookies
+        });
+        let cookies = kept.map(|kept| &kept.cookie);
+        cookies.filter(|cookie| !cookie.is_expired())
+    }
+
+    /// Whether `cookie` comes over plain http and would be sent instead of one that came over https (RFC 6265bis, "leave
+    /// secure cookies alone").
+    fn would_hide_secure(&self, cookie: &Cookie, url: &Url) -> bool {
+        let is_hidden = |other: &Cookie| other.name() == cookie.name() && is_secure(other);
+        url.scheme() != "https" && self.of_host(host::name_of(url)).any(is_hidden)
+    }
+
+    /// Keeps `cookie` instead of one with the same name, domain and path; an expired one only removes that.
+    fn put(&mut self, cookie: Cookie<'static>, mut bytes: usize) {
+        let name = String::from(&cookie.domain);
+        let domain = self.domains.entry(name.clone()).or_default();
+        *domain.last_use.get_mut() = *self.now.get_mut();
+        domain.cookies.retain(|old| {
+            let is_same = old.cookie.name() == cookie.name() && old.cookie.path == cookie.path;
+            let is_kept = !is_same && !old.cookie.is_expired();
+            if is_same && old.bytes == 0 {
+                // a new value of the user's cookie
+                bytes = 0;
+            }
+            if !is_kept {
+                self.bytes -= old.bytes;
+            }
+            is_kept
+        });
+        if !cookie.is_expired() {
+            domain.cookies.push(Kept { cookie, bytes });
+            self.bytes += bytes;
         }
-        _ => labels.len() < 2,
+        let counted = |kept: &Kept| kept.bytes > 0;
+        if domain.cookies.iter().filter(|kept| counted(kept)).count() > MAX_PER_DOMAIN
+            && let Some(oldest) = domain.cookies.iter().position(counted)
+        {
+            self.bytes -= domain.cookies.remove(oldest).bytes;
+        }
+        if domain.cookies.is_empty() {
+            self.domains.remove(&name);
+        }
     }
+
+    /// If the jar is too full, makes a quarter of it free. The domains that have not been used for longest go.
+    fn shrink(&mut self) {
+        if self.bytes <= MAX_TOTAL {
+            return;
+        }
+        let domains = self.domains.iter_mut();
+        let mut domains: Vec<_> = domains
+            .map(|(_, domain)| (*domain.last_use.get_mut(), domain))
+            .collect();
+        domains.sort_unstable_by_key(|(last_use, _)| *last_use);
+        for (_, domain) in domains {
+            if self.bytes <= MAX_TOTAL / 4 * 3 {
+                break;
+            }
+            self.bytes -= domain.cookies.iter().map(|kept| kept.bytes).sum::<usize>();
+            domain.cookies.retain(|kept| kept.bytes == 0);
+        }
+        self.domains.retain(|_, domain| !domain.cookies.is_empty());
+    }
+}
+
+/// The cookie of a `Set-Cookie` header in a response from `url`; `None` if `url` may not set it.
+fn cookie_from(text: &str, url: &Url) -> Option<Cookie<'static>> {
+    let mut cookie = Cookie::parse(text, url).ok()?.into_owned();
+    if let CookieDomain::Suffix(domain) = &cookie.domain
+        && psl::domain_str(domain).is_none()
+    {
+        // a public suffix: its cookies are for a host with that very name only (RFC 6265 section 5.3)
+        if domain != host::name_of(url) {
+            return None;
+        }
+        cookie.domain = CookieDomain::host_only(url).ok()?;
+    }
+    let is_allowed = !needs_https(&cookie) || is_secure(&cookie) && url.scheme() == "https";
+    (is_allowed && keeps_host_prefix(&cookie)).then_some(cookie)
+}
+
+fn is_secure(cookie: &Cookie) -> bool {
+    cookie.secure() == Some(true)
+}
+
+/// Whether only a response over https may set `cookie`, which then must be `Secure` (RFC 6265bis).
+fn needs_https(cookie: &Cookie) -> bool {
+    is_secure(cookie) || has_prefix(cookie, "__Secure-") || has_prefix(cookie, "__Host-")
+}
+
+/// Whether `cookie` is for one host and all of its paths, if its name says so (RFC 6265bis).
+fn keeps_host_prefix(cookie: &Cookie) -> bool {
+    let is_of_host = matches!(cookie.domain, CookieDomain::HostOnly(_)) && &*cookie.path == "/";
+    is_of_host || !has_prefix(cookie, "__Host-")
+}
+
+fn has_prefix(cookie: &Cookie, prefix: &str) -> bool {
+    let start = cookie.name().get(..prefix.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+/// `url` without the trailing dot of its host: with and without it, the host has the same cookies.
+fn absolute(url: &Url) -> Cow<'_, Url> {
+    let name = host::name_of(url);
+    if url.host_str() == Some(name) {
+        return Cow::Borrowed(url);
+    }
+    let mut other = url.clone();
+    // cannot fail: an http or https URL has a host, and this one is valid
+    let _ = other.set_host(Some(name));
+    Cow::Owned(other)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn cookies_after(set: &[(&str, &str)], requested: &str) -> String {
-        let jar = CookieJar::default();
-        for (url, cookie) in set {
-            let header = HeaderValue::from_str(cookie).expect("a header");
-            jar.set([header].iter(), &Url::parse(url).expect("a URL"));
-        }
+    fn set(jar: &CookieJar, url: &str, cookie: &str) {
+        let header = HeaderValue::from_str(cookie).expect("a header");
+        jar.set([header].iter(), &Url::parse(url).expect("a URL"));
+    }
+
+    fn cookies(jar: &CookieJar, requested: &str) -> String {
         let found = jar.of_url(&Url::parse(requested).expect("a URL"));
         found.map_or_else(String::new, |value| {
             value.to_str().expect("text").to_owned()
         })
     }
 
+    fn cookies_after(responses: &[(&str, &str)], requested: &str) -> String {
+        let jar = CookieJar::default();
+        for (url, cookie) in responses {
+            set(&jar, url, cookie);
+        }
+        cookies(&jar, requested)
+    }
+
     #[test]
     fn cookies_are_sent_to_their_site_only() {
         let set = [(
             "http://idp.site.example/",
-            "pass=1; Domain=site.example; Path=/",
+            "pass=1; Domain=.Site.EXAMPLE; Path=/",
         )];
-        assert_eq!(cookies_after(&set, "http://pdf.site.example/x"), "pass=1");
-        assert_eq!(cookies_after(&set, "http://other.example/x"), "");
-        for domain in ["example", "com", ".com", "co.uk", "com.au"] {
-            let url = format!("http://evil.{}/", domain.trim_start_matches('.'));
-            let cookie = format!("x=1; domain={domain}");
-            let victim = format!("http://victim.{}/", domain.trim_start_matches('.'));
-            assert_eq!(cookies_after(&[(&url, &cookie)], &victim), "", "{domain}");
+        for host in ["pdf.site.example", "site.example", "a.b.site.example."] {
+            let url = format!("http://{host}/x");
+            assert_eq!(cookies_after(&set, &url), "pass=1", "{host}");
+        }
+        for host in ["other.example", "mysite.example", "example"] {
+            let url = format!("http://{host}/x");
+            assert_eq!(cookies_after(&set, &url), "", "{host}");
+        }
+    }
+
+    #[test]
+    fn no_site_sets_cookies_for_a_public_suffix() {
+        for suffix in [
+            "example",
+            "com",
+            ".com",
+            "co.uk",
+            "com.au",
+            "github.io",
+            "GitHub.IO",
+            "city.ck",
+        ] {
+            let host = suffix.trim_start_matches('.');
+            let evil = format!("http://evil.{host}/");
+            let cookie = format!("x=1; domain={suffix}");
+            let victim = format!("http://victim.{host}/");
+            assert_eq!(cookies_after(&[(&evil, &cookie)], &victim), "", "{suffix}");
+        }
+        // a host with such a name sets them for itself
+        let set = [("http://github.io/", "x=1; Domain=github.io; Path=/")];
+        assert_eq!(cookies_after(&set, "http://github.io/x"), "x=1");
+        assert_eq!(cookies_after(&set, "http://evil.github.io/x"), "");
+        // `www.ck` is an exception from `*.ck`
+        let set = [("http://a.www.ck/", "x=1; Domain=www.ck; Path=/")];
+        assert_eq!(cookies_after(&set, "http://b.www.ck/x"), "x=1");
+    }
+
+    #[test]
+    fn hosts_without_a_site_keep_cookies_for_themselves() {
+        for (setter, other) in [
+            ("localhost", "a.localhost"),
+            ("127.0.0.1", "127.0.0.2"),
+            ("[::1]", "[::2]"),
+            ("intranet", "wiki.intranet"),
+        ] {
+            let url = format!("http://{setter}/");
+            for cookie in ["x=1; Path=/", &format!("x=1; Path=/; Domain={setter}")] {
+                let set = [(&*url, cookie)];
+                assert_eq!(cookies_after(&set, &format!("{url}y")), "x=1", "{cookie}");
+                assert_eq!(cookies_after(&set, &format!("http://{other}/y")), "");
+            }
+        }
+    }
+
+    #[test]
+    fn a_cookie_is_replaced_removed_and_forgotten_when_it_expires() {
+        let url = "http://a.example/";
+        let jar = CookieJar::default();
+        set(&jar, url, "x=1; Path=/");
+        set(&jar, "http://A.example.:80/", "x=2; Path=/; Max-Age=9999");
+        set(&jar, url, "deep=1; Path=/d");
+        assert_eq!(cookies(&jar, "http://a.example/d/y"), "deep=1; x=2");
+        set(&jar, url, "x=; Path=/; Max-Age=0");
+        set(
+            &jar,
+            url,
+            "deep=; Path=/d; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+        );
+        assert_eq!(cookies(&jar, "http://a.example/d/y"), "");
+        let jar = jar.jar.into_inner();
+        assert_eq!((jar.bytes, jar.domains.len()), (0, 0));
+    }
+
+    #[test]
+    fn secure_cookies_come_from_https_only() {
+        let sent = |set: &[(&str, &str)]| cookies_after(set, "https://a.site.example/x");
+        let plain = "http://a.site.example/";
+        let tls = "https://a.site.example/";
+        assert_eq!(sent(&[(plain, "x=1; Secure; Path=/")]), "");
+        assert_eq!(
+            sent(&[(tls, "x=1; Secure; Path=/"), (plain, "x=2; Path=/")]),
+            "x=1"
+        );
+        assert_eq!(sent(&[(tls, "x=1; Path=/"), (plain, "x=2; Path=/")]), "x=2");
+        let parent = "x=1; Secure; Path=/; Domain=site.example";
+        assert_eq!(sent(&[(tls, parent), (plain, "x=2; Path=/x")]), "x=1");
+        assert_eq!(sent(&[(tls, "__Host-x=1; Secure; Path=/")]), "__Host-x=1");
+        for wrong in [
+            "__Secure-x=1; Path=/",
+            "__host-x=1; Path=/",
+            "__Host-x=1; Secure; Path=/x",
+            "__Host-x=1; Secure; Path=/; Domain=site.example",
+        ] {
+            assert_eq!(sent(&[(tls, wrong)]), "", "{wrong}");
         }
     }
 
     #[test]
     fn a_host_cannot_fill_the_jar() {
-        let many: Vec<_> = (0..500).map(|n| format!("c{n}=1; Path=/")).collect();
-        let mut set: Vec<_> = many
-            .iter()
-            .map(|cookie| ("http://a.example/", cookie.as_str()))
-            .collect();
-        let big = format!("big={}; Path=/", "x".repeat(5000));
-        set.push(("http://a.example/", &big));
-        set.push(("http://a.example/", "c7=2; Path=/"));
-        let returned = cookies_after(&set, "http://a.example/x");
-        assert_eq!(returned.split("; ").count(), MAX_PER_HOST);
-        assert!(returned.contains("c7=2"), "an existing cookie is updated");
+        let jar = CookieJar::default();
+        let url = "http://a.example/";
+        for n in 0..500 {
+            set(&jar, url, &format!("c{n}=1; Path=/"));
+        }
+        set(&jar, url, &format!("big={}; Path=/", "x".repeat(5000)));
+        set(&jar, url, "c499=2; Path=/");
+        let returned = cookies(&jar, "http://a.example/x");
+        assert_eq!(returned.split("; ").count(), MAX_PER_DOMAIN);
+        assert!(returned.contains("c499=2"), "an existing cookie is updated");
+        for n in 0..50 {
+            set(&jar, url, &format!("l{n}={}; Path=/", "x".repeat(1000)));
+        }
+        let returned = cookies(&jar, "http://a.example/x");
+        assert!((15_000..=MAX_PER_REQUEST).contains(&returned.len()));
+    }
+
+    #[test]
+    fn a_lookup_does_not_see_cookies_of_other_hosts() {
+        let jar = CookieJar::default();
+        for n in 0..5000 {
+            set(&jar, &format!("http://h{n}.site.example/"), "x=1; Path=/");
+        }
+        set(&jar, "http://h7.site.example/", "y=1; Domain=site.example");
+        let jar = jar.jar.read();
+        assert_eq!(jar.domains.len(), 5001);
+        assert_eq!(jar.of_host("h7.site.example").count(), 2);
+    }
+
+    #[test]
+    fn many_hosts_cannot_fill_the_memory() {
+        let own = cookies_txt::Cookie {
+            url: Url::parse("http://own.example/").expect("a URL"),
+            text: "own=1; Path=/".to_owned(),
+        };
+        let jar = CookieJar::new(&[own]);
+        set(&jar, "http://own.example/", "own=2; Path=/");
+        for host in 0..400 {
+            for n in 0..18 {
+                let cookie = format!("c{n}={}; Path=/", "x".repeat(4000));
+                set(&jar, &format!("http://h{host}.example/"), &cookie);
+            }
+            // one that is in use stays
+            let in_use = cookies(&jar, "http://h0.example/x");
+            assert!(in_use.starts_with("c0=x"), "{host}");
+        }
+        assert_eq!(cookies(&jar, "http://own.example/x"), "own=2");
+        assert_eq!(cookies(&jar, "http://h1.example/x"), "");
+        assert!(cookies(&jar, "http://h399.example/x").len() > 12_000);
+        let jar = jar.jar.into_inner();
+        let kept = jar.domains.values().flat_map(|domain| &domain.cookies);
+        assert_eq!(kept.map(|kept| kept.bytes).sum::<usize>(), jar.bytes);
+        assert!(jar.bytes <= MAX_TOTAL);
     }
 }

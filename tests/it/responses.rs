@@ -120,6 +120,60 @@ fn cookies_are_kept_within_a_run() {
 }
 
 #[test]
+fn cookies_stay_on_their_site() {
+    for (from, to, domain, sent) in [
+        ("idp.site.example", "pdf.site.example", "site.example", true),
+        (
+            "idp.site.example",
+            "pdf.site.example",
+            "idp.site.example",
+            false,
+        ),
+        ("evil.github.io", "victim.github.io", "github.io", false),
+        ("evil.co.uk", "victim.co.uk", "co.uk", false),
+    ] {
+        for_each_mode(|mode| {
+            let proxy = Server::start(move |request, stream| {
+                if request.path.starts_with(&format!("http://{to}/")) {
+                    ok(stream, &pdf("x"));
+                } else {
+                    let head = format!(
+                        "302 Found\r\nSet-Cookie: pass=1; Domain={domain}\r\nLocation: http://{to}/x.pdf"
+                    );
+                    respond(stream, &head, b"");
+                }
+            });
+            let sandbox = Sandbox::new();
+            let link = format!("http://{from}/x.pdf");
+            let run = sandbox.fetch(mode, link, &["--proxy", &proxy.url("")]);
+            run.exits(0);
+            let requests = proxy.requests();
+            let cookie = requests[1].header("cookie");
+            assert_eq!(cookie, sent.then_some("pass=1"), "{from} {domain}");
+        });
+    }
+}
+
+#[test]
+fn a_host_cannot_make_requests_too_large_with_cookies() {
+    for_each_mode(|mode| {
+        let server = Server::start(|request, stream| match &*request.path {
+            "/x.pdf" => {
+                let cookie = |n| format!("Set-Cookie: c{n}={}\r\n", "x".repeat(1000));
+                let cookies: String = (0..80).map(cookie).collect();
+                let head = format!("302 Found\r\n{cookies}Location: /y.pdf");
+                respond(stream, &head, b"");
+            }
+            _ => ok(stream, &pdf("x")),
+        });
+        fetch_one(&server, mode, &[]).0.exits(0);
+        let requests = server.requests();
+        let cookies = requests[1].header("cookie").expect("some cookies");
+        assert!((15_000..=16 * 1024).contains(&cookies.len()), "{cookies}");
+    });
+}
+
+#[test]
 fn only_temporary_failures_are_retried() {
     for (code, tries) in [
         (503, 5),
