@@ -32,7 +32,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::http::{Client, HttpOptions};
+use crate::http::{Client, HttpOptions, Load};
 use crate::outcome::{Failure, Outcome, Record, Saved, Status};
 use crate::plan::Job;
 use crate::retry::RetryPolicy;
@@ -122,19 +122,19 @@ pub(crate) struct Fetcher {
 }
 
 impl Fetcher {
-    /// A fetcher into `store`, which keeps about `max_idle` idle connections open, and gives up when `stop` is cancelled.
+    /// A fetcher into `store` for this `load`, which gives up when `stop` is cancelled.
     ///
     /// # Errors
     ///
     /// If the HTTP client cannot be built.
     pub(crate) fn new(
         options: &Options,
-        max_idle: usize,
+        load: Load,
         store: Arc<Store>,
         publisher: Publisher,
         stop: CancellationToken,
     ) -> anyhow::Result<Self> {
-        let client = Client::new(&options.http, max_idle)?;
+        let client = Client::new(&options.http, load)?;
         Ok(Self {
             bandwidth: options.limit_rate.map(Bandwidth::new),
             disk: Disk::default(),

@@ -18,6 +18,8 @@ mod resolver;
 mod tls;
 
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,10 +45,15 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 /// The interval and the timeout of HTTP/2 pings: a dead connection must not stall all links that share it.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 
-/// The flow control window of an HTTP/2 stream, in bytes. At a high latency, a smaller one would limit the transfer.
-const STREAM_WINDOW: u32 = 8 << 20;
+/// The most bytes that all servers together can send over HTTP/2 while nobody reads them: each job gets its share as the flow
+/// control window of its stream. With the 64 jobs of `async`, that is 1 MiB, and 10 MB/s at a latency of 100 ms.
+const WINDOW_BUDGET: usize = 64 << 20;
 
-/// The flow control window of an HTTP/2 connection, in bytes.
+/// The smallest window of a stream, that of HTTP/2 by default, and the largest one that pays.
+const STREAM_WINDOWS: RangeInclusive<usize> = 64 << 10..=8 << 20;
+
+/// The flow control window of an HTTP/2 connection, in bytes. It keeps the streams of a connection from holding each other
+/// up; what they hold is bounded by their own windows.
 const CONNECTION_WINDOW: u32 = 32 << 20;
 
 /// The largest header section over HTTP/2, in bytes: real servers exceed the default of 16 KiB.
@@ -93,6 +100,15 @@ pub(crate) enum HttpVersion {
     Http2,
 }
 
+/// How much a client is to carry.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Load {
+    /// The number of requests at once.
+    pub jobs: NonZeroUsize,
+    /// About how many idle connections stay open, to all hosts together.
+    pub idle: usize,
+}
+
 /// A client for all links of a run.
 pub(crate) struct Client {
     /// By the runtime that drives the connections.
@@ -101,16 +117,17 @@ pub(crate) struct Client {
     resolver: Resolver,
     proxies: Proxies,
     tls: rustls::ClientConfig,
+    stream_window: u32,
     options: HttpOptions,
 }
 
 impl Client {
-    /// A client that keeps about `max_idle` idle connections open, to all hosts together.
+    /// A client for this `load`.
     ///
     /// # Errors
     ///
     /// If a certificate of the options cannot be used.
-    pub(crate) fn new(options: &HttpOptions, max_idle: usize) -> anyhow::Result<Self> {
+    pub(crate) fn new(options: &HttpOptions, load: Load) -> anyhow::Result<Self> {
         let proxies = Proxies::new(options);
         let resolver = Resolver {
             deny_private: options.deny_private,
@@ -119,10 +136,11 @@ impl Client {
         };
         Ok(Self {
             clients: RwLock::default(),
-            connections: Arc::new(Connections::new(max_idle)),
+            connections: Arc::new(Connections::new(load.idle)),
             resolver,
             proxies,
             tls: tls::config(options)?,
+            stream_window: stream_window(load.jobs),
             options: options.clone(),
         })
     }
@@ -189,7 +207,7 @@ impl Client {
             .http1_ignore_invalid_headers_in_responses(true)
             .http1_allow_obsolete_multiline_headers_in_responses(true)
             .http1_allow_spaces_after_header_name_in_responses(true)
-            .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_stream_window_size(self.stream_window)
             .http2_initial_connection_window_size(CONNECTION_WINDOW)
             .http2_max_header_list_size(MAX_HEADER_LIST)
             .http2_keep_alive_interval(PING_INTERVAL)
@@ -202,6 +220,13 @@ impl Client {
         let client = self.proxies.apply(builder).build();
         client.expect("it fails only for options that are not used here")
     }
+}
+
+/// The share of one of `jobs` in the budget.
+fn stream_window(jobs: NonZeroUsize) -> u32 {
+    let share = WINDOW_BUDGET / jobs;
+    let (smallest, largest) = STREAM_WINDOWS.into_inner();
+    u32::try_from(share.clamp(smallest, largest)).unwrap_or(u32::MAX)
 }
 
 fn without_credentials(url: &Url) -> Url {
@@ -250,5 +275,20 @@ impl Response {
             tokio::task::yield_now().await;
         }
         chunk.map_err(|error| Error::of_request(&error, || None))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_windows_of_all_jobs_stay_in_the_budget() {
+        let window = |jobs| stream_window(NonZeroUsize::new(jobs).expect("a number")) as usize;
+        assert_eq!([1, 64, 256].map(window), [8 << 20, 1 << 20, 256 << 10]);
+        for jobs in 1..=1024 {
+            assert!(window(jobs) * jobs <= WINDOW_BUDGET, "{jobs}");
+        }
+        assert_eq!(window(100_000), 64 << 10);
     }
 }

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::config::Config;
 use crate::fetch::Fetcher;
+use crate::http::Load;
 use crate::store::{Journal, Publisher, Store, journal_of};
 use crate::system::limits::jobs_and_idle;
 
@@ -58,7 +59,7 @@ impl Session {
         let journal = Arc::new(journal.with_context(cannot_write)?);
         let (plan, dedupe) = (&config.plan, config.dedupe);
         let publisher = Publisher::new(Arc::clone(&store), Arc::clone(&journal), plan, dedupe)?;
-        let (jobs, max_idle) = jobs_and_idle(config.wanted_jobs());
+        let (jobs, idle) = jobs_and_idle(config.wanted_jobs());
         if jobs < config.wanted_jobs() {
             tracing::warn!(
                 "fetching only {jobs} links at once: the limit on open files allows no more (`ulimit -n`)"
@@ -70,7 +71,7 @@ impl Session {
             );
         }
         let stop = self.stop.clone();
-        let fetcher = Fetcher::new(&config.fetch, max_idle, store, publisher, stop)?;
+        let fetcher = Fetcher::new(&config.fetch, Load { jobs, idle }, store, publisher, stop)?;
         Ok(Opened { journal, fetcher })
     }
 }

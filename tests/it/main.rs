@@ -9,6 +9,7 @@ mod harness;
 mod hosts;
 #[cfg(target_os = "linux")]
 mod http2;
+mod http_bounds;
 mod layers;
 mod limits;
 mod list_formats;
