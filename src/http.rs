@@ -21,7 +21,7 @@ use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Version};
@@ -64,6 +64,9 @@ const MAX_HEADERS: usize = 256;
 
 /// How often a request that was not processed is resent at once.
 const MAX_RESENDS: u32 = 3;
+
+/// How often a request for which no file descriptor is left tries again.
+const EXHAUSTED_POLL: Duration = Duration::from_millis(200);
 
 /// How hosts are reached.
 #[derive(Debug, Clone)]
@@ -160,7 +163,7 @@ impl Client {
         {
             return Err(error);
         }
-        let mut resends = 0;
+        let (mut resends, since) = (0, Instant::now());
         loop {
             let mut request = reqwest::Request::new(Method::GET, without_credentials(url));
             *request.headers_mut() = headers();
@@ -176,7 +179,16 @@ impl Client {
                 }
                 Err(error) if self.connections.lost_idle(&error) => {}
                 Err(error) if is_unprocessed(&error) && resends < MAX_RESENDS => resends += 1,
-                Err(error) => return Err(Error::of_request(&error, || self.proxies.of(url))),
+                Err(error) => {
+                    let error = Error::of_request(&error, || self.proxies.of(url));
+                    let limit = self.options.connect_timeout;
+                    if error.kind() != ErrorKind::Exhausted || since.elapsed() >= limit {
+                        return Err(error);
+                    }
+                    // idle connections are open files, too
+                    self.clients.write().clear();
+                    tokio::time::sleep(EXHAUSTED_POLL.min(limit)).await;
+                }
             }
         }
     }

@@ -11,13 +11,16 @@ use crate::text::io_message;
 pub(super) fn no_response(error: Error) -> Failure {
     let status = match error.kind() {
         ErrorKind::InvalidUrl | ErrorKind::PrivateAddress => Status::BadLink,
-        ErrorKind::Dns => Status::Dns,
+        ErrorKind::Dns | ErrorKind::Lookup => Status::Dns,
         ErrorKind::ConnectTimeout => Status::Timeout,
-        ErrorKind::Connect => Status::Connect,
+        ErrorKind::Connect | ErrorKind::Exhausted => Status::Connect,
         ErrorKind::Tls => Status::Tls,
         ErrorKind::InvalidResponse => Status::HttpStatus,
     };
-    Failure::new(status, error.to_string())
+    Failure {
+        local: matches!(error.kind(), ErrorKind::Lookup | ErrorKind::Exhausted),
+        ..Failure::new(status, error.to_string())
+    }
 }
 
 /// The failure of a body that broke off after `received` bytes of `total`.

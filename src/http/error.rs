@@ -10,6 +10,7 @@ use std::iter::successors;
 
 use hyper_util::client::legacy;
 
+use crate::system::files::is_exhausted;
 use crate::text::io_message;
 
 type DynError = dyn StdError + 'static;
@@ -30,6 +31,10 @@ pub(crate) enum ErrorKind {
     PrivateAddress,
     /// The host name has no address of the requested family.
     Dns,
+    /// The name could not be looked up.
+    Lookup,
+    /// This machine is out of file descriptors.
+    Exhausted,
     /// Connecting took too long.
     ConnectTimeout,
     /// The connection failed or was lost.
@@ -57,8 +62,10 @@ impl Error {
             let host = proxy.rsplit_once(':').map_or(proxy, |(host, _)| host);
             error.kind == ErrorKind::Connect || error.message.contains(&format!("`{host}`"))
         };
-        if matches!(error.kind, ErrorKind::Connect | ErrorKind::Dns)
-            && cause.is_connect()
+        if matches!(
+            error.kind,
+            ErrorKind::Connect | ErrorKind::Dns | ErrorKind::Lookup
+        ) && cause.is_connect()
             && let Some(proxy) = proxy().filter(|proxy| is_about(proxy))
         {
             let message = format!("cannot connect to the proxy `{proxy}`: {error}");
@@ -68,11 +75,13 @@ impl Error {
     }
 
     fn classify(error: &reqwest::Error) -> Self {
-        use ErrorKind::{Connect, ConnectTimeout, InvalidResponse, InvalidUrl, Tls};
+        use ErrorKind::{Connect, ConnectTimeout, Exhausted, InvalidResponse, InvalidUrl, Tls};
         if error.is_builder() {
             Self::new(InvalidUrl, "the URL is too long or not valid in HTTP")
         } else if let Some(error) = find::<Self>(error) {
             error.clone()
+        } else if let Some(error) = find::<io::Error>(error).filter(|error| is_exhausted(error)) {
+            Self::new(Exhausted, io_message(error))
         } else if let Some(tls) = find::<rustls::Error>(error) {
             Self::new(Tls, format!("secure connection failed: {tls}"))
         } else if error.is_connect() && error.is_timeout() && !is_of_system(error) {

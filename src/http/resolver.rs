@@ -3,12 +3,14 @@
 //! The guard is here and not in front of the client, because a name must not be resolved twice: the second response of its
 //! DNS server could differ from the one that was checked.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
 use super::{Error, ErrorKind};
+use crate::system::files::{has_few_files, is_exhausted};
 
 /// A version of the Internet Protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +72,7 @@ impl Resolve for Resolver {
             // an IPv6 address behind a SOCKS proxy has brackets
             let host = name.as_str().trim_matches(['[', ']']);
             let found = tokio::net::lookup_host((host, 0)).await;
-            let found = found.map_err(|error| no_address(host, &error.to_string()))?;
+            let found = found.map_err(|error| not_found(host, &error))?;
             let mut allowed = this.allowed(host, found.collect())?;
             if this.v4_first {
                 allowed.sort_by_key(SocketAddr::is_ipv6);
@@ -80,9 +82,36 @@ impl Resolve for Resolver {
     }
 }
 
-fn no_address(host: &str, cause: &str) -> Error {
+/// Why the system has found no address for `host`. A resolver reads files and opens sockets; if it cannot, it may say that
+/// the name does not exist.
+fn not_found(host: &str, error: &io::Error) -> Error {
+    if is_exhausted(error) || has_few_files() {
+        let message = format!("cannot look up `{host}`: too many open files");
+        return Error::new(ErrorKind::Exhausted, message);
+    }
+    let cause = error.to_string().to_lowercase();
     let cause = cause.trim_start_matches("failed to lookup address information: ");
-    let message = format!("no address for `{host}`: {}", cause.to_lowercase());
+    if is_lookup_failure(error, cause) {
+        Error::new(ErrorKind::Lookup, no_address(host, cause).to_string())
+    } else {
+        no_address(host, cause)
+    }
+}
+
+/// Whether the name may well exist, but the resolver or the network did not respond. On Unix, the standard library passes on
+/// the code of `getaddrinfo` as text only: that of glibc, BSD and macOS, or that of musl.
+fn is_lookup_failure(error: &io::Error, cause: &str) -> bool {
+    const TEXTS: [&str; 3] = ["temporary failure", "non-recoverable failure", "try again"];
+    const WSATRY_AGAIN: i32 = 11002;
+    const WSANO_RECOVERY: i32 = 11003;
+    match error.raw_os_error() {
+        Some(code) => !cfg!(windows) || matches!(code, WSATRY_AGAIN | WSANO_RECOVERY),
+        None => TEXTS.iter().any(|text| cause.contains(text)),
+    }
+}
+
+fn no_address(host: &str, cause: &str) -> Error {
+    let message = format!("no address for `{host}`: {cause}");
     Error::new(ErrorKind::Dns, message)
 }
 
@@ -177,6 +206,29 @@ mod tests {
             "::ffff:8.8.8.8",
         ] {
             assert!(public(address), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_resolver_that_fails_does_not_mean_that_there_is_no_such_host() {
+        let kind = |text: &str| {
+            let text = format!("failed to lookup address information: {text}");
+            not_found("a.example", &io::Error::other(text)).kind()
+        };
+        for text in [
+            "Temporary failure in name resolution",
+            "Non-recoverable failure in name resolution",
+            "Try again",
+        ] {
+            assert_eq!(kind(text), ErrorKind::Lookup, "{text}");
+        }
+        for text in [
+            "Name or service not known",
+            "No address associated with hostname",
+            "nodename nor servname provided, or not known",
+            "Name does not resolve",
+        ] {
+            assert_eq!(kind(text), ErrorKind::Dns, "{text}");
         }
     }
 

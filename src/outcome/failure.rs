@@ -17,6 +17,8 @@ pub struct Failure {
     pub http_status: Option<u16>,
     /// The `Retry-After` of the response (RFC 9110 section 10.2.3).
     pub retry_after: Option<Duration>,
+    /// Whether this machine or its resolver failed, and not the host.
+    pub local: bool,
     /// Whether the disk is full, so that every other link would fail too.
     pub disk_full: bool,
 }
@@ -29,6 +31,7 @@ impl Failure {
             message: printable(message.as_ref()),
             http_status: None,
             retry_after: None,
+            local: false,
             disk_full: false,
         }
     }

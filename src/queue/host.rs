@@ -31,6 +31,8 @@ pub enum Feedback {
     Throttled(Duration, Arc<str>),
     /// The host name has no address.
     NoAddress(Arc<str>),
+    /// The host name could not be looked up.
+    Unresolved(Arc<str>),
 }
 
 #[derive(Debug)]
@@ -141,6 +143,7 @@ impl<J> Host<J> {
                 self.breaker.has_no_address();
                 Some((message, Status::Dns, LAST_CHANCE))
             }
+            Feedback::Unresolved(message) => Some((message, Status::Dns, LAST_CHANCE / 8)),
             Feedback::Unreachable(message) | Feedback::NoAddress(message) => {
                 Some((message, unhealthy, LAST_CHANCE / 8))
             }

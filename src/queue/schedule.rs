@@ -754,6 +754,26 @@ mod tests {
     }
 
     #[test]
+    fn a_resolver_that_fails_for_minutes_does_not_give_up_a_host() {
+        let run = simulate(
+            HostPolicy::default(),
+            8,
+            (0..50)
+                .map(|n| link(0, n))
+                .chain((0..300).map(|n| link(1, n))),
+            |link, now| {
+                let fails = link.host == "http://h0.example" && now.as_secs() < 90;
+                let failure = Feedback::Unresolved("dns: try again".into());
+                match fails {
+                    true => (Duration::from_millis(10), failure),
+                    false => (Duration::from_secs(5), Feedback::Good),
+                }
+            },
+        );
+        assert_eq!(run.given_up, 0);
+    }
+
+    #[test]
     fn an_outage_does_not_slow_a_host_forever() {
         let run = simulate(
             HostPolicy::default(),

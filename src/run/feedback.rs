@@ -11,6 +11,8 @@ pub(super) fn feedback(failure: &Failure, pause: Duration, longest: Duration) ->
     let message = || failure.to_string().into();
     let pause = pause.max(failure.retry_after.unwrap_or_default());
     match (failure.status, failure.http_status) {
+        (Status::Dns, _) if failure.local => Feedback::Unresolved(message()),
+        _ if failure.local => Feedback::Neutral,
         (Status::Dns, _) => Feedback::NoAddress(message()),
         (Status::RateLimited, _) | (_, Some(429 | 503)) if pause > longest => {
             Feedback::RetryAfterTooLong(message())
@@ -22,5 +24,25 @@ pub(super) fn feedback(failure: &Failure, pause: Duration, longest: Duration) ->
             Feedback::Neutral
         }
         _ => Feedback::Good,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_not_blamed_for_failures_of_this_machine() {
+        let feedback = |status, local| {
+            let failure = Failure::new(status, "x");
+            feedback(&Failure { local, ..failure }, Duration::ZERO, Duration::MAX)
+        };
+        let (refused, unknown) = ("connect: x".into(), "dns: x".into());
+        assert_eq!(
+            feedback(Status::Connect, false),
+            Feedback::Unreachable(refused)
+        );
+        assert_eq!(feedback(Status::Connect, true), Feedback::Neutral);
+        assert_eq!(feedback(Status::Dns, true), Feedback::Unresolved(unknown));
     }
 }

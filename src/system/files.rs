@@ -50,6 +50,14 @@ pub(crate) fn is_exhausted(_: &io::Error) -> bool {
     false
 }
 
+/// Whether fewer files can be opened at the moment than a lookup of a name needs.
+pub(crate) fn has_few_files() -> bool {
+    // open at the same time
+    let files = [(); 4].map(|()| File::open("/dev/null"));
+    let mut errors = files.iter().filter_map(|file| file.as_ref().err());
+    errors.any(is_exhausted)
+}
+
 /// Whether this is a regular file without a second name.
 fn has_one_name(found: &fs::Metadata) -> bool {
     #[cfg(unix)]

@@ -8,6 +8,8 @@ use std::time::Duration;
 #[cfg(target_os = "linux")]
 use crate::harness::Running;
 use crate::harness::{Sandbox, for_each_mode, list};
+#[cfg(target_os = "linux")]
+use crate::server::Nobody;
 use crate::server::{Server, ok, pdf};
 
 /// Counts those who are inside, and lets nobody out before a number of them are.
@@ -124,6 +126,34 @@ fn idle_connections_do_not_exhaust_file_descriptors() {
             .exits(0);
         assert_eq!(run.count("downloaded"), 90);
     });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_lack_of_open_files_does_not_look_like_an_unknown_host() {
+    let held = Nobody::new();
+    let links = format!("http://localhost:{}/x.pdf", held.address().port());
+    let mut lacking = 0;
+    // how many files it takes to get to the lookup depends on the system
+    for most in 12..30 {
+        let sandbox = Sandbox::new();
+        let args = [
+            "-o",
+            "out",
+            "-m",
+            "sequential",
+            "--retry",
+            "0",
+            "--connect-timeout",
+            "0.02",
+        ];
+        let fetchpdf = sandbox.command(&[&[&*links], &args[..]].concat());
+        let run = Running::start(with_open_files(&fetchpdf, most)).end();
+        assert!(!run.stderr.contains("dns:"), "{most}: {run:?}");
+        let lookup = "connect: cannot look up `localhost`: too many open files";
+        lacking += usize::from(run.stderr.contains(lookup));
+    }
+    assert!(lacking > 0);
 }
 
 /// The same command, of which at most so many files and connections are open at once.
