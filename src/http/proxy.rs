@@ -17,7 +17,7 @@ use super::HttpOptions;
 pub(super) enum Proxies {
     /// No proxy for any host.
     None,
-    /// The proxies of the system and the environment.
+    /// The proxies of the environment, and of systems that have a setting for them.
     System(Matcher),
     /// These rules, in the order in which they apply.
     These(Vec<Proxy>, Matcher),
@@ -26,20 +26,21 @@ pub(super) enum Proxies {
 impl Proxies {
     /// The proxies of the options, or else of the environment.
     pub(super) fn new(options: &HttpOptions) -> Self {
-        let from_environment = || variable(["no_proxy", "NO_PROXY"]);
-        let no_proxy = options.no_proxy.clone().unwrap_or_else(from_environment);
+        let variable = || Some(variable(["NO_PROXY", "no_proxy"])?.1);
+        let no_proxy = options.no_proxy.clone().or_else(variable);
+        let no_proxy = no_proxy.unwrap_or_default();
         let no_host = no_proxy.split(',').any(|host| host.trim() == "*");
         if no_host || !options.use_proxies || options.deny_private {
             return Self::None;
         }
         let [http, https, all] = match (&options.proxy, &options.no_proxy) {
             (Some(proxy), _) => [String::new(), String::new(), proxy.to_string()],
-            (None, None) => return Self::System(Matcher::from_system()),
-            (None, Some(_)) => [
-                variable(["http_proxy", "HTTP_PROXY"]),
-                variable(["https_proxy", "HTTPS_PROXY"]),
-                variable(["all_proxy", "ALL_PROXY"]),
-            ],
+            (None, None) if cfg!(any(windows, target_vendor = "apple")) => {
+                // for the warnings: the matcher reads the variables, too
+                from_environment();
+                return Self::System(Matcher::from_system());
+            }
+            (None, _) => from_environment(),
         };
         // an empty URL is an error, so it adds no rule
         let rules = [Proxy::http(&http), Proxy::https(&https), Proxy::all(&all)];
@@ -86,8 +87,41 @@ impl Proxies {
     }
 }
 
-/// The first of these environment variables that is set.
-fn variable(names: [&str; 2]) -> String {
-    let mut values = names.iter().filter_map(|name| env::var(name).ok());
-    values.next().unwrap_or_default()
+/// The proxies of the environment for http, https and all links: empty where there is none. Warns of those that are not
+/// used.
+fn from_environment() -> [String; 3] {
+    // a web server passes a header `Proxy` of its clients on to its programs as `HTTP_PROXY` ("httpoxy")
+    let is_cgi = env::var_os("REQUEST_METHOD").is_some();
+    let variables = [
+        ["HTTP_PROXY", "http_proxy"],
+        ["HTTPS_PROXY", "https_proxy"],
+        ["ALL_PROXY", "all_proxy"],
+    ];
+    variables.map(|names| {
+        let Some((name, proxy)) = variable(names).filter(|(_, proxy)| !proxy.is_empty()) else {
+            return String::new();
+        };
+        let problem = if is_cgi {
+            "a client of the web server may have set it, because `REQUEST_METHOD` is set, too (CGI)"
+        } else if !is_usable(&proxy) {
+            "not a proxy: expected `[SCHEME://][USER:PASSWORD@]HOST[:PORT]`, with `http`, `https`, `socks5` or `socks5h`"
+        } else {
+            return proxy;
+        };
+        tracing::warn!("ignoring the variable `{name}`: {problem}");
+        String::new()
+    })
+}
+
+/// The first of these environment variables that is set, and its value. One that is not text is not a URL either.
+fn variable(names: [&'static str; 2]) -> Option<(&'static str, String)> {
+    let value = |name| Some((name, env::var_os(name)?.to_string_lossy().into_owned()));
+    names.into_iter().find_map(value)
+}
+
+/// Whether both reqwest and the matcher can use `proxy`.
+fn is_usable(proxy: &str) -> bool {
+    let matcher = Matcher::builder().all(proxy).build();
+    let found = matcher.intercept(&Uri::from_static("http://a.example"));
+    found.is_some() && Proxy::all(proxy).is_ok()
 }

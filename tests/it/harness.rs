@@ -65,6 +65,7 @@ impl Sandbox {
             "ALL_PROXY",
             "no_proxy",
             "NO_PROXY",
+            "REQUEST_METHOD",
             "TERM",
             "NO_COLOR",
             "XDG_CONFIG_HOME",

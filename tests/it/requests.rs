@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::harness::{Run, Sandbox, for_each_mode};
+use crate::harness::{Run, Running, Sandbox, for_each_mode};
 use crate::server::{Nobody, Server, ok, pdf, respond};
 
 const SECRET: &str = "s3cr3t";
@@ -370,5 +370,74 @@ fn a_proxy_without_an_address_is_named() {
         let run = fetch(&Sandbox::new(), mode, "http://a.invalid/x.pdf", &args).exits(1);
         let said = "connect: cannot connect to the proxy `nobody.invalid:1`: ";
         assert!(run.stderr.contains(said), "{run:?}");
+    });
+}
+
+/// The same run with these variables in its environment.
+fn fetch_with(variables: &[(&str, &str)], mode: &str, link: &str, args: &[&str]) -> Run {
+    let sandbox = Sandbox::new();
+    let args = [&[link, "-o", "out", "-m", mode, "--retry", "0"], args].concat();
+    let mut command = sandbox.command(&args);
+    command.envs(variables.iter().copied());
+    Running::start(command).end()
+}
+
+/// What hosts to reach without a proxy may be given as, without changing anything.
+const NO_PROXY: [&[&str]; 2] = [&[], &["--noproxy", "a.example"]];
+
+#[test]
+fn proxies_of_the_environment_are_used() {
+    for_each_mode(|mode| {
+        let proxy = Server::of_pdfs();
+        for (variable, other) in [("http_proxy", "https_proxy"), ("ALL_PROXY", "NO_PROXY")] {
+            for args in NO_PROXY {
+                let variables = [(variable, &*proxy.url("")), (other, "")];
+                fetch_with(&variables, mode, "http://b.invalid/x.pdf", args).exits(0);
+            }
+        }
+        assert_eq!(proxy.requests().len(), 4);
+    });
+}
+
+#[test]
+fn an_unusable_proxy_in_the_environment_is_reported() {
+    let server = Server::of_pdfs();
+    let unusable = [
+        "::bad",
+        "ftp://127.0.0.1:1",
+        "http://",
+        "a b",
+        "127.0.0.1:99999",
+    ];
+    for value in unusable {
+        for args in NO_PROXY {
+            let variables = [("http_proxy", value), ("all_proxy", "http://u:s3cr3t@")];
+            let run = fetch_with(&variables, "async", &server.url("/x.pdf"), args).exits(0);
+            for name in ["http_proxy", "all_proxy"] {
+                let warning = format!("ignoring the variable `{name}`: not a proxy");
+                assert!(run.stderr.contains(&warning), "{value}: {run:?}");
+            }
+            assert!(!run.stderr.contains(SECRET), "{run:?}");
+        }
+    }
+    let variables = [
+        ("http_proxy", ""),
+        ("https_proxy", "socks5h://u:s3cr3t@a.example"),
+    ];
+    let run = fetch_with(&variables, "async", &server.url("/x.pdf"), &[]).exits(0);
+    assert!(!run.stderr.contains("ignoring"), "{run:?}");
+}
+
+#[test]
+fn clients_of_a_web_server_cannot_set_the_proxy() {
+    for_each_mode(|mode| {
+        let (server, proxy) = (Server::of_pdfs(), Server::of_pdfs());
+        let url = proxy.url("");
+        for args in NO_PROXY {
+            let variables = [("REQUEST_METHOD", "GET"), ("HTTP_PROXY", &url)];
+            let run = fetch_with(&variables, mode, &server.url("/x.pdf"), args).exits(0);
+            assert!(run.stderr.contains("ignoring the variable `HTTP_PROXY`"));
+        }
+        assert_eq!((proxy.requests().len(), server.requests().len()), (0, 2));
     });
 }
