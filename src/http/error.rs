@@ -11,9 +11,13 @@ use std::iter::successors;
 use hyper_util::client::legacy;
 
 use crate::system::files::is_exhausted;
-use crate::text::io_message;
+use crate::text::{cut, io_message};
 
 type DynError = dyn StdError + 'static;
+
+/// The longest message, in characters. Errors can quote the server: the names in its certificate, or its reason to close an
+/// HTTP/2 connection.
+const LONGEST: usize = 400;
 
 /// Why a request has no response, or only a part of one. [`fmt::Display`] is for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,8 +50,8 @@ pub(crate) enum ErrorKind {
 }
 
 impl Error {
-    pub(super) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        let message = message.into();
+    pub(super) fn new(kind: ErrorKind, message: impl AsRef<str>) -> Self {
+        let message = cut(message.as_ref(), LONGEST).into_owned();
         Self { kind, message }
     }
 

@@ -4,7 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Status;
-use crate::text::printable;
+use crate::text::{cut, printable};
+
+/// The longest message, in characters: some quote what a server has sent.
+const LONGEST: usize = 1000;
 
 /// Why a link has no file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,11 +27,11 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure without a response. Control characters in `message` are escaped.
+    /// A failure without a response. Control characters in `message` are escaped, and it is cut if it is very long.
     pub fn new(status: Status, message: impl AsRef<str>) -> Self {
         Self {
             status,
-            message: printable(message.as_ref()),
+            message: printable(&cut(message.as_ref(), LONGEST)),
             http_status: None,
             retry_after: None,
             local: false,

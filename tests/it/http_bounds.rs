@@ -1,9 +1,10 @@
 //! What servers can make the client hold: windows, header sections, and responses without an end.
 
-use std::io::Read;
-use std::net::{Ipv4Addr, TcpListener};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
-use crate::harness::{Sandbox, for_each_mode};
+use crate::harness::{Sandbox, for_each_mode, list};
+use crate::server::{Server, pdf, send};
 
 /// The settings of RFC 9113 section 6.5.2 that a client of HTTP/2 begins with.
 fn settings(listener: &TcpListener) -> Vec<(u16, u32)> {
@@ -45,5 +46,101 @@ fn streams_of_many_jobs_have_small_windows() {
             256 << 10
         };
         assert_eq!(window.map(|(_, size)| *size), Some(expected), "{mode}");
+    });
+}
+
+/// Sends `start`, and then `rest` for as long as somebody reads it.
+fn flood(stream: &mut TcpStream, start: &str, rest: &str) {
+    send(stream, start);
+    let rest = rest.repeat(64 * 1024 / rest.len());
+    while stream.write_all(rest.as_bytes()).is_ok() {}
+}
+
+#[test]
+fn responses_without_an_end_fail() {
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let (head, invalid) = (
+        "HTTP/1.1 200 OK\r\n",
+        "http_status: the response is not valid HTTP: ",
+    );
+    let too_large = format!("{invalid}message head is too large");
+    let end = format!("{chunked}0\r\n");
+    let cases = [
+        (head.to_owned(), "A: b\r\n", &*too_large),
+        (format!("{head}A: "), "a", &too_large),
+        ("HTTP/1.1 200 ".to_owned(), "a", &too_large),
+        (String::new(), "\r\n", &too_large),
+        (String::new(), "a", invalid),
+        (format!("{chunked}1;"), "a", "truncated: "),
+        (
+            chunked.to_owned(),
+            "1;aaaaaaaaaaaaaaaa\r\nx\r\n",
+            "truncated: ",
+        ),
+        (end.clone(), "A: b\r\n", "truncated: "),
+        (format!("{end}A: "), "a", "truncated: "),
+    ];
+    let messages = cases.clone().map(|(_, _, message)| message.to_owned());
+    let floods = cases.map(|(start, rest, _)| (start, rest));
+    let server = Server::start(move |request, stream| {
+        let number: usize = request.path[1..].parse().expect("a number");
+        let (start, rest) = &floods[number];
+        flood(stream, start, rest);
+    });
+    let links = list((0..messages.len()).map(|number| server.url(&format!("/{number}"))));
+    for_each_mode(|mode| {
+        let run = Sandbox::new()
+            .fetch(mode, &links, &["--retry", "0"])
+            .exits(1);
+        for (number, message) in messages.iter().enumerate() {
+            let failure = format!("{}: {message}", server.url(&format!("/{number}")));
+            assert!(run.stderr.contains(&failure), "{failure}: {run:?}");
+        }
+    });
+}
+
+#[test]
+fn large_header_sections_of_real_servers_are_read() {
+    for_each_mode(|mode| {
+        let server = Server::start(|_, stream| {
+            let fields: String = (0..240)
+                .map(|n| format!("X{n}: {}\r\n", "a".repeat(900)))
+                .collect();
+            crate::server::respond(stream, &format!("200 OK\r\n{fields}X: y"), &pdf("x"));
+        });
+        let run = Sandbox::new().fetch(mode, server.url("/x.pdf"), &[]);
+        run.exits(0);
+    });
+}
+
+#[test]
+fn a_reason_to_close_the_connection_is_cut_and_printable() {
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    for_each_mode(|mode| {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let link = format!(
+            "http://{}/x.pdf",
+            listener.local_addr().expect("it is bound")
+        );
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let reason = "\u{1b}[31mred".repeat(1000);
+            // GOAWAY with ENHANCE_YOUR_CALM: RFC 9113 section 6.8
+            let payload = [&[0, 0, 0, 0, 0, 0, 0, 11], reason.as_bytes()].concat();
+            let length = u32::try_from(payload.len()).expect("short").to_be_bytes();
+            let goaway = [&length[1..], &[7, 0, 0, 0, 0, 0], &payload].concat();
+            let frames = [&SETTINGS[..], &goaway].concat();
+            stream.write_all(&frames).expect("a connection");
+            // until the client has had enough
+            let _ = stream.read_to_end(&mut Vec::new());
+        });
+        let sandbox = Sandbox::new();
+        let run = sandbox
+            .fetch(mode, link, &["--http2", "--retry", "0"])
+            .exits(1);
+        server.join().expect("no panic");
+        let line = run.stderr.lines().find(|line| line.contains("connect: "));
+        let line = line.expect("a failure");
+        assert!(!line.contains('\u{1b}') && line.len() < 600, "{line}");
     });
 }
