@@ -1,5 +1,6 @@
-//! What each operating system does differently: files, limits and signals.
+//! What each operating system does differently: files, arguments, limits and signals.
 
 pub(crate) mod files;
+pub(crate) mod handover;
 pub(crate) mod limits;
 pub(crate) mod signals;

@@ -7,6 +7,10 @@
 //! 3. the configuration file: `per-host = 2`;
 //! 4. its default.
 //!
+//! Help, the version and `--demo` are no settings: `FETCHPDF_VERSION` is a usual name in container files. An empty variable and
+//! an empty string in the file set nothing, because that is how scripts unset a variable. A variable that no option knows
+//! gets a warning, because it is most likely a misspelled one.
+//!
 //! clap does the merging. [`matches()`] parses the command line up to three times: as it is; with a variable for each
 //! option, if any variable begins with [`VARIABLE`]; and with the values of the file as defaults. An option that conflicts
 //! with one from an earlier source is left out, so that `update = true` in the file does not forbid `--overwrite`.
@@ -32,6 +36,8 @@ use toml::{Table, Value};
 use super::{active, mut_all_args, secrets};
 use crate::header::{self, HeaderFields};
 use crate::queue::policy::HostOverride;
+use crate::system::handover;
+use crate::{log, text};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Configuration")]
@@ -55,8 +61,14 @@ pub(super) struct HostSettings {
 /// Prefix of the variables that set options.
 const VARIABLE: &str = "FETCHPDF_";
 
+/// Names are quoted up to this many characters.
+const LONGEST_NAME: usize = 100;
+
 /// Options that a configuration file cannot set.
 const NOT_IN_FILE: [&str; 3] = ["config", "no_config", "demo"];
+
+/// Variables that are no settings, and that are set for other reasons.
+const NO_SETTINGS: [&str; 3] = ["FETCHPDF_HELP", "FETCHPDF_VERSION", handover::VARIABLE];
 
 /// Reads the command line, the environment and the configuration file. Prints help, and errors in the command line and
 /// the environment, and ends the process then.
@@ -66,12 +78,13 @@ const NOT_IN_FILE: [&str; 3] = ["config", "no_config", "demo"];
 /// When the configuration file cannot be read or is wrong.
 pub(super) fn matches(mut command: Command) -> anyhow::Result<(ArgMatches, Vec<HostSettings>)> {
     command.build();
+    let arguments = secrets::arguments()?;
     let parse = |command: &Command| {
-        let result = command.clone().try_get_matches_from(secrets::arguments());
+        let result = command.clone().try_get_matches_from(&arguments.all);
         result.unwrap_or_else(|error| blame_environment(error, command).exit())
     };
     let mut matches = parse(&command);
-    secrets::hide(&command, &matches);
+    secrets::hide(&command, &matches, &arguments);
     if matches!(matches.subcommand_name(), Some("completions" | "man")) {
         return Ok((matches, Vec::new()));
     }
@@ -85,6 +98,7 @@ pub(super) fn matches(mut command: Command) -> anyhow::Result<(ArgMatches, Vec<H
             }
         });
         matches = parse(&command);
+        warn_of_unknown_variables(&command);
     }
     let Some((path, text)) = read(active(&matches))? else {
         return Ok((matches, Vec::new()));
@@ -101,17 +115,57 @@ pub(super) fn matches(mut command: Command) -> anyhow::Result<(ArgMatches, Vec<H
     Ok((parse(&with_file), file.hosts))
 }
 
-/// Lets a variable set a long option: `FETCHPDF_PER_HOST` sets `--per-host`.
+/// Lets a variable set a long option, unless it is empty: `FETCHPDF_PER_HOST` sets `--per-host`.
 fn with_variable(arg: Arg) -> Arg {
-    let Some(long) = arg.get_long() else {
+    let is_set = |name: &String| env::var_os(name).is_some_and(|value| !value.is_empty());
+    let Some(name) = variable(&arg).filter(is_set) else {
         return arg;
     };
-    let name = format!("{VARIABLE}{}", long.replace(['-', '.'], "_").to_uppercase());
     let arg = arg.env(name).hide_env(true);
     match arg.get_action() {
         // accepts `1` and `yes` as well as `true`
         ArgAction::SetTrue => arg.value_parser(BoolishValueParser::new()),
         _ => arg,
+    }
+}
+
+/// The variable that sets an option; `None` if it is not a setting.
+fn variable(arg: &Arg) -> Option<String> {
+    use ArgAction::{Help, HelpLong, HelpShort, Version};
+    let prints = matches!(arg.get_action(), Help | HelpLong | HelpShort | Version);
+    let long = arg
+        .get_long()
+        .filter(|_| !prints && arg.get_id() != "demo")?;
+    let name = long.replace(['-', '.'], "_").to_uppercase();
+    Some(format!("{VARIABLE}{name}"))
+}
+
+/// The arguments of `command` and of its subcommands.
+fn all_args(command: &Command) -> impl Iterator<Item = &Arg> {
+    let of_subcommands = command.get_subcommands().flat_map(Command::get_arguments);
+    command.get_arguments().chain(of_subcommands)
+}
+
+/// Warns of each variable that looks like a setting and is none.
+fn warn_of_unknown_variables(command: &Command) {
+    let known: Vec<_> = all_args(command).filter_map(variable).collect();
+    for (name, value) in env::vars_os() {
+        let name = name.to_string_lossy();
+        let Some(key) = name.strip_prefix(VARIABLE).filter(|_| !value.is_empty()) else {
+            continue;
+        };
+        if NO_SETTINGS.contains(&&*name) || known.iter().any(|known| *known == name) {
+            continue;
+        }
+        let key = key.to_lowercase().replace('_', "-");
+        let hint = match similar(&key, command).as_ref().and_then(variable) {
+            Some(similar) => format!("did you mean `{similar}`?"),
+            None => "no option has this name".to_owned(),
+        };
+        let name = shown(&name);
+        log::print_line(&format!(
+            "warning: the environment variable `{name}` sets nothing: {hint}"
+        ));
     }
 }
 
@@ -124,9 +178,7 @@ fn blame_environment(mut error: clap::Error, command: &Command) -> clap::Error {
         return error;
     };
     let long = arg.split(' ').next().and_then(|arg| arg.strip_prefix("--"));
-    let of_subcommands = command.get_subcommands().flat_map(Command::get_arguments);
-    let args = command.get_arguments().chain(of_subcommands);
-    let args = args.filter(|arg| long.is_some() && arg.get_long() == long);
+    let args = all_args(command).filter(|arg| long.is_some() && arg.get_long() == long);
     let mut variables = args.filter_map(Arg::get_env);
     let is_source = |name: &&OsStr| env::var_os(name).is_some_and(|set| set == value.as_str());
     if let Some(name) = variables.find(is_source) {
@@ -235,28 +287,36 @@ fn check(line: Vec<String>, command: &Command) -> anyhow::Result<()> {
     bail!("{}", text[..end.unwrap_or(text.len())].trim_end())
 }
 
-/// The error about an unknown key, with the similar one that clap suggests.
+/// The error about an unknown key, with the similar one.
 fn unknown(key: &str, command: &Command) -> anyhow::Error {
+    let hint = match similar(key, command).as_ref().and_then(Arg::get_long) {
+        Some(similar) => format!("; did you mean `{similar}`?"),
+        None => ": keys are long options without their dashes, such as `per-host = 2`".to_owned(),
+    };
+    anyhow!("unknown key `{}`{hint}", shown(key))
+}
+
+/// The setting whose name is most like `key`, as clap suggests it.
+fn similar(key: &str, command: &Command) -> Option<Arg> {
     let line = ["fetchpdf".to_owned(), format!("--{key}")];
-    let error = command.clone().try_get_matches_from(line).err();
-    let similar = error
-        .as_ref()
-        .and_then(|error| error.get(ContextKind::SuggestedArg));
-    let Some(ContextValue::String(similar)) = similar else {
-        return anyhow!(
-            "unknown key `{key}`: keys are long options without their dashes, such as `per-host = 2`"
-        );
+    let error = command.clone().try_get_matches_from(line).err()?;
+    let Some(ContextValue::String(similar)) = error.get(ContextKind::SuggestedArg) else {
+        return None;
     };
     let similar = similar.trim_start_matches('-').split(' ').next();
-    anyhow!(
-        "unknown key `{key}`; did you mean `{}`?",
-        similar.unwrap_or_default()
-    )
+    let mut args = all_args(command).filter(|arg| variable(arg).is_some());
+    args.find(|arg| arg.get_long() == similar).cloned()
+}
+
+/// A name or a message as it may be printed.
+fn shown(text: &str) -> String {
+    text::cut(&text::printable(text), LONGEST_NAME).into_owned()
 }
 
 /// The values of an option, as on the command line; none if it is not set.
 fn values(key: &str, value: &Value, action: &ArgAction) -> anyhow::Result<Vec<String>> {
     match (action, value) {
+        (_, Value::String(text)) if text.is_empty() => Ok(Vec::new()),
         (ArgAction::SetTrue, Value::Boolean(false)) => Ok(Vec::new()),
         (ArgAction::SetTrue, Value::Boolean(true)) => Ok(vec!["true".to_owned()]),
         (ArgAction::SetTrue, _) => bail!("`{key}` must be `true` or `false`"),

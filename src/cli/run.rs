@@ -18,7 +18,6 @@ use super::limits::LimitArgs;
 use super::lists::ListArgs;
 use super::retries::RetryArgs;
 use super::safety::SafetyArgs;
-use super::secrets;
 use super::values::jobs;
 use crate::commands::demo;
 use crate::links::Input;
@@ -26,6 +25,7 @@ use crate::mode::Mode;
 use crate::report::{Print, SinkOptions};
 use crate::retry::{DEFAULT_RETRIES, RetryPolicy};
 use crate::run::Config;
+use crate::system::handover;
 use crate::{fetch, log, progress};
 
 #[derive(Debug, Args)]
@@ -168,7 +168,7 @@ impl RunArgs {
             hosts: self.hosts.policies(self.per_host, limits),
             limits: self.limits.of_run(),
             dedupe: self.files.dedupe,
-            exec: exec.map(|exec| exec.without(secrets::variables())),
+            exec: exec.map(|exec| exec.without([handover::VARIABLE.into()].into_iter())),
             plan: self.files.options(),
             fetch,
             records,

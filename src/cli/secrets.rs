@@ -1,11 +1,11 @@
 //! Keeps secrets on the command line away from other users of the machine, who can see it in `ps`.
 //!
 //! A process cannot change the command line that `ps` shows. So the program executes itself again, in the same process
-//! and before the first request: each argument that holds a secret is moved to a variable of the environment, which only
-//! the same user can read, and [`HIDDEN`] takes its place. [`arguments`] puts them back together.
+//! and before the first request, with [`HIDDEN`] in place of each argument that holds a secret. The arguments themselves go
+//! through an unnamed file, see [`handover`], and neither through the environment nor to commands of `--exec`.
 //!
-//! Secrets are the credentials of `--user`, headers except those in a file, and every URL that has an `@`. Commands of
-//! `--exec` do not inherit the variables.
+//! Secrets are the credentials of `--user`, headers except those in a file, every URL and command that has an `@`, and signed
+//! URLs.
 
 use std::env;
 #[cfg(unix)]
@@ -18,34 +18,73 @@ use clap::{ArgMatches, Command};
 
 #[cfg(unix)]
 use super::{active, mut_all_args};
+#[cfg(unix)]
+use crate::system::handover;
+#[cfg(unix)]
+use crate::text::is_signed;
 
 /// Replaces an argument that holds a secret.
+#[cfg(unix)]
 const HIDDEN: &str = "***";
 
-/// Prefix of the variables that hold such arguments, followed by the number of the argument.
-const VARIABLE: &str = "FETCHPDF_ARGUMENT_";
+/// The arguments of this process.
+pub(super) struct Arguments {
+    /// All of them, including secrets.
+    pub(super) all: Vec<OsString>,
+    /// Whether the command line shows no secrets.
+    #[cfg(unix)]
+    are_hidden: bool,
+}
 
-/// The arguments of this process, including secrets.
-pub(super) fn arguments() -> impl Iterator<Item = OsString> {
-    env::args_os().enumerate().map(|(number, arg)| {
-        let hidden = (arg == HIDDEN).then(|| env::var_os(format!("{VARIABLE}{number}")));
-        hidden.flatten().unwrap_or(arg)
+/// The arguments of this process.
+///
+/// # Errors
+///
+/// When secrets were hidden, and cannot be read now.
+#[cfg(unix)]
+pub(super) fn arguments() -> anyhow::Result<Arguments> {
+    let shown: Vec<_> = env::args_os().collect();
+    let all = match handover::receive() {
+        Ok(None) => None,
+        Ok(Some(text)) => unmasked(&shown, &text),
+        // somebody else has set the variable, unless there is something to fill in
+        Err(_) if !shown.iter().any(|arg| arg == HIDDEN) => None,
+        Err(error) => anyhow::bail!(
+            "cannot read the arguments of this process: {error}: unset `{}` and try again",
+            handover::VARIABLE
+        ),
+    };
+    Ok(Arguments {
+        are_hidden: all.is_some(),
+        all: all.unwrap_or(shown),
     })
 }
 
-/// The names of the variables of this process that hold secrets.
-pub(super) fn variables() -> impl Iterator<Item = OsString> {
-    let names = env::vars_os().map(|(name, _)| name);
-    names.filter(|name| name.as_encoded_bytes().starts_with(VARIABLE.as_bytes()))
+/// The arguments of this process.
+#[cfg(not(unix))]
+pub(super) fn arguments() -> anyhow::Result<Arguments> {
+    let all = env::args_os().collect();
+    Ok(Arguments { all })
+}
+
+/// The arguments that were handed over as `text`; `None` if they are not those that are `shown`, some of them hidden.
+#[cfg(unix)]
+fn unmasked(shown: &[OsString], text: &[u8]) -> Option<Vec<OsString>> {
+    use std::os::unix::ffi::OsStringExt;
+    let args = text.split(|byte| *byte == 0);
+    let args: Vec<_> = args.map(|arg| OsString::from_vec(arg.to_vec())).collect();
+    let mut pairs = shown.iter().zip(&args);
+    let is_same = pairs.all(|(shown, arg)| shown == HIDDEN || shown == arg);
+    let is_hidden = shown.iter().any(|shown| shown == HIDDEN);
+    (is_same && is_hidden && shown.len() == args.len()).then_some(args)
 }
 
 /// Executes this program again if its command line shows secrets. If that fails, the run goes on with the command line
 /// as it is.
 #[cfg(unix)]
-pub(super) fn hide(command: &Command, matches: &ArgMatches) {
+pub(super) fn hide(command: &Command, matches: &ArgMatches, arguments: &Arguments) {
     use std::os::unix::process::CommandExt;
-    let is_hidden = variables().next().is_some();
-    if is_hidden || secrets(active(matches)).next().is_none() {
+    if arguments.are_hidden || secrets(active(matches)).next().is_none() {
         return;
     }
     // of a repeated option only the last value applies, but all of them are visible
@@ -54,30 +93,36 @@ pub(super) fn hide(command: &Command, matches: &ArgMatches) {
         _ => arg,
     };
     let command = mut_all_args(command.clone().args_override_self(false), append);
-    let matches = command.ignore_errors(true).get_matches_from(arguments());
+    let matches = command.ignore_errors(true).get_matches_from(&arguments.all);
     let secrets: Vec<_> = secrets(active(&matches)).collect();
     let is_secret = |arg: &OsStr| {
         let mut secrets = secrets.iter().map(|secret| secret.as_encoded_bytes());
         secrets.any(|secret| arg.as_encoded_bytes().ends_with(secret))
     };
-    let Ok(exe) = env::current_exe() else { return };
+    let (Ok(exe), [program, args @ ..]) = (env::current_exe(), &arguments.all[..]) else {
+        return;
+    };
     let mut again = std::process::Command::new(exe);
-    for (number, arg) in env::args_os().enumerate() {
-        if number == 0 {
-            again.arg0(arg);
-        } else if is_secret(&arg) {
-            again.arg(HIDDEN).env(format!("{VARIABLE}{number}"), arg);
+    again.arg0(program);
+    again.args(args.iter().map(|arg| {
+        if is_secret(arg) {
+            OsStr::new(HIDDEN)
         } else {
-            again.arg(arg);
+            arg
         }
-    }
+    }));
+    let all: Vec<_> = arguments
+        .all
+        .iter()
+        .map(|arg| arg.as_encoded_bytes())
+        .collect();
     // returns only if it fails
-    let _ = again.exec();
+    let _ = handover::exec(again, &all.join(&0));
 }
 
 /// On other systems, only the same user can read the command line of a process.
 #[cfg(not(unix))]
-pub(super) fn hide(_: &Command, _: &ArgMatches) {}
+pub(super) fn hide(_: &Command, _: &ArgMatches, _: &Arguments) {}
 
 /// The values on the command line that are secret.
 #[cfg(unix)]
@@ -90,9 +135,11 @@ fn secrets(matches: &ArgMatches) -> impl Iterator<Item = &OsStr> {
         values.filter(move |value| match (id, value.as_encoded_bytes()) {
             (_, []) | ("header", [b'@', ..]) => false,
             ("user" | "header", _) => true,
-            (_, value) => value.contains(&b'@'),
+            (_, bytes) => bytes.contains(&b'@') || is_signed(&value.to_string_lossy()),
         })
     };
-    let ids = ["user", "header", "proxy", "links", "referer", "base"];
+    let ids = [
+        "user", "header", "proxy", "links", "referer", "base", "exec",
+    ];
     ids.into_iter().flat_map(values)
 }

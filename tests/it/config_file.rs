@@ -130,6 +130,49 @@ fn environment_errors_name_the_variable() {
 }
 
 #[test]
+fn variables_that_are_no_settings_change_nothing() {
+    let server = Server::of_pdfs();
+    for_each_mode(|mode| {
+        let variables = [
+            ("FETCHPDF_VERSION", "1.0"),
+            ("FETCHPDF_HELP", "1"),
+            ("FETCHPDF_QUIET", ""),
+            ("FETCHPDF_CONFIG", ""),
+            ("FETCHPDF_PER_HOST", ""),
+            ("FETCHPDF_MODES", ""),
+            ("FETCHPDF_ZORGL", ""),
+        ];
+        let file = "proxy = ''\nreport = ''\n";
+        let run = run_with(file, &variables, &[&server.url("/x.pdf"), "-m", mode]).exits(0);
+        assert_eq!((run.count("downloaded"), run.stderr.as_str()), (1, ""));
+    });
+}
+
+#[test]
+fn unknown_variables_are_named() {
+    for (name, hint) in [
+        ("FETCHPDF_PER_HOTS", "did you mean `FETCHPDF_PER_HOST`?"),
+        ("FETCHPDF_MODE_", "did you mean `FETCHPDF_MODE`?"),
+        ("FETCHPDF_DEMO", "no option has this name"),
+        ("FETCHPDF_ARGUMENT_9", "did you mean"),
+        ("FETCHPDF_", "no option has this name"),
+    ] {
+        let run = run_with("", &[(name, "s3cr3t")], &[LINK, "--dry-run"]).exits(0);
+        let message = format!("warning: the environment variable `{name}` sets nothing: {hint}");
+        assert_eq!(run.stderr.matches("warning").count(), 1, "{run:#?}");
+        if name != "FETCHPDF_ARGUMENT_9" {
+            assert!(run.stderr.contains(&message), "no `{message}` in {run:#?}");
+        }
+        assert!(!run.stderr.contains("s3cr3t"), "{run:#?}");
+    }
+    // what only other commands know is not a mistake, and help has no warnings
+    let run = run_with("", &[("FETCHPDF_SVG", "x.svg")], &[LINK, "--dry-run"]).exits(0);
+    assert!(!run.stderr.contains("warning"), "{run:#?}");
+    let run = run_with("", &[("FETCHPDF_ZORGL", "1")], &["--version"]).exits(0);
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
 fn host_headers_go_to_that_host_only() {
     for_each_mode(|mode| {
         let theirs = Server::start(|request, stream| ok(stream, &pdf(&request.path)));

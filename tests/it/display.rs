@@ -213,14 +213,36 @@ fn secrets_are_hidden_from_ps_before_the_first_request() {
             "-m",
             mode,
             "-qHX-Token: in-header",
+            "-ufirst-user:x",
             "--user=you:pass-in-user",
+            "--exec",
+            "sh -c env {}",
+            "-e",
+            "http://a.invalid/?token=in-referer",
+            "--noproxy=*",
+            "--proxy",
+            "http://u:in-proxy@a.invalid",
         ];
-        let running = Running::start(sandbox.command(&args));
+        let mut command = sandbox.command(&args);
+        // of somebody else: it must not look as if the secrets were hidden already
+        command.env("FETCHPDF_ARGUMENT_9", "x");
+        command.env("FETCHPDF_ARGUMENTS", "1:0");
+        let running = Running::start(command);
         halves.wait();
-        let seen = running.command_line();
+        let seen = running.command_line() + &running.environment();
+        let files = running.open_files();
         halves.wait();
         let run = running.end().exits(0);
-        for secret in ["pass-in-link", "in-header", "pass-in-user", "first-user"] {
+        assert!(!format!("{files:?}").contains("memfd"), "{files:?}");
+        assert!(!run.stderr.contains("FETCHPDF_ARGUMENTS="), "{run:?}");
+        for secret in [
+            "pass-in-link",
+            "in-header",
+            "pass-in-user",
+            "first-user",
+            "in-referer",
+            "in-proxy",
+        ] {
             assert!(!seen.contains(secret), "{seen}");
             assert!(!format!("{run:?}").contains(secret), "{run:?}");
         }
@@ -232,6 +254,41 @@ fn secrets_are_hidden_from_ps_before_the_first_request() {
             Some("Basic bWU6cGFzcy1pbi1saW5r")
         );
     });
+}
+
+/// Somebody else can say anything in a variable, even that the arguments are in a pipe that never ends.
+#[test]
+#[cfg(target_os = "linux")]
+fn foreign_variables_do_not_change_arguments() {
+    let server = Server::of_pdfs();
+    let link = server.url("/x.pdf");
+    let program = env!("CARGO_BIN_EXE_fetchpdf");
+    for place in [
+        "$$:6", "$$:9", "$$:8", "$$:7", "$$:0", "$$:x", "$$:-1", "9", "", "1:9",
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.write("forged", "fetchpdf arguments of 1\nfetchpdf\0--version");
+        let mut command = sandbox.command(&[]);
+        let mut shell = std::process::Command::new("sh");
+        shell
+            .current_dir(sandbox.path(""))
+            .stdin(std::process::Stdio::null());
+        shell.envs(
+            command
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        let script = format!(
+            "mkfifo pipe; exec 8<>pipe 9<forged; printf 'fetchpdf arguments of %s\\nfetchpdf' $$ >f; exec 6<f; rm f; FETCHPDF_ARGUMENTS={place} exec {program} -u u:p {link}"
+        );
+        shell.args(["-c", &script]);
+        command = shell;
+        let run = Running::start(command).end().exits(0);
+        assert_eq!(run.count("downloaded"), 1, "{place}");
+        let requests = server.requests();
+        let sent = requests.last().expect("a request").header("authorization");
+        assert_eq!(sent, Some("Basic dTpw"), "{place}");
+    }
 }
 
 #[test]

@@ -179,6 +179,21 @@ impl Running {
         fs::read_to_string(format!("/proc/{}/cmdline", self.child.id())).expect("it runs")
     }
 
+    /// What the same user can see of its environment.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn environment(&self) -> String {
+        let environment = fs::read(format!("/proc/{}/environ", self.child.id()));
+        String::from_utf8_lossy(&environment.expect("it runs")).into_owned()
+    }
+
+    /// The files that it has open.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn open_files(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("it runs");
+        let links = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+        links.collect()
+    }
+
     /// Reads standard error until a line of it contains `word`.
     #[cfg(unix)]
     pub(crate) fn until_it_says(&mut self, word: &str) {
