@@ -42,7 +42,7 @@ use crate::system::files::is_exhausted;
 pub(crate) use cookies_txt::read_cookies;
 pub(crate) use credentials::Credentials;
 pub(crate) use netrc::Netrc;
-pub(crate) use request_options::RequestOptions;
+pub(crate) use request_options::{HostHeaders, RequestOptions, Scope};
 
 use bandwidth::Bandwidth;
 use body::Body;

@@ -5,6 +5,9 @@ use std::net::Ipv6Addr;
 
 use url::{Host, Position, Url};
 
+/// What a host looks like, for messages about one that [`parse`] refuses.
+pub(crate) const FORM: &str = "a host is a name or an address without scheme and port, such as `example.org`, `192.0.2.1` or `[2001:db8::1]`";
+
 /// The name of the host of `url`: in lower case, in ASCII, without the trailing dot of an absolute name; an IPv6 address is
 /// in brackets. Empty if `url` has no host.
 pub(crate) fn name_of(url: &Url) -> &str {

@@ -19,7 +19,8 @@
 //! parsed as a command line of its own first. Errors name the file, and the key or the line, but never quote a line, which
 //! may hold a secret.
 //!
-//! Tables `[host."NAME"]` are not options: they have limits and headers for a single host.
+//! Tables `[host."NAME"]` are not options: they have limits and headers for a single host. The limits are those of the name;
+//! headers may be secret, and go over https only, or where the key is an origin, such as `http://127.0.0.1:8080`, to that.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -32,12 +33,14 @@ use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, Id};
 use toml::{Table, Value};
+use url::Url;
 
 use super::{active, mut_all_args, secrets};
+use crate::fetch::Scope;
 use crate::header::{self, HeaderFields};
 use crate::queue::policy::HostOverride;
 use crate::system::handover;
-use crate::{log, text};
+use crate::{host, log, text};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Configuration")]
@@ -53,7 +56,8 @@ pub(super) struct ConfigArgs {
 /// The settings of one host in the configuration file.
 #[derive(Debug)]
 pub(super) struct HostSettings {
-    pub(super) name: String,
+    /// Where its headers go.
+    pub(super) scope: Scope,
     pub(super) limits: Option<HostOverride>,
     pub(super) headers: HeaderFields,
 }
@@ -252,8 +256,10 @@ impl File {
         for (key, value) in &table {
             if let ("host", Value::Table(hosts)) = (key.as_str(), value) {
                 for (name, settings) in hosts {
-                    let host = host(name, settings).with_context(|| format!("host `{name}`"))?;
-                    file.hosts.push(host);
+                    let host = host(name, settings);
+                    let host = host.and_then(|host| check_host(host, &file.hosts));
+                    file.hosts
+                        .push(host.with_context(|| format!("host `{}`", shown(name)))?);
                 }
                 continue;
             }
@@ -338,12 +344,14 @@ fn plain(key: &str, value: &Value) -> anyhow::Result<String> {
     })
 }
 
-/// The settings of the host `name`: limits, and headers that go to this host only.
-fn host(name: &str, settings: &Value) -> anyhow::Result<HostSettings> {
-    ensure!(
-        url::Host::parse(name).is_ok() || name.parse::<std::net::Ipv6Addr>().is_ok(),
-        "a host is a name or an address in quotes, without scheme and port, such as `[host.\"example.org\"]`"
-    );
+/// The settings of the host `key`: limits, and headers that go to this host only.
+fn host(key: &str, settings: &Value) -> anyhow::Result<HostSettings> {
+    let (name, scope) = name_and_scope(key).with_context(|| {
+        format!(
+            "{}; where headers may go over http, it is an origin, such as `http://127.0.0.1:8080`",
+            host::FORM
+        )
+    })?;
     let settings = settings.as_table().context(
         "settings of a host are a table, and a name with dots is quoted, such as `[host.\"example.org\"]`",
     )?;
@@ -351,6 +359,7 @@ fn host(name: &str, settings: &Value) -> anyhow::Result<HostSettings> {
     let (mut limits, mut headers) = (Vec::new(), Vec::new());
     for (key, value) in settings {
         match (key.as_str(), value) {
+            ("header" | "per-host" | "wait" | "rate", Value::String(text)) if text.is_empty() => {}
             ("header", Value::Array(fields)) => {
                 headers = fields.iter().map(header).collect::<Result<_, _>>()?;
             }
@@ -358,15 +367,43 @@ fn host(name: &str, settings: &Value) -> anyhow::Result<HostSettings> {
             ("per-host" | "wait" | "rate", value) => {
                 limits.push(format!("{key}={}", plain(key, value)?));
             }
-            _ => bail!("unknown key `{key}`: the keys are `per-host`, `wait`, `rate` and `header`"),
+            _ => bail!(
+                "unknown key `{}`: the keys are `per-host`, `wait`, `rate` and `header`",
+                shown(key)
+            ),
         }
     }
     let limits = (!limits.is_empty()).then(|| format!("{name}:{}", limits.join(",")).parse());
     Ok(HostSettings {
-        name: name.to_lowercase(),
+        scope,
         limits: limits.transpose().map_err(anyhow::Error::msg)?,
         headers,
     })
+}
+
+/// The name of a host, and where its headers go, from its name or its origin.
+fn name_and_scope(key: &str) -> Option<(String, Scope)> {
+    if let Some(name) = host::parse(key) {
+        return Some((name.clone(), Scope::Https(name)));
+    }
+    let url = Url::parse(key).ok()?;
+    let is_origin = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    let is_http = matches!(url.scheme(), "http" | "https") && !text::has_credentials(&url);
+    (is_origin && is_http).then(|| (host::name_of(&url).to_owned(), Scope::origin_of(&url)))
+}
+
+/// Refuses a host that is among `others` in another spelling: one of the two would be ignored.
+fn check_host(host: HostSettings, others: &[HostSettings]) -> anyhow::Result<HostSettings> {
+    let limited =
+        |settings: &HostSettings| settings.limits.as_ref().map(|limits| limits.name.clone());
+    let is_same = |other: &HostSettings| {
+        other.scope == host.scope || (limited(&host).is_some() && limited(other) == limited(&host))
+    };
+    ensure!(
+        !others.iter().any(is_same),
+        "another table is about the same host: put all of it into one"
+    );
+    Ok(host)
 }
 
 /// A header whose value is never shown.

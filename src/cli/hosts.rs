@@ -33,8 +33,11 @@ impl HostArgs {
         per_host: Option<u32>,
         configured: HashMap<String, HostOverride>,
     ) -> HostPolicies {
-        let hosts = self.host.into_iter();
-        let hosts = hosts.map(|limits| (limits.name.clone(), limits));
+        let mut hosts: HashMap<_, HostOverride> = HashMap::new();
+        for limits in self.host {
+            let earlier = hosts.remove(&limits.name).unwrap_or_default();
+            hosts.insert(limits.name.clone(), limits.or(&earlier));
+        }
         HostPolicies {
             default: HostPolicy {
                 per_host: per_host.unwrap_or(DEFAULT_PER_HOST),

@@ -1,6 +1,5 @@
 //! Options for HTTP, under the names that users of curl and wget know.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 use std::{env, fs};
@@ -12,7 +11,7 @@ use http::header::REFERER;
 use url::Url;
 
 use super::config_file::secret_header;
-use crate::fetch::{Credentials, Netrc, RequestOptions, read_cookies};
+use crate::fetch::{Credentials, HostHeaders, Netrc, RequestOptions, read_cookies};
 use crate::header::HeaderFields;
 use crate::http::{Family, HttpOptions, HttpVersion};
 
@@ -109,10 +108,7 @@ impl HttpArgs {
 
     /// What requests contain. Reads the files of headers, credentials and cookies; `of_hosts` are the headers that go to
     /// one host only.
-    pub(super) fn request_options(
-        self,
-        of_hosts: HashMap<String, HeaderFields>,
-    ) -> anyhow::Result<RequestOptions> {
+    pub(super) fn request_options(self, of_hosts: HostHeaders) -> anyhow::Result<RequestOptions> {
         let netrc = match self.netrc_file {
             None if self.netrc => {
                 let home = || Some(env::home_dir()?.join(".netrc"));

@@ -20,6 +20,7 @@ use super::retries::RetryArgs;
 use super::safety::SafetyArgs;
 use super::values::jobs;
 use crate::commands::demo;
+use crate::fetch::HostHeaders;
 use crate::links::Input;
 use crate::mode::Mode;
 use crate::report::{Print, SinkOptions};
@@ -125,10 +126,10 @@ impl RunArgs {
         records: SinkOptions,
         hosts: Vec<HostSettings>,
     ) -> anyhow::Result<Config> {
-        let (mut limits, mut headers) = (HashMap::new(), HashMap::new());
+        let (mut limits, mut headers) = (HashMap::new(), HostHeaders::default());
         for host in hosts {
-            limits.extend(host.limits.map(|limits| (host.name.clone(), limits)));
-            headers.insert(host.name, host.headers);
+            limits.extend(host.limits.map(|limits| (limits.name.clone(), limits)));
+            headers.insert(host.scope, host.headers);
         }
         let lists = self.lists.options(self.files.template());
         let records = SinkOptions {

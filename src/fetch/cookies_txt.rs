@@ -8,6 +8,8 @@ use std::time::UNIX_EPOCH;
 use anyhow::Context;
 use url::Url;
 
+use crate::host;
+
 /// A cookie of a `cookies.txt`. [`fmt::Debug`] does not show its value.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Cookie {
@@ -63,14 +65,14 @@ fn parse(line: &str) -> Option<(Cookie, u64)> {
     };
     let value = rest.first().copied().unwrap_or_default();
     let expires = expires.split('.').next()?.trim_start_matches('-');
-    let host = domain.trim_start_matches('.');
+    let host = host::parse(domain.trim_start_matches('.'))?;
     let secure = secure.eq_ignore_ascii_case("TRUE");
     let scheme = if secure { "https" } else { "http" };
     let url = Url::parse(&format!("{scheme}://{host}{path}")).ok()?;
     let mut text = format!("{name}={value}; Path={path}");
     if subdomains.eq_ignore_ascii_case("TRUE") && url.domain().is_some() {
         text.push_str("; Domain=");
-        text.push_str(host);
+        text.push_str(&host);
     }
     if secure {
         text.push_str("; Secure");
@@ -87,7 +89,7 @@ mod tests {
 
     #[test]
     fn cookies_exported_by_browsers_are_read() {
-        let text = |line| {
+        let text = |line: &str| {
             let (cookie, expires) = parse(line).expect("a cookie");
             (cookie.url.to_string(), cookie.text, expires)
         };
@@ -103,6 +105,13 @@ mod tests {
             text("127.0.0.1\tFALSE\t/\tFALSE\t0\tn\t"),
             ("http://127.0.0.1/".to_owned(), "n=; Path=/".to_owned(), 0)
         );
+        for (domain, host) in [
+            ("::1", "[::1]"),
+            (".BÜCHER.example.", "xn--bcher-kva.example"),
+        ] {
+            let line = format!("{domain}\tFALSE\t/\tFALSE\t0\tn\tv");
+            assert_eq!(text(&line).0, format!("http://{host}/"));
+        }
         assert!(parse("a.example\tFALSE\t/").is_none());
     }
 

@@ -13,8 +13,10 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::credentials::Credentials;
+use crate::host;
 
-/// The entries of a `.netrc`, in order, by host; none for the default entry.
+/// The entries of a `.netrc`, in order, by host in the form of [`host::name_of`]; none for the default entry. What is not a
+/// host stays as it is, and is the name of none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Netrc(Vec<(Option<String>, Credentials)>);
 
@@ -30,9 +32,9 @@ impl Netrc {
         Ok(Self::parse(&text))
     }
 
-    /// User and password for `host`.
+    /// User and password for `host`, in the form of [`host::name_of`].
     pub(super) fn of(&self, host: &str) -> Option<&Credentials> {
-        let is_host = |name: &String| name.eq_ignore_ascii_case(host);
+        let is_host = |name: &String| name == host;
         let mut entries = self.0.iter();
         let entry = entries.find(|(name, _)| name.as_ref().is_some_and(is_host));
         let default = || self.0.iter().rfind(|(name, _)| name.is_none());
@@ -51,7 +53,11 @@ impl Netrc {
             while let Some(word) = words.next() {
                 let mut value = || words.next().unwrap_or_default();
                 match (word.as_str(), entries.last_mut()) {
-                    ("machine", _) => entries.push((Some(value()), Credentials::default())),
+                    ("machine", _) => {
+                        let name = value();
+                        let name = host::parse(&name).unwrap_or(name);
+                        entries.push((Some(name), Credentials::default()));
+                    }
                     ("default", _) => entries.push((None, Credentials::default())),
                     ("login", Some((_, credentials))) => credentials.user = value(),
                     ("password", Some((_, credentials))) => credentials.password = value(),
@@ -128,6 +134,7 @@ mod tests {
                 let [machine, login, pass] = [&host, &user, &password].map(|word| quoted(word));
                 let words = ["machine", &machine, &separator, "login", &login, &separator, "password", &pass, "\n"];
                 text += &words.join(" ");
+                let host = host::parse(&host).unwrap_or(host);
                 expected.push((Some(host), Credentials { user, password }));
             }
             prop_assert_eq!(Netrc::parse(&text), Netrc(expected));
@@ -146,6 +153,10 @@ mod tests {
                 .map(|found| (found.user.as_str(), found.password.as_str()))
         };
         assert_eq!(of("a.example"), Some(("u", "p#1")));
+        let spelled = Netrc::parse("machine ::1 login a machine BÜCHER.example. login b");
+        for (host, user) in [("[::1]", "a"), ("xn--bcher-kva.example", "b")] {
+            assert_eq!(spelled.of(host).map(|found| &*found.user), Some(user));
+        }
         assert_eq!(of("b.example"), Some(("v w", "q\"r")));
         assert_eq!(of("evil.example"), Some(("anonymous", "me")));
         assert_eq!(Netrc::parse("machine a login").of("b"), None);

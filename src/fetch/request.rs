@@ -165,8 +165,7 @@ impl Requester {
     ) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(8);
         let options = &self.options.request;
-        let of_host = options.of_hosts.get(url.host_str().unwrap_or_default());
-        let of_host = of_host.map_or(&[][..], Vec::as_slice);
+        let of_host = options.of_hosts.of(url);
         let levels = if elsewhere {
             [&[], of_host, &[]]
         } else {

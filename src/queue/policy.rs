@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::host;
+
 /// The default number of concurrent links per host.
 pub(crate) const DEFAULT_PER_HOST: u32 = 8;
 
@@ -64,12 +66,12 @@ pub struct HostPolicies {
     pub default: HostPolicy,
     /// Whether the user has set `default.per_host`. Otherwise there is no limit on loopback.
     pub per_host_explicit: bool,
-    /// The user's limits of single hosts, by host name.
+    /// The user's limits of single hosts, by name in the form of [`host::name_of`].
     pub hosts: HashMap<String, HostOverride>,
 }
 
 impl HostPolicies {
-    /// The limits of the host `name`.
+    /// The limits of the host `name`, in the form of [`host::name_of`].
     pub fn of(&self, name: &str) -> HostPolicy {
         let mut policy = self.default;
         if !self.per_host_explicit && is_loopback(name) {
@@ -94,11 +96,23 @@ impl HostPolicies {
 /// The user's limits of one host, such as `example.org:per-host=2,wait=1s`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HostOverride {
-    /// The name of the host, in lower case.
+    /// The name of the host, in the form of [`host::name_of`].
     pub name: String,
     per_host: Option<u32>,
     wait: Option<Duration>,
     rate: Option<Rate>,
+}
+
+impl HostOverride {
+    /// These limits, and where there is none, that of `other`.
+    pub(crate) fn or(self, other: &Self) -> Self {
+        Self {
+            name: self.name,
+            per_host: self.per_host.or(other.per_host),
+            wait: self.wait.or(other.wait),
+            rate: self.rate.or(other.rate),
+        }
+    }
 }
 
 impl FromStr for HostOverride {
@@ -108,11 +122,8 @@ impl FromStr for HostOverride {
         const FORM: &str =
             "expected a host and its limits, such as `example.org:per-host=2,wait=1s,rate=5/15s`";
         let (name, limits) = text.rsplit_once(':').ok_or(FORM)?;
-        if name.is_empty() {
-            return Err(FORM.to_owned());
-        }
         let mut policy = Self {
-            name: name.to_lowercase(),
+            name: host::parse(name).ok_or(host::FORM)?,
             ..Self::default()
         };
         for limit in limits.split(',') {
@@ -174,7 +185,9 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 fn is_loopback(name: &str) -> bool {
     let literal = name.trim_start_matches('[').trim_end_matches(']');
     let address = literal.parse::<IpAddr>();
-    name == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    // RFC 6761 section 6.3
+    let is_name = name == "localhost" || name.ends_with(".localhost");
+    is_name || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 #[cfg(test)]
@@ -206,12 +219,32 @@ mod tests {
     }
 
     #[test]
+    fn spellings_of_a_host_have_the_same_limits() {
+        for (text, name) in [
+            ("BÜCHER.example:wait=1s", "xn--bcher-kva.example"),
+            ("example.org.:wait=1s", "example.org"),
+            ("::1:wait=1s", "[::1]"),
+            ("[0::1]:wait=1s", "[::1]"),
+        ] {
+            let limits: HostOverride = text.parse().expect("limits");
+            assert_eq!(limits.name, name);
+        }
+    }
+
+    #[test]
     fn loopback_is_limited_only_on_request() {
         let limits = |per_host_explicit| HostPolicies {
             per_host_explicit,
             ..HostPolicies::default()
         };
-        for host in ["127.0.0.1", "127.0.0.41", "localhost", "[::1]"] {
+        for host in [
+            "127.0.0.1",
+            "127.0.0.41",
+            "localhost",
+            "a.localhost",
+            "[::1]",
+            "[::ffff:7f00:1]",
+        ] {
             assert_eq!(
                 (
                     limits(false).of(host).per_host,
@@ -233,6 +266,9 @@ mod tests {
             "a.b:wait=soon",
             "a.b:rate=0/1s",
             "a.b:per-host=x",
+            "a.b:80:per-host=1",
+            "http://a.b:per-host=1",
+            "a b:per-host=1",
         ] {
             assert!(text.parse::<HostOverride>().is_err(), "{text}");
         }

@@ -1,5 +1,7 @@
 //! Options from the environment and the configuration file.
 
+use std::sync::{Arc, Mutex};
+
 use crate::harness::{Run, Running, Sandbox, for_each_mode};
 use crate::server::{Server, ok, pdf, respond};
 
@@ -102,9 +104,18 @@ fn config_errors_name_the_key() {
             "host `a.example`: unknown key `per-hots`",
         ),
         (
-            "[host.'http://a.example']\nwait = '1s'",
-            "without scheme and port",
+            "[host.'http://a.example/x']\nwait = '1s'",
+            "a host is a name or an address without scheme and port",
         ),
+        (
+            "[host.'a.example:80']\nwait = '1s'",
+            "such as `example.org`, `192.0.2.1` or `[2001:db8::1]`",
+        ),
+        (
+            "[host.'bücher.example']\nwait = '1s'\n[host.'XN--BCHER-KVA.example.']\nwait = '2s'",
+            "another table is about the same host",
+        ),
+        ("\"per\\u001b[31m\" = 1", "unknown key `per\\u{1b}[31m`"),
         (
             "[host.'a.example']\nwait = 'soon'",
             "expected a number and a unit",
@@ -142,7 +153,7 @@ fn variables_that_are_no_settings_change_nothing() {
             ("FETCHPDF_MODES", ""),
             ("FETCHPDF_ZORGL", ""),
         ];
-        let file = "proxy = ''\nreport = ''\n";
+        let file = "proxy = ''\nreport = ''\n[host.'a.example']\nwait = ''\nheader = ''\n";
         let run = run_with(file, &variables, &[&server.url("/x.pdf"), "-m", mode]).exits(0);
         assert_eq!((run.count("downloaded"), run.stderr.as_str()), (1, ""));
     });
@@ -173,17 +184,74 @@ fn unknown_variables_are_named() {
 }
 
 #[test]
+fn limits_of_a_host_apply_to_each_spelling_of_it() {
+    let inside = Arc::new(Mutex::new((0, 0)));
+    let counting = Arc::clone(&inside);
+    let server = Server::start(move |request, stream| {
+        {
+            let (now, most) = &mut *counting.lock().expect("no panic");
+            *now += 1;
+            *most = *now.max(most);
+        }
+        (0..100).for_each(|_| std::thread::yield_now());
+        counting.lock().expect("no panic").0 -= 1;
+        ok(stream, &pdf(&request.path));
+    });
+    for (key, name) in [("127.1", "127.0.0.1"), ("LocalHost.", "localhost")] {
+        let link = |n| server.url(&format!("/{n}.pdf")).replace("127.0.0.1", name);
+        let links: Vec<_> = (0..30).map(link).collect();
+        let links: Vec<_> = links.iter().map(String::as_str).collect();
+        let file = format!("[host.'{key}']\nper-host = 1\n");
+        let option = format!("--host={key}:per-host=1");
+        for (file, option) in [(&*file, "-j30"), ("", &*option)] {
+            run_with(file, &[], &[&links[..], &[option]].concat()).exits(0);
+            assert_eq!(inside.lock().expect("no panic").1, 1, "{file}{option}");
+        }
+    }
+}
+
+#[test]
+fn host_headers_go_over_https_unless_the_key_is_an_origin() {
+    for_each_mode(|mode| {
+        let server = Server::of_pdfs();
+        let link = server.url("/x.pdf").replace("127.0.0.1", "localhost");
+        let origin = link.strip_suffix("/x.pdf").expect("it ends so");
+        let fetch = |keys: &[&str]| {
+            let table = |key| format!("[host.'{key}']\nheader = 'X-Token: s3cr3t'\n");
+            let file: String = keys.iter().map(table).collect();
+            let run = run_with(&file, &[], &[&link, "-m", mode]).exits(0);
+            assert!(!format!("{run:?}").contains("s3cr3t"));
+            let requests = server.requests();
+            let sent = requests.last().expect("a request").header("x-token");
+            (sent.is_some(), run.stderr)
+        };
+        let (is_sent, stderr) = fetch(&["localhost"]);
+        let hint =
+            format!("were not sent to {origin}; to send them there, name it `[host.\"{origin}\"]`");
+        assert!(!is_sent && stderr.matches(&hint).count() == 1, "{stderr}");
+        assert!(fetch(&[&origin.to_uppercase()]).0);
+        assert!(fetch(&["localhost", origin]).0);
+        assert!(!fetch(&["http://localhost", "http://localhost:1"]).0);
+        assert!(!fetch(&[&origin.replace("http:", "https:")]).0);
+    });
+}
+
+#[test]
 fn host_headers_go_to_that_host_only() {
     for_each_mode(|mode| {
         let theirs = Server::start(|request, stream| ok(stream, &pdf(&request.path)));
         let target = theirs.url("/x.pdf").replace("127.0.0.1", "localhost");
+        let origin = target
+            .strip_suffix("/x.pdf")
+            .expect("it ends so")
+            .to_owned();
         let first = Server::start(move |_, stream| {
             respond(stream, &format!("302 Found\r\nLocation: {target}"), b"");
         });
         let sandbox = Sandbox::new();
         sandbox.write(
             "mine.toml",
-            "header = ['X-All: all', 'X-Kind: run']\n[host.localhost]\nper-host = 1\nheader = ['X-Token: s3cr3t', 'X-Kind: host']\n",
+            format!("header = ['X-All: all', 'X-Kind: run']\n[host.'{origin}']\nper-host = 1\nheader = ['X-Token: s3cr3t', 'X-Kind: host']\n"),
         );
         let run = sandbox
             .fetch(mode, first.url("/"), &["-K", "mine.toml", "-v"])
