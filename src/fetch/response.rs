@@ -18,6 +18,13 @@ use crate::text::{self, has_credentials, shown};
 /// An unwanted body is read up to this many bytes to keep the connection: reconnecting costs more.
 const DRAIN: u64 = 16 * 1024;
 
+/// The longest validator that is kept, in bytes. It is of no use when it is cut.
+const LONGEST_VALIDATOR: usize = 1024;
+
+fn is_short(validator: &&str) -> bool {
+    validator.len() <= LONGEST_VALIDATOR
+}
+
 /// A response and the URL that it came from.
 pub(super) struct Response {
     pub(super) inner: crate::http::Response,
@@ -86,7 +93,7 @@ impl Response {
     pub(super) fn origin(&self) -> Option<Origin> {
         Some(Origin {
             url: shown(&self.url).into_owned(),
-            validator: self.strong_validator()?.to_owned(),
+            validator: self.strong_validator().filter(is_short)?.to_owned(),
             total: self.inner.content_length(),
         })
     }
@@ -96,8 +103,11 @@ impl Response {
         Answer {
             final_url: (self.url != *requested).then(|| shown(&self.url).into_owned()),
             status: self.status(),
-            etag: self.header(ETAG).map(str::to_owned),
-            last_modified: self.header(LAST_MODIFIED).map(str::to_owned),
+            etag: self.header(ETAG).filter(is_short).map(str::to_owned),
+            last_modified: self
+                .header(LAST_MODIFIED)
+                .filter(is_short)
+                .map(str::to_owned),
         }
     }
 

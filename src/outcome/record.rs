@@ -13,7 +13,7 @@ use url::Url;
 
 use super::{Answer, Failure, Outcome, Saved, Status};
 use crate::link::{BadLink, Details, SourceLine};
-use crate::text::shown;
+use crate::text::{cut, printable, shown};
 
 /// The outcome of one line of the list.
 #[derive(Debug, Clone)]
@@ -118,7 +118,8 @@ impl fmt::Display for Record {
         match &self.outcome {
             Outcome::Duplicate => write!(f, "{}", Status::Duplicate)?,
             Outcome::Failed(failure) => {
-                write!(f, "{failure}")?;
+                let text = failure.to_string();
+                write!(f, "{}", printable(&cut(&text, LONGEST_TEXT)))?;
                 if self.attempts > 1 {
                     write!(f, " (after {} attempts)", self.attempts)?;
                 }
@@ -136,6 +137,12 @@ impl fmt::Display for Record {
         Ok(())
     }
 }
+
+/// Texts of servers and commands are recorded up to this many characters.
+const LONGEST_TEXT: usize = 1000;
+
+/// URLs of servers are recorded up to this many characters.
+const LONGEST_URL: usize = 8000;
 
 /// The version of the schema of records. New fields may be added to a version; a field with a changed meaning makes a new one.
 pub(crate) const SCHEMA: u32 = 1;
@@ -198,7 +205,7 @@ fields! {
     "status", |record| Text(record.outcome.status().word()), "outcome of the link: one of the statuses";
     "url", |record| Text(&record.url),
         "the link, without fragment and credentials; for a line that is not a link, its beginning";
-    "final_url", |record| Text(record.answer()?.final_url.as_deref()?),
+    "final_url", |record| Text(cut(record.answer()?.final_url.as_deref()?, LONGEST_URL)),
         "the URL that responded, if it is not the one in the list";
     "source", |record| Text(&*record.source_line.source), "the list: its path, `stdin`, or `argument`";
     "line", |record| Number(record.source_line.line),
@@ -211,9 +218,9 @@ fields! {
         "modification time of the file, in nanoseconds since 1970";
     "sha256", |record| Text(record.saved()?.sha256.as_deref()?),
         "SHA-256 of the file in hexadecimal, if it was computed";
-    "etag", |record| Text(record.answer()?.etag.as_deref()?), "`ETag` header of the response, as sent";
+    "etag", |record| Text(record.answer()?.etag.as_deref()?), "`ETag` header of the response, as sent, up to 1,024 bytes";
     "last_modified", |record| Text(record.answer()?.last_modified.as_deref()?),
-        "`Last-Modified` header of the response, as sent";
+        "`Last-Modified` header of the response, as sent, up to 1,024 bytes";
     "attempts", |record| Number(record.attempts),
         "number of attempts, over all candidates; 0 if no request was made";
     "elapsed", |record| Seconds((record.elapsed.as_secs_f64() * 1000.0).round() / 1000.0),
@@ -221,9 +228,9 @@ fields! {
     "suspect", |record| Text(record.saved()?.suspect?), "why a complete file may be damaged";
     "retryable", |record| Flag(record.failure()?.retryable()),
         "for a failure: whether another run may succeed";
-    "error", |record| Text(&record.failure()?.message),
-        "for a failure: what happened, human-readable";
-    "exec_error", |record| Text(record.exec_error.as_deref()?),
+    "error", |record| Text(cut(&record.failure()?.message, LONGEST_TEXT)),
+        "for a failure: what happened, human-readable, up to 1,000 characters";
+    "exec_error", |record| Text(cut(record.exec_error.as_deref()?, LONGEST_TEXT)),
         "why the command of `--exec` failed for this file, or was not run";
     "name", |record| Text(record.details.as_ref()?.name.as_deref()?),
         "file name given by the list; one that ends in `/` is a folder";

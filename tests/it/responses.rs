@@ -534,3 +534,40 @@ fn retry_after_does_not_make_404_retryable() {
             .fails_with("http_status: 404 Not Found\n");
     });
 }
+
+#[test]
+fn long_validators_are_not_kept() {
+    for_each_mode(|mode| {
+        let long = "x".repeat(66 * 1024);
+        let server = Server::start(move |request, stream| {
+            let (name, path) = (&long, &request.path);
+            let head = format!(
+                "200 OK\r\nContent-Type: application/pdf\r\nETag: \"{name}\"\r\nLast-Modified: {name}"
+            );
+            match path.as_str() {
+                "/moved.pdf" => {
+                    let target = format!("/x.pdf?{}", &name[..60_000]);
+                    respond(stream, &format!("302 Found\r\nLocation: {target}"), b"");
+                }
+                _ => respond(stream, &head, &pdf(path)),
+            }
+        });
+        let sandbox = Sandbox::new();
+        let links = format!("{}\n{}\n", server.url("/a.pdf"), server.url("/moved.pdf"));
+        let run = sandbox.fetch(mode, &links, &[]).exits(0);
+        assert_eq!(run.count("downloaded"), 2, "{run:?}");
+        let journal = sandbox.journal();
+        assert!(journal.iter().all(|record| record["etag"].is_null()));
+        assert!(
+            journal
+                .iter()
+                .all(|record| record.to_string().len() < 10_000)
+        );
+        let run = sandbox.fetch(mode, &links, &[]).exits(0);
+        assert_eq!(
+            (run.count("present"), server.requests().len()),
+            (2, 3),
+            "{run:?}"
+        );
+    });
+}
