@@ -45,6 +45,9 @@ pub(crate) use count::count;
 pub(crate) use format::Format;
 pub(crate) use only::Only;
 
+/// The longest link in text and pages, in bytes: what servers accept (RFC 9110 section 4.1 recommends 8,000).
+const LONGEST_LINK: usize = 8 * 1024;
+
 /// What every reader yields: an error only if the list cannot be read any further.
 type Item = io::Result<Result<Link, BadLink>>;
 
@@ -214,6 +217,7 @@ impl Context {
 
     /// The link to `target` in text or a page; `None` if it is not wanted. A target that the page declares as a PDF always is.
     fn extracted(&self, line: u64, target: &str, declared: bool) -> Option<Result<Link, BadLink>> {
+        let is_too_long = target.len() >= LONGEST_LINK;
         let target = target.trim();
         let joined = || self.base.as_ref()?.join(target).ok();
         let url = Url::parse(target).ok().or_else(joined);
@@ -229,6 +233,7 @@ impl Context {
         }
         let parsed = match url {
             _ if target.contains(char::REPLACEMENT_CHARACTER) => Err("the link is not valid UTF-8"),
+            _ if is_too_long => Err("the link is longer than 8,192 bytes"),
             Some(url) => Ok((url.into(), Details::default())),
             None if target.contains("://") => Err("not a URL"),
             None => Err("relative link without a base: set it with `--base URL`"),

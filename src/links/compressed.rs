@@ -14,6 +14,9 @@ const GZIP: &[u8] = &[0x1f, 0x8b];
 /// RFC 8878, section 3.1.1.
 const ZSTANDARD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
+/// The largest window of a Zstandard frame, in bytes: each needs as much memory. Levels up to 19 need 8 MiB.
+const LARGEST_WINDOW: u64 = 32 * 1024 * 1024;
+
 /// The bytes of a list.
 pub(super) type Source = Box<dyn BufRead + Send>;
 
@@ -23,7 +26,8 @@ pub(super) fn decompressed(mut source: Source) -> io::Result<Source> {
     Ok(if beginning.starts_with(GZIP) {
         Box::new(BufReader::new(MultiGzDecoder::new(source)))
     } else if beginning.starts_with(ZSTANDARD) {
-        let decoder = FrameDecoder::new();
+        let mut decoder = FrameDecoder::new();
+        decoder.set_max_window_size(LARGEST_WINDOW);
         Box::new(BufReader::new(Frames { source, decoder }))
     } else {
         source
@@ -57,6 +61,11 @@ impl Frames {
                 })) => {
                     let mut skipped = (&mut self.source).take(length.into());
                     io::copy(&mut skipped, &mut io::sink())?;
+                }
+                Err(FrameDecoderError::WindowSizeTooBig { .. }) => {
+                    return Err(invalid(format!(
+                        "a Zstandard frame needs a window of more than {LARGEST_WINDOW} bytes: compress it without `--long` and `--ultra`"
+                    )));
                 }
                 Err(error) => return Err(invalid(error)),
             }

@@ -3,12 +3,16 @@
 //! A link begins with a scheme, or where Markdown has a target: `](…)` and `]: …`. It ends where a reader would see its end:
 //! punctuation behind it and the bracket that closes one before it do not belong to it. A bracket inside it does, as in
 //! `/Set_(mathematics)`.
+//!
+//! A link is looked at once, and up to [`LONGEST_LINK`]: what begins like a link again and again must not be read again and
+//! again.
 
+use std::borrow::Cow;
 use std::io::{self, BufRead, Read};
 use std::{iter, mem};
 
 use super::compressed::Source;
-use super::{Context, Item, starts_with};
+use super::{Context, Item, LONGEST_LINK, starts_with};
 use crate::line::LONGEST_LINE;
 
 /// Characters that are never part of a link.
@@ -25,7 +29,13 @@ pub(super) fn links(mut source: Source, context: Context) -> impl Iterator<Item 
         };
         let text = String::from_utf8_lossy(&piece);
         let targets = targets(&text).into_iter();
-        let targets = targets.map(|target| target.replace("&amp;", "&"));
+        let targets = targets.map(|target| {
+            if target.len() < LONGEST_LINK {
+                target.replace("&amp;", "&").into()
+            } else {
+                Cow::from(target)
+            }
+        });
         let links = targets.filter_map(|target| context.extracted(line, &target, false));
         let links = links.map(Ok).collect();
         line += u64::from(piece.ends_with(b"\n"));
@@ -77,16 +87,24 @@ fn targets(text: &str) -> Vec<&str> {
 }
 
 /// The link at the beginning of `text`, without the punctuation behind it and without what closes a bracket or a quote that was
-/// opened `before` it.
+/// opened `before` it. Of one that is too long, its first [`LONGEST_LINK`] bytes, to the end of a character.
 fn trimmed(text: &str, before: Option<char>) -> &str {
-    let is_end = |c: char| {
-        c.is_whitespace()
+    let mut open = Vec::new();
+    let mut end = text.len();
+    for (at, c) in text.char_indices() {
+        if at >= LONGEST_LINK {
+            return &text[..at];
+        }
+        let is_end = c.is_whitespace()
             || c.is_control()
             || ENDS.contains(&c)
-            || (c, before) == ('\'', Some('\''))
-    };
-    let end = text.find(is_end).unwrap_or(text.len());
-    let mut link = balanced(&text[..end]);
+            || (c, before) == ('\'', Some('\''));
+        if is_end || closes_another(c, &mut open) {
+            end = at;
+            break;
+        }
+    }
+    let mut link = &text[..end];
     loop {
         let shorter = link
             .trim_end_matches(['.', ',', ';', ':', '!', '?', '*', '_', '~', '\'', '…'])
@@ -98,19 +116,16 @@ fn trimmed(text: &str, before: Option<char>) -> &str {
     }
 }
 
-/// `link` up to the first bracket that it does not open itself.
-fn balanced(link: &str) -> &str {
-    let mut open = Vec::new();
-    for (at, c) in link.char_indices() {
-        match c {
-            '(' => open.push(')'),
-            '[' => open.push(']'),
-            '{' => open.push('}'),
-            ')' | ']' | '}' if open.pop() != Some(c) => return &link[..at],
-            _ => {}
-        }
+/// Whether `c` closes a bracket that the link has not opened itself. `open` are the ends of those that it has.
+fn closes_another(c: char, open: &mut Vec<char>) -> bool {
+    match c {
+        '(' => open.push(')'),
+        '[' => open.push(']'),
+        '{' => open.push('}'),
+        ')' | ']' | '}' => return open.pop() != Some(c),
+        _ => {}
     }
-    link
+    false
 }
 
 #[cfg(test)]

@@ -413,3 +413,57 @@ fn missing_column_is_named() {
         "{run:?}"
     );
 }
+
+#[test]
+fn text_is_searched_in_linear_time() {
+    // the last two took minutes when each one looked for the end of its line
+    let small = [
+        "\"http://",
+        "'http://",
+        "http://'",
+        "{[(",
+        "](http://.",
+        "&gt;",
+    ];
+    let pieces = small.map(|piece| (piece, 64 * 1024)).into_iter();
+    for (piece, length) in pieces.chain([("](", 1024 * 1024), ("http://)", 1024 * 1024)]) {
+        let sandbox = Sandbox::new();
+        sandbox.write("notes.md", piece.repeat(length / piece.len()));
+        let base = "--base=http://a.invalid/";
+        let run = sandbox.run(&["notes.md", "--extract", base, "--dry-run"]);
+        assert!(run.code.is_some_and(|code| code < 2), "{piece}");
+    }
+}
+
+#[test]
+fn a_link_in_a_text_or_page_has_a_longest_length() {
+    let server = server();
+    let url = server.url("");
+    let long = "x".repeat(9000);
+    for text in [
+        format!(
+            "see {url}/a.pdf, {url}/b.pdf?{long} <{url}/c.pdf>, ![](data:{long}), [d]({url}/d.pdf)"
+        ),
+        format!(
+            "<!doctype html><a href={url}/a.pdf><a href='{url}/b.pdf?{long}'><img src='data:{long}'>\
+             <{long} {long}={long}><!--{long}--><a href={url}/c.pdf>{long}<a href=d.pdf><base href={url}/><a href=d.pdf>"
+        ),
+    ] {
+        let sandbox = Sandbox::new();
+        let run = sandbox.fetch("async", &text, &["--extract"]).exits(1);
+        assert_eq!(sandbox.names(), ["a.pdf", "c.pdf", "d.pdf"]);
+        let message = "bad_link: the link is longer than 8,192 bytes";
+        assert!(run.stderr.contains(message), "{run:?}");
+    }
+}
+
+#[test]
+fn a_page_that_cannot_be_read_any_further_has_its_links_fetched() {
+    let server = server();
+    let sandbox = Sandbox::new();
+    let (url, word) = (server.url("/a.pdf"), "x".repeat(1_200_000));
+    let page = format!("<html><a href='{url}'></a><script></{word}");
+    let run = sandbox.fetch("async", page, &["--extract"]);
+    run.breaks_with("after line 1: a word is longer than 1048576 bytes");
+    assert_eq!(sandbox.names(), ["a.pdf"]);
+}
