@@ -2,7 +2,7 @@
 
 use http::{HeaderName, HeaderValue};
 
-use crate::text::printable;
+use crate::text::{cut, printable};
 
 /// Headers, in the order in which they are sent.
 pub(crate) type HeaderFields = Vec<(HeaderName, HeaderValue)>;
@@ -25,7 +25,7 @@ pub(crate) fn parse(text: &str) -> Result<(HeaderName, HeaderValue), String> {
         "transfer-encoding",
     ];
     let (name, value) = text.split_once(':').ok_or("a header is `Name: value`")?;
-    let invalid = || format!("invalid header `{}`", printable(name.trim()));
+    let invalid = || format!("invalid header `{}`", printable(&cut(name.trim(), 100)));
     let name: HeaderName = name.trim().parse().map_err(|_| invalid())?;
     if RESERVED.contains(&name.as_str()) {
         return Err(format!("the header `{name}` cannot be set"));

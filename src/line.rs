@@ -2,31 +2,31 @@
 
 use std::io::{self, BufRead, Read};
 
-/// The longest line that is kept whole, in bytes.
+/// The longest line of a plain list, in bytes.
 pub(crate) const LONGEST_LINE: usize = 64 * 1024;
 
 /// A line, or the beginning of one that is too long.
 pub(crate) struct Line {
-    /// Its bytes without the line feed, up to [`LONGEST_LINE`] of them.
+    /// Its bytes without the line feed, up to the longest that was asked for.
     pub text: Vec<u8>,
     /// Whether `text` is the whole line.
     pub whole: bool,
 }
 
-/// Reads to the end of the line, and keeps up to [`LONGEST_LINE`] bytes of it. `None` at the end of the file.
+/// Reads to the end of the line, and keeps up to `longest` bytes of it. `None` at the end of the file.
 ///
 /// # Errors
 ///
 /// When `reader` cannot be read.
-pub(crate) fn read_line(reader: &mut impl BufRead) -> io::Result<Option<Line>> {
+pub(crate) fn read_line(reader: &mut impl BufRead, longest: usize) -> io::Result<Option<Line>> {
     let mut text = Vec::new();
-    let mut beginning = reader.by_ref().take(LONGEST_LINE as u64 + 1);
+    let mut beginning = reader.by_ref().take(longest as u64 + 1);
     if beginning.read_until(b'\n', &mut text)? == 0 {
         return Ok(None);
     }
-    let whole = text.pop_if(|last| *last == b'\n').is_some() || text.len() <= LONGEST_LINE;
+    let whole = text.pop_if(|last| *last == b'\n').is_some() || text.len() <= longest;
     if !whole {
-        text.truncate(LONGEST_LINE);
+        text.truncate(longest);
         reader.skip_until(b'\n')?;
     }
     Ok(Some(Line { text, whole }))
@@ -61,15 +61,25 @@ mod tests {
         ] {
             let text = [vec![b'x'; length], b"\nlast".to_vec()].concat();
             let mut reader = io::BufReader::with_capacity(1000, &text[..]);
-            let line = read_line(&mut reader).expect("memory").expect("a line");
+            let line = read_line(&mut reader, LONGEST_LINE)
+                .expect("memory")
+                .expect("a line");
             assert_eq!(line.whole, whole);
             assert_eq!(line.text, text[..length.min(LONGEST_LINE)]);
-            let last = read_line(&mut reader).expect("memory").expect("a line");
+            let last = read_line(&mut reader, LONGEST_LINE)
+                .expect("memory")
+                .expect("a line");
             assert!(last.whole && last.text == b"last");
-            assert!(read_line(&mut reader).expect("memory").is_none());
+            assert!(
+                read_line(&mut reader, LONGEST_LINE)
+                    .expect("memory")
+                    .is_none()
+            );
         }
         let text = vec![b'x'; LONGEST_LINE];
-        let line = read_line(&mut &text[..]).expect("memory").expect("a line");
+        let line = read_line(&mut &text[..], LONGEST_LINE)
+            .expect("memory")
+            .expect("a line");
         assert!(line.whole && line.text == text);
     }
 }

@@ -7,6 +7,7 @@ use url::Url;
 
 use crate::digest::Checksum;
 use crate::header::HeaderFields;
+use crate::text::printable;
 
 /// The position of a link: its list and the line in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub struct SourceLine {
 
 impl fmt::Display for SourceLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.source, self.line)
+        write!(f, "{}:{}", printable(&self.source), self.line)
     }
 }
 

@@ -35,9 +35,9 @@ use std::sync::Arc;
 use url::Url;
 
 use crate::digest::fingerprint;
-use crate::line::{LONGEST_LINE, Line, read_line};
+use crate::line::{LONGEST_LINE, Line, fill, read_line};
 use crate::link::{BadLink, Details, Link, SourceLine};
-use crate::text::{printable, shown};
+use crate::text::{cut, masked, printable, shown};
 pub(crate) use ahead::Ahead;
 pub(crate) use columns::Columns;
 use compressed::Source;
@@ -45,8 +45,21 @@ pub(crate) use count::count;
 pub(crate) use format::Format;
 pub(crate) use only::Only;
 
+/// The longest line that is a JSON object, in bytes: a record of our own with [`LONGEST_DETAILS`], each byte of which may
+/// take six in JSON, is a line of a list, too.
+const LONGEST_OBJECT: usize = 32 * 1024 * 1024;
+
 /// The longest link in text and pages, in bytes: what servers accept (RFC 9110 section 4.1 recommends 8,000).
 const LONGEST_LINK: usize = 8 * 1024;
+
+/// The most other URLs, and the most headers, of one link.
+const MOST: usize = 100;
+
+/// The most bytes of all details of one link together.
+const LONGEST_DETAILS: usize = 4 * 1024 * 1024;
+
+/// Problems, and names in messages, are shown up to this many characters.
+const LONGEST_SHOWN: usize = 300;
 
 /// What every reader yields: an error only if the list cannot be read any further.
 type Item = io::Result<Result<Link, BadLink>>;
@@ -200,7 +213,11 @@ impl Context {
             source: Arc::clone(&self.source),
             line,
         };
-        match parsed.and_then(|(url, details)| Ok((parse_url(url.trim())?, details))) {
+        let checked = parsed.and_then(|(url, details)| {
+            check(&details)?;
+            Ok((parse_url(url.trim())?, details))
+        });
+        match checked {
             Ok((url, details)) => Ok(Link {
                 source_line,
                 id: fingerprint(&shown(&url)),
@@ -210,7 +227,7 @@ impl Context {
             Err(problem) => Err(BadLink {
                 source_line,
                 text: excerpt(text.trim_ascii()),
-                problem,
+                problem: brief(&problem),
             }),
         }
     }
@@ -247,7 +264,8 @@ impl Context {
             0 => String::new(),
             line => format!(" after line {line}"),
         };
-        let message = format!("cannot read `{}`{place}: {error}", self.source);
+        let source = printable(&self.source);
+        let message = format!("cannot read `{source}`{place}: {error}");
         io::Error::new(error.kind(), message)
     }
 }
@@ -257,10 +275,23 @@ fn numbered_lines(
     mut source: Source,
     context: Context,
 ) -> impl Iterator<Item = io::Result<(u64, Line)>> {
-    (1..).map_while(move |number| match read_line(&mut source) {
+    (1..).map_while(move |number| match next_line(&mut source) {
         Ok(line) => Some(Ok((number, line?))),
         Err(error) => Some(Err(context.broken(number - 1, &error))),
     })
+}
+
+fn next_line(source: &mut Source) -> io::Result<Option<Line>> {
+    let longest = longest(fill(source)?);
+    read_line(source, longest)
+}
+
+/// The length up to which a line with this beginning is read, in bytes.
+fn longest(beginning: &[u8]) -> usize {
+    match beginning {
+        [b'{', ..] => LONGEST_OBJECT,
+        _ => LONGEST_LINE,
+    }
 }
 
 /// The text of a line without the white space around it; `None` for a blank line or a comment.
@@ -270,7 +301,7 @@ fn content(line: &Line) -> Option<Result<&str, String>> {
         return None;
     }
     if !line.whole {
-        let problem = format!("the line is longer than {LONGEST_LINE} bytes");
+        let problem = format!("the line is longer than {} bytes", longest(&line.text));
         return Some(Err(problem));
     }
     let text = std::str::from_utf8(text);
@@ -287,7 +318,35 @@ fn is_http(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https")
 }
 
+/// Refuses details that would take more memory than a link is worth: a list may come from a stranger.
+fn check(details: &Details) -> Result<(), String> {
+    let too_many = |what| Err(format!("more than {MOST} {what}"));
+    if details.mirrors.len() > MOST {
+        return too_many("other URLs of the same file");
+    }
+    if details.headers.len() > MOST {
+        return too_many("headers");
+    }
+    let mirrors = details.mirrors.iter().map(|url| url.as_str().len());
+    let headers = details.headers.iter().map(|(_, value)| value.len());
+    let columns = details.columns.iter();
+    let columns = columns.map(|(name, value)| name.len() + value.len());
+    let name = details.name.as_ref().map(String::len);
+    let bytes: usize = mirrors.chain(headers).chain(columns).chain(name).sum();
+    if bytes > LONGEST_DETAILS {
+        return Err(format!(
+            "its name, columns and other URLs are longer than {LONGEST_DETAILS} bytes"
+        ));
+    }
+    Ok(())
+}
+
 fn parse_url(text: &str) -> Result<Url, String> {
+    // a list of the links that failed has lines of this length
+    let too_long = || format!("the URL is longer than {LONGEST_LINE} bytes");
+    if text.len() > LONGEST_LINE {
+        return Err(too_long());
+    }
     let mut url = match Url::parse(text) {
         Ok(url) => url,
         Err(error) if text.contains("://") => return Err(format!("not a URL: {error}")),
@@ -300,24 +359,35 @@ fn parse_url(text: &str) -> Result<Url, String> {
         ));
     }
     url.set_fragment(None);
+    if url.as_str().len() > LONGEST_LINE {
+        return Err(too_long());
+    }
     Ok(url)
 }
 
-/// The beginning of a line, safe to print and without credentials.
+/// The beginning of a line, safe to print and without credentials and signatures.
 fn excerpt(text: &[u8]) -> String {
     const LONGEST: usize = 80;
-    let text = String::from_utf8_lossy(&text[..text.len().min(4 * LONGEST)]);
-    let text = match (text.find("://"), text.rfind('@')) {
+    let short =
+        |text: &[u8]| String::from_utf8_lossy(&text[..text.len().min(4 * LONGEST)]).into_owned();
+    let scheme = text.windows(3).position(|bytes| bytes == b"://");
+    let at = text.iter().rposition(|byte| *byte == b'@');
+    let text = match (scheme, at) {
         (Some(scheme), Some(at)) if scheme < at => {
-            format!("{}…{}", &text[..scheme + 3], &text[at..])
+            format!("{}…{}", short(&text[..scheme + 3]), short(&text[at..]))
         }
         // without a scheme, the password may be anywhere before the `@`
-        (_, Some(at)) => format!("…{}", &text[at..]),
-        _ => text.into_owned(),
+        (_, Some(at)) => format!("…{}", short(&text[at..])),
+        _ => short(text),
     };
-    let short: String = text.chars().take(LONGEST).collect();
-    let cut = if short.len() < text.len() { "…" } else { "" };
-    printable(&short) + cut
+    let words = text.split_inclusive(|c: char| c.is_whitespace() || matches!(c, '"' | ','));
+    let text: String = words.map(masked).collect();
+    printable(&cut(&text, LONGEST))
+}
+
+/// A text of a list or its name in a message: safe to print, and not too long.
+fn brief(text: &str) -> String {
+    printable(&cut(text, LONGEST_SHOWN))
 }
 
 fn open_list(path: &Path) -> io::Result<Source> {
@@ -328,7 +398,8 @@ fn open_list(path: &Path) -> io::Result<Source> {
         Ok(file)
     });
     let file = file.map_err(|error| {
-        let message = format!("cannot read the list `{}`: {error}", path.display());
+        let path = printable(&path.to_string_lossy());
+        let message = format!("cannot read the list `{path}`: {error}");
         io::Error::new(error.kind(), message)
     })?;
     Ok(Box::new(BufReader::with_capacity(64 * 1024, file)))
@@ -415,6 +486,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn excerpts_show_no_secrets(
+            before in "[ -~]{0,400}", filler in "[^@]{0,400}", between in "[ -~]{0,20}", after in "[ -~]{0,20}",
+        ) {
+            let line = format!("{before}://u:s3cr3t{filler}@{between} http://h/?sig=s3cr3t {after}");
+            let text = excerpt(line.as_bytes());
+            prop_assert!(!text.contains("s3cr3t"), "{text}");
+            prop_assert!(!text.contains(char::is_control));
+        }
+
         #[test]
         fn every_line_is_accounted_for(text in proptest::collection::vec(any::<u8>(), 0..300)) {
             let expected = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text).split(|byte| *byte == b'\n')

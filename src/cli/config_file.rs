@@ -35,6 +35,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, Id};
 use toml::{Table, Value};
 use url::Url;
 
+use super::http::check_number;
 use super::{active, mut_all_args, secrets};
 use crate::fetch::Scope;
 use crate::header::{self, HeaderFields};
@@ -373,6 +374,7 @@ fn host(key: &str, settings: &Value) -> anyhow::Result<HostSettings> {
             ),
         }
     }
+    check_number(&headers)?;
     let limits = (!limits.is_empty()).then(|| format!("{name}:{}", limits.join(",")).parse());
     Ok(HostSettings {
         scope,

@@ -125,6 +125,7 @@ impl HttpArgs {
             referer.set_sensitive(referer.as_bytes().contains(&b'@'));
             (REFERER, referer)
         }));
+        check_number(&headers)?;
         let cookies = self.cookie.as_deref().map(read_cookies).transpose()?;
         Ok(RequestOptions {
             headers,
@@ -146,6 +147,13 @@ fn fields(text: &str) -> anyhow::Result<HeaderFields> {
     let text = text.with_context(|| format!("cannot read the headers in `{path}`"))?;
     let lines = text.lines().filter(|line| !line.trim().is_empty());
     lines.map(secret_header).collect()
+}
+
+/// Refuses more headers than a server takes.
+pub(super) fn check_number(headers: &HeaderFields) -> anyhow::Result<()> {
+    const MOST: usize = 100;
+    anyhow::ensure!(headers.len() <= MOST, "`header`: more than {MOST} headers");
+    Ok(())
 }
 
 /// The URL of a proxy. Its scheme is `http` by default.

@@ -7,7 +7,7 @@
 use std::iter;
 
 use super::compressed::Source;
-use super::{Context, Item, Parsed, content, numbered_lines, parse_url};
+use super::{Context, Item, MOST, Parsed, content, numbered_lines, parse_url};
 use crate::header;
 use crate::link::{BadLink, Details, Link};
 
@@ -77,6 +77,10 @@ impl Entry {
             "out" => details.name = Some(value.to_owned()),
             "dir" => self.folder = Some(value.to_owned()),
             "checksum" => details.checksum = Some(value.parse()?),
+            // not even read: an entry may have any number of them
+            "header" | "referer" | "user-agent" if details.headers.len() >= MOST => {
+                return Err(format!("more than {MOST} headers"));
+            }
             "header" => details.headers.push(header::parse(value)?),
             "referer" | "user-agent" => {
                 let header = format!("{name}: {value}");

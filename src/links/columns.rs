@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::{Options, parse_url};
+use super::only;
+use super::{LONGEST_DETAILS, Options, parse_url};
 use crate::digest::Checksum;
 use crate::link::Details;
 
@@ -63,13 +64,17 @@ pub(super) fn details<'a>(
     let status = value("status");
     let is_record = status.is_some() && value("schema").is_some();
     if let Some(only) = &options.only {
+        if status.is_none() {
+            only::warn("rows that are not records are skipped");
+        }
         let retryable = value("retryable").map(|retryable| retryable == "true");
         if !only.wants(status.as_deref(), retryable) {
             return Ok(None);
         }
     }
     // what remains of a line that was not a link may look like one
-    let is_excerpt = |url: Cow<str>| url.contains([char::REPLACEMENT_CHARACTER, '…']);
+    let is_excerpt =
+        |url: Cow<str>| url.contains([char::REPLACEMENT_CHARACTER, '…']) || url.contains("=***");
     if is_record && status.as_deref() == Some("bad_link") && value("url").is_some_and(is_excerpt) {
         return Err("the record has only a part of a `bad_link`: fix the original list".to_owned());
     }
@@ -82,6 +87,7 @@ pub(super) fn details<'a>(
     let sha256 = || value("sha256").filter(|_| !is_record);
     let checksum = value("checksum").or_else(sha256);
     let mirrors: Vec<String> = match recorded("mirrors") {
+        Some(list) if list.len() > 2 * LONGEST_DETAILS => return Err("too many mirrors".to_owned()),
         Some(list) => serde_json::from_str(&list).map_err(|_| "`mirrors` is not a list of URLs")?,
         None => Vec::new(),
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::compressed::Source;
 use super::{Context, Input, Links, Options, format, open_list};
-use crate::line::read_line;
+use crate::line::{LONGEST_LINE, read_line};
 
 /// The largest list, in bytes, that is counted: it takes noticeable time to read a larger one twice.
 const LARGEST: u64 = 256 * 1024 * 1024;
@@ -38,7 +38,7 @@ fn count_list(path: &Path, options: &Arc<Options>) -> Option<u64> {
 /// The number of lines that are neither blank nor comments.
 fn count_lines(mut source: Source) -> Option<u64> {
     let mut count = 0;
-    while let Some(line) = read_line(&mut source).ok()? {
+    while let Some(line) = read_line(&mut source, LONGEST_LINE).ok()? {
         let text = line.text.trim_ascii_start();
         count += u64::from(!text.is_empty() && !text.starts_with(b"#"));
     }

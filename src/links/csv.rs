@@ -9,11 +9,20 @@ use csv::{ByteRecord, ReaderBuilder};
 use super::columns::{details, url_column};
 use super::compressed::Source;
 use super::format::Reader;
-use super::{Context, Item};
+use super::{Context, Item, brief};
 use crate::link::{BadLink, Link};
 
 /// The longest row, in bytes. In a longer one, a quote is missing, and the rest of the list would become one value.
 const LONGEST_ROW: u64 = 4 * 1024 * 1024;
+
+/// The longest row of records, in bytes: quotes may double what a row had in the list before.
+const LONGEST_RECORD: u64 = 4 * LONGEST_ROW;
+
+/// The most lines in a row, and in what is read ahead of it.
+const MOST_LINES: usize = 1_000_000;
+
+/// The most columns of a table.
+const MOST_COLUMNS: usize = 10_000;
 
 /// The separators of tables.
 const SEPARATORS: [u8; 3] = [b'\t', b',', b';'];
@@ -47,6 +56,11 @@ pub(super) fn links(source: Source, separator: u8, context: Context) -> io::Resu
     if names.is_empty() {
         return Ok(Box::new(iter::empty()));
     }
+    if names.len() > MOST_COLUMNS {
+        let message = format!("more than {MOST_COLUMNS} columns");
+        let error = io::Error::new(io::ErrorKind::InvalidData, message);
+        return Err(context.broken(0, &error));
+    }
     let names = names.iter().map(|name| String::from_utf8_lossy(name));
     let names: Vec<_> = names.map(|name| name.trim().to_owned()).collect();
     let columns = &context.options.columns;
@@ -56,14 +70,25 @@ pub(super) fn links(source: Source, separator: u8, context: Context) -> io::Resu
     let missing = wanted.find(|wanted| !names.iter().any(|name| name == wanted));
     let (Some(url), None) = (url, missing) else {
         let missing = missing.or(columns.url.as_deref()).unwrap_or("url");
-        let (source, names) = (&context.source, names.join("`, `"));
+        let (missing, source) = (brief(missing), brief(&context.source));
+        let names = brief(&names.join("`, `"));
         let message = format!("no column `{missing}` in `{source}`; its columns are `{names}`");
         return Err(io::Error::new(io::ErrorKind::InvalidData, message));
     };
+    let has = |wanted: &str| names.iter().any(|name| name == wanted);
+    let longest = if has("schema") && has("status") {
+        LONGEST_RECORD
+    } else {
+        LONGEST_ROW
+    };
+    // of columns with the same name, the first one counts
+    let positions = 0..names.len();
+    let columns = names.into_iter().zip(positions).rev().collect();
     Ok(Box::new(Rows {
         reader,
         row: ByteRecord::new(),
-        columns: names.into_iter().zip(0..).collect(),
+        longest,
+        columns,
         url,
         context,
     }))
@@ -73,6 +98,8 @@ pub(super) fn links(source: Source, separator: u8, context: Context) -> io::Resu
 struct Rows {
     reader: csv::Reader<Bounded>,
     row: ByteRecord,
+    /// The longest row, in bytes.
+    longest: u64,
     columns: HashMap<String, usize>,
     url: usize,
     context: Context,
@@ -83,7 +110,7 @@ impl Iterator for Rows {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            self.reader.get_mut().left = LONGEST_ROW;
+            self.reader.get_mut().allow(self.longest);
             let begin = self.reader.position().byte();
             let read = self.reader.read_byte_record(&mut self.row);
             let line = self.reader.get_mut().line_at(begin);
@@ -133,7 +160,8 @@ impl Rows {
 /// The `csv` crate counts lines, too, but puts a row with blank lines above it at the first of them.
 struct Bounded {
     source: Source,
-    /// How many more bytes the current row may take.
+    /// How many bytes the current row may take, and how many more.
+    longest: u64,
     left: u64,
     /// How many bytes have been read.
     length: u64,
@@ -146,11 +174,17 @@ impl Bounded {
     fn new(source: Source) -> Self {
         Self {
             source,
+            longest: LONGEST_ROW,
             left: LONGEST_ROW,
             length: 0,
             ends: VecDeque::new(),
             line: 1,
         }
+    }
+
+    /// Begins a row of up to `longest` bytes.
+    fn allow(&mut self, longest: u64) {
+        (self.longest, self.left) = (longest, longest);
     }
 
     /// The line of the row that begins at `byte`, or behind the line ends at `byte`. Positions must not decrease.
@@ -166,8 +200,12 @@ impl Bounded {
 
 impl Read for Bounded {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.left == 0 {
-            let message = format!("a row is longer than {LONGEST_ROW} bytes: is a quote missing?");
+        if self.left == 0 || self.ends.len() > MOST_LINES {
+            let longest = self.longest;
+            let message = match self.left {
+                0 => format!("a row is longer than {longest} bytes: is a quote missing?"),
+                _ => format!("a row has more than {MOST_LINES} lines: is a quote missing?"),
+            };
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
         let length = self.source.read(buffer)?;
@@ -179,5 +217,23 @@ impl Read for Bounded {
         self.length += length as u64;
         self.left = self.left.saturating_sub(length as u64);
         Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_of_a_report_may_be_longer_than_that_of_a_list() {
+        let cell = "x".repeat(5 * 1024 * 1024);
+        for (header, is_whole) in [("schema,status,url,q", true), ("a,b,url,q", false)] {
+            let table = format!("{header}\n1,timeout,http://a.example/,{cell}\n");
+            let source = Box::new(io::Cursor::new(table.into_bytes()));
+            let context = Context::new("list".into(), std::sync::Arc::default());
+            let mut links = links(source, b',', context).expect("a header");
+            let first = links.next().expect("a row");
+            assert_eq!(first.is_ok(), is_whole, "{header}");
+        }
     }
 }

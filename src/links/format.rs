@@ -7,7 +7,7 @@ use std::io;
 use clap::ValueEnum;
 
 use super::compressed::{Source, decompressed};
-use super::{Context, Item, aria2, csv, html, plain, starts_with, text};
+use super::{Context, Item, aria2, csv, html, only, plain, starts_with, text};
 use crate::line::fill;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -50,6 +50,11 @@ pub(super) type Reader = Box<dyn Iterator<Item = Item> + Send>;
 /// Reads the list in `source`. Blocks until its beginning is there.
 pub(super) fn open(source: Source, context: Context) -> io::Result<Reader> {
     let (source, kind) = begin(source, &context).map_err(|error| context.broken(0, &error))?;
+    if context.options.only.is_some()
+        && matches!(kind, ListKind::Aria2 | ListKind::Text | ListKind::Html)
+    {
+        only::warn("all links of other lists are taken");
+    }
     Ok(match kind {
         ListKind::Plain => Box::new(plain::links(source, context)),
         ListKind::Table(separator) => csv::links(source, separator, context)?,

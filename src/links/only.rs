@@ -1,6 +1,7 @@
 //! Which records of an earlier run to take as links.
 
 use std::str::FromStr;
+use std::sync::Once;
 
 use crate::outcome::Status;
 
@@ -17,6 +18,16 @@ impl Only {
             word => status == Some(word),
         })
     }
+}
+
+/// Says once that `--only` does not apply to a list, and what becomes of its lines.
+pub(super) fn warn(consequence: &str) {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        tracing::warn!(
+            "`--only` applies to records of an earlier run, as JSON lines, CSV or TSV: {consequence}"
+        );
+    });
 }
 
 impl FromStr for Only {

@@ -1,7 +1,7 @@
 //! Plain lists: one link per line. After tabs, a line may name the file and give other URLs of it; a line may also be JSON.
 
 use super::compressed::Source;
-use super::{Context, Item, content, json, numbered_lines, parse_url};
+use super::{Context, Item, content, json, numbered_lines, only, parse_url};
 use crate::line::Line;
 use crate::link::{BadLink, Details, Link};
 
@@ -18,7 +18,12 @@ pub(super) fn links(source: Source, context: Context) -> impl Iterator<Item = It
 pub(super) fn link(line: &Line, number: u64, context: &Context) -> Option<Result<Link, BadLink>> {
     let parsed = match content(line)?.map(str::trim) {
         Ok(text) if text.starts_with('{') => json::parse(text, &context.options).transpose()?,
-        text => text.map(fields),
+        text => {
+            if context.options.only.is_some() {
+                only::warn("all links of other lists are taken");
+            }
+            text.map(fields)
+        }
     };
     Some(context.link(number, &line.text, parsed))
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde::Deserialize;
 
 use crate::digest::fingerprint;
-use crate::line::read_line;
+use crate::line::{LONGEST_LINE, read_line};
 use crate::outcome::Saved;
 use crate::plan::Previous;
 use crate::system::files::open_plain;
@@ -201,7 +201,7 @@ impl SavedLine<'_> {
 /// When the journal cannot be read.
 pub(crate) fn each_saved(journal: impl Read, mut see: impl FnMut(&SavedLine)) -> io::Result<()> {
     let mut reader = BufReader::with_capacity(256 * 1024, journal);
-    while let Some(line) = read_line(&mut reader)? {
+    while let Some(line) = read_line(&mut reader, LONGEST_LINE)? {
         if let Ok(saved) = serde_json::from_slice::<SavedLine>(&line.text)
             && is_inside(&saved.file)
         {

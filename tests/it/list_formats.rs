@@ -467,3 +467,229 @@ fn a_page_that_cannot_be_read_any_further_has_its_links_fetched() {
     run.breaks_with("after line 1: a word is longer than 1048576 bytes");
     assert_eq!(sandbox.names(), ["a.pdf"]);
 }
+
+#[test]
+fn records_are_read_back_however_long_they_are() {
+    let server = server();
+    let url = server.url("");
+    // each byte takes two in CSV, and six in JSON
+    let (quotes, controls) = ("\"".repeat(70_000), "\u{1}".repeat(70_000));
+    let table = format!("url,q,c\n{url}/gone1,x{quotes},{controls}\n{url}/gone2,q,c\n");
+    let sandbox = Sandbox::new();
+    let carry = ["--carry", "q,c", "--quiet"];
+    let written = ["--report", "run.csv", "--error-file", "failed.txt"];
+    let args = [&carry[..], &written].concat();
+    sandbox.fetch("async", &table, &args).exits(1);
+    for list in ["failed.txt", "run.csv", "out/.fetchpdf/journal.jsonl"] {
+        let args = [list, "-o", "again", "--report", "run.jsonl"];
+        sandbox.run(&[&args[..], &carry].concat()).exits(1);
+        let report = std::fs::read_to_string(sandbox.path("run.jsonl")).expect("a report");
+        let found = records(&report);
+        assert_eq!(found.len(), 2, "{list}");
+        let is_http = |record: &Value| record["status"] == "http_status";
+        assert!(found.iter().all(is_http), "{list}");
+        let long = |name: &str| {
+            found.iter().find_map(|record| {
+                let value = record["columns"][name].as_str()?;
+                (value.len() > 2).then_some(value.trim_start_matches('x'))
+            })
+        };
+        assert!(
+            long("q") == Some(&quotes) && long("c") == Some(&controls),
+            "{list}"
+        );
+    }
+}
+
+#[test]
+fn lists_from_strangers_are_bounded() {
+    let server = server();
+    let url = server.url("");
+    let many = |count: usize, piece: &str| piece.repeat(count);
+    for (list, args, message) in [
+        (
+            format!(
+                "{url}/x.pdf\n{}{url}/good.pdf",
+                many(40_000, " header=X: y\n")
+            ),
+            &["--input-format", "aria2"][..],
+            "bad_link: more than 100 headers",
+        ),
+        (
+            format!(
+                "{url}/x.pdf{}\n{url}/good.pdf",
+                many(101, "\thttp://a.invalid/")
+            ),
+            &[],
+            "bad_link: more than 100 other URLs of the same file",
+        ),
+        (
+            format!("{url}/{}\n{url}/good.pdf", many(30_000, "ü")),
+            &[],
+            "bad_link: the URL is longer than 65536 bytes",
+        ),
+        (
+            format!("{{\"url\":{}\n{url}/good.pdf", many(100_000, "[")),
+            &[],
+            "bad_link: invalid JSON: EOF while parsing a list",
+        ),
+        (
+            format!(
+                "{{{}\"url\":1}}\n{url}/good.pdf",
+                (0..10_001).fold(String::new(), |all, n| all + &format!("\"{n}\":0,"))
+            ),
+            &[],
+            "bad_link: invalid JSON: more than 10000 fields",
+        ),
+        (
+            format!(
+                "url,name\n{url}/x.pdf,{}\n{url}/good.pdf,",
+                many(3_000_000, "ü")
+            ),
+            &["--name-column", "name"],
+            "bad_link: a row is longer",
+        ),
+        (
+            format!("gopher-{}://x\n{url}/good.pdf", many(60_000, "x")),
+            &[],
+            "bad_link: only `http` and `https` links are fetched, not `gopher-xxx",
+        ),
+    ] {
+        let sandbox = Sandbox::new();
+        let run = sandbox.fetch("async", &list, args);
+        if message.contains("a row is longer") {
+            run.breaks_with("a row is longer than 4194304 bytes");
+            continue;
+        }
+        let run = run.exits(1);
+        assert_eq!(sandbox.names(), ["good.pdf"], "{message}");
+        assert!(run.stderr.contains(message), "no `{message}` in {run:#?}");
+        assert!(run.stderr.len() < 2000, "{message}");
+    }
+}
+
+#[test]
+fn tables_and_frames_from_strangers_are_bounded() {
+    let many = |count: usize, piece: &str| piece.repeat(count);
+    for (list, args, message) in [
+        (
+            format!("url{}\n", many(20_000, ",c")),
+            &[][..],
+            "more than 10000 columns",
+        ),
+        (
+            format!("url,c\nhttp://a.invalid/,\"{}\"\n", many(1_500_000, "\n")),
+            &[],
+            "a row has more than 1000000 lines",
+        ),
+        (
+            format!("where{},\u{1b}[31m\n", many(9_000, ",c")),
+            &["--url-column", "\u{1b}[32m"],
+            "no column `\\u{1b}[32m` in `links.txt`; its columns are `where`, `c`",
+        ),
+        (
+            format!("x\u{1b}{}: z\n", many(1000, "y")),
+            &["-H", "@links.txt"],
+            "invalid header `x\\u{1b}yyy",
+        ),
+        (
+            many(200, "X: y\n"),
+            &["-H", "@links.txt"],
+            "`header`: more than 100 headers",
+        ),
+    ] {
+        let run = Sandbox::new().fetch("async", &list, args).exits(2);
+        assert!(run.stderr.contains(message), "no `{message}` in {run:#?}");
+        assert!(
+            run.stderr.len() < 1000 && !run.stderr.contains('\u{1b}'),
+            "{run:?}"
+        );
+    }
+    // a frame that claims to need 128 MiB for its three bytes
+    let frame = b"\x28\xb5\x2f\xfd\x00\x88\x01\x00\x00";
+    let run = Sandbox::new().fetch("async", frame, &[]).exits(2);
+    assert!(
+        run.stderr
+            .contains("needs a window of more than 33554432 bytes"),
+        "{run:?}"
+    );
+}
+
+#[test]
+#[cfg(unix)]
+fn names_of_lists_are_printable() {
+    let sandbox = Sandbox::new();
+    let name = "a\u{1b}[31m\u{202e}.txt";
+    sandbox.write(name, "bad\n");
+    for list in [name, "no\u{1b}[31m"] {
+        let run = sandbox.run(&[list]);
+        assert!(!run.stderr.contains(['\u{1b}', '\u{202e}']), "{run:?}");
+        assert!(run.stderr.contains("\\u{1b}[31m"), "{run:?}");
+    }
+}
+
+#[test]
+fn only_says_where_it_does_not_apply() {
+    let server = server();
+    let url = server.url("/x.pdf");
+    let record =
+        format!("{{\"schema\":1,\"status\":\"timeout\",\"retryable\":true,\"url\":\"{url}\"}}\n");
+    for (list, downloaded, message) in [
+        (
+            format!("{url}\n{url}?2\n"),
+            2,
+            "all links of other lists are taken",
+        ),
+        (
+            format!("{url}\n out=x.pdf\n"),
+            1,
+            "all links of other lists are taken",
+        ),
+        (
+            format!("name,url\nn,{url}\nn,{url}?2\n"),
+            0,
+            "rows that are not records are skipped",
+        ),
+        (
+            format!("{{\"url\":\"{url}\"}}\n"),
+            0,
+            "rows that are not records are skipped",
+        ),
+        (record, 1, ""),
+    ] {
+        let run = Sandbox::new()
+            .fetch("async", &list, &["--only", "failed"])
+            .exits(0);
+        assert_eq!(run.count("downloaded"), downloaded, "{list}");
+        let said = usize::from(!message.is_empty());
+        assert_eq!(
+            run.stderr.matches("`--only` applies to").count(),
+            said,
+            "{run:?}"
+        );
+        assert!(run.stderr.contains(message), "{run:?}");
+    }
+}
+
+#[test]
+fn quoted_lines_show_no_secrets() {
+    let long = "x".repeat(1000);
+    let list = format!(
+        "ftp://u:s3cr3t{long}@h/x\nftp://h/?a=1&X-Amz-Signature=s3cr3t\nx\tftp://h/?sig=s3cr3t\nhttp://:x/?token=s3cr3t http://h/?sig=s3cr3t\n\
+         {{\"url\":\"ftp://h/?a=1\",\"b\":\"http://h/?sig=s3cr3t\"}}\n{long}s3cr3t@h\n"
+    );
+    let sandbox = Sandbox::new();
+    let run = sandbox
+        .fetch("async", list, &["--json", "--error-file", "e.txt"])
+        .exits(1);
+    assert_eq!(records(&run.stdout).len(), 6);
+    let errors = std::fs::read_to_string(sandbox.path("e.txt")).expect("a file");
+    assert!(!format!("{run:?}{errors}").contains("s3cr3t"), "{run:?}");
+    // and what is masked does not become a link
+    let table = "url,checksum\nhttp://a.invalid/?sig=s3cr3t,zz\n";
+    sandbox
+        .fetch("async", table, &["--report", "run.jsonl"])
+        .exits(1);
+    let again = sandbox.run(&["run.jsonl", "--only", "failed"]).exits(1);
+    assert!(again.stderr.contains("fix the original list"), "{again:?}");
+}
