@@ -219,8 +219,13 @@ fn default_path() -> Option<PathBuf> {
     };
     let folder = env::var_os(variable).map(PathBuf::from);
     let folder = folder.filter(|folder| folder.is_absolute());
-    let folder = folder.or_else(|| Some(env::home_dir()?.join(".config")))?;
+    let folder = folder.or_else(|| Some(home_folder()?.join(".config")))?;
     Some(folder.join("fetchpdf/config.toml"))
+}
+
+/// The home folder; `None` if the environment has none. A relative one would be another in each folder.
+pub(super) fn home_folder() -> Option<PathBuf> {
+    env::home_dir().filter(|home| home.is_absolute())
 }
 
 /// Whether the option `id` conflicts with one that is given.
@@ -250,7 +255,8 @@ impl File {
         let table: Table = text.parse().map_err(|error: toml::de::Error| {
             let before = &text[..error.span().map_or(0, |span| span.start)];
             let line = before.matches('\n').count() + 1;
-            anyhow!("line {line}: {}", error.message().replace('\n', ", "))
+            let message = error.message().replace('\n', ", ");
+            anyhow!("line {line}: {}", text::printable(&message))
         })?;
         let mut file = Self::default();
         let mut line = vec!["fetchpdf".to_owned()];
@@ -291,7 +297,9 @@ fn check(line: Vec<String>, command: &Command) -> anyhow::Result<()> {
     let text = error.render().to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let end = text.find("\n\nUsage").or(text.find("\n\nFor more"));
-    bail!("{}", text[..end.unwrap_or(text.len())].trim_end())
+    let lines = text[..end.unwrap_or(text.len())].trim_end().lines();
+    let lines: Vec<_> = lines.map(text::printable).collect();
+    bail!("{}", lines.join("\n"))
 }
 
 /// The error about an unknown key, with the similar one.
@@ -335,7 +343,7 @@ fn values(key: &str, value: &Value, action: &ArgAction) -> anyhow::Result<Vec<St
 /// A value as on the command line. A leading `~/` is the home folder, as a shell would expand it.
 fn plain(key: &str, value: &Value) -> anyhow::Result<String> {
     Ok(match value {
-        Value::String(text) => match (text.strip_prefix("~/"), env::home_dir()) {
+        Value::String(text) => match (text.strip_prefix("~/"), home_folder()) {
             (Some(rest), Some(home)) => home.join(rest).display().to_string(),
             _ => text.clone(),
         },

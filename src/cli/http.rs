@@ -10,10 +10,11 @@ use http::HeaderValue;
 use http::header::REFERER;
 use url::Url;
 
-use super::config_file::secret_header;
+use super::config_file::{home_folder, secret_header};
 use crate::fetch::{Credentials, HostHeaders, Netrc, RequestOptions, read_cookies};
 use crate::header::HeaderFields;
 use crate::http::{Family, HttpOptions, HttpVersion};
+use crate::text::is_signed;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "HTTP")]
@@ -111,8 +112,9 @@ impl HttpArgs {
     pub(super) fn request_options(self, of_hosts: HostHeaders) -> anyhow::Result<RequestOptions> {
         let netrc = match self.netrc_file {
             None if self.netrc => {
-                let home = || Some(env::home_dir()?.join(".netrc"));
-                let path = env::var_os("NETRC").map(PathBuf::from).or_else(home);
+                let home = || Some(home_folder()?.join(".netrc"));
+                let named = env::var_os("NETRC").filter(|path| !path.is_empty());
+                let path = named.map(PathBuf::from).or_else(home);
                 Some(path.context("no home folder to read `.netrc` from")?)
             }
             named => named,
@@ -122,7 +124,9 @@ impl HttpArgs {
             headers.extend(fields(text)?);
         }
         headers.extend(self.referer.map(|mut referer| {
-            referer.set_sensitive(referer.as_bytes().contains(&b'@'));
+            let text = String::from_utf8_lossy(referer.as_bytes());
+            let is_secret = text.contains('@') || is_signed(&text);
+            referer.set_sensitive(is_secret);
             (REFERER, referer)
         }));
         check_number(&headers)?;

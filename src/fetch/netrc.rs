@@ -5,10 +5,11 @@
 //! default login anonymous password me@site.example
 //! ```
 //!
-//! `account` and macros (`macdef`, up to an empty line) belong to ftp and are skipped.
+//! `account` and macros (`macdef`, up to an empty line) belong to ftp and are skipped. As in curl, a word that begins with `#`
+//! begins a comment, unknown words are skipped, and a value may be on the next line.
 
-use std::fs;
 use std::path::Path;
+use std::{fs, mem};
 
 use anyhow::Context;
 
@@ -43,30 +44,30 @@ impl Netrc {
 
     fn parse(text: &str) -> Self {
         let mut entries: Vec<(_, Credentials)> = Vec::new();
+        // the keyword whose value follows, perhaps on another line
+        let mut keyword = String::new();
         let mut in_macro = false;
         for line in text.lines() {
             in_macro &= !line.trim().is_empty();
             if in_macro {
                 continue;
             }
-            let mut words = words(line).into_iter();
-            while let Some(word) = words.next() {
-                let mut value = || words.next().unwrap_or_default();
-                match (word.as_str(), entries.last_mut()) {
+            for word in words(line) {
+                let credentials = entries.last_mut().map(|(_, credentials)| credentials);
+                match (mem::take(&mut keyword).as_str(), credentials) {
                     ("machine", _) => {
-                        let name = value();
-                        let name = host::parse(&name).unwrap_or(name);
+                        let name = host::parse(&word).unwrap_or(word);
                         entries.push((Some(name), Credentials::default()));
                     }
-                    ("default", _) => entries.push((None, Credentials::default())),
-                    ("login", Some((_, credentials))) => credentials.user = value(),
-                    ("password", Some((_, credentials))) => credentials.password = value(),
-                    ("account", _) => drop(value()),
-                    ("macdef", _) => {
+                    ("login", Some(credentials)) => credentials.user = word,
+                    ("password", Some(credentials)) => credentials.password = word,
+                    ("login" | "password" | "account", _) => {}
+                    _ if word == "default" => entries.push((None, Credentials::default())),
+                    _ if word == "macdef" => {
                         in_macro = true;
                         break;
                     }
-                    _ => {}
+                    _ => keyword = word,
                 }
             }
         }
@@ -154,6 +155,9 @@ mod tests {
         };
         assert_eq!(of("a.example"), Some(("u", "p#1")));
         let spelled = Netrc::parse("machine ::1 login a machine BÜCHER.example. login b");
+        let apart = Netrc::parse("machine # mine\na.example login\n\tu # his\npassword p#2#");
+        let found = apart.of("a.example").expect("an entry");
+        assert_eq!((&*found.user, &*found.password), ("u", "p#2#"));
         for (host, user) in [("[::1]", "a"), ("xn--bcher-kva.example", "b")] {
             assert_eq!(spelled.of(host).map(|found| &*found.user), Some(user));
         }

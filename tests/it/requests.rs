@@ -441,3 +441,26 @@ fn clients_of_a_web_server_cannot_set_the_proxy() {
         assert_eq!((proxy.requests().len(), server.requests().len()), (0, 2));
     });
 }
+
+#[test]
+fn credentials_and_cookies_find_each_spelling_of_a_host() {
+    for_each_mode(|mode| {
+        let server = server();
+        let sandbox = Sandbox::new();
+        let netrc = format!("machine LocalHost.\n  login u password # mine\n  {SECRET}#1");
+        sandbox.write(".netrc", netrc);
+        sandbox.write("cookies", "LOCALHOST.\tFALSE\t/\tFALSE\t0\tname\tvalue\n");
+        let link = server.url("/x.pdf").replace("127.0.0.1", "localhost");
+        let mut command = sandbox.command(&[&link, "-n", "-b", "cookies", "-m", mode]);
+        // an empty variable is none
+        command.env("NETRC", "");
+        Running::start(command).end().exits(0);
+        let request = &server.requests()[0];
+        // u:s3cr3t#1
+        assert_eq!(
+            request.header("authorization"),
+            Some("Basic dTpzM2NyM3QjMQ==")
+        );
+        assert_eq!(request.header("cookie"), Some("name=value"));
+    });
+}
