@@ -13,7 +13,7 @@ use url::Url;
 
 use super::{Answer, Failure, Outcome, Saved, Status};
 use crate::link::{BadLink, Details, SourceLine};
-use crate::text::{cut, printable, shown};
+use crate::text::{cut, masked, printable, shown};
 
 /// The outcome of one line of the list.
 #[derive(Debug, Clone)]
@@ -111,10 +111,10 @@ impl Record {
     }
 }
 
-/// One line for a person, such as `links.txt:7: http://a.example/x.pdf: http_status: 404 Not Found`.
+/// One line for a person and for logs, without signatures, such as `links.txt:7: http://a.example/x.pdf: http_status: 404 Not Found`.
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}: ", self.source_line, self.url)?;
+        write!(f, "{}: {}: ", self.source_line, masked(&self.url))?;
         match &self.outcome {
             Outcome::Duplicate => write!(f, "{}", Status::Duplicate)?,
             Outcome::Failed(failure) => {

@@ -464,3 +464,32 @@ fn credentials_and_cookies_find_each_spelling_of_a_host() {
         assert_eq!(request.header("cookie"), Some("name=value"));
     });
 }
+
+#[test]
+fn signatures_are_not_in_the_line_of_a_link() {
+    for_each_mode(|mode| {
+        let server = Server::start(|request, stream| {
+            if request.path.starts_with("/x") {
+                ok(stream, &pdf(&request.path));
+            } else {
+                respond(stream, "404 Not Found", b"");
+            }
+        });
+        let link = |path: &str| server.url(&format!("{path}?X-Amz-Signature={SECRET}&n=1"));
+        let sandbox = Sandbox::new();
+        let links = format!("{}\n{}\n", link("/x.pdf"), link("/gone.pdf"));
+        let run = sandbox.fetch(mode, links, &["-v"]).exits(1);
+        assert!(!run.stderr.contains(SECRET), "{run:?}");
+        assert!(
+            run.stderr.contains("X-Amz-Signature=***&n=1: http_status"),
+            "{run:?}"
+        );
+        // the record is a list, too
+        assert!(
+            sandbox
+                .journal()
+                .iter()
+                .all(|record| record["url"].to_string().contains(SECRET))
+        );
+    });
+}
