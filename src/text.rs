@@ -74,18 +74,25 @@ pub(crate) fn masked(url: &str) -> Cow<'_, str> {
     format!("{before}?{}", query.join("&")).into()
 }
 
-/// The longest URL from a server in a message, in characters.
-const LONGEST_LOCATION: usize = 200;
+/// The longest text from a server in a message, in characters.
+const LONGEST_FROM_SERVER: usize = 200;
 
-/// A URL that a server has sent, as it may be shown: without credentials, on one line, and cut.
-pub(crate) fn location(text: impl AsRef<str>) -> String {
-    let text = text.as_ref();
-    let without_credentials = match Url::parse(text) {
-        Ok(url) => shown(&url).into_owned(),
-        // whatever it is, a password in it is before the last `@`
-        Err(_) => text.rsplit('@').next().unwrap_or_default().to_owned(),
+/// A text with URLs from a server, as it may be shown: without credentials, on one line, and cut.
+pub(crate) fn from_server(text: &str) -> String {
+    let text = without_credentials(text);
+    printable(&cut(&masked(&text), LONGEST_FROM_SERVER))
+}
+
+/// `text` without the user names and passwords of the URLs in it.
+fn without_credentials(text: &str) -> Cow<'_, str> {
+    const ENDS: &[char] = &['/', '\\', '?', '#', '<', '>', '"', '\'', ' '];
+    let Some((before, rest)) = text.split_once("://") else {
+        return text.into();
     };
-    printable(&cut(&masked(&without_credentials), LONGEST_LOCATION))
+    let (authority, after) = rest.split_at(rest.find(ENDS).unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let after = without_credentials(after);
+    format!("{before}://{host}{after}").into()
 }
 
 /// The first `longest` characters of `text`, with `…` if that is not all of it.
@@ -160,6 +167,19 @@ mod tests {
             assert_eq!(masked(open), open);
             assert!(!is_signed(open));
         }
+    }
+
+    #[test]
+    fn credentials_in_texts_of_servers_are_hidden() {
+        for (text, shown) in [
+            ("http://u:p@h.example/x?sig=1", "http://h.example/x?sig=***"),
+            ("0; url='https://u:p@w@h/a@b'", "0; url='https://h/a@b'"),
+            ("<http://a/>, <http://u@b/>", "<http://a/>, <http://b/>"),
+            ("1\u{1b}[2J", "1\\u{1b}[2J"),
+        ] {
+            assert_eq!(from_server(text), shown);
+        }
+        assert_eq!(from_server(&"x".repeat(999)).len(), 200 + "…".len());
     }
 
     #[test]

@@ -20,10 +20,7 @@ use crate::http::Client;
 use crate::outcome::{Failure, Status};
 use crate::plan::{Job, Previous};
 use crate::store::Partial;
-use crate::text::{cut, has_credentials, location, masked, printable, shown};
-
-/// The longest value of a header in the log, in characters.
-const LONGEST_VALUE: usize = 1000;
+use crate::text::{from_server, has_credentials, masked, shown};
 
 /// How many redirects are followed: the lowest limit of any browser.
 const MAX_REDIRECTS: usize = 10;
@@ -74,7 +71,7 @@ impl Requester {
             };
             let sets_cookie = response.inner.headers().contains_key(header::SET_COOKIE);
             if visited.contains(&next) && !sets_cookie {
-                let message = format!("redirect loop, back to `{}`", location(shown(&next)));
+                let message = format!("redirect loop, back to `{}`", from_server(&shown(&next)));
                 return Err(Failure::new(Status::TooManyRedirects, message).into());
             }
             if visited.len() > MAX_REDIRECTS {
@@ -203,10 +200,10 @@ impl fmt::Display for Logged<'_> {
         for (number, (name, value)) in self.0.iter().enumerate() {
             let comma = if number > 0 { ", " } else { "" };
             let text = String::from_utf8_lossy(value.as_bytes());
-            let text = match *name {
-                _ if value.is_sensitive() || SECRET.contains(name) => "***".into(),
-                header::LOCATION | header::CONTENT_LOCATION => location(text),
-                _ => printable(&cut(&text, LONGEST_VALUE)),
+            let text = if value.is_sensitive() || SECRET.contains(name) {
+                "***".to_owned()
+            } else {
+                from_server(&text)
             };
             write!(f, "{comma}{name}: {text}")?;
         }

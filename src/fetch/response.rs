@@ -163,14 +163,14 @@ impl Response {
         let Ok(mut next) = self.url.join(&location) else {
             let message = format!(
                 "to `{}`, which is not a valid URL",
-                text::location(location)
+                text::from_server(&location)
             );
             return Err(self.bad_redirect(&message));
         };
         if !matches!(next.scheme(), "http" | "https") {
             let message = format!(
                 "to `{}`, which is not fetched",
-                text::location(shown(&next))
+                text::from_server(&shown(&next))
             );
             return Err(self.bad_redirect(&message));
         }
