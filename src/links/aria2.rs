@@ -35,7 +35,12 @@ pub(super) fn links(source: Source, context: Context) -> impl Iterator<Item = It
             let is_indented = line.text.starts_with(b" ") || line.text.starts_with(b"\t");
             if is_indented && let Some(entry) = &mut open {
                 let option = String::from_utf8_lossy(line.text.trim_ascii());
-                if let Err(problem) = entry.add(&option) {
+                let added = match text {
+                    // a part of an option would be another one
+                    Err(problem) if !line.whole => Err(problem),
+                    _ => entry.add(&option),
+                };
+                if let Err(problem) = added {
                     entry.parsed = Err(problem);
                 }
                 continue;

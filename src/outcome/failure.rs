@@ -14,7 +14,7 @@ const LONGEST: usize = 1000;
 pub struct Failure {
     /// The class of the failure.
     pub status: Status,
-    /// What happened, for a person: lower case, and safe to print to a terminal.
+    /// What happened, for a person: lower case, safe to print to a terminal, and not too long.
     pub message: String,
     /// The status code of the response, if there was one.
     pub http_status: Option<u16>,

@@ -13,7 +13,7 @@ use url::Url;
 
 use super::{Answer, Failure, Outcome, Saved, Status};
 use crate::link::{BadLink, Details, SourceLine};
-use crate::text::{cut, masked, printable, shown};
+use crate::text::{cut, masked, shown};
 
 /// The outcome of one line of the list.
 #[derive(Debug, Clone)]
@@ -118,8 +118,7 @@ impl fmt::Display for Record {
         match &self.outcome {
             Outcome::Duplicate => write!(f, "{}", Status::Duplicate)?,
             Outcome::Failed(failure) => {
-                let text = failure.to_string();
-                write!(f, "{}", printable(&cut(&text, LONGEST_TEXT)))?;
+                write!(f, "{failure}")?;
                 if self.attempts > 1 {
                     write!(f, " (after {} attempts)", self.attempts)?;
                 }
@@ -130,7 +129,7 @@ impl fmt::Display for Record {
                     write!(f, " (suspect: {why})")?;
                 }
                 if let Some(error) = &self.exec_error {
-                    write!(f, ", but {error}")?;
+                    write!(f, ", but {}", cut(error, LONGEST_ERROR))?;
                 }
             }
         }
@@ -138,8 +137,8 @@ impl fmt::Display for Record {
     }
 }
 
-/// Texts of servers and commands are recorded up to this many characters.
-const LONGEST_TEXT: usize = 1000;
+/// What a command says of its failure is recorded up to this many characters.
+const LONGEST_ERROR: usize = 1000;
 
 /// URLs of servers are recorded up to this many characters.
 const LONGEST_URL: usize = 8000;
@@ -228,9 +227,9 @@ fields! {
     "suspect", |record| Text(record.saved()?.suspect?), "why a complete file may be damaged";
     "retryable", |record| Flag(record.failure()?.retryable()),
         "for a failure: whether another run may succeed";
-    "error", |record| Text(cut(&record.failure()?.message, LONGEST_TEXT)),
+    "error", |record| Text(&record.failure()?.message),
         "for a failure: what happened, human-readable, up to 1,000 characters";
-    "exec_error", |record| Text(cut(record.exec_error.as_deref()?, LONGEST_TEXT)),
+    "exec_error", |record| Text(cut(record.exec_error.as_deref()?, LONGEST_ERROR)),
         "why the command of `--exec` failed for this file, or was not run";
     "name", |record| Text(record.details.as_ref()?.name.as_deref()?),
         "file name given by the list; one that ends in `/` is a folder";

@@ -516,6 +516,11 @@ fn lists_from_strangers_are_bounded() {
             "bad_link: more than 100 headers",
         ),
         (
+            format!("{url}/x.pdf\n out={}\n{url}/good.pdf", many(70_000, "x")),
+            &["--input-format", "aria2"],
+            "bad_link: the line is longer than 65536 bytes",
+        ),
+        (
             format!(
                 "{url}/x.pdf{}\n{url}/good.pdf",
                 many(101, "\thttp://a.invalid/")

@@ -536,6 +536,26 @@ fn retry_after_does_not_make_404_retryable() {
 }
 
 #[test]
+fn long_messages_are_cut() {
+    for_each_mode(|mode| {
+        let long = "x".repeat(50_000);
+        let server = Server::start(move |_, stream| {
+            respond(
+                stream,
+                &format!("302 Found\r\nLocation: http://:{long}"),
+                b"",
+            );
+        });
+        let sandbox = Sandbox::new();
+        let run = sandbox
+            .fetch(mode, server.url("/x.pdf"), &["--json"])
+            .exits(1);
+        assert!(run.stdout.contains("xxx…"), "{run:?}");
+        assert!(run.stdout.len() + run.stderr.len() < 8000, "{run:?}");
+    });
+}
+
+#[test]
 fn long_validators_are_not_kept() {
     for_each_mode(|mode| {
         let long = "x".repeat(66 * 1024);
