@@ -170,9 +170,8 @@ impl Client {
             match self.client().execute(request).await {
                 Ok(response) => {
                     if self.connections.record(&response) {
-                        // to close idle connections, drop the clients. With as many hosts as this takes, few are
-                        // contacted again soon
-                        self.clients.write().clear();
+                        // with as many hosts as this takes, few are contacted again soon
+                        self.close_idle();
                     }
                     let connections = Arc::clone(&self.connections);
                     return Ok(Response(response, connections));
@@ -186,11 +185,16 @@ impl Client {
                         return Err(error);
                     }
                     // idle connections are open files, too
-                    self.clients.write().clear();
+                    self.close_idle();
                     tokio::time::sleep(EXHAUSTED_POLL.min(limit)).await;
                 }
             }
         }
+    }
+
+    /// Closes all idle connections, which belong to the clients.
+    fn close_idle(&self) {
+        self.clients.write().clear();
     }
 
     /// The client of the current runtime.

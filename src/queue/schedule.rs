@@ -764,9 +764,10 @@ mod tests {
             |link, now| {
                 let fails = link.host == "http://h0.example" && now.as_secs() < 90;
                 let failure = Feedback::Unresolved("dns: try again".into());
-                match fails {
-                    true => (Duration::from_millis(10), failure),
-                    false => (Duration::from_secs(5), Feedback::Good),
+                if fails {
+                    (Duration::from_millis(10), failure)
+                } else {
+                    (Duration::from_secs(5), Feedback::Good)
                 }
             },
         );
