@@ -43,12 +43,9 @@ impl Connections {
     /// Records a response. Returns whether too many idle connections may be open by now: so many have been opened since this
     /// was last true.
     pub(super) fn record(&self, response: &reqwest::Response) -> bool {
-        let Some((port, remote)) = addresses(response.extensions()) else {
-            return false;
-        };
-        let now = self.use_now(remote);
-        let before = self.last_use[port].swap(now, Relaxed);
-        if is_recent(before, now) || self.opened.fetch_add(1, Relaxed) + 1 < self.max_idle {
+        let addresses = addresses(response.extensions());
+        let is_new = addresses.is_some_and(|(port, remote)| self.is_new(port, remote));
+        if !is_new || self.opened.fetch_add(1, Relaxed) + 1 < self.max_idle {
             return false;
         }
         self.opened.store(0, Relaxed);
@@ -76,6 +73,13 @@ impl Connections {
         lacks_response(error) && addresses(&extensions).is_some_and(used)
     }
 
+    /// Whether the connection from `port` to `remote` has not been used before. From now on, it has.
+    fn is_new(&self, port: usize, remote: SocketAddr) -> bool {
+        let now = self.use_now(remote);
+        let before = self.last_use[port].swap(now, Relaxed);
+        !is_recent(before, now)
+    }
+
     fn use_now(&self, remote: SocketAddr) -> Use {
         let seconds = u32::try_from(self.start.elapsed().as_secs() + 1).unwrap_or(u32::MAX);
         self.hasher.hash_one(remote) << 32 | u64::from(seconds)
@@ -93,4 +97,19 @@ fn is_recent(before: Use, now: Use) -> bool {
 fn addresses(extensions: &http::Extensions) -> Option<(usize, SocketAddr)> {
     let info = extensions.get::<HttpInfo>()?;
     Some((info.local_addr().port().into(), info.remote_addr()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_to_other_hosts_from_the_same_port_are_new() {
+        let connections = Connections::new(1);
+        let remote = |host| SocketAddr::from(([127, 0, 0, host], 80));
+        let hosts = [1, 1, 2, 2, 1];
+        let are_new = hosts.map(|host| connections.is_new(40_000, remote(host)));
+        assert_eq!(are_new, [true, false, true, false, true]);
+        assert!(connections.is_new(40_001, remote(1)));
+    }
 }
