@@ -30,6 +30,11 @@ impl Checksum {
     pub fn is(&self, digest: &[u8]) -> bool {
         self.0 == digest
     }
+
+    /// Whether `digits` are it in lower-case hexadecimal.
+    pub fn is_hexadecimal(&self, digits: &str) -> bool {
+        hexadecimal(&self.0) == digits
+    }
 }
 
 impl FromStr for Checksum {

@@ -241,7 +241,7 @@ impl Fetcher {
         let Some(part) = part else {
             // another process holds the part: wait for it, and take over what it leaves
             *part = Some(self.when_free(job.id, || self.store.named(job.id)).await?);
-            return Ok(self.publisher.saved_meanwhile(job.id).map_err(disk)?);
+            return Ok(self.publisher.saved_meanwhile(job).map_err(disk)?);
         };
         let name = response.file_name();
         let dated = self.options.remote_time;

@@ -12,7 +12,7 @@ use std::time::SystemTime;
 
 pub(crate) use counts::Counts;
 pub(crate) use failure::Failure;
-pub(crate) use record::{FIELDS, Record};
+pub(crate) use record::{FIELDS, Record, nanoseconds};
 pub(crate) use status::Status;
 
 /// What became of one link of the list.

@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 
-use crate::digest::{Checksum, fingerprint};
+use crate::digest::Checksum;
 use crate::link::{BadLink, Link};
 use crate::outcome::{Outcome, Record, Saved};
 pub(crate) use candidates::Candidates;
@@ -101,6 +101,9 @@ pub(crate) trait Inventory {
     /// The file that was last saved for the link with this identity, unless it has changed since.
     fn previous(&self, id: u64) -> Option<Previous>;
 
+    /// Whether the file with this name is that of another link than the one with this identity.
+    fn is_of_another(&self, name: &str, id: u64) -> bool;
+
     /// Whether the command for the file of the link with this identity has yet to run.
     fn awaits_exec(&self, id: u64) -> bool;
 
@@ -118,7 +121,7 @@ pub(crate) struct Options {
     pub naming: Arc<Naming>,
     /// What to do about existing files.
     pub existing: Existing,
-    /// Whether an existing file with the name of a link counts as its file, whatever put it there.
+    /// Whether an existing file with the name of a link counts as its file, unless it is known to be that of another link.
     pub skip_existing: bool,
     /// Whether a command is run for each file.
     pub exec: bool,
@@ -184,7 +187,10 @@ impl<L, I: Inventory> Plan<L, I> {
     /// Claims a name for a link. Returns the existing file with that name if it counts as the link's.
     fn name(&mut self, job: &mut Job) -> Option<Previous> {
         let base = self.options.naming.base(job, None, None);
-        job.name_taken = !self.claim(&base);
+        // by far most files are only ever published under a free name
+        let takes_over = self.options.existing == Existing::Overwrite || self.options.skip_existing;
+        let of_another = takes_over && self.inventory.is_of_another(&base, job.id);
+        job.name_taken = !self.claim(&base) || of_another;
         let name = nth_name(&base, job.id, u32::from(job.name_taken));
         if job.name_taken {
             self.claim(&name);
@@ -209,7 +215,7 @@ impl<L, I: Inventory> Plan<L, I> {
 
     /// Claims `name` for a link of this run; false if another link has it. Ignores case, as some file systems do.
     fn claim(&mut self, name: &str) -> bool {
-        self.names.insert(fingerprint(&name.to_lowercase()))
+        self.names.insert(name::key(name))
     }
 }
 

@@ -55,11 +55,12 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     let started = Instant::now();
     let links = Links::open(&config.inputs, &config.lists)?;
     let journal = journal_of(&config.output);
-    let (mut history, journal_length) = History::of(&journal, config.detail())
+    let mut history = History::of(&journal, config.detail())
         .with_context(|| format!("cannot read the journal `{}`", journal.display()))?;
     for id in &config.forget {
         history.forget(*id);
     }
+    let history = Arc::new(history);
     let store = Store::look(&config.output);
     let waits = config.inputs.iter().any(Input::may_wait);
     let links: Box<dyn Iterator<Item = _> + Send> = if waits {
@@ -67,13 +68,17 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     } else {
         Box::new(Ahead::new(links))
     };
-    let plan = Plan::new(links, Archive { store, history }, config.plan.clone());
+    let archive = Archive {
+        store,
+        history: Arc::clone(&history),
+    };
+    let plan = Plan::new(links, archive, config.plan.clone());
 
     let stats = Arc::new(Stats::default());
     let (inputs, lists) = (config.inputs.clone(), Arc::clone(&config.lists));
     let count = move || links::count(&inputs, &lists);
     let progress = Progress::start(config.progress, Arc::clone(&stats), count);
-    let worker = Arc::new(worker(config, journal_length, stats)?);
+    let worker = Arc::new(worker(config, history, stats)?);
     let runtime = runtime::shared().context(NO_THREADS)?;
     watch(&runtime, &worker, progress.status_line());
 
@@ -97,11 +102,11 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     accounts.report(config, started.elapsed(), stopped, untried)
 }
 
-/// The shared state of a run, for a journal of which `journal_length` bytes have been read.
-fn worker(config: &Config, journal_length: u64, stats: Arc<Stats>) -> anyhow::Result<Worker> {
+/// The shared state of a run into a folder with this `history`.
+fn worker(config: &Config, history: Arc<History>, stats: Arc<Stats>) -> anyhow::Result<Worker> {
     let config = Arc::new(config.clone());
     let token = CancellationToken::new();
-    let session = Session::new(Arc::clone(&config), journal_length, token.clone());
+    let session = Session::new(Arc::clone(&config), history, token.clone());
     let session = Arc::new(session);
     let accounts = Accounts::open(&config, Arc::clone(&session), stats)?;
     let accounts = Arc::new(accounts);

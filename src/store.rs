@@ -18,11 +18,12 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use crate::digest::Checksum;
-use crate::outcome::Saved;
+use crate::outcome::{Saved, nanoseconds};
 use crate::plan::{Inventory, Previous};
 use crate::system::files;
 pub use history::{Detail, History};
@@ -93,8 +94,38 @@ impl Store {
 
     /// Whether a file still exists as it was saved, judged by its length and modification time.
     pub(crate) fn has(&self, saved: &Saved) -> bool {
-        let found = self.folder.file(&saved.file);
-        found.is_some_and(|found| (found.length, found.modified) == (saved.bytes, saved.modified))
+        self.folder.file(&saved.file).is_some_and(|found| {
+            // the journal has no times before 1970, which some servers report
+            let time = |modified| nanoseconds(modified);
+            found.length == saved.bytes && time(found.modified) == time(saved.modified)
+        })
+    }
+
+    /// Whether anything has the name `file`.
+    fn is_taken(&self, file: &str) -> bool {
+        self.output.join(file).symlink_metadata().is_ok()
+    }
+
+    /// Whether two names that may differ in case lead to the same file.
+    fn is_same(&self, file: &str, other: &str) -> bool {
+        file == other
+            || self.folder.file(file).is_some_and(|found| {
+                self.folder
+                    .file(other)
+                    .is_some_and(|other| found.identity == other.identity)
+            })
+    }
+
+    /// The links other than `id` that have the file `file` according to `history`.
+    fn sharers<'a>(
+        &'a self,
+        history: &'a History,
+        file: &'a str,
+        id: u64,
+    ) -> impl Iterator<Item = u64> + 'a {
+        let sharers = history.sharers(file, id, |saved| self.has(saved));
+        let same = sharers.filter(|(_, saved)| self.is_same(&saved.file, file));
+        same.map(|(other, _)| other)
     }
 
     /// The partial of the transfer `id`, from an earlier run, or from an earlier attempt of this run if it is tried `again`.
@@ -202,12 +233,16 @@ pub(crate) struct Archive {
     /// The folder.
     pub store: Store,
     /// The files in its journal.
-    pub history: History,
+    pub history: Arc<History>,
 }
 
 impl Inventory for Archive {
     fn previous(&self, id: u64) -> Option<Previous> {
         self.history.find(id, |saved| self.store.has(saved))
+    }
+
+    fn is_of_another(&self, name: &str, id: u64) -> bool {
+        self.store.sharers(&self.history, name, id).next().is_some()
     }
 
     fn awaits_exec(&self, id: u64) -> bool {

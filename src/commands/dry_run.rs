@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
 
 use anyhow::Context;
 
@@ -37,16 +38,19 @@ pub(crate) struct Intent {
 /// When a list cannot be opened, or the journal cannot be read.
 pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
     let links = Links::open(&config.inputs, &config.lists)?;
-    let (history, _) = History::of(&journal_of(&config.output), config.detail())
+    let history = History::of(&journal_of(&config.output), config.detail())
         .context("cannot read the journal")?;
-    let store = Store::look(&config.output);
+    let archive = Archive {
+        store: Store::look(&config.output),
+        history: Arc::new(history),
+    };
     let renewal = match config.plan.existing {
         Existing::Update => "update",
         _ => "overwrite",
     };
     let mut intent = Intent::default();
     let mut stdout = BufWriter::new(io::stdout());
-    for step in Plan::new(links, Archive { store, history }, config.plan.clone()) {
+    for step in Plan::new(links, archive, config.plan.clone()) {
         let (count, word, file, url) = match step {
             Err(error) => {
                 intent.list_error = Some(error.to_string());

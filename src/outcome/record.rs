@@ -245,7 +245,7 @@ fn now() -> String {
 }
 
 /// Nanoseconds since 1970, as records have them; 0 for an earlier time.
-fn nanoseconds(time: SystemTime) -> u64 {
+pub(crate) fn nanoseconds(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -7,6 +7,7 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+use crate::digest::fingerprint;
 use crate::text::is_invisible;
 
 /// The longest file name that all common file systems accept, in bytes.
@@ -14,6 +15,9 @@ const LONGEST: usize = 255;
 
 /// The deepest path, in folders: most systems accept about 4,096 bytes, and 13 components stay below that.
 const DEEPEST: usize = 12;
+
+/// The folders of `--shard-dirs`, in which such a path may be.
+const SHARDS: usize = 2;
 
 const EXTENSION: &str = ".pdf";
 
@@ -54,6 +58,38 @@ pub(crate) fn safe_path(path: &str) -> Option<String> {
     let folders = components.iter().filter_map(folder).take(DEEPEST);
     let path: Vec<_> = folders.chain([name]).collect();
     Some(path.join("/"))
+}
+
+/// Whether `path` can be the name of a file that this program has saved. Whoever can write the journal can put any there.
+pub(crate) fn is_given(path: &str) -> bool {
+    let folders = path.matches('/').count();
+    let mut rest = path;
+    for _ in DEEPEST..folders.min(DEEPEST + SHARDS) {
+        let (folder, deeper) = rest.split_once('/').unwrap_or_default();
+        if folder.len() != 2 || !folder.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return false;
+        }
+        rest = deeper;
+    }
+    is_plain(rest) || safe_path(rest).is_some_and(|safe| safe == rest)
+}
+
+/// Whether a name without folders is safe at first sight, as most are: journals have millions.
+fn is_plain(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    let Some(stem) = name.strip_suffix(EXTENSION) else {
+        return false;
+    };
+    stem.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && !stem.ends_with('.')
+        && stem.bytes().all(plain)
+        && name.len() <= LONGEST
+        && !is_device(stem)
+}
+
+/// What tells file names apart in every file system: some ignore case.
+pub(crate) fn key(path: &str) -> u64 {
+    fingerprint(&path.to_lowercase())
 }
 
 /// `name` in NFC, with `_` for each character that a file system or a terminal does not accept.
@@ -198,6 +234,26 @@ mod tests {
                     prop_assert!(!name.contains(['/', '\\', ':', '\0']) && !name.chars().any(char::is_control));
                 }
                 prop_assert_eq!(safe(&name), Some(name.clone()));
+            }
+        }
+
+        #[test]
+        fn names_that_are_given_are_safe(path in prop_oneof![
+            "[a-zA-Z./_-]{0,20}", "[a-c]{8}(\\.|/|-){0,2}\\.pdf", "(aux|con)[.a-z]{0,9}\\.pdf", ".{0,40}\\.pdf",
+            "([0-9a-f]{2}/){0,3}([a-z]{1,3}/){0,14}[a-z]{1,12}\\.pdf",
+        ]) {
+            let safe_in = |path: &str| safe_path(path).is_some_and(|safe| safe == path);
+            let sharded = || {
+                let (a, rest) = path.split_once('/')?;
+                let (b, rest) = rest.split_once('/')?;
+                Some(a.len() == 2 && b.len() == 2 && safe_in(rest))
+            };
+            if is_given(&path) {
+                prop_assert!(safe_in(&path) || path.matches('/').count() > DEEPEST);
+                prop_assert!(!path.starts_with('/') && path.split('/').all(|part| !part.is_empty() && !part.starts_with('.')));
+            } else {
+                prop_assert!(!safe_in(&path) && !(path.matches('/').count() == DEEPEST + SHARDS && sharded() == Some(true)
+                    && path.bytes().take(6).all(|byte| byte == b'/' || byte.is_ascii_hexdigit())));
             }
         }
     }

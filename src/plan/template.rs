@@ -280,6 +280,7 @@ mod tests {
             let names = job.names(&naming, suggested.as_deref(), Some("0123456789abcdef"));
             for path in names.take(3) {
                 prop_assert!(path.to_ascii_lowercase().ends_with(".pdf"), "{path}");
+                prop_assert!(name::is_given(&path), "{path}");
                 for component in path.split(['/', '\\']) {
                     prop_assert!((1..=255).contains(&component.len()), "{path}");
                     // neither hidden nor `..`

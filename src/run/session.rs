@@ -8,14 +8,14 @@ use tokio_util::sync::CancellationToken;
 use super::config::Config;
 use crate::fetch::Fetcher;
 use crate::http::Load;
-use crate::store::{Journal, Publisher, Store, journal_of};
+use crate::store::{History, Journal, Publisher, Store, journal_of};
 use crate::system::limits::jobs_and_idle;
 
 /// What a run opens when its first link needs it.
 pub(super) struct Session {
     config: Arc<Config>,
-    /// The bytes of the journal read so far. What other processes append after them is read later.
-    journal_length: u64,
+    /// What has been read of the journal. What other processes append after that is read later.
+    history: Arc<History>,
     stop: CancellationToken,
     opened: OnceLock<Opened>,
 }
@@ -28,10 +28,10 @@ pub(super) struct Opened {
 
 impl Session {
     /// Opens nothing yet.
-    pub(super) fn new(config: Arc<Config>, journal_length: u64, stop: CancellationToken) -> Self {
+    pub(super) fn new(config: Arc<Config>, history: Arc<History>, stop: CancellationToken) -> Self {
         Self {
             config,
-            journal_length,
+            history,
             stop,
             opened: OnceLock::new(),
         }
@@ -55,10 +55,11 @@ impl Session {
         let output = &config.output;
         let cannot_write = || format!("cannot write to the output folder `{}`", output.display());
         let store = Arc::new(Store::open(output).with_context(cannot_write)?);
-        let journal = Journal::open(journal_of(output), self.journal_length);
+        let journal = Journal::open(&journal_of(output), &self.history);
         let journal = Arc::new(journal.with_context(cannot_write)?);
+        let records = (Arc::clone(&journal), Arc::clone(&self.history));
         let (plan, dedupe) = (&config.plan, config.dedupe);
-        let publisher = Publisher::new(Arc::clone(&store), Arc::clone(&journal), plan, dedupe)?;
+        let publisher = Publisher::new(Arc::clone(&store), records, plan, dedupe)?;
         let (jobs, idle) = jobs_and_idle(config.wanted_jobs());
         if jobs < config.wanted_jobs() {
             tracing::warn!(

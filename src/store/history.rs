@@ -1,23 +1,32 @@
 //! What earlier runs saved, according to the journal of an output folder.
 //!
 //! Reads records, and remembers some tens of bytes per saved file, because there may be millions. The last record of a link
-//! counts. Anything that is not the record of a saved file is ignored: torn lines, failures, what others wrote.
+//! counts whose file is there. Anything that is not the record of a saved file is ignored: torn lines, failures, what others
+//! wrote.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, BufReader, ErrorKind, Read};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::ops::Range;
-use std::path::{Component, Path};
+use std::path::Path;
+use std::sync::OnceLock;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Deserialize;
 
+use super::journal::PATIENCE;
 use crate::digest::fingerprint;
-use crate::line::{LONGEST_LINE, read_line};
+use crate::line::read_line;
 use crate::outcome::Saved;
-use crate::plan::Previous;
-use crate::system::files::open_plain;
+use crate::plan::{Previous, name};
+use crate::system::files::{self, open_plain};
+
+/// The longest record that is read, in bytes. Ours are longer than a line of a list may be if they carry long columns.
+const LONGEST_RECORD: usize = 64 * 1024 * 1024;
+
+/// How much of a journal is read at once, in bytes.
+const BUFFER: usize = 256 * 1024;
 
 /// The files that earlier runs saved, by the identity of the link.
 #[derive(Debug, Default)]
@@ -28,6 +37,10 @@ pub struct History {
     unfinished: HashSet<u64>,
     /// In the order of their identities.
     files: Vec<Entry>,
+    /// The key of each name with a link that has had a file of that name, in order; only if somebody asks.
+    owners: OnceLock<Vec<(u64, u64)>>,
+    /// The length of the journal in bytes, as far as it has been read.
+    pub(super) length: u64,
 }
 
 #[derive(Debug)]
@@ -43,24 +56,29 @@ struct Entry {
 }
 
 impl History {
-    /// Reads the journal at `path`, if it exists, and returns its length in bytes as well.
+    /// Reads the journal at `path`, if it exists. Each file in it has its name, unless the process that wrote the record has
+    /// been killed: no process is between the two while the length of the journal is taken.
     ///
     /// # Errors
     ///
     /// When it cannot be read, or is not a regular file.
-    pub fn of(path: &Path, detail: Detail) -> io::Result<(Self, u64)> {
+    pub fn of(path: &Path, detail: Detail) -> io::Result<Self> {
         let file = match open_plain(path, File::options().read(true)) {
             Ok(file) => file,
             // no run has written one yet; if its folder cannot be created, the first write fails
             Err(error)
                 if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
             {
-                return Ok((Self::default(), 0));
+                return Ok(Self::default());
             }
             Err(error) => return Err(error),
         };
-        let length = file.metadata()?.len();
-        Ok((Self::read(file.take(length), detail)?, length))
+        files::lock(&file, PATIENCE);
+        let length = file.metadata();
+        files::unlock(&file);
+        let length = length?.len();
+        let history = Self::read(file.take(length), detail)?;
+        Ok(Self { length, ..history })
     }
 
     /// Reads a journal.
@@ -75,21 +93,58 @@ impl History {
         Ok(history)
     }
 
-    /// The file that was saved last for the link `id`, if it still `exists` as it was saved.
+    /// The file of the link `id`: the one that was saved last and still `exists` as it was saved.
     ///
-    /// A replaced file has two records. If a kill came between the second record and the replacement, the first is the true
-    /// one.
+    /// A kill may come between a record and its file, and then an earlier record is the true one. It is not if its file has
+    /// another name and another link has that file: then this link has left it, because the two no longer agree.
     pub fn find(&self, id: u64, exists: impl Fn(&Saved) -> bool) -> Option<Previous> {
-        let entries = &self.files[self.range(id)];
-        let last = self.previous(entries.last()?);
+        let mut entries = self.files[self.range(id)].iter().rev();
+        let last = self.previous(entries.next()?);
         if exists(&last.saved) {
             return Some(last);
         }
-        let earlier = entries.iter().rev().skip(1);
-        earlier
-            .map(|entry| self.previous(entry))
-            .take_while(|previous| previous.saved.file == last.saved.file)
-            .find(|previous| exists(&previous.saved))
+        let mut earlier = entries.map(|entry| self.previous(entry));
+        let found = earlier.find(|earlier| exists(&earlier.saved))?;
+        let file = &found.saved.file;
+        let has_it = |other: u64| {
+            let last = self.files[self.range(other)].last();
+            last.map(|last| self.previous(last).saved)
+                .is_some_and(|last| last.file == *file && exists(&last))
+        };
+        let left = *file != last.saved.file && self.owners(file, id).any(has_it);
+        (!left).then_some(found)
+    }
+
+    /// The links other than `id` that have the file `file`, which still `exists` as it was saved; also under a name that
+    /// differs in case.
+    pub(super) fn sharers(
+        &self,
+        file: &str,
+        id: u64,
+        exists: impl Fn(&Saved) -> bool,
+    ) -> impl Iterator<Item = (u64, Saved)> {
+        let key = name::key(file);
+        let found = self
+            .owners(file, id)
+            .filter_map(move |other| Some((other, self.find(other, &exists)?.saved)));
+        found.filter(move |(_, saved)| name::key(&saved.file) == key)
+    }
+
+    /// The links other than `id` that have or had a file of this name.
+    fn owners(&self, file: &str, id: u64) -> impl Iterator<Item = u64> {
+        let owners = self.owners.get_or_init(|| {
+            let entries = self.files.iter();
+            let owner = |entry: &Entry| (name::key(self.name(entry)), entry.id);
+            let mut owners: Vec<_> = entries.map(owner).collect();
+            owners.sort_unstable();
+            owners.dedup();
+            owners
+        });
+        let key = name::key(file);
+        let begin = owners.partition_point(|owner| *owner < (key, 0));
+        let same = owners[begin..].iter().take_while(move |(of, _)| *of == key);
+        same.map(|(_, owner)| *owner)
+            .filter(move |owner| *owner != id)
     }
 
     /// Whether the command for the file of the link `id` must still be run.
@@ -108,8 +163,13 @@ impl History {
         begin..begin + rest.take_while(|entry| entry.id == id).count()
     }
 
+    fn name(&self, entry: &Entry) -> &str {
+        &self.names[entry.name as usize..][..entry.name_length.into()]
+    }
+
     fn previous(&self, entry: &Entry) -> Previous {
-        let (file, rest) = self.names[entry.name as usize..].split_at(entry.name_length.into());
+        let file = self.name(entry);
+        let rest = &self.names[entry.name as usize + file.len()..];
         let validators = &rest[..entry.validators_length.into()];
         let (etag, last_modified) = validators.split_once('\n').unwrap_or_default();
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
@@ -135,7 +195,7 @@ impl History {
             Detail::Validators => format!("{etag}\n{date}"),
         };
         let (name, name_length) = (self.names.len().try_into(), line.file.len().try_into());
-        // a line is shorter than 64 KiB, and so is a name; all names together are shorter than 4 GiB
+        // all names together are shorter than 4 GiB
         if let (Ok(name), Ok(name_length)) = (name, name_length) {
             let validators_length = u16::try_from(validators.len()).unwrap_or(0);
             self.files.push(Entry {
@@ -184,7 +244,14 @@ pub(crate) struct SavedLine<'a> {
     pub exec_error: Option<String>,
 }
 
-impl SavedLine<'_> {
+impl<'a> SavedLine<'a> {
+    /// The record in a line of a journal; none if it is not one of a saved file, or of a file whose name we never give: a
+    /// journal may have been tampered with.
+    pub(super) fn parse(line: &'a [u8]) -> Option<Self> {
+        let saved: Self = serde_json::from_slice(line).ok()?;
+        name::is_given(&saved.file).then_some(saved)
+    }
+
     /// The file.
     pub(crate) fn to_saved(&self) -> Saved {
         let modified = UNIX_EPOCH + Duration::from_nanos(self.mtime_ns);
@@ -200,21 +267,66 @@ impl SavedLine<'_> {
 ///
 /// When the journal cannot be read.
 pub(crate) fn each_saved(journal: impl Read, mut see: impl FnMut(&SavedLine)) -> io::Result<()> {
-    let mut reader = BufReader::with_capacity(256 * 1024, journal);
-    while let Some(line) = read_line(&mut reader, LONGEST_LINE)? {
-        if let Ok(saved) = serde_json::from_slice::<SavedLine>(&line.text)
-            && is_inside(&saved.file)
-        {
-            see(&saved);
-        }
-    }
-    Ok(())
+    each_saved_at(journal, |_, line| see(line))
 }
 
-/// Whether `file` cannot lead out of the output folder: a journal may have been tampered with.
-fn is_inside(file: &str) -> bool {
-    let is_normal = |component| matches!(component, Component::Normal(_));
-    !file.is_empty() && Path::new(file).components().all(is_normal)
+/// Calls `see` with each record of a saved file and the place of its line in `journal`, in order.
+///
+/// # Errors
+///
+/// When the journal cannot be read.
+pub(super) fn each_saved_at(
+    journal: impl Read,
+    mut see: impl FnMut(u64, &SavedLine),
+) -> io::Result<()> {
+    let mut reader = Counted {
+        reader: BufReader::with_capacity(BUFFER, journal),
+        count: 0,
+    };
+    loop {
+        let place = reader.count;
+        let Some(line) = read_line(&mut reader, LONGEST_RECORD)? else {
+            return Ok(());
+        };
+        if let Some(saved) = SavedLine::parse(&line.text) {
+            see(place, &saved);
+        }
+    }
+}
+
+/// The file that the next line of `journal` records, if so.
+///
+/// # Errors
+///
+/// When the journal cannot be read.
+pub(super) fn next_saved(journal: impl Read) -> io::Result<Option<Saved>> {
+    let line = read_line(&mut BufReader::new(journal), LONGEST_RECORD)?;
+    Ok(line.and_then(|line| Some(SavedLine::parse(&line.text)?.to_saved())))
+}
+
+/// Counts the bytes that are taken from a reader.
+struct Counted<R> {
+    reader: BufReader<R>,
+    count: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.reader.read(buffer)?;
+        self.count += length as u64;
+        Ok(length)
+    }
+}
+
+impl<R: Read> BufRead for Counted<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.reader.fill_buf()
+    }
+
+    fn consume(&mut self, length: usize) {
+        self.count += length as u64;
+        self.reader.consume(length);
+    }
 }
 
 #[cfg(test)]
@@ -305,7 +417,7 @@ mod tests {
     }
 
     fn previous() -> impl Strategy<Value = Previous> {
-        let file = "f[^/\\\\:]{0,12}(/f[^/\\\\:]{0,12})?";
+        let file = ".{0,12}(/.{0,12})?".prop_filter_map("a name", |file| name::safe_path(&file));
         let validator = || proptest::option::of("[ -~]{1,12}");
         (file, any::<(u64, u64)>(), validator(), validator()).prop_map(
             |(file, (bytes, mtime_ns), etag, last_modified)| {
@@ -376,7 +488,7 @@ mod tests {
         }
 
         #[test]
-        fn an_earlier_record_of_the_same_file_is_found_if_the_last_is_untrue(
+        fn an_earlier_record_is_found_if_the_last_is_untrue(
             previous in previous(), lengths in prop::collection::vec(any::<u64>(), 1..5), other in any::<bool>(),
         ) {
             let version = |bytes: &u64| {
@@ -388,15 +500,30 @@ mod tests {
             let mut lines: Vec<_> = versions.iter().map(|version| saved_record(version, 0)).collect();
             if other {
                 let mut other = previous.clone();
-                other.saved.file.push('x');
+                other.saved.file.insert(0, 'x');
                 lines.push(saved_record(&other, 0));
             }
             let journal: Vec<_> = lines.iter().flat_map(Record::to_json_line).collect();
             let history = History::read(&journal[..], Detail::Validators).expect("bytes can be read");
             for version in &versions {
                 let found = history.find(id(0), |saved| *saved == version.saved);
-                prop_assert_eq!(found, (!other).then(|| version.clone()));
+                prop_assert_eq!(found, Some(version.clone()));
             }
+        }
+
+        #[test]
+        fn a_link_that_has_left_a_file_to_another_does_not_get_it_back(
+            shared in previous(), own in previous(), number in 1..4usize,
+        ) {
+            prop_assume!(name::key(&shared.saved.file) != name::key(&own.saved.file));
+            let records = [(&shared, 0), (&shared, number), (&own, 0)];
+            let journal: Vec<_> = records.iter().flat_map(|(file, link)| saved_record(file, *link).to_json_line()).collect();
+            let history = History::read(&journal[..], Detail::Validators).expect("bytes can be read");
+            let exists = |saved: &Saved| *saved == shared.saved;
+            prop_assert_eq!(history.find(id(0), exists), None);
+            prop_assert_eq!(history.find(id(number), exists), Some(shared.clone()));
+            let sharers = |link| history.sharers(&shared.saved.file.to_ascii_uppercase(), id(link), exists).count();
+            prop_assert_eq!((sharers(0), sharers(number)), (1, 0));
         }
 
         #[test]
@@ -422,7 +549,7 @@ mod tests {
         #[test]
         fn no_file_leads_out_of_the_folder(
             parts in prop::collection::vec(prop_oneof![
-                Just(String::new()), Just(".".to_owned()), Just("..".to_owned()), "[a-z .]{1,4}", ".{0,4}",
+                Just(String::new()), Just(".".to_owned()), Just("..".to_owned()), "[a-z .]{1,4}", ".{0,4}", "[a-z]{1,3}\\.pdf",
             ], 0..6),
         ) {
             let file = parts.join("/");
@@ -431,14 +558,30 @@ mod tests {
             let journal = line.to_string();
             each_saved(journal.as_bytes(), |line| found = Some(line.file.to_string()))
                 .expect("bytes can be read");
-            let leads_out = file.starts_with('/') || parts.iter().any(|part| part.split('/').any(|part| part == ".."));
-            if let Some(found) = &found {
-                prop_assert_eq!(found, &file);
-                prop_assert!(!leads_out && Path::new("out").join(found).starts_with("out"));
-            } else {
-                // also refused: no name at all, and one that begins with `.`
-                prop_assert!(leads_out || file.is_empty() || file == "." || file.starts_with("./"));
+            let ours = name::safe_path(&file).filter(|safe| *safe == file);
+            prop_assert_eq!(&found, &ours);
+            prop_assert!(found.is_none_or(|file| !file.starts_with(['/', '.']) && !file.contains("/.")));
+        }
+
+        #[test]
+        fn places_of_records_are_where_they_are(lines in prop::collection::vec(line(), 0..12)) {
+            let journal: Vec<u8> = lines.iter().flat_map(Line::bytes).collect();
+            let mut seen = Vec::new();
+            each_saved_at(&journal[..], |place, line| seen.push((place, line.to_saved()))).expect("bytes can be read");
+            for (place, saved) in seen {
+                let place = usize::try_from(place).expect("a short journal");
+                prop_assert_eq!(next_saved(&journal[place..]).expect("bytes can be read"), Some(saved));
             }
         }
+    }
+
+    #[test]
+    fn a_record_may_be_longer_than_a_line_of_a_list() {
+        let saved = Saved::present("a.pdf".to_owned(), 1, UNIX_EPOCH);
+        let mut record = record(1, Outcome::Saved(saved.clone()));
+        record.exec_error = Some("x".repeat(200_000));
+        let history = History::read(&record.to_json_line()[..], Detail::Files);
+        let found = history.expect("bytes can be read").find(id(1), |_| true);
+        assert_eq!(found.map(|found| found.saved), Some(saved));
     }
 }

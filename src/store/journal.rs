@@ -2,48 +2,64 @@
 //! the next run starts.
 //!
 //! It is what lets a second run fetch only what is missing. Lines are complete or ignored: a kill may tear one, and other
-//! programs may write some. Several processes may append at the same time, because each line is a single write to a file
-//! that is opened for appending.
+//! programs may write some.
+//!
+//! Several threads and processes write to it. They take [turns](Turn): a turn holds the lock of the file, and begins with
+//! reading what others have appended, once and from where the last turn left off. Whoever looks at it, appends a record and
+//! names its file in one turn is not contradicted by anybody. On a file system without locks, lines are still whole,
+//! because each is a single write to a file that is opened for appending.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::path::Path;
+use std::time::Duration;
 
-use super::history::each_saved;
+use parking_lot::{Mutex, MutexGuard};
+
+use super::history::{History, SavedLine, each_saved, each_saved_at, next_saved};
 use crate::digest::fingerprint;
 use crate::outcome::{Record, Saved};
-use crate::system::files::open_plain;
+use crate::plan::name;
+use crate::system::files::{self, open_plain};
+
+/// How long to wait for the lock of the journal. A turn takes microseconds, so that somebody who holds it for longer is
+/// stopped, or holds it on purpose: we go on without.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A journal that is open for appending.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    path: PathBuf,
     file: File,
-    /// Whether its last line is incomplete.
-    torn: AtomicBool,
-    /// How many of its bytes were read when it was opened.
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Up to where it has been read or written by this process, in bytes.
     known: u64,
-    /// The same, and what this process has appended since.
-    length: AtomicU64,
+    /// Whether its last line is incomplete.
+    torn: bool,
+    /// How long to wait for its lock.
+    patience: Duration,
+    others: Others,
 }
 
 impl Journal {
-    /// Opens the journal at `path`, of which `known` bytes have been read.
+    /// Opens the journal at `path`, of which `history` has been read.
     ///
     /// # Errors
     ///
     /// When it cannot be created, read or written, or is not a regular file but, for example, a symbolic link.
-    pub(crate) fn open(path: PathBuf, known: u64) -> io::Result<Self> {
-        let mut file = open_plain(&path, File::options().read(true).append(true).create(true))?;
-        let torn = AtomicBool::new(ends_without_newline(&mut file)?);
-        Ok(Self {
-            path,
-            file,
-            torn,
-            known,
-            length: AtomicU64::new(known),
-        })
+    pub(crate) fn open(path: &Path, history: &History) -> io::Result<Self> {
+        let file = open_plain(path, File::options().read(true).append(true).create(true))?;
+        let state = Mutex::new(State {
+            known: history.length,
+            torn: ends_without_newline(&file)?,
+            patience: PATIENCE,
+            others: Others::default(),
+        });
+        Ok(Self { file, state })
     }
 
     /// Appends a record.
@@ -52,25 +68,88 @@ impl Journal {
     ///
     /// When it cannot be written completely.
     pub(crate) fn append(&self, record: &Record) -> io::Result<()> {
-        let mut line = record.to_json_line();
-        if self.torn.swap(false, Relaxed) {
-            line.insert(0, b'\n');
-        }
-        let written = (&self.file).write_all(&line);
-        if written.is_err() {
-            self.torn.store(true, Relaxed);
-        }
-        self.length.fetch_add(line.len() as u64, Relaxed);
-        written
+        self.turn()?.append(record)
     }
 
-    /// Reads the journal from its beginning.
+    /// Waits until no other thread or process has its turn, and reads what they have appended.
     ///
     /// # Errors
     ///
-    /// When it cannot be read.
-    pub(crate) fn reader(&self) -> io::Result<impl Read> {
-        File::open(&self.path)
+    /// When the journal cannot be read.
+    pub(crate) fn turn(&self) -> io::Result<Turn<'_>> {
+        let mut state = self.state.lock();
+        let locked = files::lock(&self.file, state.patience);
+        if !locked {
+            state.patience = Duration::ZERO;
+        }
+        let mut turn = Turn {
+            file: &self.file,
+            state,
+            locked,
+        };
+        turn.catch_up()?;
+        Ok(turn)
+    }
+
+    /// Calls `see` with each record of a saved file, from the beginning.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub(super) fn each_saved(&self, see: impl FnMut(&SavedLine)) -> io::Result<()> {
+        let _state = self.state.lock();
+        let mut file = &self.file;
+        file.rewind()?;
+        each_saved(file, see)
+    }
+}
+
+/// The time in which nobody else appends to the journal.
+pub(crate) struct Turn<'a> {
+    file: &'a File,
+    state: MutexGuard<'a, State>,
+    /// Whether other processes keep out, too.
+    locked: bool,
+}
+
+impl Turn<'_> {
+    fn catch_up(&mut self) -> io::Result<()> {
+        let length = self.file.metadata()?.len();
+        let State {
+            known,
+            torn,
+            others,
+            ..
+        } = &mut *self.state;
+        if length > *known {
+            self.file.seek(SeekFrom::Start(*known))?;
+            each_saved_at(self.file.take(length - *known), |place, line| {
+                others.add(*known + place, line);
+            })?;
+            // the process that wrote it has been killed, or it would still have its turn
+            *torn = self.locked && ends_without_newline(self.file)?;
+        }
+        *known = length;
+        Ok(())
+    }
+
+    /// Appends a record.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written completely.
+    pub(super) fn append(&mut self, record: &Record) -> io::Result<()> {
+        let mut line = record.to_json_line();
+        if self.state.torn {
+            line.insert(0, b'\n');
+        }
+        let written = self.file.write_all(&line);
+        self.state.torn = written.is_err();
+        // without the lock, it may be elsewhere, and is read like those of others
+        if self.locked && written.is_ok() {
+            self.state.known += line.len() as u64;
+        }
+        written
     }
 
     /// The file that other processes have saved for the link `id` since the journal was opened, if it still `exists`.
@@ -78,27 +157,61 @@ impl Journal {
     /// # Errors
     ///
     /// When the journal cannot be read.
-    pub(crate) fn saved_by_others(
-        &self,
+    pub(super) fn saved_by_others(
+        &mut self,
         id: u64,
         exists: impl Fn(&Saved) -> bool,
     ) -> io::Result<Option<Saved>> {
-        if self.file.metadata()?.len() == self.length.load(Relaxed) {
-            return Ok(None);
-        }
-        let mut file = File::open(&self.path)?;
-        file.seek(SeekFrom::Start(self.known))?;
-        let mut found = None;
-        each_saved(file, |line| {
-            if fingerprint(&line.url) == id {
-                found = Some(line.to_saved()).filter(&exists).or(found.take());
+        for place in self.state.others.records(id) {
+            self.file.seek(SeekFrom::Start(place))?;
+            let saved = next_saved(self.file)?;
+            if saved.as_ref().is_some_and(&exists) {
+                return Ok(saved);
             }
-        })?;
-        Ok(found)
+        }
+        Ok(None)
+    }
+
+    /// Whether other processes have saved a file of this name for a link other than `id` since the journal was opened.
+    pub(super) fn is_of_others(&self, file: &str, id: u64) -> bool {
+        let (key, names) = (name::key(file), &self.state.others.names);
+        let mut owners = names.range((key, 0)..=(key, u64::MAX));
+        owners.any(|(_, owner)| *owner != id)
     }
 }
 
-fn ends_without_newline(file: &mut File) -> io::Result<bool> {
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if self.locked {
+            files::unlock(self.file);
+        }
+    }
+}
+
+/// What other processes have appended since the journal was opened: some tens of bytes a record.
+#[derive(Debug, Default)]
+struct Others {
+    /// Each link with the place of a record of it.
+    links: BTreeSet<(u64, u64)>,
+    /// The key of each name with a link that has a file of that name.
+    names: BTreeSet<(u64, u64)>,
+}
+
+impl Others {
+    fn add(&mut self, place: u64, line: &SavedLine) {
+        let id = fingerprint(&line.url);
+        self.links.insert((id, place));
+        self.names.insert((name::key(&line.file), id));
+    }
+
+    /// The places of the records of the link `id`, from the last to the first.
+    fn records(&self, id: u64) -> Vec<u64> {
+        let records = self.links.range((id, 0)..=(id, u64::MAX));
+        records.rev().map(|(_, place)| *place).collect()
+    }
+}
+
+fn ends_without_newline(mut file: &File) -> io::Result<bool> {
     let mut last = [b'\n'];
     if file.metadata()?.len() > 0 {
         file.seek(SeekFrom::End(-1))?;
@@ -123,26 +236,34 @@ mod tests {
         #[test]
         fn every_appended_record_is_found_whatever_was_written_before(
             before in prop::collection::vec(any::<u8>(), 0..200), others in prop::collection::vec(any::<bool>(), 1..8),
+            torn in "[^\\n]{0,20}",
         ) {
             let folder = tempfile::tempdir().expect("a folder");
             let path = folder.path().join("journal.jsonl");
             std::fs::write(&path, &before).expect("it can be written");
-            let open = || Journal::open(path.clone(), before.len() as u64).expect("it can be opened");
+            let history = History::of(&path, Detail::Files).expect("it can be read");
+            let open = || Journal::open(&path, &history).expect("it can be opened");
             let (ours, theirs) = (open(), open());
             let place = SourceLine { source: "argument".into(), line: 1 };
             for (number, other) in others.iter().enumerate() {
                 let url = Url::parse(&format!("http://a.example/{number}")).expect("a URL");
-                let saved = Saved::present(number.to_string(), 1, std::time::UNIX_EPOCH);
+                let saved = Saved::present(format!("{number}.pdf"), 1, std::time::UNIX_EPOCH);
                 let record = Record::new(&place, &url, Outcome::Saved(saved.clone()));
+                if *other {
+                    // as a kill leaves it
+                    File::options().append(true).open(&path).and_then(|mut file| file.write_all(torn.as_bytes())).expect("a file");
+                }
                 let journal = if *other { &theirs } else { &ours };
                 journal.append(&record).expect("it can be written");
                 let id = fingerprint(url.as_str());
                 if *other {
-                    let found = ours.saved_by_others(id, |_| true).expect("it can be read");
-                    prop_assert_eq!(found.as_ref(), Some(&saved));
-                    prop_assert_eq!(ours.saved_by_others(id, |_| false).expect("it can be read"), None);
+                    let mut turn = ours.turn().expect("it can be read");
+                    let mut found = |exists| turn.saved_by_others(id, |_| exists).expect("it can be read");
+                    prop_assert_eq!((found(true), found(false)), (Some(saved.clone()), None));
+                    prop_assert!(turn.is_of_others(&saved.file.to_ascii_uppercase(), 0));
+                    prop_assert!(!turn.is_of_others(&saved.file, id));
                 }
-                let (history, _) = History::of(&path, Detail::Files).expect("it can be read");
+                let history = History::of(&path, Detail::Files).expect("it can be read");
                 prop_assert_eq!(history.find(id, |_| true).map(|found| found.saved), Some(saved));
             }
         }

@@ -1,19 +1,25 @@
 //! How a checked file gets its final name: which name, which file it may replace, and what the journal says.
 //!
-//! The record is written first, and then the file gets its name. A kill between the two leaves a record without its file,
-//! which the next run finds missing. The other way round, our own file would look like somebody else's.
+//! All of it happens in one [turn](super::journal::Turn) at the journal, so that no other thread or process decides meanwhile.
+//! If another process has saved the link before, its file counts. The record is written first, and then the file gets its
+//! name. A kill between the two leaves a record without its file, which the next run finds missing. The other way round, our
+//! own file would look like somebody else's.
+//!
+//! A file that several links have, because they had the same bytes, is never replaced for one of them: the others would lose
+//! theirs. The link leaves it, and gets a file of its own.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 use clap::ValueEnum;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
-use super::{Journal, Part, SavedLine, Store, each_saved};
-use crate::digest::fingerprint;
+use super::journal::Turn;
+use super::{History, Journal, Part, SavedLine, Store};
 use crate::outcome::{Outcome, Saved, Status};
-use crate::plan::{self, Existing, Job};
+use crate::plan::{self, Existing, Job, name};
+use crate::system::files::has_no_hard_link;
 use crate::text::shown;
 
 /// What to do with a file whose bytes another link has already saved.
@@ -33,41 +39,51 @@ pub(crate) enum Dedupe {
 pub(crate) struct Publisher {
     store: Arc<Store>,
     journal: Arc<Journal>,
+    history: Arc<History>,
     plan: plan::Options,
     dedupe: Dedupe,
-    /// Files by SHA-256, unless `dedupe` is none.
-    by_hash: Mutex<HashMap<String, Saved>>,
-    /// Names given in this run, which `--overwrite` must not replace.
-    given: Mutex<HashSet<u64>>,
+    published: Mutex<Published>,
+}
+
+/// What has been published in this run.
+#[derive(Debug, Default)]
+struct Published {
+    /// Files by SHA-256, also those of earlier runs, unless there is no `--dedupe`.
+    by_hash: HashMap<String, Saved>,
+    /// The key of each name with a link that got it, if existing files are replaced.
+    owners: BTreeSet<(u64, u64)>,
+    /// The links that have left their existing files.
+    moved: HashSet<u64>,
 }
 
 impl Publisher {
-    /// A publisher into `store` that names files according to `plan`, and writes records to `journal`.
+    /// A publisher into `store` that names files according to `plan`, and writes records to `journal`, which began as
+    /// `history`.
     ///
     /// # Errors
     ///
     /// When the journal, which `dedupe` needs, cannot be read.
     pub(crate) fn new(
         store: Arc<Store>,
-        journal: Arc<Journal>,
+        (journal, history): (Arc<Journal>, Arc<History>),
         plan: &plan::Options,
         dedupe: Dedupe,
     ) -> io::Result<Self> {
-        let mut by_hash = HashMap::new();
+        let mut published = Published::default();
         if dedupe != Dedupe::None {
-            each_saved(journal.reader()?, |line: &SavedLine| {
+            journal.each_saved(|line: &SavedLine| {
                 if let Some(hash) = &line.sha256 {
-                    by_hash.insert(hash.clone(), line.to_saved());
+                    published.by_hash.insert(hash.clone(), line.to_saved());
                 }
             })?;
         }
         Ok(Self {
             store,
             journal,
+            history,
             plan: plan.clone(),
             dedupe,
-            by_hash: Mutex::new(by_hash),
-            given: Mutex::default(),
+            published: Mutex::new(published),
         })
     }
 
@@ -84,92 +100,19 @@ impl Publisher {
         saved: &Saved,
         suggested: Option<&str>,
     ) -> io::Result<Saved> {
-        if let Some(existing) = &job.existing {
-            let file = existing.saved.file.clone();
-            return self.give(job, saved, file, |file| self.store.replace(part, file));
+        let mut turn = self.journal.turn()?;
+        if let Some(theirs) = self.theirs(&mut turn, job)? {
+            return Ok(theirs);
         }
-        let names = || job.names(&self.plan.naming, suggested, saved.sha256.as_deref());
-        let (Some(hash), Dedupe::Skip | Dedupe::Hardlink) = (&saved.sha256, self.dedupe) else {
-            return self.publish_new(job, part, saved, names());
+        let mut publication = Publication {
+            publisher: self,
+            turn,
+            published: self.published.lock(),
+            job,
+            saved,
         };
-        // locked to the end, so that one of two concurrent files is the first
-        let mut by_hash = self.by_hash.lock();
-        if let Some(first) = by_hash.get(hash).filter(|first| self.store.has(first)) {
-            let mut same = saved.clone();
-            same.modified = first.modified;
-            if self.dedupe == Dedupe::Skip {
-                same.status = Status::Duplicate;
-                return self.give(job, &same, first.file.clone(), |_| Ok(()));
-            }
-            let link = |file: &str| self.store.link(&first.file, file);
-            if let Ok(linked) = self.first_free(job, &same, names(), link) {
-                return Ok(linked);
-            }
-            // the file system has no hard links
-        }
-        let published = self.publish_new(job, part, saved, names())?;
-        by_hash.insert(hash.clone(), published.clone());
-        Ok(published)
-    }
-
-    fn publish_new(
-        &self,
-        job: &Job,
-        part: &mut Part,
-        saved: &Saved,
-        names: impl Iterator<Item = String>,
-    ) -> io::Result<Saved> {
-        self.first_free(job, saved, names, |file| {
-            if self.plan.existing != Existing::Overwrite {
-                return self.store.publish(part, file);
-            }
-            let mut given = self.given.lock();
-            if !given.insert(fingerprint(&file.to_lowercase())) {
-                return Err(ErrorKind::AlreadyExists.into());
-            }
-            self.store.replace(part, file)
-        })
-    }
-
-    /// Records and gives the first of `names` that is free.
-    fn first_free(
-        &self,
-        job: &Job,
-        saved: &Saved,
-        names: impl Iterator<Item = String>,
-        mut act: impl FnMut(&str) -> io::Result<()>,
-    ) -> io::Result<Saved> {
-        for file in names {
-            match self.give(job, saved, file, &mut act) {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                given => return given,
-            }
-            let (place, url) = (&job.source_line, shown(job.url()));
-            tracing::info!("{place}: {url}: the file name is taken; using another one");
-            if let Some(theirs) = self.saved_meanwhile(job.id)? {
-                // the last record of a link counts, and ours names a file that does not exist
-                return self.give(job, &theirs, theirs.file.clone(), |_| Ok(()));
-            }
-        }
-        unreachable!("`names` is infinite")
-    }
-
-    /// Records that the file of `job` is named `file`, then runs `act` to give it that name.
-    fn give(
-        &self,
-        job: &Job,
-        saved: &Saved,
-        file: String,
-        act: impl FnOnce(&str) -> io::Result<()>,
-    ) -> io::Result<Saved> {
-        let mut saved = saved.clone();
-        saved.file = file;
-        let mut record = job.record(Outcome::Saved(saved.clone()));
-        // replaced when the command has run; if that never happens, the next run runs it
-        let exec = self.plan.exec;
-        record.exec_error = exec.then(|| "the command has not been run yet".to_owned());
-        self.journal.append(&record)?;
-        act(&saved.file)?;
+        let saved = publication.publish(part, suggested)?;
+        publication.note(&saved);
         Ok(saved)
     }
 
@@ -178,13 +121,149 @@ impl Publisher {
         self.plan.existing == Existing::Update
     }
 
-    /// The file that another process has saved for the link `id` since this run began.
+    /// The file that another process has saved for `job` since this run began.
     ///
     /// # Errors
     ///
     /// When the journal cannot be read.
-    pub(crate) fn saved_meanwhile(&self, id: u64) -> io::Result<Option<Saved>> {
-        self.journal
-            .saved_by_others(id, |saved| self.store.has(saved))
+    pub(crate) fn saved_meanwhile(&self, job: &Job) -> io::Result<Option<Saved>> {
+        self.theirs(&mut self.journal.turn()?, job)
+    }
+
+    fn theirs(&self, turn: &mut Turn, job: &Job) -> io::Result<Option<Saved>> {
+        let fits = |saved: &Saved| {
+            let hash = saved.sha256.as_deref();
+            let checksum = job.checksum();
+            checksum.is_none_or(|checksum| hash.is_some_and(|hash| checksum.is_hexadecimal(hash)))
+        };
+        turn.saved_by_others(job.id, |saved| self.store.has(saved) && fits(saved))
+    }
+}
+
+/// One file that gets its final name.
+struct Publication<'a> {
+    publisher: &'a Publisher,
+    turn: Turn<'a>,
+    published: MutexGuard<'a, Published>,
+    job: &'a Job,
+    /// The file, except for its name.
+    saved: &'a Saved,
+}
+
+impl Publication<'_> {
+    fn publish(&mut self, part: &mut Part, suggested: Option<&str>) -> io::Result<Saved> {
+        let Publisher { plan, dedupe, .. } = self.publisher;
+        let (job, saved) = (self.job, self.saved);
+        if let Some(existing) = &job.existing
+            && !self.is_shared(&existing.saved.file)
+        {
+            let file = existing.saved.file.clone();
+            return self.give(saved, file, |store, file| store.replace(part, file));
+        }
+        let names = || job.names(&plan.naming, suggested, saved.sha256.as_deref());
+        if let Some(first) = self.same_bytes() {
+            let mut same = saved.clone();
+            same.modified = first.modified;
+            if *dedupe == Dedupe::Skip {
+                same.status = Status::Duplicate;
+                return self.give(&same, first.file, |_, _| Ok(()));
+            }
+            match self.first_free(&same, names(), |store, file| store.link(&first.file, file)) {
+                Err(error) if has_no_hard_link(&error) => {}
+                linked => return linked,
+            }
+        }
+        let replaces = plan.existing == Existing::Overwrite;
+        self.first_free(saved, names(), |store, file| match replaces {
+            true => store.replace(part, file),
+            false => store.publish(part, file),
+        })
+    }
+
+    /// The file of another link with the same bytes, if `--dedupe` asks for it.
+    fn same_bytes(&self) -> Option<Saved> {
+        if self.publisher.dedupe == Dedupe::None {
+            return None;
+        }
+        let first = self.published.by_hash.get(self.saved.sha256.as_ref()?)?;
+        let is_there = self.publisher.store.has(first);
+        is_there.then(|| first.clone())
+    }
+
+    /// Records and gives the first of `names` that is free.
+    fn first_free(
+        &mut self,
+        saved: &Saved,
+        names: impl Iterator<Item = String>,
+        mut act: impl FnMut(&Store, &str) -> io::Result<()>,
+    ) -> io::Result<Saved> {
+        for file in names {
+            if !self.is_taken(&file) {
+                match self.give(saved, file, &mut act) {
+                    Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                    given => return given,
+                }
+            }
+            let (place, url) = (&self.job.source_line, shown(self.job.url()));
+            tracing::info!("{place}: {url}: the file name is taken; using another one");
+        }
+        unreachable!("`names` is infinite")
+    }
+
+    /// Whether this file must not get the name `file`.
+    fn is_taken(&self, file: &str) -> bool {
+        match self.publisher.plan.existing {
+            Existing::Overwrite => self.is_shared(file),
+            _ => self.publisher.store.is_taken(file),
+        }
+    }
+
+    /// Whether another link has the file `file`, by this run, by another process or by an earlier run.
+    fn is_shared(&self, file: &str) -> bool {
+        let Publisher { store, history, .. } = self.publisher;
+        let Published { owners, moved, .. } = &*self.published;
+        let (key, id) = (name::key(file), self.job.id);
+        let mut given = owners.range((key, 0)..=(key, u64::MAX));
+        let mut earlier = store.sharers(history, file, id);
+        given.any(|(_, owner)| *owner != id)
+            || self.turn.is_of_others(file, id)
+            || earlier.any(|owner| !moved.contains(&owner))
+    }
+
+    /// Records that the file is named `file`, then runs `act` to give it that name.
+    fn give(
+        &mut self,
+        saved: &Saved,
+        file: String,
+        act: impl FnOnce(&Store, &str) -> io::Result<()>,
+    ) -> io::Result<Saved> {
+        let mut saved = saved.clone();
+        saved.file = file;
+        let mut record = self.job.record(Outcome::Saved(saved.clone()));
+        // replaced when the command has run; if that never happens, the next run runs it
+        let exec = self.publisher.plan.exec;
+        record.exec_error = exec.then(|| "the command has not been run yet".to_owned());
+        self.turn.append(&record)?;
+        act(&self.publisher.store, &saved.file)?;
+        Ok(saved)
+    }
+
+    /// Remembers that the link has the file `saved` now.
+    fn note(&mut self, saved: &Saved) {
+        if let Some(hash) = saved.sha256.as_ref()
+            && self.publisher.dedupe != Dedupe::None
+            && saved.status != Status::Duplicate
+        {
+            self.published.by_hash.insert(hash.clone(), saved.clone());
+        }
+        if self.publisher.plan.existing == Existing::Keep {
+            return;
+        }
+        let (key, job) = (name::key(&saved.file), self.job);
+        self.published.owners.insert((key, job.id));
+        let existing = job.existing.as_ref();
+        if existing.is_some_and(|existing| existing.saved.file != saved.file) {
+            self.published.moved.insert(job.id);
+        }
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! Each operation has a portable form. Linux has faster and stricter ones.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::Path;
-use std::time::SystemTime;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 #[cfg(unix)]
 use rustix::io::Errno;
@@ -35,6 +36,40 @@ pub(crate) fn open_plain(path: &Path, options: &mut OpenOptions) -> io::Result<F
         return Err(io::Error::new(ErrorKind::InvalidInput, message));
     }
     Ok(file)
+}
+
+/// Waits for the lock of `file`, but not longer than `patience`; false if it is not to be had, or the file system has no locks.
+pub(crate) fn lock(file: &File, patience: Duration) -> bool {
+    let since = Instant::now();
+    let mut pause = Duration::from_micros(20);
+    loop {
+        match file.try_lock() {
+            Ok(()) => return true,
+            Err(TryLockError::WouldBlock) if since.elapsed() >= patience => return false,
+            Err(TryLockError::WouldBlock) => {
+                thread::sleep(pause);
+                pause = (2 * pause).min(Duration::from_millis(1));
+            }
+            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Interrupted => {}
+            Err(TryLockError::Error(_)) => return false,
+        }
+    }
+}
+
+/// Releases the lock of `file`.
+pub(crate) fn unlock(file: &File) {
+    // if that fails, closing the file releases it
+    let _ = file.unlock();
+}
+
+/// Whether `error` means that a file cannot have another name: its file system has no hard links, not this one, or no more.
+pub(crate) fn has_no_hard_link(error: &io::Error) -> bool {
+    use ErrorKind::{CrossesDevices, NotFound, PermissionDenied, TooManyLinks, Unsupported};
+    let kind = error.kind();
+    matches!(
+        kind,
+        CrossesDevices | NotFound | PermissionDenied | TooManyLinks | Unsupported
+    )
 }
 
 /// Whether `error` means that too many files are open at the moment.
@@ -91,6 +126,8 @@ pub(crate) struct Found {
     pub(crate) length: u64,
     /// Its modification time.
     pub(crate) modified: SystemTime,
+    /// What no other file has as long as this one exists; none where names that differ in case are those of one file.
+    pub(crate) identity: Option<(u64, u64)>,
 }
 
 /// A folder in which many files are looked up.
@@ -127,6 +164,7 @@ impl Folder {
         (FileType::from_raw_mode(found.st_mode) == FileType::RegularFile).then_some(Found {
             length: u64::try_from(found.st_size).ok()?,
             modified: second?.checked_add(nanoseconds)?,
+            identity: Some((found.st_dev, found.st_ino)),
         })
     }
 }
@@ -145,6 +183,13 @@ impl Folder {
         found.is_file().then_some(Found {
             length: found.len(),
             modified: found.modified().ok()?,
+            #[cfg(unix)]
+            identity: Some((
+                std::os::unix::fs::MetadataExt::dev(&found),
+                std::os::unix::fs::MetadataExt::ino(&found),
+            )),
+            #[cfg(not(unix))]
+            identity: None,
         })
     }
 }

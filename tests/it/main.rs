@@ -23,6 +23,7 @@ mod requests;
 mod responses;
 mod resume;
 mod server;
+mod shared_files;
 mod signals;
 #[cfg(target_os = "linux")]
 mod tls;
