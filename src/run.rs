@@ -33,7 +33,8 @@ use crate::report::Report;
 use crate::runtime;
 use crate::stats::Stats;
 use crate::stop::{Cause, Stop};
-use crate::store::{Archive, History, Store, journal_of};
+use crate::store::{Archive, Files, History, clear_leftovers, journal_of};
+use crate::system::folder::Folder;
 use crate::system::signals::{self, StatusSignals, StopSignals};
 use accounts::Accounts;
 pub(crate) use config::Config;
@@ -55,13 +56,12 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     let started = Instant::now();
     let links = Links::open(&config.inputs, &config.lists)?;
     let journal = journal_of(&config.output);
-    let mut history = History::of(&journal, config.detail())
+    let mut history = History::of(&Folder::at(&config.output), config.detail())
         .with_context(|| format!("cannot read the journal `{}`", journal.display()))?;
     for id in &config.forget {
         history.forget(*id);
     }
     let history = Arc::new(history);
-    let store = Store::look(&config.output);
     let waits = config.inputs.iter().any(Input::may_wait);
     let links: Box<dyn Iterator<Item = _> + Send> = if waits {
         Box::new(links)
@@ -69,7 +69,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
         Box::new(Ahead::new(links))
     };
     let archive = Archive {
-        store,
+        files: Files::of(&config.output),
         history: Arc::clone(&history),
     };
     let plan = Plan::new(links, archive, config.plan.clone());
@@ -98,6 +98,11 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     let ended = worker.accounts.stats.counts().total();
     let untried = || links::count(&config.inputs, &config.lists)?.checked_sub(ended);
     let stopped = worker.stop.cause();
+    if stopped.is_none()
+        && let Err(error) = clear_leftovers(&config.output)
+    {
+        tracing::info!("cannot clear what earlier runs have left in `.fetchpdf/parts`: {error}");
+    }
     let accounts = &worker.accounts;
     accounts.report(config, started.elapsed(), stopped, untried)
 }

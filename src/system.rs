@@ -1,6 +1,7 @@
-//! What each operating system does differently: files, arguments, limits and signals.
+//! What each operating system does differently: files, folders, arguments, limits and signals.
 
 pub(crate) mod files;
+pub(crate) mod folder;
 pub(crate) mod handover;
 pub(crate) mod limits;
 pub(crate) mod signals;

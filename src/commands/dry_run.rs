@@ -10,7 +10,8 @@ use crate::links::Links;
 use crate::outcome::Outcome;
 use crate::plan::{Existing, Plan, Step};
 use crate::run::Config;
-use crate::store::{Archive, History, Store, journal_of};
+use crate::store::{Archive, Files, History};
+use crate::system::folder::Folder;
 use crate::text::shown;
 
 /// How many links a run would fetch, renew and skip. [`fmt::Display`] is the summary.
@@ -38,10 +39,10 @@ pub(crate) struct Intent {
 /// When a list cannot be opened, or the journal cannot be read.
 pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
     let links = Links::open(&config.inputs, &config.lists)?;
-    let history = History::of(&journal_of(&config.output), config.detail())
+    let history = History::of(&Folder::at(&config.output), config.detail())
         .context("cannot read the journal")?;
     let archive = Archive {
-        store: Store::look(&config.output),
+        files: Files::of(&config.output),
         history: Arc::new(history),
     };
     let renewal = match config.plan.existing {

@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -15,9 +14,11 @@ use sha2::{Digest, Sha256};
 use self::Problem::{Changed, Missing, NotPdf, Unreadable};
 use crate::digest::{fingerprint, hexadecimal};
 use crate::links::Input;
+use crate::outcome::nanoseconds;
 use crate::pdf::{Check, PdfVerdict};
 use crate::run::Config;
-use crate::store::{SavedLine, each_saved, journal_of};
+use crate::store::{SavedLine, each_saved, open_journal};
+use crate::system::folder::{Folder, Purpose};
 use crate::text::printable;
 
 /// The result of checking an output folder. [`fmt::Display`] is the summary.
@@ -60,9 +61,9 @@ pub(crate) enum Problem {
 ///
 /// When `output` has no journal, or the journal cannot be read.
 pub(crate) fn verify(output: &Path) -> anyhow::Result<Findings> {
-    let journal = journal_of(output);
+    let folder = Folder::at(output);
     let read = |visit: &mut dyn FnMut(&SavedLine)| {
-        let read = File::open(&journal).and_then(|journal| each_saved(journal, visit));
+        let read = open_journal(&folder).and_then(|journal| each_saved(journal, visit));
         read.with_context(|| format!("cannot read the journal of `{}`", output.display()))
     };
     let (mut last, mut number) = (HashMap::new(), 0u64);
@@ -76,7 +77,7 @@ pub(crate) fn verify(output: &Path) -> anyhow::Result<Findings> {
         if last.get(&fingerprint(&line.url)) != Some(&number) {
             return;
         }
-        match problem(output, line) {
+        match problem(&folder, line) {
             None => findings.good += 1,
             Some(problem) => findings.bad.push(Finding {
                 url: line.url.to_string(),
@@ -88,29 +89,33 @@ pub(crate) fn verify(output: &Path) -> anyhow::Result<Findings> {
     Ok(findings)
 }
 
-fn problem(output: &Path, line: &SavedLine) -> Option<Problem> {
-    let path = output.join(&*line.file);
-    let found = match path.symlink_metadata() {
-        Ok(found) => found,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Some(Missing),
-        Err(_) => return Some(Unreadable),
+fn problem(output: &Folder, line: &SavedLine) -> Option<Problem> {
+    let Some(found) = output.file(&line.file) else {
+        return Some(if output.is_taken(&line.file) {
+            Changed
+        } else {
+            Missing
+        });
     };
     let hashed = line.sha256.is_some();
-    let same_time = || found.modified().ok() == Some(line.to_saved().modified);
-    if !found.is_file() || found.len() != line.bytes || !(hashed || same_time()) {
+    let time = nanoseconds(found.modified);
+    if found.length != line.bytes || !(hashed || time == line.mtime_ns) {
         return Some(Changed);
     }
-    match read(&path, hashed) {
+    match read(output, line) {
         Err(_) => Some(Unreadable),
         Ok((PdfVerdict::NotPdf(_), _)) => Some(NotPdf),
         Ok((_, hash)) => (hash.as_deref() != line.sha256.as_deref()).then_some(Changed),
     }
 }
 
-/// Checks the file at `path`, and hashes it if it is to be `hashed`.
-fn read(path: &Path, hashed: bool) -> io::Result<(PdfVerdict, Option<String>)> {
-    let mut file = File::open(path)?;
-    let (mut check, mut hash) = (Check::default(), hashed.then(Sha256::new));
+/// Checks the file of `line`, and hashes it if its hash is known.
+fn read(output: &Folder, line: &SavedLine) -> io::Result<(PdfVerdict, Option<String>)> {
+    let mut file = output.open(&line.file, Purpose::Read)?;
+    let (mut check, mut hash) = (
+        Check::default(),
+        line.sha256.as_ref().map(|_| Sha256::new()),
+    );
     let mut buffer = vec![0; 256 * 1024];
     while let length @ 1.. = file.read(&mut buffer)? {
         let bytes = &buffer[..length];

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::config::Config;
 use crate::fetch::Fetcher;
 use crate::http::Load;
-use crate::store::{History, Journal, Publisher, Store, journal_of};
+use crate::store::{History, Journal, Publisher, Store};
 use crate::system::limits::jobs_and_idle;
 
 /// What a run opens when its first link needs it.
@@ -55,7 +55,7 @@ impl Session {
         let output = &config.output;
         let cannot_write = || format!("cannot write to the output folder `{}`", output.display());
         let store = Arc::new(Store::open(output).with_context(cannot_write)?);
-        let journal = Journal::open(&journal_of(output), &self.history);
+        let journal = store.journal(&self.history);
         let journal = Arc::new(journal.with_context(cannot_write)?);
         let records = (Arc::clone(&journal), Arc::clone(&self.history));
         let (plan, dedupe) = (&config.plan, config.dedupe);

@@ -6,21 +6,20 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::ops::Range;
-use std::path::Path;
 use std::sync::OnceLock;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Deserialize;
 
-use super::journal::PATIENCE;
+use super::journal::{PATIENCE, open_journal};
 use crate::digest::fingerprint;
 use crate::line::read_line;
 use crate::outcome::Saved;
 use crate::plan::{Previous, name};
-use crate::system::files::{self, open_plain};
+use crate::system::files;
+use crate::system::folder::Folder;
 
 /// The longest record that is read, in bytes. Ours are longer than a line of a list may be if they carry long columns.
 const LONGEST_RECORD: usize = 64 * 1024 * 1024;
@@ -56,14 +55,14 @@ struct Entry {
 }
 
 impl History {
-    /// Reads the journal at `path`, if it exists. Each file in it has its name, unless the process that wrote the record has
+    /// Reads the journal of the output folder `output`, if it exists. Each file in it has its name, unless the process that wrote the record has
     /// been killed: no process is between the two while the length of the journal is taken.
     ///
     /// # Errors
     ///
-    /// When it cannot be read, or is not a regular file.
-    pub fn of(path: &Path, detail: Detail) -> io::Result<Self> {
-        let file = match open_plain(path, File::options().read(true)) {
+    /// When it cannot be read, or is not a regular file with one name.
+    pub(crate) fn of(output: &Folder, detail: Detail) -> io::Result<Self> {
+        let file = match open_journal(output) {
             Ok(file) => file,
             // no run has written one yet; if its folder cannot be created, the first write fails
             Err(error)

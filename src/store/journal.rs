@@ -11,17 +11,18 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
+use super::JOURNAL;
 use super::history::{History, SavedLine, each_saved, each_saved_at, next_saved};
 use crate::digest::fingerprint;
 use crate::outcome::{Record, Saved};
 use crate::plan::name;
-use crate::system::files::{self, open_plain};
+use crate::system::files;
+use crate::system::folder::{Folder, Purpose};
 
 /// How long to wait for the lock of the journal. A turn takes microseconds, so that somebody who holds it for longer is
 /// stopped, or holds it on purpose: we go on without.
@@ -46,13 +47,13 @@ struct State {
 }
 
 impl Journal {
-    /// Opens the journal at `path`, of which `history` has been read.
+    /// Opens the journal of the output folder `output`, of which `history` has been read.
     ///
     /// # Errors
     ///
-    /// When it cannot be created, read or written, or is not a regular file but, for example, a symbolic link.
-    pub(crate) fn open(path: &Path, history: &History) -> io::Result<Self> {
-        let file = open_plain(path, File::options().read(true).append(true).create(true))?;
+    /// When it cannot be created, read or written, or is not a regular file with one name but, for example, a symbolic link.
+    pub(super) fn open(output: &Folder, history: &History) -> io::Result<Self> {
+        let file = open_for(output, Purpose::Append)?;
         let state = Mutex::new(State {
             known: history.length,
             torn: ends_without_newline(&file)?,
@@ -211,6 +212,24 @@ impl Others {
     }
 }
 
+/// Opens the journal of the output folder `output` for reading.
+///
+/// # Errors
+///
+/// When it does not exist, cannot be read, or is not a regular file with one name.
+pub(crate) fn open_journal(output: &Folder) -> io::Result<File> {
+    open_for(output, Purpose::Read)
+}
+
+fn open_for(output: &Folder, purpose: Purpose) -> io::Result<File> {
+    let file = output.open(JOURNAL, purpose)?;
+    if files::has_one_name(&file.metadata()?) {
+        return Ok(file);
+    }
+    let message = "it has another name elsewhere (a hard link), whose file would change, too: replace it by a copy";
+    Err(io::Error::new(ErrorKind::InvalidInput, message))
+}
+
 fn ends_without_newline(mut file: &File) -> io::Result<bool> {
     let mut last = [b'\n'];
     if file.metadata()?.len() > 0 {
@@ -239,10 +258,12 @@ mod tests {
             torn in "[^\\n]{0,20}",
         ) {
             let folder = tempfile::tempdir().expect("a folder");
-            let path = folder.path().join("journal.jsonl");
+            let path = folder.path().join(JOURNAL);
+            std::fs::create_dir(path.parent().expect("a folder")).expect("a folder");
+            let output = Folder::at(folder.path());
             std::fs::write(&path, &before).expect("it can be written");
-            let history = History::of(&path, Detail::Files).expect("it can be read");
-            let open = || Journal::open(&path, &history).expect("it can be opened");
+            let history = History::of(&output, Detail::Files).expect("it can be read");
+            let open = || Journal::open(&output, &history).expect("it can be opened");
             let (ours, theirs) = (open(), open());
             let place = SourceLine { source: "argument".into(), line: 1 };
             for (number, other) in others.iter().enumerate() {
@@ -263,7 +284,7 @@ mod tests {
                     prop_assert!(turn.is_of_others(&saved.file.to_ascii_uppercase(), 0));
                     prop_assert!(!turn.is_of_others(&saved.file, id));
                 }
-                let history = History::of(&path, Detail::Files).expect("it can be read");
+                let history = History::of(&output, Detail::Files).expect("it can be read");
                 prop_assert_eq!(history.find(id, |_| true).map(|found| found.saved), Some(saved));
             }
         }

@@ -4,21 +4,26 @@
 //! part is locked while it is open, and its sidecar (`ID.json`) says what its bytes belong to: without that, they cannot be
 //! continued.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, BufRead, BufReader, ErrorKind, IoSlice, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use crate::line::fill;
-use crate::system::files;
+use crate::system::folder::{Folder, Purpose};
+use crate::text::is_signed;
 
 /// Bytes are collected in memory up to this many, because a system call costs more than copying them.
 const BLOCK: usize = 64 * 1024;
 
 /// In bytes. Ours are much shorter.
 const LONGEST_SIDECAR: u64 = 256 * 1024;
+
+/// How the names of parts end, of their sidecars, and of files that are about to replace others.
+pub(super) const PART: &str = ".part";
+pub(super) const SIDECAR: &str = ".json";
+pub(super) const NEW: &str = ".new";
 
 /// What the bytes of a part belong to, as needed to request the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +49,8 @@ pub(crate) struct Partial<'a> {
 #[derive(Debug)]
 pub(crate) struct Part {
     file: File,
-    path: Option<PathBuf>,
+    /// The folder of parts and its name there; none if it is unnamed.
+    place: Option<(Folder, String)>,
     origin: Option<Origin>,
     /// How many bytes are in the file.
     written: u64,
@@ -54,35 +60,31 @@ pub(crate) struct Part {
 
 impl Part {
     /// An unnamed file in `folder`.
-    pub(super) fn unnamed(folder: &Path) -> io::Result<Self> {
-        Ok(Self::new(files::unnamed_file(folder)?, None))
+    pub(super) fn unnamed(folder: &Folder) -> io::Result<Self> {
+        Ok(Self::new(folder.unnamed_file()?, None))
     }
 
     /// The part of the link `id` in the folder `parts`, with what it contains, locked until it is dropped.
-    pub(super) fn named(parts: &Path, id: u64) -> io::Result<Self> {
-        let path = parts.join(file_name(id));
+    pub(super) fn named(parts: &Folder, id: u64) -> io::Result<Self> {
+        let name = file_name(id);
         let file = loop {
-            let file = files::open_part(&path)?;
-            match file.try_lock() {
-                // a file system without locks: only one process may use the folder
-                Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
-                locked => locked?,
-            }
+            let file = parts.open_part(&name)?;
+            lock(&file)?;
             // the process that had the lock may have given this file its final name
-            if files::is_at(&file, &path)? {
+            if parts.is_at(&file, &name)? {
                 break file;
             }
         };
-        let mut part = Self::new(file, Some(path));
+        let mut part = Self::new(file, Some((parts.clone(), name)));
         part.written = part.file.seek(SeekFrom::End(0))?;
         part.origin = part.read_origin();
         Ok(part)
     }
 
-    fn new(file: File, path: Option<PathBuf>) -> Self {
+    fn new(file: File, place: Option<(Folder, String)>) -> Self {
         Self {
             file,
-            path,
+            place,
             origin: None,
             written: 0,
             block: Vec::new(),
@@ -162,14 +164,17 @@ impl Part {
             self.file.rewind()?;
             self.written = 0;
         }
-        if let Some(sidecar) = self.sidecar()
+        if let Some((parts, name)) = &self.place
             && origin != self.origin
         {
+            let sidecar = sidecar(name);
             // a new file: a symbolic link is not followed
-            remove(&sidecar)?;
+            parts.remove(&sidecar)?;
             if let Some(origin) = &origin {
                 let json = serde_json::to_vec(origin)?;
-                File::create_new(sidecar)?.write_all(&json)?;
+                let private = is_signed(&origin.url);
+                let mut file = parts.open(&sidecar, Purpose::New { private })?;
+                file.write_all(&json)?;
             }
         }
         self.origin = origin;
@@ -195,54 +200,64 @@ impl Part {
     pub(crate) fn seal(&mut self, modified: Option<SystemTime>) -> io::Result<SystemTime> {
         self.flush()?;
         if let Some(modified) = modified {
-            self.file.set_modified(modified)?;
+            // a file system that cannot keep such a time is no reason to lose the file
+            let _ = self.file.set_modified(modified);
         }
         self.file.metadata()?.modified()
     }
 
-    pub(super) fn publish(&mut self, target: &Path) -> io::Result<()> {
-        let Some(path) = &self.path else {
-            return files::link_unnamed(&self.file, target);
+    pub(super) fn publish(&mut self, folder: &Folder, file: &str) -> io::Result<()> {
+        let Some((parts, name)) = &self.place else {
+            return folder.link_unnamed(&self.file, file);
         };
-        files::rename_new(path, target)?;
+        parts.rename_new(name, folder, file)?;
         self.forget_name();
         Ok(())
     }
 
-    /// Replaces the file `target`. An unnamed file first gets a temporary name in `parts`, because a link never replaces.
-    pub(super) fn replace(&mut self, parts: &Path, target: &Path) -> io::Result<()> {
-        if self.path.is_none() {
-            let path = parts.join(format!("{:016x}.new", fastrand::u64(..)));
-            files::link_unnamed(&self.file, &path)?;
-            self.path = Some(path);
+    /// Replaces the file `file` in `folder`. An unnamed file first gets a temporary name in `parts`, because a link never
+    /// replaces.
+    pub(super) fn replace(
+        &mut self,
+        parts: &Folder,
+        folder: &Folder,
+        file: &str,
+    ) -> io::Result<()> {
+        if self.place.is_none() {
+            let name = format!("{:016x}{NEW}", fastrand::u64(..));
+            // as long as it is locked, it is not left over
+            lock(&self.file)?;
+            parts.link_unnamed(&self.file, &name)?;
+            self.place = Some((parts.clone(), name));
         }
-        fs::rename(self.path.as_ref().expect("just set"), target)?;
+        let (parts, name) = self.place.as_ref().expect("just set");
+        parts.rename(name, folder, file)?;
         self.forget_name();
         Ok(())
     }
 
     fn forget_name(&mut self) {
-        if self.origin.is_some() {
+        if let Some((parts, name)) = self.place.take()
+            && self.origin.is_some()
+        {
             // best effort: a sidecar without its part is ignored
-            let _ = self.sidecar().map(|sidecar| remove(&sidecar));
+            let _ = parts.remove(&sidecar(&name));
         }
-        self.path = None;
     }
 
     /// Removes the part and its sidecar.
-    pub(crate) fn discard(self) {
-        for path in self.path.iter().cloned().chain(self.sidecar()) {
-            // best effort: the next run overwrites what remains
-            let _ = remove(&path);
+    pub(crate) fn discard(mut self) {
+        if let Some((parts, name)) = self.place.take() {
+            for name in [sidecar(&name), name] {
+                // best effort: a later run clears what remains
+                let _ = parts.remove(&name);
+            }
         }
     }
 
-    fn sidecar(&self) -> Option<PathBuf> {
-        Some(self.path.as_ref()?.with_extension("json"))
-    }
-
     fn read_origin(&self) -> Option<Origin> {
-        let sidecar = files::open_plain(&self.sidecar()?, File::options().read(true)).ok()?;
+        let (parts, name) = self.place.as_ref()?;
+        let sidecar = parts.open(&sidecar(name), Purpose::Read).ok()?;
         let origin: Origin = serde_json::from_reader(sidecar.take(LONGEST_SIDECAR)).ok()?;
         let mut validator = origin.validator.bytes();
         // it becomes a header
@@ -254,15 +269,34 @@ impl Part {
 /// A named part that is dropped in the middle of a transfer keeps all bytes that have been received.
 impl Drop for Part {
     fn drop(&mut self) {
-        if self.path.is_some() {
+        if self.place.is_some() {
             let _ = self.flush();
         }
     }
 }
 
+/// Locks a part until it is closed.
+///
+/// # Errors
+///
+/// When another process has locked it ([`ErrorKind::WouldBlock`]), or when it cannot be locked.
+pub(super) fn lock(file: &File) -> io::Result<()> {
+    match file.try_lock() {
+        // a file system without locks: only one process may use the folder
+        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(()),
+        locked => Ok(locked?),
+    }
+}
+
 /// The name of the part of the link `id`.
 pub(super) fn file_name(id: u64) -> String {
-    format!("{id:016x}.part")
+    format!("{id:016x}{PART}")
+}
+
+/// The name of the sidecar of the part `name`.
+fn sidecar(name: &str) -> String {
+    let (id, _) = name.split_once('.').unwrap_or((name, ""));
+    format!("{id}{SIDECAR}")
 }
 
 /// Calls `see` with the bytes of `file`, from its position to its end.
@@ -276,13 +310,6 @@ pub(super) fn each_block(file: &File, mut see: impl FnMut(&[u8])) -> io::Result<
         }
         see(block);
         reader.consume(length);
-    }
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
     }
 }
 

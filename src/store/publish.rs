@@ -214,7 +214,7 @@ impl Publication<'_> {
     fn is_taken(&self, file: &str) -> bool {
         match self.publisher.plan.existing {
             Existing::Overwrite => self.is_shared(file),
-            _ => self.publisher.store.is_taken(file),
+            _ => self.publisher.store.files.is_taken(file),
         }
     }
 
@@ -224,7 +224,7 @@ impl Publication<'_> {
         let Published { owners, moved, .. } = &*self.published;
         let (key, id) = (name::key(file), self.job.id);
         let mut given = owners.range((key, 0)..=(key, u64::MAX));
-        let mut earlier = store.sharers(history, file, id);
+        let mut earlier = store.files.sharers(history, file, id);
         given.any(|(_, owner)| *owner != id)
             || self.turn.is_of_others(file, id)
             || earlier.any(|owner| !moved.contains(&owner))

@@ -1,0 +1,108 @@
+//! What killed processes have left in the folder of parts.
+//!
+//! A part is kept if a later run can continue it: if it has a sidecar, and its link has no file yet, or has one of another
+//! version. Everything else is removed, but nothing that another process works on: that is locked.
+
+use std::collections::HashMap;
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use super::part::{self, NEW, PART, SIDECAR};
+use super::{Files, PARTS, Part, SavedLine, each_saved, open_journal};
+use crate::digest::fingerprint;
+use crate::system::folder::{Folder, Purpose};
+
+/// Removes what nobody will continue from the folder of parts of `output`.
+///
+/// # Errors
+///
+/// When something cannot be read or removed.
+pub(crate) fn clear_leftovers(output: &Path) -> io::Result<()> {
+    let folder = Folder::at(output);
+    let names = folder.below(PARTS).and_then(|parts| parts.names());
+    let names = match names {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        names => names?,
+    };
+    if names.is_empty() {
+        return Ok(());
+    }
+    let parts = folder.below(PARTS)?;
+    for name in names.iter().filter(|name| name.ends_with(NEW)) {
+        clear_new(&parts, name)?;
+    }
+    let mut links: HashMap<_, _> = names
+        .iter()
+        .filter_map(|name| Some((link(name)?, Known::default())))
+        .collect();
+    if links.is_empty() {
+        return Ok(());
+    }
+    let files = Files(folder.clone());
+    each_saved(open_journal(&folder)?, |line: &SavedLine| {
+        if let Some(known) = links.get_mut(&fingerprint(&line.url))
+            && files.has(&line.to_saved())
+        {
+            *known = Known::of(line);
+        }
+    })?;
+    for (id, known) in links {
+        match Part::named(&parts, id) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            part => known.clear(part?),
+        }
+    }
+    Ok(())
+}
+
+/// What the journal says about the file of a link.
+#[derive(Default)]
+struct Known {
+    /// Whether it exists.
+    is_saved: bool,
+    /// Its validators.
+    validators: [Option<String>; 2],
+}
+
+impl Known {
+    fn of(line: &SavedLine) -> Self {
+        Self {
+            is_saved: true,
+            validators: [line.etag.clone(), line.last_modified.clone()],
+        }
+    }
+
+    /// Removes `part` unless it can be continued.
+    fn clear(&self, part: Part) {
+        let continues = part.partial().is_some_and(|partial| {
+            let validator = &partial.origin.validator;
+            let mut validators = self.validators.iter().flatten().peekable();
+            let is_other =
+                validators.peek().is_some() && validators.all(|known| known != validator);
+            !self.is_saved || is_other
+        });
+        if !continues {
+            part.discard();
+        }
+    }
+}
+
+/// The link that a part or a sidecar belongs to.
+fn link(name: &str) -> Option<u64> {
+    let id = name.strip_suffix(PART).or(name.strip_suffix(SIDECAR))?;
+    let id = u64::from_str_radix(id, 16).ok()?;
+    let is_ours = name.starts_with(part::file_name(id).strip_suffix(PART)?);
+    is_ours.then_some(id)
+}
+
+/// Removes the file of a replacement that never happened.
+fn clear_new(parts: &Folder, name: &str) -> io::Result<()> {
+    let file = match parts.open(name, Purpose::Write) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        file => file?,
+    };
+    match part::lock(&file) {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
+        locked => locked.and_then(|()| parts.remove(name)),
+    }
+}
