@@ -192,6 +192,11 @@ impl Fetcher {
     async fn attempt(&self, job: &Job, transfer: &Transfer) -> Result<Saved, Unsaved> {
         let unfinished = || self.store.unfinished(job.id, job.attempts > 1);
         let mut part = self.when_free(job.id, unfinished).await?;
+        if let Some(part) = &mut part
+            && part.len() > self.options.max_filesize
+        {
+            part.restart(None).map_err(disk)?;
+        }
         let result = loop {
             let saved = self.transfer(job, transfer, &mut part).await;
             if let Some(result) = saved.transpose() {
@@ -247,7 +252,7 @@ impl Fetcher {
         let dated = self.options.remote_time;
         let modified = dated.then(|| response.last_modified()).flatten();
         let framed = response.is_framed() && (start == Start::Over || total.is_some());
-        let mut body = Body::begin(self, part, (total, framed), job.checksum())?;
+        let mut body = Body::begin(self, part, (total, framed), job.checksum()).await?;
         if start != Start::End {
             body.receive(response, transfer).await?;
         }

@@ -31,9 +31,8 @@ pub use history::{Detail, History};
 pub(crate) use history::{SavedLine, each_saved};
 pub(crate) use journal::{Journal, open_journal};
 pub(crate) use leftover::clear_leftovers;
-pub(crate) use part::{Origin, Part, Partial};
+pub(crate) use part::{Origin, PIECE, Part, Partial, Pieces};
 pub(crate) use publish::{Dedupe, Publisher};
-
 
 /// The folder for parts.
 const PARTS: &str = ".fetchpdf/parts";

@@ -1,8 +1,11 @@
 //! The body of a response on its way into a part, checked as it passes.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
+use tokio::sync::oneshot;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::Fetcher;
@@ -12,7 +15,7 @@ use crate::digest::{Checksum, hexadecimal};
 use crate::outcome::{Failure, Status};
 use crate::pdf::{Check, PdfVerdict};
 use crate::stats::{Transfer, rate};
-use crate::store::Part;
+use crate::store::{PIECE, Part, Pieces};
 
 /// The lowest speed of a body that other links wait for, in bytes per second, over two stall timeouts. No link is that slow,
 /// but a host that drips bytes to hold up its clients is.
@@ -37,27 +40,14 @@ pub(super) struct Proof {
 impl<'a> Body<'a> {
     /// Starts or resumes `part`. It will have `total` bytes in the end, if that is known; `framed` says whether the
     /// protocol marks the end of the body, rather than just the end of the connection.
-    pub(super) fn begin(
+    pub(super) async fn begin(
         fetcher: &'a Fetcher,
         part: &'a mut Part,
         (total, framed): (Option<u64>, bool),
         checksum: Option<Checksum>,
     ) -> Result<Self, Failure> {
         let hashed = fetcher.options.sha256 || checksum.is_some();
-        let mut seen = Seen {
-            check: Check::default(),
-            hash: hashed.then(Sha256::new),
-        };
-        if !part.is_empty() {
-            let mut result = Ok(());
-            let reread = part.reread(|bytes| {
-                if result.is_ok() {
-                    result = seen.update(bytes);
-                }
-            });
-            reread.map_err(disk)?;
-            result?;
-        }
+        let seen = seen_again(part, hashed).await?;
         Ok(Self {
             fetcher,
             part,
@@ -182,6 +172,13 @@ struct Seen {
 }
 
 impl Seen {
+    fn new(hashed: bool) -> Self {
+        Self {
+            check: Check::default(),
+            hash: hashed.then(Sha256::new),
+        }
+    }
+
     fn update(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         if let Some(hash) = &mut self.hash {
             hash.update(bytes);
@@ -189,6 +186,39 @@ impl Seen {
         let checked = self.check.update(bytes);
         checked.map_err(|kind| Failure::new(Status::NotPdf, kind.to_string()))
     }
+
+    /// Sees the next piece; false at the end.
+    fn next(&mut self, pieces: &mut Pieces) -> Result<bool, Failure> {
+        match pieces.next().map_err(disk)? {
+            Some(bytes) => self.update(bytes).map(|()| true),
+            None => Ok(false),
+        }
+    }
+}
+
+/// What the bytes are that `part` already has. There may be gigabytes: another thread reads them, until nobody waits any more.
+async fn seen_again(part: &mut Part, hashed: bool) -> Result<Seen, Failure> {
+    let is_long = part.len() > PIECE as u64;
+    let mut pieces = part.pieces().map_err(disk)?;
+    let (sender, receiver) = oneshot::channel();
+    let read = move || {
+        let mut seen = Seen::new(hashed);
+        while !sender.is_closed() {
+            match seen.next(&mut pieces) {
+                Ok(true) => {}
+                end => return drop(sender.send(end.map(|_| seen))),
+            }
+        }
+    };
+    if is_long && thread::Builder::new().spawn(read).is_ok() {
+        return receiver.await.expect("it sends before it ends");
+    }
+    // short, or the system has no more threads
+    let (mut seen, mut pieces) = (Seen::new(hashed), part.pieces().map_err(disk)?);
+    while seen.next(&mut pieces)? {
+        yield_now().await;
+    }
+    Ok(seen)
 }
 
 /// A window of time over which the speed of a body is measured.

@@ -17,6 +17,9 @@ use crate::text::is_signed;
 /// Bytes are collected in memory up to this many, because a system call costs more than copying them.
 const BLOCK: usize = 64 * 1024;
 
+/// How many bytes of a part are read again at once.
+pub(crate) const PIECE: usize = 256 * 1024;
+
 /// In bytes. Ours are much shorter.
 const LONGEST_SIDECAR: u64 = 256 * 1024;
 
@@ -103,11 +106,6 @@ impl Part {
         self.written + self.block.len() as u64
     }
 
-    /// Whether it has no bytes.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Appends `bytes`. They are written to the file once there are enough of them.
     ///
     /// # Errors
@@ -181,15 +179,19 @@ impl Part {
         Ok(())
     }
 
-    /// Calls `see` with all bytes in order, for a check that has not seen them.
+    /// All bytes in order, for a check that has not seen them. Writing continues after the last one has been read.
     ///
     /// # Errors
     ///
-    /// When they cannot be read.
-    pub(crate) fn reread(&mut self, see: impl FnMut(&[u8])) -> io::Result<()> {
+    /// When the last bytes cannot be written.
+    pub(crate) fn pieces(&mut self) -> io::Result<Pieces> {
         self.flush()?;
         self.file.rewind()?;
-        each_block(&self.file, see)
+        Ok(Pieces {
+            file: self.file.try_clone()?,
+            left: self.written,
+            buffer: Vec::new(),
+        })
     }
 
     /// Writes the last bytes, and returns the final modification time of the file: `modified`, if there is one.
@@ -266,6 +268,28 @@ impl Part {
     }
 }
 
+/// The bytes of a part, a piece at a time: there may be many, and reading them all at once would keep everything else waiting.
+pub(crate) struct Pieces {
+    file: File,
+    left: u64,
+    buffer: Vec<u8>,
+}
+
+impl Pieces {
+    /// The next bytes; none at the end.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be read.
+    pub(crate) fn next(&mut self) -> io::Result<Option<&[u8]>> {
+        let length = usize::try_from(self.left).map_or(PIECE, |left| left.min(PIECE));
+        self.buffer.resize(length, 0);
+        self.file.read_exact(&mut self.buffer)?;
+        self.left -= length as u64;
+        Ok((length > 0).then_some(&*self.buffer))
+    }
+}
+
 /// A named part that is dropped in the middle of a transfer keeps all bytes that have been received.
 impl Drop for Part {
     fn drop(&mut self) {
@@ -333,7 +357,13 @@ mod tests {
                 let written = part.file.metadata().expect("it is open").len();
                 prop_assert!(part.len() - written < BLOCK as u64);
             }
-            part.reread(|bytes| copy.extend_from_slice(bytes)).expect("it can be read");
+            let mut pieces = part.pieces().expect("it can be written");
+            while let Some(piece) = pieces.next().expect("it can be read") {
+                prop_assert!(piece.len() <= PIECE);
+                copy.extend_from_slice(piece);
+            }
+            part.write(b"more").and_then(|()| part.flush()).expect("it can be written");
+            prop_assert_eq!(part.file.metadata().expect("it is open").len(), all.len() as u64 + 4);
             prop_assert!(copy == all);
         }
     }

@@ -337,3 +337,86 @@ fn excess_bytes_fail() {
         run.fails_with("truncated: received more than the announced 3000028 bytes");
     });
 }
+
+/// A part without an end.
+#[cfg(unix)]
+fn endless_part(server: &Server, sandbox: &Sandbox, mode: &str) {
+    sandbox
+        .fetch(mode, server.url("/x.pdf"), &["--retry", "0"])
+        .exits(1);
+    let part = sandbox.parts().pop().expect("a part");
+    let file = std::fs::File::options().write(true).open(&part);
+    file.and_then(|file| file.set_len(1 << 40))
+        .expect("a file system with holes");
+    let sidecar = part.with_extension("json");
+    let origin = std::fs::read_to_string(&sidecar).expect("a sidecar");
+    let origin = origin.replace("3000028", &(1_u64 << 41).to_string());
+    std::fs::write(&sidecar, origin).expect("a file");
+}
+
+#[cfg(unix)]
+#[test]
+fn huge_part_keeps_nothing_else_waiting() {
+    use crate::harness::{Running, list, until};
+    for_each_mode(|mode| {
+        let server = Server::start(|request, stream| match request.path.as_str() {
+            "/x.pdf" => match first(request) {
+                None => cut_off(stream, TAG, &pdf_of("x", MIDDLE), 2_000_000),
+                Some(from) => {
+                    let range = format!("bytes {from}-{}/{}", from + 9, 1_u64 << 41);
+                    let head =
+                        format!("206 Partial Content\r\nETag: \"v1\"\r\nContent-Range: {range}");
+                    respond(stream, &head, b"%%EOF 6789");
+                }
+            },
+            path => respond(stream, "200 OK", &pdf_of(path, 5000)),
+        });
+        let sandbox = Sandbox::new();
+        endless_part(&server, &sandbox, mode);
+        let small = (0..20).map(|n| format!("/{n}.pdf"));
+        let links = ["/x.pdf".to_owned()].into_iter().chain(small);
+        sandbox.write("links.txt", list(links.map(|path| server.url(&path))));
+        let args = [
+            "links.txt",
+            "-o",
+            "out",
+            "--max-filesize",
+            "4000G",
+            "-m",
+            mode,
+            "-j",
+            "2",
+        ];
+        let running = Running::start(sandbox.command(&args));
+        let asked = || {
+            server
+                .requests()
+                .iter()
+                .any(|request| first(request).is_some())
+        };
+        until(|| asked() && (mode == "sequential" || sandbox.names().len() == 20));
+        running.signal("INT");
+        assert_ne!(running.wait().code, Some(0));
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn part_that_is_too_large_is_dropped() {
+    for_each_mode(|mode| {
+        let server = Server::start(|request, stream| {
+            let body = pdf_of("x", MIDDLE);
+            match request.earlier {
+                0 => cut_off(stream, TAG, &body, 2_000_000),
+                _ => respond(stream, TAG, &body),
+            }
+        });
+        let sandbox = Sandbox::new();
+        endless_part(&server, &sandbox, mode);
+        sandbox
+            .fetch(mode, server.url("/x.pdf"), &["--max-filesize", "4M"])
+            .exits(0);
+        assert_eq!(server.requests()[1].header("range"), None);
+        assert_eq!(sandbox.files()["x.pdf"], pdf_of("x", MIDDLE));
+    });
+}
