@@ -242,19 +242,12 @@ mod tests {
             "[a-zA-Z./_-]{0,20}", "[a-c]{8}(\\.|/|-){0,2}\\.pdf", "(aux|con)[.a-z]{0,9}\\.pdf", ".{0,40}\\.pdf",
             "([0-9a-f]{2}/){0,3}([a-z]{1,3}/){0,14}[a-z]{1,12}\\.pdf",
         ]) {
-            let safe_in = |path: &str| safe_path(path).is_some_and(|safe| safe == path);
-            let sharded = || {
-                let (a, rest) = path.split_once('/')?;
-                let (b, rest) = rest.split_once('/')?;
-                Some(a.len() == 2 && b.len() == 2 && safe_in(rest))
-            };
-            if is_given(&path) {
-                prop_assert!(safe_in(&path) || path.matches('/').count() > DEEPEST);
-                prop_assert!(!path.starts_with('/') && path.split('/').all(|part| !part.is_empty() && !part.starts_with('.')));
-            } else {
-                prop_assert!(!safe_in(&path) && !(path.matches('/').count() == DEEPEST + SHARDS && sharded() == Some(true)
-                    && path.bytes().take(6).all(|byte| byte == b'/' || byte.is_ascii_hexdigit())));
-            }
+            let is_safe = safe_path(&path).is_some_and(|safe| safe == path);
+            let is_deep = path.matches('/').count() > DEEPEST;
+            prop_assert_eq!(is_given(&path) && !is_deep, is_safe);
+            prop_assert_eq!(is_given(&format!("0a/ff/{path}")), is_safe);
+            let hides = path.split('/').any(|part| part.is_empty() || part.starts_with('.'));
+            prop_assert!(!(hides && is_given(&path)));
         }
     }
 }

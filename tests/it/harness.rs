@@ -173,6 +173,15 @@ impl Running {
         assert!(status.expect("kill is there").success());
     }
 
+    /// Whether it has opened this file.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn has_opened(&self, path: &Path) -> bool {
+        let path = path.canonicalize().expect("a file");
+        let open = fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("it runs");
+        open.flatten()
+            .any(|file| fs::read_link(file.path()).is_ok_and(|open| open == path))
+    }
+
     /// What all users of this machine can see of its arguments.
     #[cfg(target_os = "linux")]
     pub(crate) fn command_line(&self) -> String {

@@ -125,3 +125,28 @@ fn last_record_applies() {
     assert_ne!(old.expect("a time"), new.expect("a time"));
     sandbox.run(&["verify", "out"]).exits(0);
 }
+
+#[cfg(unix)]
+#[test]
+fn verify_reads_nothing_but_a_journal() {
+    let server = Server::of_pdfs();
+    let sandbox = Sandbox::new();
+    sandbox.fetch("async", server.url("/x.pdf"), &[]).exits(0);
+    let journal = sandbox.path("out/.fetchpdf/journal.jsonl");
+    let aside = sandbox.path("aside");
+    fs::rename(&journal, &aside).expect("a file");
+    std::os::unix::fs::symlink(&aside, &journal).expect("a link");
+    sandbox.run(&["verify", "out"]).exits(2);
+    fs::remove_file(&journal).expect("a link");
+    let made = std::process::Command::new("mkfifo").arg(&journal).status();
+    assert!(made.expect("mkfifo is there").success());
+    let run = sandbox.run(&["verify", "out"]).exits(2);
+    assert!(run.stderr.contains("is not a file"), "{run:?}");
+    // nor anything but the file of a link
+    fs::remove_file(&journal).expect("a pipe");
+    fs::rename(&aside, &journal).expect("a file");
+    fs::rename(sandbox.path("out/x.pdf"), &aside).expect("a file");
+    std::os::unix::fs::symlink(&aside, sandbox.path("out/x.pdf")).expect("a link");
+    let run = sandbox.run(&["verify", "out"]).exits(1);
+    assert_eq!(run.count("changed"), 1);
+}
