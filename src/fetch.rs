@@ -26,7 +26,7 @@ mod response;
 
 use std::io::{self, ErrorKind::WouldBlock};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -197,6 +197,7 @@ impl Fetcher {
         {
             part.restart(None).map_err(disk)?;
         }
+        self.publisher.protect_journal(job);
         let result = loop {
             let saved = self.transfer(job, transfer, &mut part).await;
             if let Some(result) = saved.transpose() {
@@ -251,6 +252,8 @@ impl Fetcher {
         let name = response.file_name();
         let dated = self.options.remote_time;
         let modified = dated.then(|| response.last_modified()).flatten();
+        // nobody can know when it will change (RFC 9110 section 8.8.2.1)
+        let modified = modified.filter(|time| *time <= SystemTime::now());
         let framed = response.is_framed() && (start == Start::Over || total.is_some());
         let mut body = Body::begin(self, part, (total, framed), job.checksum()).await?;
         if start != Start::End {

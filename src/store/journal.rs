@@ -8,6 +8,9 @@
 //! reading what others have appended, once and from where the last turn left off. Whoever looks at it, appends a record and
 //! names its file in one turn is not contradicted by anybody. On a file system without locks, lines are still whole,
 //! because each is a single write to a file that is opened for appending.
+//!
+//! It is as readable as other new files until it is about to hold what grants access: a signed URL, or a link whose URL has
+//! credentials (which themselves are never written). From then on, it is readable to its owner only.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -19,10 +22,11 @@ use parking_lot::{Mutex, MutexGuard};
 use super::JOURNAL;
 use super::history::{History, SavedLine, each_saved, each_saved_at, next_saved};
 use crate::digest::fingerprint;
-use crate::outcome::{Record, Saved};
+use crate::outcome::{Outcome, Record, Saved};
 use crate::plan::name;
 use crate::system::files;
 use crate::system::folder::{Folder, Purpose};
+use crate::text::{has_credentials, is_signed};
 
 /// How long to wait for the lock of the journal. A turn takes microseconds, so that somebody who holds it for longer is
 /// stopped, or holds it on purpose: we go on without.
@@ -43,7 +47,22 @@ struct State {
     torn: bool,
     /// How long to wait for its lock.
     patience: Duration,
+    /// Whether others have been kept from reading it, as far as possible.
+    is_protected: bool,
     others: Others,
+}
+
+impl State {
+    fn protect(&mut self, file: &File) {
+        if !self.is_protected
+            && let Err(error) = files::protect(file)
+        {
+            tracing::warn!(
+                "the journal holds links that grant access, and others may read it: {error}"
+            );
+        }
+        self.is_protected = true;
+    }
 }
 
 impl Journal {
@@ -58,6 +77,7 @@ impl Journal {
             known: history.length,
             torn: ends_without_newline(&file)?,
             patience: PATIENCE,
+            is_protected: false,
             others: Others::default(),
         });
         Ok(Self { file, state })
@@ -90,6 +110,11 @@ impl Journal {
         };
         turn.catch_up()?;
         Ok(turn)
+    }
+
+    /// Keeps others from reading it.
+    pub(super) fn protect(&self) {
+        self.state.lock().protect(&self.file);
     }
 
     /// Calls `see` with each record of a saved file, from the beginning.
@@ -140,6 +165,9 @@ impl Turn<'_> {
     ///
     /// When it cannot be written completely.
     pub(super) fn append(&mut self, record: &Record) -> io::Result<()> {
+        if grants_access(record) {
+            self.state.protect(self.file);
+        }
         let mut line = record.to_json_line();
         if self.state.torn {
             line.insert(0, b'\n');
@@ -187,6 +215,19 @@ impl Drop for Turn<'_> {
             files::unlock(self.file);
         }
     }
+}
+
+/// Whether a URL in `record` is all that it takes to get a file that others must not get.
+fn grants_access(record: &Record) -> bool {
+    let answer = match &record.outcome {
+        Outcome::Saved(saved) => saved.answer.as_ref(),
+        _ => None,
+    };
+    let final_url = answer.and_then(|answer| answer.final_url.as_deref());
+    let mut mirrors = record.details.iter().flat_map(|details| &details.mirrors);
+    is_signed(&record.url)
+        || final_url.is_some_and(is_signed)
+        || mirrors.any(|mirror| is_signed(mirror.as_str()) || has_credentials(mirror))
 }
 
 /// What other processes have appended since the journal was opened: some tens of bytes a record.
@@ -246,7 +287,6 @@ mod tests {
 
     use super::*;
     use crate::link::SourceLine;
-    use crate::outcome::Outcome;
     use crate::store::{Detail, History};
 
     proptest! {

@@ -20,7 +20,7 @@ use super::{History, Journal, Part, SavedLine, Store};
 use crate::outcome::{Outcome, Saved, Status};
 use crate::plan::{self, Existing, Job, name};
 use crate::system::files::has_no_hard_link;
-use crate::text::shown;
+use crate::text::{has_credentials, shown};
 
 /// What to do with a file whose bytes another link has already saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -116,6 +116,13 @@ impl Publisher {
         Ok(saved)
     }
 
+    /// Keeps the journal from others before it has a record of `job`, if its URL has credentials.
+    pub(crate) fn protect_journal(&self, job: &Job) {
+        if has_credentials(job.url()) {
+            self.journal.protect();
+        }
+    }
+
     /// Whether requests ask if an existing file has changed.
     pub(crate) fn updates(&self) -> bool {
         self.plan.existing == Existing::Update
@@ -174,9 +181,12 @@ impl Publication<'_> {
             }
         }
         let replaces = plan.existing == Existing::Overwrite;
-        self.first_free(saved, names(), |store, file| match replaces {
-            true => store.replace(part, file),
-            false => store.publish(part, file),
+        self.first_free(saved, names(), |store, file| {
+            if replaces {
+                store.replace(part, file)
+            } else {
+                store.publish(part, file)
+            }
         })
     }
 

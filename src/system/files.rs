@@ -61,6 +61,25 @@ pub(crate) fn has_few_files() -> bool {
     errors.any(is_exhausted)
 }
 
+/// Keeps a file from everyone but its owner.
+///
+/// # Errors
+///
+/// When it belongs to somebody else.
+pub(crate) fn protect(file: &File) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mut permissions = file.metadata()?.permissions();
+        if permissions.mode() & 0o077 != 0 {
+            permissions.set_mode(0o600);
+            file.set_permissions(permissions)?;
+        }
+    }
+    let _ = file;
+    Ok(())
+}
+
 /// Whether a file has no second name.
 pub(crate) fn has_one_name(found: &Metadata) -> bool {
     #[cfg(unix)]

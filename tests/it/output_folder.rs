@@ -353,3 +353,176 @@ fn equivalent_unicode_names_conflict() {
         );
     });
 }
+
+#[cfg(unix)]
+#[test]
+fn folders_that_are_links_are_not_entered() {
+    for_each_mode(|mode| {
+        for args in [
+            &[][..],
+            &["--update"],
+            &["--overwrite"],
+            &["--skip-existing"],
+            &["--dedupe", "hardlink"],
+        ] {
+            let server = Server::start(|request, stream| {
+                ok(
+                    stream,
+                    &pdf(&format!("{}{}", request.path, request.earlier)),
+                );
+            });
+            let sandbox = Sandbox::new();
+            let links = ["/d/x.pdf", "/d/e/y.pdf", "/z.pdf"].map(|path| server.url(path));
+            let named = [args, &["--name", "{path}/{name}", "--sha256"]].concat();
+            sandbox.fetch(mode, list(links.clone()), &named).exits(0);
+            let before = sandbox.files();
+            fs::rename(sandbox.path("out/d"), sandbox.path("elsewhere")).expect("a folder");
+            std::os::unix::fs::symlink(sandbox.path("elsewhere"), sandbox.path("out/d"))
+                .expect("a link");
+            let verified = sandbox.run(&["verify", "out"]).exits(1);
+            assert_eq!((verified.count("good"), verified.count("missing")), (1, 2));
+
+            let run = sandbox.fetch(mode, list(links.clone()), &named).exits(1);
+            assert!(run.stderr.contains("`d` is not a folder"), "{run:?}");
+            sandbox.fetch(mode, list(links), args).exits(0);
+            let elsewhere =
+                |name: &str| fs::read(sandbox.path("elsewhere").join(name)).expect("a file");
+            assert!(
+                elsewhere("x.pdf") == before["d/x.pdf"]
+                    && elsewhere("e/y.pdf") == before["d/e/y.pdf"]
+            );
+            let count = fs::read_dir(sandbox.path("elsewhere"))
+                .expect("a folder")
+                .count();
+            assert_eq!(
+                (count, sandbox.path("out/x.pdf").is_file()),
+                (2, true),
+                "{args:?}"
+            );
+        }
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn output_folder_may_be_a_link() {
+    let server = Server::of_pdfs();
+    let sandbox = Sandbox::new();
+    sandbox.write("disk/papers/x", "");
+    std::os::unix::fs::symlink(sandbox.path("disk/papers"), sandbox.path("out")).expect("a link");
+    for word in ["downloaded", "present"] {
+        let run = sandbox.fetch("async", server.url("/d/a.pdf"), &["--shard-dirs"]);
+        assert_eq!(run.exits(0).count(word), 1);
+    }
+}
+
+#[test]
+fn names_that_are_never_given_do_not_count() {
+    let server = Server::of_pdfs();
+    for file in [
+        ".fetchpdf/journal.jsonl",
+        "x.txt",
+        ".hidden.pdf",
+        "a/../x.pdf",
+        "/x.pdf",
+    ] {
+        let sandbox = Sandbox::new();
+        let link = server.url("/a.pdf");
+        sandbox.fetch("async", &link, &[]).exits(0);
+        let target = sandbox.path("out").join(file.trim_start_matches('/'));
+        let journal = sandbox.path("out/.fetchpdf/journal.jsonl");
+        let text = fs::read_to_string(&journal).expect("a journal");
+        fs::write(&journal, text.replace("\"a.pdf\"", &format!("\"{file}\""))).expect("a journal");
+        if !file.contains("journal") && !file.contains("..") {
+            fs::rename(sandbox.path("out/a.pdf"), target).expect("a file");
+        }
+        let run = sandbox.fetch("async", &link, &["--overwrite"]).exits(0);
+        assert_eq!(run.count("downloaded"), 1);
+        assert!(sandbox.path("out/a.pdf").is_file(), "{file}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn journal_with_another_name_is_refused() {
+    for_each_mode(|mode| {
+        let server = Server::of_pdfs();
+        let sandbox = Sandbox::new();
+        sandbox.write("precious", "text");
+        sandbox.write("out/.fetchpdf/parts/x", "");
+        let journal = sandbox.path("out/.fetchpdf/journal.jsonl");
+        fs::hard_link(sandbox.path("precious"), &journal).expect("a link");
+        for run in [
+            sandbox.fetch(mode, server.url("/a.pdf"), &[]),
+            sandbox.run(&["verify", "out"]),
+        ] {
+            assert!(run.exits(2).stderr.contains("hard link"));
+        }
+        assert_eq!(fs::read(&journal).expect("a file"), b"text");
+        assert!(server.requests().is_empty());
+    });
+}
+
+#[test]
+fn long_records_are_read_back() {
+    for_each_mode(|mode| {
+        let server = Server::of_pdfs();
+        let sandbox = Sandbox::new();
+        let link = server.url("/a.pdf");
+        // two columns, because a line of a list is not longer than 64 KiB
+        let list = format!(
+            "url,note,other\n{link},{},{}\n",
+            "\u{e9}\"\"".repeat(0),
+            "\u{1}".repeat(20_000)
+        );
+        sandbox.write("links.csv", list);
+        let args = [
+            "links.csv",
+            "-o",
+            "out",
+            "--carry",
+            "note,other",
+            "-m",
+            mode,
+        ];
+        sandbox.run(&args).exits(0);
+        let length = fs::metadata(sandbox.path("out/.fetchpdf/journal.jsonl"))
+            .expect("a journal")
+            .len();
+        assert!(length > 100_000, "{length}");
+        assert_eq!(sandbox.run(&args).exits(0).count("present"), 1);
+        assert_eq!(sandbox.names().len(), 1);
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn journal_is_private_once_a_link_grants_access() {
+    use std::os::unix::fs::PermissionsExt;
+    for_each_mode(|mode| {
+        let server = Server::start(|request, stream| match request.path.as_str() {
+            "/gone.pdf" | "/gone.pdf?sig=x" => respond(stream, "404 Not Found", b""),
+            "/hop.pdf" => respond(stream, "302 Found\r\nLocation: /a.pdf?token=x", b""),
+            path => ok(stream, &pdf(path)),
+        });
+        let with_password = |path| server.url(path).replace("http://", "http://user:secret@");
+        for (link, code) in [
+            (server.url("/a.pdf?sig=x"), 0),
+            (server.url("/gone.pdf?sig=x"), 1),
+            (server.url("/hop.pdf"), 0),
+            (with_password("/a.pdf"), 0),
+            (with_password("/gone.pdf"), 1),
+        ] {
+            let sandbox = Sandbox::new();
+            let mode_of_journal = || {
+                let journal = sandbox.path("out/.fetchpdf/journal.jsonl");
+                let found = fs::metadata(journal).expect("a journal");
+                found.permissions().mode() & 0o777
+            };
+            sandbox.fetch(mode, server.url("/open.pdf"), &[]).exits(0);
+            assert_ne!(mode_of_journal() & 0o077, 0, "others may share the folder");
+            sandbox.fetch(mode, &link, &[]).exits(code);
+            assert_eq!(mode_of_journal(), 0o600, "{link}");
+        }
+    });
+}
