@@ -26,6 +26,7 @@ mod links;
 mod log;
 mod mode;
 mod outcome;
+mod output;
 mod pdf;
 mod plan;
 mod progress;

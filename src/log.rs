@@ -1,11 +1,12 @@
 //! The log of a run: where events of `tracing` go, to standard error or to a file.
 //!
 //! A warning is for everyone, such as a failed link; an info event is a decision; a debug event is a request or a response.
-//! Events contain no secrets.
+//! Events contain no secrets. Neither the terminal nor the file holds up whoever logs: both are an [`Output`].
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use anyhow::Context;
 use parking_lot::Mutex;
@@ -17,22 +18,55 @@ use tracing_subscriber::fmt::layer;
 use tracing_subscriber::fmt::writer::MakeWriterExt;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 
-/// Prints a line in place of standard error, such as above progress bars. Returns whether it did.
-pub(crate) type Printer = Box<dyn Fn(&str) -> bool + Send>;
+use crate::output::Output;
+use crate::system::streams;
+
+/// Prints lines in place of standard error, such as above progress bars. Returns whether it did.
+pub(crate) type Printer = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
 static PRINTER: Mutex<Option<Printer>> = Mutex::new(None);
+
+static SCREEN: LazyLock<Output> = LazyLock::new(|| Output::start(Screen(streams::stderr())));
+
+static FILE: OnceLock<Output> = OnceLock::new();
 
 /// Sets or removes the [`Printer`].
 pub(crate) fn print_with(printer: Option<Printer>) {
     *PRINTER.lock() = printer;
 }
 
-/// Prints a line for a person, to the [`Printer`] or else to standard error.
+/// Prints text for a person: whole lines, to the [`Printer`] or else to standard error.
+pub(crate) fn print(lines: &str) {
+    SCREEN.push(lines.as_bytes());
+}
+
+/// Prints a line for a person.
 pub(crate) fn print_line(line: &str) {
-    let printer = PRINTER.lock();
-    if !printer.as_ref().is_some_and(|print| print(line)) {
-        // standard error may be closed, which must not end the run
-        let _ = writeln!(io::stderr(), "{line}");
+    print(&format!("{line}\n"));
+}
+
+/// Waits until everything is written; false if some of it was lost. That standard error is closed is no loss: nobody wants to
+/// know.
+pub(crate) fn finish() -> bool {
+    let file = FILE.get().map_or(Ok(()), Output::finish);
+    file.is_ok() && matches!(SCREEN.finish(), Ok(()) | Err(ErrorKind::BrokenPipe))
+}
+
+/// Standard error, or the [`Printer`] if there is one.
+struct Screen(Box<dyn Write + Send>);
+
+impl Write for Screen {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let printer = PRINTER.lock().clone();
+        let lines = String::from_utf8_lossy(bytes);
+        if printer.is_some_and(|print| print(lines.trim_end_matches('\n'))) {
+            return Ok(bytes.len());
+        }
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 
@@ -62,8 +96,12 @@ pub(crate) fn start(options: &Options) -> anyhow::Result<()> {
     if let Some(path) = &options.file {
         let opened = File::options().create(true).append(true).open(path);
         let cannot_write = || format!("cannot write the log `{}`", path.display());
+        let log = Output::start(opened.with_context(cannot_write)?);
+        let name = path.display().to_string();
+        log.on_loss(move |error| print_line(&format!("cannot write the log `{name}`: {error}")));
+        let log = FILE.get_or_init(|| log);
         let layer = layer().with_ansi(false).with_target(false);
-        let layer = layer.with_writer(opened.with_context(cannot_write)?);
+        let layer = layer.with_writer(|| Queued(log));
         // decisions too: a file is read after the run, when it is too late for another level
         file = Some(layer.with_filter(ours(level.max(LevelFilter::INFO))));
         shown = LevelFilter::WARN;
@@ -81,6 +119,20 @@ pub(crate) fn start(options: &Options) -> anyhow::Result<()> {
         .with_filter(ours(shown));
     set_global_default(tracing_subscriber::registry().with(file).with(screen))
         .context("the log was already started")
+}
+
+/// A writer of the log file, which gets each event by a single write.
+struct Queued(&'static Output);
+
+impl Write for Queued {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.push(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// One event, which is printed by a single write.

@@ -2,7 +2,7 @@
 //!
 //! One thread reads the [`Stats`] a few times per second, regardless of how many transfers there are, so that the display
 //! does not slow down what it shows. [`status_line`] puts the progress into words, [`bars`] draws it. Knows nothing of HTTP
-//! or files.
+//! or files. Without a thread for it, there is no display.
 
 mod bars;
 mod status_line;
@@ -10,18 +10,21 @@ mod status_line;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use indicatif::{MultiProgress, ProgressDrawTarget};
 
-use crate::log;
 use crate::stats::Stats;
+use crate::{log, output};
 pub(crate) use status_line::StatusLine;
 
 /// The time between two lines of `--progress plain`.
 const LOG_EVERY: Duration = Duration::from_secs(30);
+
+/// The time between two updates of the bars.
+const REDRAW: Duration = Duration::from_millis(125);
 
 /// How progress is shown, on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -40,18 +43,13 @@ pub(crate) enum Style {
 /// The progress display of a run.
 pub(crate) struct Progress {
     status_line: Arc<StatusLine>,
-    /// The thread that updates the display; it ends when the sender is dropped.
-    ticker: Option<(Sender<()>, JoinHandle<()>)>,
+    /// The thread that updates the display: it ends when the sender is dropped, and then drops its own.
+    ticker: Option<(Sender<()>, Receiver<()>)>,
 }
 
 impl Progress {
-    /// Starts to display `stats`. `count` returns the number of links, if it can be known; it may take long, and is called on
-    /// the thread of the display.
-    pub(crate) fn start(
-        style: Style,
-        stats: Arc<Stats>,
-        count: impl FnOnce() -> Option<u64> + Send + 'static,
-    ) -> Self {
+    /// Starts to display `stats`.
+    pub(crate) fn start(style: Style, stats: Arc<Stats>) -> Self {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let has_bars = match style {
             Style::Auto => std::io::stderr().is_terminal() && !dumb,
@@ -62,25 +60,13 @@ impl Progress {
         let bars = has_bars.then(target);
         log::print_with(bars.clone().map(|bars| -> log::Printer {
             // without a terminal, the bars of `--progress bar` are hidden and would swallow the line
-            Box::new(move |line| !bars.is_hidden() && bars.println(line).is_ok())
+            Arc::new(move |line| !bars.is_hidden() && bars.println(line).is_ok())
         }));
-        let (stop, stopped) = mpsc::channel();
         let status_line = Arc::new(StatusLine::new(stats));
-        let ticker = (style != Style::None).then(|| {
-            let status_line = Arc::clone(&status_line);
-            let run = move || {
-                if let Some(total) = count() {
-                    status_line.set_total(total);
-                }
-                if let Some(bars) = bars {
-                    return bars::draw(&bars, &status_line, &stopped);
-                }
-                while wait(&stopped, LOG_EVERY) {
-                    log::print_line(&status_line.text(usize::MAX));
-                }
-            };
-            (stop, thread::spawn(run))
-        });
+        let ticker = match style {
+            Style::None => None,
+            _ => tick(Arc::clone(&status_line), bars),
+        };
         Self {
             status_line,
             ticker,
@@ -92,15 +78,37 @@ impl Progress {
         Arc::clone(&self.status_line)
     }
 
-    /// Removes the display.
+    /// Removes the display, unless the terminal is blocked and somebody has asked for the end.
     pub(crate) fn finish(self) {
-        if let Some((stop, thread)) = self.ticker {
+        let now = Instant::now();
+        if let Some((stop, ended)) = self.ticker {
             drop(stop);
-            // a panic of the thread has already been printed
-            let _ = thread.join();
+            while wait(&ended, REDRAW) && output::has_patience(now) {}
         }
         log::print_with(None);
     }
+}
+
+/// Starts the thread of the display.
+fn tick(
+    status_line: Arc<StatusLine>,
+    bars: Option<MultiProgress>,
+) -> Option<(Sender<()>, Receiver<()>)> {
+    let (stop, stopped) = mpsc::channel();
+    let (end, ended) = mpsc::channel::<()>();
+    let run = move || {
+        let _until_now = end;
+        match bars {
+            Some(bars) => bars::draw(&bars, &status_line, &stopped),
+            None => {
+                while wait(&stopped, LOG_EVERY) {
+                    log::print_line(&status_line.text(usize::MAX));
+                }
+            }
+        }
+    };
+    thread::Builder::new().spawn(run).ok()?;
+    Some((stop, ended))
 }
 
 /// Waits for the next update; false if the display has been stopped.

@@ -15,7 +15,7 @@ use indicatif::HumanBytes;
 
 pub(crate) use hosts::Hosts;
 pub(crate) use reasons::Reasons;
-pub(crate) use sinks::{Print, SinkOptions, Sinks};
+pub(crate) use sinks::{Print, SinkOptions, Sinks, is_whole, tell_of_stdout};
 
 use crate::mode::Mode;
 use crate::outcome::{Counts, Status};
@@ -50,17 +50,22 @@ pub struct Report {
     pub untried: Option<u64>,
     /// Why a list could not be read to its end.
     pub list_error: Option<String>,
+    /// Whether records or lines of the journal or the log could not be written.
+    pub lost_records: bool,
 }
 
 impl Report {
-    /// The exit code: 0 if every link has its file, 1 if links or commands failed or the run ended early, 2 if a list could
-    /// not be read to its end, and 128 plus the number of the signal that ended the run.
+    /// The exit code: 0 if every link has its file, 1 if links or commands failed, records were lost or the run ended early, 2
+    /// if a list could not be read to its end, and 128 plus the number of the signal that ended the run. A closed standard
+    /// output counts as SIGTERM.
     pub fn exit_code(&self) -> u8 {
+        const TERM: u8 = 15;
         match self.stopped {
             Some(Cause::Signal(signal)) => 128 + signal,
+            Some(Cause::OutputClosed) => 128 + TERM,
             _ if self.list_error.is_some() => 2,
             Some(_) => 1,
-            None => u8::from(self.counts.failed() + self.failed_execs > 0),
+            None => u8::from(self.counts.failed() + self.failed_execs > 0 || self.lost_records),
         }
     }
 }

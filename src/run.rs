@@ -7,6 +7,9 @@
 //!
 //! The thread that feeds the queue also settles the links that need no request. The [`Session`] opens the output folder, the
 //! journal and the HTTP client when the first link needs them, so that a run whose files all exist writes nothing.
+//!
+//! Records and messages are written by threads of their own (see [`output`](crate::output)). Work begins only when there is room
+//! for what it will say, so that a slow reader slows the run down without holding up what is under way, or the end of the run.
 
 mod accounts;
 mod config;
@@ -17,29 +20,32 @@ mod session;
 mod watch;
 mod worker;
 
+use std::mem;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
-use crate::links::{self, Ahead, Input, Links};
+use crate::links::{Ahead, Input, Links};
+use crate::log;
 use crate::plan::{Job, Plan};
-use crate::progress::{Progress, StatusLine};
+use crate::progress::{Progress, StatusLine, Style};
 use crate::queue::{Queue, Started};
 use crate::report::Report;
 use crate::runtime;
 use crate::stats::Stats;
-use crate::stop::{Cause, Stop};
+use crate::stop::{Attention, Cause, Stop, attend};
 use crate::store::{Archive, Files, History, clear_leftovers, journal_of};
 use crate::system::folder::Folder;
-use crate::system::signals::{self, StatusSignals, StopSignals};
 use accounts::Accounts;
 pub(crate) use config::Config;
 use exec::Executor;
 use session::Session;
+use watch::Counter;
 use worker::Worker;
 
 /// How long the first links wait for the head of the list: see [`feed`].
@@ -75,12 +81,11 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     let plan = Plan::new(links, archive, config.plan.clone());
 
     let stats = Arc::new(Stats::default());
-    let (inputs, lists) = (config.inputs.clone(), Arc::clone(&config.lists));
-    let count = move || links::count(&inputs, &lists);
-    let progress = Progress::start(config.progress, Arc::clone(&stats), count);
+    let progress = Progress::start(config.progress, Arc::clone(&stats));
+    let counter = (config.progress != Style::None).then(|| Counter::start(config, &stats));
     let worker = Arc::new(worker(config, history, stats)?);
     let runtime = runtime::shared().context(NO_THREADS)?;
-    watch(&runtime, &worker, progress.status_line());
+    let _attention = watch(&runtime, &worker, progress.status_line());
 
     let (head_done, head) = mpsc::channel();
     let feeder = Arc::clone(&worker);
@@ -93,18 +98,19 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     }
     work(&runtime, &worker)?;
     runtime.shutdown_background();
+    worker
+        .accounts
+        .interrupt(&mem::take(&mut *worker.left.lock()));
     progress.finish();
-
-    let ended = worker.accounts.stats.counts().total();
-    let untried = || links::count(&config.inputs, &config.lists)?.checked_sub(ended);
-    let stopped = worker.stop.cause();
-    if stopped.is_none()
+    if let Some(counter) = counter {
+        counter.finish(worker.stop.is_stopped());
+    }
+    if !worker.stop.is_stopped()
         && let Err(error) = clear_leftovers(&config.output)
     {
         tracing::info!("cannot clear what earlier runs have left in `.fetchpdf/parts`: {error}");
     }
-    let accounts = &worker.accounts;
-    accounts.report(config, started.elapsed(), stopped, untried)
+    worker.accounts.report(config, started.elapsed())
 }
 
 /// The shared state of a run into a folder with this `history`.
@@ -113,27 +119,28 @@ fn worker(config: &Config, history: Arc<History>, stats: Arc<Stats>) -> anyhow::
     let token = CancellationToken::new();
     let session = Session::new(Arc::clone(&config), history, token.clone());
     let session = Arc::new(session);
-    let accounts = Accounts::open(&config, Arc::clone(&session), stats)?;
-    let accounts = Arc::new(accounts);
     let queue = Arc::new(Queue::new(config.hosts.clone()));
-    let (interrupted, closed) = (Arc::clone(&accounts), Arc::clone(&queue));
-    let stop = Stop::new(token, move || interrupted.interrupt(&closed.close()));
+    let left = Arc::new(Mutex::new(Vec::new()));
+    let (closed, kept) = (Arc::clone(&queue), Arc::clone(&left));
+    let close = move || kept.lock().extend(closed.close());
+    let stop = Arc::new(Stop::new(token, close));
+    let accounts = Accounts::open(&config, Arc::clone(&session), stats, Arc::clone(&stop))?;
     Ok(Worker {
         executor: config.exec.clone().map(Executor::new),
         config,
         session,
-        accounts,
+        accounts: Arc::new(accounts),
         queue,
-        stop: Arc::new(stop),
+        stop,
+        left,
     })
 }
 
-/// Starts the tasks that listen to signals and clocks.
-fn watch(runtime: &Runtime, worker: &Worker, status_line: Arc<StatusLine>) {
-    let _inside = runtime.enter();
-    signals::survive_large_files();
-    runtime.spawn(Arc::clone(&worker.stop).at_signals(StopSignals::new()));
-    runtime.spawn(watch::print_status(StatusSignals::new(), status_line));
+/// Starts the tasks that listen to clocks, and lets signals concern the run.
+fn watch(runtime: &Runtime, worker: &Worker, status_line: Arc<StatusLine>) -> Attention {
+    let attention = attend(&worker.stop, move || {
+        log::print_line(&status_line.with_transfers());
+    });
     let stats = Arc::clone(&worker.accounts.stats);
     let (queue, same_stats) = (Arc::clone(&worker.queue), Arc::clone(&stats));
     runtime.spawn(watch::watch_waiting(queue, same_stats));
@@ -145,6 +152,7 @@ fn watch(runtime: &Runtime, worker: &Worker, status_line: Arc<StatusLine>) {
             stop.stop(Cause::Limit("--max-total-time"));
         });
     }
+    attention
 }
 
 /// Lets the mode run the worker on the links of the queue.

@@ -1,8 +1,8 @@
 //! Live counters of a run: workers and transfers add to them, the progress display and the summary read them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -13,6 +13,7 @@ use crate::outcome::{Counts, Outcome, Record, Status};
 #[derive(Debug, Default)]
 pub(crate) struct Stats {
     counts: [AtomicU64; Status::ALL.len()],
+    total: OnceLock<u64>,
     saved_bytes: AtomicU64,
     received_bytes: AtomicU64,
     started: AtomicU64,
@@ -48,6 +49,16 @@ impl Stats {
     /// How many links have ended with each status.
     pub(crate) fn counts(&self) -> Counts {
         Counts::from_fn(|status| self.counts[status as usize].load(Relaxed))
+    }
+
+    /// The number of links in the list, if it is known.
+    pub(crate) fn total(&self) -> Option<u64> {
+        self.total.get().copied()
+    }
+
+    /// Sets the number of links in the list, once.
+    pub(crate) fn set_total(&self, links: u64) {
+        let _ = self.total.set(links);
     }
 
     /// The total length in bytes of the files that are new in this run.

@@ -1,23 +1,30 @@
-//! The early end of a run: a signal, a limit that the user set, a full disk, or a bug.
+//! The early end of a run: a signal, a limit that the user set, a full disk, a closed standard output, or a bug.
 //!
-//! The first cause counts. The queue is closed first, so that nothing new starts, and then all transfers are cancelled. A second
-//! signal ends the process immediately.
+//! The first cause counts. The queue is closed first, so that nothing new starts, and then all transfers are cancelled. Neither
+//! waits for anything, so that a signal always works. What has become of the links is written later, by the run itself. A second
+//! signal ends the process immediately, as does one outside of a run.
 
-use std::fmt;
+use std::io;
+use std::mem;
 use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use std::{fmt, process};
 
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use crate::outcome::Counts;
-use crate::system::signals::StopSignals;
+use crate::outcome::{Counts, Status};
+use crate::system::signals::{self, Heard};
+use crate::{log, output};
 
 /// Why a run ended before its list did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
     /// The signal with this number.
     Signal(u8),
+    /// Nobody reads the records on standard output any more.
+    OutputClosed,
     /// No space is left in the output folder.
     DiskFull,
     /// The limit of this option was reached.
@@ -29,6 +36,7 @@ pub enum Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::OutputClosed => write!(f, "standard output is closed; ")?,
             Self::DiskFull => write!(f, "no space left on the disk; free some space, and ")?,
             Self::Limit(option) => write!(f, "`{option}` reached; ")?,
             Self::Signal(_) | Self::Bug => {}
@@ -54,9 +62,12 @@ impl Stop {
         }
     }
 
-    /// Ends the run. The first cause counts.
+    /// Ends the run. The first cause counts. Never waits.
     pub(crate) fn stop(&self, cause: Cause) {
         let _ = self.cause.set(cause);
+        if matches!(cause, Cause::Signal(_) | Cause::OutputClosed) {
+            output::hurry();
+        }
         (self.close)();
         self.token.cancel();
     }
@@ -75,12 +86,62 @@ impl Stop {
     pub(crate) fn cause(&self) -> Option<Cause> {
         self.cause.get().copied()
     }
+}
 
-    /// Ends the run at the first signal, and the process at the second.
-    pub(crate) async fn at_signals(self: Arc<Self>, mut signals: StopSignals) {
-        let signal = signals.next().await;
-        self.stop(Cause::Signal(signal));
-        std::process::exit(128 + i32::from(signals.next().await));
+/// The run that signals concern.
+struct Attended {
+    stop: Arc<Stop>,
+    /// Whether a signal has asked for its end.
+    asked: bool,
+    status: Arc<dyn Fn() + Send + Sync>,
+}
+
+static ATTENDED: Mutex<Option<Attended>> = Mutex::new(None);
+
+/// Starts to hear signals, for the whole process.
+///
+/// # Errors
+///
+/// If the system is out of threads or file descriptors.
+pub(crate) fn hear_signals() -> io::Result<()> {
+    signals::listen(|heard| match heard {
+        Heard::Stop(number) => match first_asked() {
+            Some(stop) => stop.stop(Cause::Signal(number)),
+            None => process::exit(128 + i32::from(number)),
+        },
+        Heard::Status => {
+            let status = ATTENDED.lock().as_ref().map(|run| Arc::clone(&run.status));
+            match status {
+                Some(status) => status(),
+                None => log::print_line("no links are being fetched at the moment"),
+            }
+        }
+    })
+}
+
+/// The run that signals concern, unless one has asked for its end before.
+fn first_asked() -> Option<Arc<Stop>> {
+    let mut attended = ATTENDED.lock();
+    let run = attended.as_mut()?;
+    (!mem::replace(&mut run.asked, true)).then(|| Arc::clone(&run.stop))
+}
+
+/// While this lives, signals concern a run.
+pub(crate) struct Attention(());
+
+/// Lets signals end a run, or ask for its `status`.
+pub(crate) fn attend(stop: &Arc<Stop>, status: impl Fn() + Send + Sync + 'static) -> Attention {
+    *ATTENDED.lock() = Some(Attended {
+        stop: Arc::clone(stop),
+        asked: false,
+        status: Arc::new(status),
+    });
+    Attention(())
+}
+
+impl Drop for Attention {
+    fn drop(&mut self) {
+        *ATTENDED.lock() = None;
     }
 }
 
@@ -112,7 +173,10 @@ const MIN_ENDED: u64 = 20;
 impl RunLimits {
     /// The option whose limit is reached by a run with these outcomes and this number of `bytes` of new files, if any.
     pub(crate) fn reached(&self, counts: &Counts, bytes: u64) -> Option<&'static str> {
-        let (failed, ended) = (counts.failed(), counts.total());
+        // the end of the run is not the fault of links
+        let interrupted = counts.of(Status::Interrupted);
+        let failed = counts.failed() - interrupted;
+        let ended = counts.total() - interrupted;
         let downloads = counts.downloaded();
         let too_many = |failures| match failures {
             Failures::Count(most) => failed >= most,

@@ -12,8 +12,11 @@ use crate::commands::verify;
 use crate::links::Input;
 use crate::log;
 use crate::mode::Mode;
-use crate::report::{Print, Report};
+use crate::output::stdout;
+use crate::report::{Print, Report, is_whole, tell_of_stdout};
 use crate::run::{Config, run};
+use crate::stop;
+use crate::text::io_message;
 
 /// What to do.
 #[derive(Debug)]
@@ -60,6 +63,29 @@ impl CommandOutcome {
             error,
         }
     }
+
+    /// The outcome of something that could not be done.
+    pub fn impossible(error: &anyhow::Error) -> Self {
+        Self::new(String::new(), 2, Some(format!("{error:#}")))
+    }
+
+    /// Prints the summary and the error, and returns the exit code: at least 1 if something could not be written. A closed
+    /// standard output does not change what the summary says.
+    pub fn print(self) -> u8 {
+        let mut whole = true;
+        if self.summary_on_stdout {
+            tell_of_stdout();
+            stdout().push(self.summary.as_bytes());
+            whole = is_whole(stdout().finish());
+        } else {
+            log::print(&self.summary);
+        }
+        if let Some(error) = self.error {
+            log::print_line(&format!("error: {error}"));
+        }
+        let least = u8::from(!(log::finish() && whole));
+        self.code.max(least)
+    }
 }
 
 impl From<Report> for CommandOutcome {
@@ -81,6 +107,9 @@ impl Invocation {
             keep_lists_apart(config, self.log.file.as_deref())?;
         }
         log::start(&self.log)?;
+        if !matches!(self.action, Action::Print(_)) {
+            stop::hear_signals().context("cannot start a thread that listens to signals")?;
+        }
         let mut outcome = match self.action {
             Action::Run(config) => CommandOutcome {
                 summary_on_stdout: config.records.print == Print::Summary,
@@ -118,12 +147,18 @@ fn compare_into(
     let file = svg.map(|path| File::create(path).with_context(|| failed(path)));
     let file = file.transpose()?;
     let comparison = compare(config, modes, folders)?;
-    if let (Some(path), Some(mut file)) = (svg, file) {
-        write!(file, "{}", Picture(&comparison)).with_context(|| failed(path))?;
+    let mut lost_picture = false;
+    if let (Some(path), Some(mut file)) = (svg, file)
+        && let Err(error) = write!(file, "{}", Picture(&comparison))
+    {
+        let why = io_message(&error);
+        tracing::warn!("{}: {why}", failed(path));
+        lost_picture = true;
     }
     let mut reports = comparison.reports.iter();
     let error = reports.find_map(|report| report.list_error.clone());
-    let (summary, code) = (comparison.to_string(), comparison.exit_code());
+    let summary = comparison.to_string();
+    let code = comparison.exit_code().max(lost_picture.into());
     Ok(CommandOutcome::new(summary, code, error))
 }
 
@@ -153,7 +188,7 @@ fn keep_lists_apart(config: &Config, log: Option<&Path>) -> anyhow::Result<()> {
 fn verify(output: &Path, refetch: Option<Box<Config>>) -> anyhow::Result<CommandOutcome> {
     let findings = verify::verify(output)?;
     for finding in &findings.bad {
-        let _ = writeln!(std::io::stderr(), "{finding}");
+        log::print_line(&finding.to_string());
     }
     let code = findings.exit_code();
     let mut outcome = CommandOutcome::new(findings.to_string(), code, None);

@@ -1,14 +1,16 @@
 //! What a run would do with each link, without sending a request or writing a file.
 
 use std::fmt;
-use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
 use anyhow::Context;
 
 use crate::links::Links;
+use crate::log;
 use crate::outcome::Outcome;
+use crate::output::{stdout, wait_for_room};
 use crate::plan::{Existing, Plan, Step};
+use crate::report::{is_whole, tell_of_stdout};
 use crate::run::Config;
 use crate::store::{Archive, Files, History};
 use crate::system::folder::Folder;
@@ -29,6 +31,8 @@ pub(crate) struct Intent {
     pub bad: u64,
     /// Why a list could not be read to its end.
     pub list_error: Option<String>,
+    /// Whether lines could not be written.
+    pub lost_lines: bool,
 }
 
 /// Prints a line for each link to standard output: a word, the path of the file and the URL, separated by tabs. Names
@@ -50,7 +54,7 @@ pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
         _ => "overwrite",
     };
     let mut intent = Intent::default();
-    let mut stdout = BufWriter::new(io::stdout());
+    tell_of_stdout();
     for step in Plan::new(links, archive, config.plan.clone()) {
         let (count, word, file, url) = match step {
             Err(error) => {
@@ -72,7 +76,7 @@ pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
                     Outcome::Failed(failure) => {
                         intent.bad += 1;
                         let line = record.source_line;
-                        let _ = writeln!(io::stderr(), "{line}: {url}: {failure}");
+                        log::print_line(&format!("{line}: {url}: {failure}"));
                         continue;
                     }
                 }
@@ -83,21 +87,22 @@ pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
             "" => String::new(),
             file => config.output.join(file).display().to_string(),
         };
-        if writeln!(stdout, "{word}\t{path}\t{url}").is_err() {
-            break; // the reader has closed the pipe
+        stdout().push(format!("{word}\t{path}\t{url}\n").as_bytes());
+        if stdout().is_lost() {
+            break; // nobody reads on, or the disk is full
         }
+        wait_for_room(|| false);
     }
-    let _ = stdout.flush();
+    intent.lost_lines = !is_whole(stdout().finish());
     Ok(intent)
 }
 
 impl Intent {
-    /// The exit code: 2 if a list could not be read to its end, 1 if some lines are not links, else 0.
+    /// The exit code: 2 if a list could not be read to its end, 1 if some lines are not links or could not be written, else 0.
     pub(crate) fn exit_code(&self) -> u8 {
-        match (&self.list_error, self.bad) {
-            (Some(_), _) => 2,
-            (None, 0) => 0,
-            (None, _) => 1,
+        match self.list_error {
+            Some(_) => 2,
+            None => u8::from(self.bad > 0 || self.lost_lines),
         }
     }
 }

@@ -1,38 +1,54 @@
 //! The number of links in a list, for the progress bar and for the number of links that a run has not reached.
 
+use std::io::{self, BufRead, Read};
 use std::path::Path;
 use std::sync::Arc;
 
 use super::compressed::Source;
-use super::{Context, Input, Links, Options, format, open_list};
+use super::{Context, Input, Options, format, open_list};
 use crate::line::{LONGEST_LINE, read_line};
 
 /// The largest list, in bytes, that is counted: it takes noticeable time to read a larger one twice.
 const LARGEST: u64 = 256 * 1024 * 1024;
 
-/// The number of links in `inputs`, by a quick scan of their lines; `None` if that would take a pipe or too much time.
-pub(crate) fn count(inputs: &[Input], options: &Arc<Options>) -> Option<u64> {
+/// The number of links in `inputs`, by a quick scan of their lines; `None` if that would take a pipe or too much time, or once it
+/// `is_over`.
+pub(crate) fn count(
+    inputs: &[Input],
+    options: &Arc<Options>,
+    is_over: impl Fn() -> bool + Clone + Send + 'static,
+) -> Option<u64> {
     let counts = inputs.iter().map(|input| match input {
         Input::Url(_) => Some(1),
         Input::Stdin => None,
-        Input::List(path) => count_list(path, options),
+        Input::List(path) => count_list(path, options, &is_over),
     });
     counts.sum()
 }
 
-fn count_list(path: &Path, options: &Arc<Options>) -> Option<u64> {
+fn count_list(
+    path: &Path,
+    options: &Arc<Options>,
+    is_over: &(impl Fn() -> bool + Clone + Send + 'static),
+) -> Option<u64> {
     let list = path.metadata().ok()?;
     if !list.is_file() || list.len() > LARGEST {
         return None;
     }
+    let open = || -> Option<Source> {
+        let list = open_list(path).ok()?;
+        let is_over = is_over.clone();
+        Some(Box::new(Wanted { list, is_over }))
+    };
     let context = Context::new("".into(), Arc::clone(options));
     if options.only.is_none()
-        && let Some(source) = format::plain_lines(open_list(path).ok()?, &context)
+        && let Some(source) = format::plain_lines(open()?, &context)
     {
         return count_lines(source);
     }
-    let links = Links::open(&[Input::List(path.to_owned())], options).ok()?;
-    Some(links.take_while(Result::is_ok).count() as u64)
+    let mut links = format::open(open()?, context).ok()?;
+    let count = links.by_ref().take_while(Result::is_ok).count() as u64;
+    (!is_over()).then_some(count)
 }
 
 /// The number of lines that are neither blank nor comments.
@@ -43,6 +59,34 @@ fn count_lines(mut source: Source) -> Option<u64> {
         count += u64::from(!text.is_empty() && !text.starts_with(b"#"));
     }
     Some(count)
+}
+
+/// A list that cannot be read any further once nobody wants to know its length. A reader may skip millions of rows before its
+/// next link, so that looking after each link is not enough.
+struct Wanted<F> {
+    list: Source,
+    is_over: F,
+}
+
+impl<F: Fn() -> bool> BufRead for Wanted<F> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if (self.is_over)() {
+            return Err(io::Error::other("nobody wants to know"));
+        }
+        self.list.fill_buf()
+    }
+
+    fn consume(&mut self, length: usize) {
+        self.list.consume(length);
+    }
+}
+
+impl<F: Fn() -> bool> Read for Wanted<F> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(buffer)?;
+        self.consume(read);
+        Ok(read)
+    }
 }
 
 #[cfg(test)]
@@ -64,7 +108,11 @@ mod tests {
             let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
             file.write_all(bytes).expect("it can be written");
             let input = Input::List(file.path().to_owned());
-            assert_eq!(count(&[input], &Arc::default()), Some(2));
+            assert_eq!(
+                count(std::slice::from_ref(&input), &Arc::default(), || false),
+                Some(2)
+            );
+            assert_eq!(count(&[input], &Arc::default(), || true), None);
         }
     }
 }

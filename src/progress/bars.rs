@@ -1,28 +1,26 @@
 //! Progress on a terminal: a row per active transfer, and below them a bar for the run with the status line.
 
 use std::sync::mpsc::Receiver;
-use std::time::Duration;
 
 use console::{Alignment, Term, measure_text_width, pad_str};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{StatusLine, wait};
+use super::{REDRAW, StatusLine, wait};
 
 /// The columns of the `^C` that a terminal echoes after the last line. Without room for it, that line would wrap and not be
 /// cleared.
 const INTERRUPT: usize = 3;
 
-/// The time between two updates.
-const REDRAW: Duration = Duration::from_millis(125);
-
 /// Draws the progress of a run on `bars` until the display is `stopped`.
 pub(super) fn draw(bars: &MultiProgress, status: &StatusLine, stopped: &Receiver<()>) {
-    let run = bars.add(ProgressBar::new(status.total().unwrap_or(0)));
+    let run = bars.add(ProgressBar::new(0));
     let (mut rows, mut styled) = (Vec::new(), None);
     loop {
-        // a terminal can be resized at any time
+        // a terminal can be resized, and the list be counted, at any time
         let columns = usize::from(Term::stderr().size().1);
-        if styled.replace(columns) != Some(columns) {
+        let style = (status.total(), columns);
+        if styled.replace(style) != Some(style) {
+            run.set_length(status.total().unwrap_or(0));
             run.set_style(run_style(status.total(), columns));
         }
         let transfers = status.transfers().into_iter();

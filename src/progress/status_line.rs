@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use console::measure_text_width;
@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use crate::outcome::Status;
 use crate::stats::{Stats, rate};
+use crate::text::printable;
 
 /// The maximum number of active transfers shown.
 const TRANSFERS: usize = 10;
@@ -21,31 +22,24 @@ const WINDOW: Duration = Duration::from_secs(5);
 /// The progress of a run, from its [`Stats`].
 pub(crate) struct StatusLine {
     stats: Arc<Stats>,
-    total: OnceLock<u64>,
     started: Instant,
     /// The bytes received by some moments, covering at least the last [`WINDOW`].
     samples: Mutex<VecDeque<(Instant, u64)>>,
 }
 
 impl StatusLine {
-    /// The run starts now, and the number of its links is unknown.
+    /// The run starts now.
     pub(super) fn new(stats: Arc<Stats>) -> Self {
         Self {
             stats,
-            total: OnceLock::new(),
             started: Instant::now(),
             samples: Mutex::default(),
         }
     }
 
-    /// Sets the number of links, once.
-    pub(super) fn set_total(&self, links: u64) {
-        let _ = self.total.set(links);
-    }
-
     /// The number of links, if it is known.
     pub(super) fn total(&self) -> Option<u64> {
-        self.total.get().copied()
+        self.stats.total()
     }
 
     /// The number of links that have ended.
@@ -55,7 +49,9 @@ impl StatusLine {
 
     /// The names and states of the oldest active transfers.
     pub(super) fn transfers(&self) -> Vec<(String, String)> {
-        let transfer = |(_, name, received, expected)| (name, transferred(received, expected));
+        let transfer = |(_, name, received, expected): (_, String, _, _)| {
+            (printable(&name), transferred(received, expected))
+        };
         let oldest = self.stats.oldest(TRANSFERS);
         oldest.into_iter().map(transfer).collect()
     }

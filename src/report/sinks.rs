@@ -1,16 +1,20 @@
 //! Records for programs: on standard output and in files, written as links end.
+//!
+//! Each sink is an [`Output`] of its own: an error of one is told once, and leaves the others as they are. Only a standard output
+//! that nobody reads ends the run, as it would end any other program in a pipe.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
 use clap::ValueEnum;
-use parking_lot::Mutex;
 
 use super::csv::CsvTable;
 use crate::outcome::{Outcome, Record, Status};
+use crate::output::{Output, stdout};
+use crate::text::io_message;
 
 /// What goes to standard output. Unless it is the summary, the summary goes to standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -44,46 +48,53 @@ pub(crate) struct Sinks {
     print: Print,
     separator: &'static str,
     folder: PathBuf,
-    report: Option<Mutex<Table>>,
-    errors: Option<Mutex<File>>,
+    report: Option<(Table, Output)>,
+    errors: Option<Output>,
 }
 
 impl Sinks {
-    /// Creates the files named by `options`, for a run into `folder`.
+    /// Creates the files named by `options`, for a run into `folder`. Calls `closed` when nobody reads the records on standard
+    /// output any more.
     ///
     /// # Errors
     ///
     /// When one of them cannot be created.
-    pub(crate) fn open(options: &SinkOptions, folder: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn open(
+        options: &SinkOptions,
+        folder: &Path,
+        closed: impl FnOnce() + Send + 'static,
+    ) -> anyhow::Result<Self> {
         let create_table = |path| Table::create(path, &options.columns);
         let report = options.report.as_deref().map(create_table).transpose()?;
         let errors = options.errors.as_deref().map(create).transpose()?;
+        if options.print != Print::Summary {
+            stdout().on_loss(|error| match error.kind() {
+                ErrorKind::BrokenPipe => closed(),
+                _ => warn_of("standard output", error),
+            });
+        }
         Ok(Self {
             print: options.print,
             separator: if options.null { "\0" } else { "\n" },
             folder: folder.to_owned(),
-            report: report.map(Mutex::new),
-            errors: errors.map(Mutex::new),
+            report,
+            errors,
         })
     }
 
     /// Writes the record of a link that has ended to all sinks.
-    ///
-    /// # Errors
-    ///
-    /// When a file cannot be written. A closed standard output is not an error.
-    pub(crate) fn write(&self, record: &Record) -> io::Result<()> {
+    pub(crate) fn write(&self, record: &Record) {
         match (self.print, &record.outcome) {
-            (Print::Json, _) => to_stdout(&record.to_json_line()),
+            (Print::Json, _) => stdout().push(&record.to_json_line()),
             (Print::Paths, Outcome::Saved(saved)) => {
                 let mut path = self.folder.join(&saved.file).into_os_string();
                 path.push(self.separator);
-                to_stdout(path.as_encoded_bytes());
+                stdout().push(path.as_encoded_bytes());
             }
             _ => {}
         }
-        if let Some(report) = &self.report {
-            report.lock().write(record)?;
+        if let Some((table, report)) = &self.report {
+            report.push(&table.row(record));
         }
         if let (Some(errors), Outcome::Failed(failure)) = (&self.errors, &record.outcome) {
             let json = record.details.as_ref().map(|_| record.to_json_line());
@@ -98,44 +109,69 @@ impl Sinks {
                 _ => "",
             };
             let lines = format!("# {}: {failure}\n{comment}{line}\n", record.source_line);
-            errors.lock().write_all(lines.as_bytes())?;
+            errors.push(lines.as_bytes());
         }
-        Ok(())
+    }
+
+    /// Waits until everything is written; false if some of it was lost.
+    pub(crate) fn finish(&self) -> bool {
+        let stdout = (self.print != Print::Summary).then(stdout);
+        let report = self.report.as_ref().map(|(_, report)| report);
+        let outputs = [stdout, report, self.errors.as_ref()].into_iter().flatten();
+        outputs.fold(true, |whole, output| whole & output.finish().is_ok())
     }
 }
 
 /// A report file in one of its formats.
 enum Table {
-    Ndjson(File),
-    Csv(Box<CsvTable>),
+    Ndjson,
+    Csv(CsvTable),
 }
 
 impl Table {
-    fn create(path: &Path, columns: &[Arc<str>]) -> anyhow::Result<Self> {
-        let file = create(path)?;
+    fn create(path: &Path, columns: &[Arc<str>]) -> anyhow::Result<(Self, Output)> {
+        let report = create(path)?;
         let extension = path.extension().unwrap_or_default();
         if !extension.eq_ignore_ascii_case("csv") {
-            return Ok(Self::Ndjson(file));
+            return Ok((Self::Ndjson, report));
         }
-        let table = CsvTable::begin(file, columns);
-        let table = table.with_context(|| format!("cannot write `{}`", path.display()))?;
-        Ok(Self::Csv(Box::new(table)))
+        let table = CsvTable::new(columns);
+        report.push(&table.header());
+        Ok((Self::Csv(table), report))
     }
 
-    fn write(&mut self, record: &Record) -> io::Result<()> {
+    fn row(&self, record: &Record) -> Vec<u8> {
         match self {
-            Self::Ndjson(file) => file.write_all(&record.to_json_line()),
-            Self::Csv(table) => table.write(record),
+            Self::Ndjson => record.to_json_line(),
+            Self::Csv(table) => table.row(record),
         }
     }
 }
 
-fn create(path: &Path) -> anyhow::Result<File> {
-    File::create(path).with_context(|| format!("cannot create `{}`", path.display()))
+fn create(path: &Path) -> anyhow::Result<Output> {
+    let name = format!("`{}`", path.display());
+    let file = File::create(path).with_context(|| format!("cannot create {name}"))?;
+    let output = Output::start(file);
+    output.on_loss(move |error| warn_of(&name, error));
+    Ok(output)
 }
 
-/// Writes and flushes immediately: the reader of a pipe may be waiting. The run continues if the reader goes away.
-fn to_stdout(bytes: &[u8]) {
-    let mut stdout = io::stdout().lock();
-    let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
+/// Tells an error of standard output, unless nobody reads it any more: for text that can be read again.
+pub(crate) fn tell_of_stdout() {
+    stdout().on_loss(|error| {
+        if error.kind() != ErrorKind::BrokenPipe {
+            tracing::warn!("cannot write to standard output: {}", io_message(error));
+        }
+    });
+}
+
+/// Whether text that can be read again has been written as far as somebody reads it.
+pub(crate) fn is_whole(finished: Result<(), ErrorKind>) -> bool {
+    matches!(finished, Ok(()) | Err(ErrorKind::BrokenPipe))
+}
+
+/// Tells that records have been lost.
+fn warn_of(name: &str, error: &io::Error) {
+    let why = io_message(error);
+    tracing::warn!("cannot write all records to {name}: {why}");
 }

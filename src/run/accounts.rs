@@ -2,18 +2,21 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use super::config::Config;
 use super::session::Session;
+use crate::log;
 use crate::outcome::{Failure, Outcome, Record, Status};
 use crate::plan::Job;
 use crate::queue::GiveUp;
 use crate::report::{Hosts, Reasons, Report, Sinks};
 use crate::stats::Stats;
-use crate::stop::Cause;
+use crate::stop::{Cause, RunLimits, Stop};
+use crate::text::io_message;
 
 /// The accounts of a run, shared by all of its workers.
 pub(super) struct Accounts {
@@ -22,6 +25,9 @@ pub(super) struct Accounts {
     hosts: Mutex<Hosts>,
     reasons: Mutex<Reasons>,
     sinks: Sinks,
+    journal_lost: AtomicBool,
+    limits: RunLimits,
+    stop: Arc<Stop>,
     problem: Mutex<Option<Problem>>,
 }
 
@@ -43,33 +49,43 @@ impl Accounts {
         config: &Config,
         session: Arc<Session>,
         stats: Arc<Stats>,
+        stop: Arc<Stop>,
     ) -> anyhow::Result<Self> {
+        let closing = Arc::clone(&stop);
+        let closed = move || closing.stop(Cause::OutputClosed);
         Ok(Self {
             session,
             stats,
             hosts: Mutex::default(),
             reasons: Mutex::default(),
-            sinks: Sinks::open(&config.records, &config.output)?,
+            sinks: Sinks::open(&config.records, &config.output, closed)?,
+            journal_lost: AtomicBool::new(false),
+            limits: config.limits,
+            stop,
             problem: Mutex::default(),
         })
     }
 
-    /// Counts, logs and writes the final record of a link.
+    /// Counts, logs and writes the final record of a link, and ends the run if that reaches a limit.
     pub(super) fn settle(&self, record: &Record) {
         self.stats.count(record);
         if let Outcome::Failed(failure) = &record.outcome {
             self.reasons.lock().count(record, failure);
             self.write_to_journal(record);
         }
-        if let Err(error) = self.sinks.write(record) {
-            tracing::warn!("cannot write a record: {error}");
-        }
+        self.sinks.write(record);
         let status = record.outcome.status();
         let failed = status.failed() && status != Status::Interrupted;
         if failed || record.exec_error.is_some() {
             tracing::warn!("{record}");
         } else {
             tracing::info!("{record}");
+        }
+        let reached = self
+            .limits
+            .reached(&self.stats.counts(), self.stats.saved_bytes());
+        if let Some(option) = reached {
+            self.stop.stop(Cause::Limit(option));
         }
     }
 
@@ -100,7 +116,12 @@ impl Accounts {
         let opened = self.session.open();
         match opened.map(|opened| opened.journal.append(record)) {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!("cannot write to the journal: {error}"),
+            Ok(Err(error)) => {
+                if !self.journal_lost.swap(true, Relaxed) {
+                    let why = io_message(&error);
+                    tracing::warn!("cannot write to the journal: {why}");
+                }
+            }
             Err(error) => self.fail(Problem::Impossible(error)),
         }
     }
@@ -118,36 +139,41 @@ impl Accounts {
         matches!(*self.problem.lock(), Some(Problem::Impossible(_)))
     }
 
-    /// The result of the run. `untried` counts the links without an attempt, and is called only if the run was `stopped`.
+    /// Waits until all records and messages are written; false if some of them are lost.
+    pub(super) fn finish(&self) -> bool {
+        let whole = self.sinks.finish();
+        // last, because it tells of the others
+        log::finish() && whole && !self.journal_lost.load(Relaxed)
+    }
+
+    /// The result of the run.
     ///
     /// # Errors
     ///
     /// When the run could not be done at all.
-    pub(super) fn report(
-        &self,
-        config: &Config,
-        elapsed: Duration,
-        stopped: Option<Cause>,
-        untried: impl FnOnce() -> Option<u64>,
-    ) -> anyhow::Result<Report> {
+    pub(super) fn report(&self, config: &Config, elapsed: Duration) -> anyhow::Result<Report> {
+        let lost_records = !self.finish();
         let list_error = match self.problem.lock().take() {
             Some(Problem::Impossible(error)) => return Err(error),
             Some(Problem::Incomplete(why)) => Some(why),
             None => None,
         };
+        let counts = self.stats.counts();
+        let total = self.stats.total();
         Ok(Report {
             mode: config.mode,
             jobs: config.wanted_jobs().get(),
-            counts: self.stats.counts(),
+            untried: total.and_then(|total| total.checked_sub(counts.total())),
+            counts,
             failed_execs: self.stats.failed_execs(),
             saved_bytes: self.stats.saved_bytes(),
             received_bytes: self.stats.received_bytes(),
             elapsed,
-            untried: stopped.and_then(|_| untried()),
             reasons: mem::take(&mut self.reasons.lock()),
             hosts: mem::take(&mut self.hosts.lock()),
-            stopped,
+            stopped: self.stop.cause(),
             list_error,
+            lost_records,
         })
     }
 }

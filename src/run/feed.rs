@@ -9,12 +9,13 @@ use std::sync::mpsc::Sender;
 
 use super::accounts::Problem;
 use super::worker::{BUG, Worker};
+use crate::output;
 use crate::plan::{Job, Step};
 use crate::queue::Pushed;
 use crate::stop::Cause;
 
-/// The number of lines in the head of a list. Reading them takes less than a millisecond.
-const HEAD: usize = 256;
+/// The number of links in the head of a list. Reading them usually takes less than a millisecond.
+const HEAD: u64 = 256;
 
 /// Queues all jobs of the `plan` and settles the other steps. Drops `head_done` once the head of the list is queued.
 pub(super) fn feed(
@@ -23,14 +24,19 @@ pub(super) fn feed(
     head_done: Sender<()>,
 ) {
     let mut head_done = Some(head_done);
-    let mut steps = (1..).zip(plan);
+    let (mut links, mut is_whole, mut steps) = (0, true, plan);
     let feed_all = || {
-        steps.all(|(number, step)| {
-            if number == HEAD {
+        let all = steps.all(|step| {
+            is_whole &= step.is_ok();
+            links += 1;
+            if links == HEAD {
                 head_done = None;
             }
             take(worker, step)
-        })
+        });
+        if all && is_whole {
+            worker.accounts.stats.set_total(links);
+        }
     };
     if catch_unwind(AssertUnwindSafe(feed_all)).is_err() {
         let problem = Problem::Incomplete(BUG.to_owned());
@@ -43,6 +49,7 @@ pub(super) fn feed(
 /// Queues or settles one step; false if the run accepts no more of them.
 fn take(worker: &Worker, step: io::Result<Step>) -> bool {
     let accounts = &worker.accounts;
+    output::wait_for_room(|| worker.stop.is_stopped());
     match step {
         Ok(Step::Fetch(job)) => return queue(worker, job),
         Ok(Step::Settled(record)) => accounts.settle(&record),

@@ -1,23 +1,53 @@
-//! Background tasks that report on a run while it is under way.
+//! What watches a run from the background while it is under way.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 use std::time::Duration;
 
-use crate::log;
+use super::config::Config;
+use crate::links;
 use crate::plan::Job;
-use crate::progress::StatusLine;
 use crate::queue::Queue;
 use crate::stats::Stats;
-use crate::system::signals::StatusSignals;
 
 /// The seconds after which a run that is limited by `--per-host` says so.
 const HELD_BACK: u32 = 20;
 
-/// Prints the progress of the run at each status signal.
-pub(super) async fn print_status(mut signals: StatusSignals, status_line: Arc<StatusLine>) {
-    loop {
-        signals.next().await;
-        log::print_line(&status_line.with_transfers());
+/// How long a run that ends early waits for the number of its links, which for most lists is there long before.
+const COUNT_TIME: Duration = Duration::from_millis(300);
+
+/// Counts the links of a list on a thread of its own, until the run is over. Without a thread, they are not counted.
+pub(super) struct Counter {
+    over: Arc<AtomicBool>,
+    counted: Receiver<()>,
+}
+
+impl Counter {
+    /// Starts to count, for `stats`.
+    pub(super) fn start(config: &Config, stats: &Arc<Stats>) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let (end, counted) = channel::<()>();
+        let (inputs, lists) = (config.inputs.clone(), Arc::clone(&config.lists));
+        let (is_over, stats) = (Arc::clone(&over), Arc::clone(stats));
+        let count = move || {
+            let _until_now = end;
+            let total = links::count(&inputs, &lists, move || is_over.load(Relaxed));
+            if let Some(total) = total {
+                stats.set_total(total);
+            }
+        };
+        let _ = thread::Builder::new().spawn(count);
+        Self { over, counted }
+    }
+
+    /// Stops counting. Waits a moment for the result if the run was `stopped`: no thread is joined, as it may be busy for long.
+    pub(super) fn finish(self, stopped: bool) {
+        if stopped {
+            let _ = self.counted.recv_timeout(COUNT_TIME);
+        }
+        self.over.store(true, Relaxed);
     }
 }
 

@@ -4,6 +4,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
+
 use super::accounts::{Accounts, Problem};
 use super::config::Config;
 use super::exec::Executor;
@@ -12,6 +14,7 @@ use super::session::Session;
 use crate::fetch::Fetched;
 use crate::mode::caught;
 use crate::outcome::{Failure, Outcome, Record, Status};
+use crate::output;
 use crate::plan::Job;
 use crate::queue::{Feedback, Finished, Queue, Started, Ticket};
 use crate::stop::{Cause, Stop};
@@ -28,6 +31,8 @@ pub(super) struct Worker {
     pub(super) queue: Arc<Queue<Job>>,
     pub(super) stop: Arc<Stop>,
     pub(super) executor: Option<Executor>,
+    /// The links that waited in the queue when the run was ended.
+    pub(super) left: Arc<Mutex<Vec<Job>>>,
 }
 
 impl Worker {
@@ -41,6 +46,7 @@ impl Worker {
     }
 
     async fn attempt(&self, started: Started<Job>) {
+        output::room(|| self.stop.is_stopped()).await;
         let Started { mut job, ticket } = started;
         let opened = self.session.open();
         let fetcher = &opened.expect("opened before the first link").fetcher;
@@ -54,10 +60,6 @@ impl Worker {
             Fetched::Again(pause, failure) => self.retry(job, &ticket, pause, &failure),
             Fetched::Redirected => self.redirect(job, &ticket),
             Fetched::Done(record) => self.end(&job, &ticket, *record).await,
-        }
-        let limits = &self.config.limits;
-        if let Some(option) = limits.reached(&stats.counts(), stats.saved_bytes()) {
-            self.stop.stop(Cause::Limit(option));
         }
     }
 

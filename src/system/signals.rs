@@ -1,10 +1,58 @@
 //! Signals: those that end a run, and those that ask for its progress.
+//!
+//! They are heard on a thread of their own, which does nothing else: it never writes and never waits for anything but signals.
+
+use std::io;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
+
+use tokio::runtime::Builder;
+
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// The end, by the signal with this number.
+    Stop(u8),
+    /// The progress.
+    Status,
+}
+
+/// Listens to signals from now on, and calls `hear` for each of them. Must be called only once per process.
+///
+/// # Errors
+///
+/// If the system is out of threads or file descriptors.
+pub(crate) fn listen(hear: impl Fn(Heard) + Send + 'static) -> io::Result<()> {
+    let (listening, is_listening) = sync_channel(1);
+    let name = thread::Builder::new().name("signals".to_owned());
+    name.spawn(move || {
+        if let Err(error) = run(&hear, &listening) {
+            let _ = listening.send(Err(error));
+        }
+    })?;
+    is_listening.recv().map_err(io::Error::other)?
+}
+
+fn run(hear: &impl Fn(Heard), listening: &SyncSender<io::Result<()>>) -> io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_io().build()?;
+    runtime.block_on(async {
+        survive_large_files();
+        let (mut stop, mut status) = (StopSignals::new(), StatusSignals::new());
+        let _ = listening.send(Ok(()));
+        loop {
+            hear(tokio::select! {
+                number = stop.next() => Heard::Stop(number),
+                () = status.next() => Heard::Status,
+            });
+        }
+    })
+}
 
 #[cfg(unix)]
-pub(crate) use unix::{StatusSignals, StopSignals, survive_large_files};
+use unix::{StatusSignals, StopSignals, survive_large_files};
 
 #[cfg(not(unix))]
-pub(crate) use other::{StatusSignals, StopSignals, survive_large_files};
+use other::{StatusSignals, StopSignals, survive_large_files};
 
 #[cfg(unix)]
 mod unix {
@@ -14,17 +62,17 @@ mod unix {
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
     /// Makes a write beyond the largest allowed file an error instead of the end of the process. Needs a runtime.
-    pub(crate) fn survive_large_files() {
+    pub(super) fn survive_large_files() {
         // tokio's handler stays when the returned listener is dropped
         let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
     }
 
     /// SIGINT, SIGTERM and SIGHUP, except those that were ignored when the process started: `nohup` and `&` rely on that.
-    pub(crate) struct StopSignals(Vec<(u8, Signal)>);
+    pub(super) struct StopSignals(Vec<(u8, Signal)>);
 
     impl StopSignals {
         /// Starts to listen. Needs a runtime.
-        pub(crate) fn new() -> Self {
+        pub(super) fn new() -> Self {
             let ignored = ignored_signals();
             let kinds = [
                 SignalKind::interrupt(),
@@ -35,17 +83,17 @@ mod unix {
         }
 
         /// The number of the next signal.
-        pub(crate) async fn next(&mut self) -> u8 {
+        pub(super) async fn next(&mut self) -> u8 {
             next(&mut self.0).await
         }
     }
 
     /// The signals that ask for the progress of a run: SIGUSR1 and, where it exists, SIGINFO (Ctrl-T).
-    pub(crate) struct StatusSignals(Vec<(u8, Signal)>);
+    pub(super) struct StatusSignals(Vec<(u8, Signal)>);
 
     impl StatusSignals {
         /// Starts to listen. Needs a runtime.
-        pub(crate) fn new() -> Self {
+        pub(super) fn new() -> Self {
             let kinds = [
                 SignalKind::user_defined1(),
                 #[cfg(any(
@@ -60,7 +108,7 @@ mod unix {
         }
 
         /// Waits for the next signal.
-        pub(crate) async fn next(&mut self) {
+        pub(super) async fn next(&mut self) {
             next(&mut self.0).await;
         }
     }
@@ -99,17 +147,17 @@ mod unix {
 #[cfg(not(unix))]
 mod other {
     /// Does nothing: a write beyond the largest allowed file is an error already.
-    pub(crate) fn survive_large_files() {}
+    pub(super) fn survive_large_files() {}
 
     /// Ctrl-C.
-    pub(crate) struct StopSignals;
+    pub(super) struct StopSignals;
 
     impl StopSignals {
-        pub(crate) fn new() -> Self {
+        pub(super) fn new() -> Self {
             Self
         }
 
-        pub(crate) async fn next(&mut self) -> u8 {
+        pub(super) async fn next(&mut self) -> u8 {
             const INTERRUPT: u8 = 2;
             if tokio::signal::ctrl_c().await.is_err() {
                 std::future::pending::<()>().await;
@@ -119,14 +167,14 @@ mod other {
     }
 
     /// No signal asks for the progress of a run.
-    pub(crate) struct StatusSignals;
+    pub(super) struct StatusSignals;
 
     impl StatusSignals {
-        pub(crate) fn new() -> Self {
+        pub(super) fn new() -> Self {
             Self
         }
 
-        pub(crate) async fn next(&mut self) {
+        pub(super) async fn next(&mut self) {
             std::future::pending().await
         }
     }

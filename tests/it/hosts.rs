@@ -226,6 +226,12 @@ fn run_limits_end_the_run() {
                 "the same command again does the rest"
             );
         }
+        let bad = "nonsense\n".repeat(3);
+        let list_of_bad = [bad.as_str(), &list(links(&server, 30))].concat();
+        let run = Sandbox::new().fetch(mode, &list_of_bad, &["--max-failures", "3"]);
+        assert!(run.stdout.contains("`--max-failures` reached"), "{run:?}");
+        assert_eq!(run.exits(1).count("downloaded"), 0);
+
         let stuck = Server::start(|_, _| {});
         let run = Sandbox::new()
             .fetch(

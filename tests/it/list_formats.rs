@@ -370,6 +370,9 @@ fn compressed_lists_are_read() {
                 (run.count("downloaded"), run.count("duplicate")),
                 (100, 100)
             );
+            let limit = ["-j", "1", "--max-downloads", "1"];
+            let run = Sandbox::new().fetch(mode, whole, &limit).exits(1);
+            assert_eq!((run.count("downloaded"), run.count("not tried")), (1, 99));
             let sandbox = Sandbox::new();
             let torn = sandbox.fetch(mode, &whole[..whole.len() - 9], &[]);
             torn.breaks_with("cannot read");

@@ -17,6 +17,7 @@ mod lists;
 mod modes;
 mod names;
 mod output_folder;
+mod outputs;
 mod records;
 mod redirects;
 mod requests;

@@ -1,11 +1,15 @@
 //! Ctrl-C and other ways to end a run early.
 #![cfg(unix)]
 
+use std::io::Write;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use crate::harness::{Running, Sandbox, for_each_mode, list, until};
 use crate::server::{Server, ok, pdf, pdf_of, send};
@@ -141,4 +145,49 @@ fn interrupt_works_before_the_first_request() {
         running.signal("INT");
         assert_eq!(running.wait().exits(130).count("present"), 1);
     });
+}
+
+#[test]
+fn rows_without_links_do_not_hold_up_the_end() {
+    let server = Server::of_pdfs();
+    let sandbox = Sandbox::new();
+    let member = |text: String| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(text.as_bytes()).expect("memory");
+        encoder.finish().expect("memory")
+    };
+    let links = ["/a.pdf", "/b.pdf"].map(|path| server.url(path) + ",x\n");
+    // many gigabytes of rows
+    let rows = member(",x\n".repeat(500_000)).repeat(8000);
+    let table = [member(format!("url,x\n{}", links.concat())), rows].concat();
+    sandbox.write("links.csv.gz", table);
+    for_each_mode(|mode| {
+        let rest = "not tried   the rest of the list";
+        let args = ["links.csv.gz", "-o", mode, "-m", mode];
+        let limited = [&args[..], &["--max-downloads", "2"]].concat();
+        let run = sandbox.run(&limited).exits(1);
+        assert_eq!(run.count("downloaded"), 2);
+        assert!(run.stdout.contains(rest), "{run:?}");
+
+        let verbose = [&args[..], &["-v", "--progress", "none"]].concat();
+        let mut running = Running::start(sandbox.command(&verbose));
+        running.until_it_says("present");
+        running.signal("INT");
+        assert!(running.wait().exits(130).stdout.contains(rest));
+    });
+}
+
+#[test]
+fn status_signal_without_a_run_is_harmless() {
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command(&["-", "--dry-run"]);
+    command.stdin(Stdio::piped());
+    let mut running = Running::start(command);
+    running.type_in("nonsense\n");
+    running.until_it_says("nonsense");
+    running.signal("USR1");
+    running.until_it_says("no links are being fetched");
+    running.type_in("http://a.example/x.pdf\n");
+    let run = running.end().exits(1);
+    assert!(run.stdout.contains("http://a.example/x.pdf"), "{run:?}");
 }
