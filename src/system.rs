@@ -1,8 +1,9 @@
-//! What each operating system does differently: files, folders, arguments, limits, signals and standard streams.
+//! What each operating system does differently: files, folders, arguments, limits, commands, signals and streams.
 
 pub(crate) mod files;
 pub(crate) mod folder;
 pub(crate) mod handover;
 pub(crate) mod limits;
+pub(crate) mod processes;
 pub(crate) mod signals;
 pub(crate) mod streams;

@@ -1,6 +1,11 @@
 //! `--exec`: a command for each new file, run as an argument vector without a shell.
+//!
+//! What a command prints goes to standard error as it is, except that a terminal gets no control characters: the text may come
+//! out of a file that a stranger has made. A command that still runs when the run ends is asked to end, with all that it has
+//! started, because the next run starts it again.
 
 use std::ffi::OsString;
+use std::io::{IsTerminal, stderr};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::Stdio;
@@ -8,16 +13,23 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
-use tokio::process::Command;
+use tokio::process::Child;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::log;
-use crate::text::printable;
+use crate::system::processes;
+use crate::text::{cut, printable};
+use crate::{log, output};
 
 /// How long to wait for the rest of the output of a command that has ended. Its children may keep the pipes open.
 const OUTPUT_TIME: Duration = Duration::from_millis(200);
+
+/// How long a command may take to end when it is asked to.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How much of the last line of a failed command its message has, in characters.
+const EXCERPT: usize = 300;
 
 /// Longer lines of output are split. In bytes.
 const LONGEST_LINE: u64 = 64 * 1024;
@@ -105,8 +117,8 @@ impl Executor {
         Self { exec, permits }
     }
 
-    /// Runs the command for the file at `path`, and no longer waits for it once the run has `ended`. Its output goes to
-    /// standard error, line by line.
+    /// Runs the command for the file at `path`, and ends it once the run has `ended`. Its output goes to standard error, line by
+    /// line.
     ///
     /// # Errors
     ///
@@ -124,20 +136,24 @@ impl Executor {
         if ended.is_cancelled() {
             return Err(format!("`{shown}` was not run before the run ended"));
         }
-        let mut command = Command::new(program);
+        let mut command = processes::command(program);
         command.args(words).stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         for variable in &self.exec.withheld {
             command.env_remove(variable);
         }
-        tracing::info!("{}: running `{shown}`", path.display());
+        let file = printable(&path.to_string_lossy());
+        tracing::info!("{file}: running `{shown}`");
         let child = command.spawn();
         let mut child = child.map_err(|error| format!("cannot run `{shown}`: {error}"))?;
         let output = tokio::spawn(forward(child.stdout.take()));
         let errors = tokio::spawn(forward(child.stderr.take()));
         let status = tokio::select! {
             status = child.wait() => status.map_err(|error| format!("`{shown}`: {error}"))?,
-            () = ended.cancelled() => return Err(format!("`{shown}` was still running when the run ended")),
+            () = ended.cancelled() => {
+                end(&mut child).await;
+                return Err(format!("`{shown}` was still running when the run ended"));
+            }
         };
         let last = timeout(OUTPUT_TIME, errors).await;
         let _ = timeout(OUTPUT_TIME, output).await;
@@ -150,9 +166,20 @@ impl Executor {
         };
         if let Ok(Ok(Some(line))) = last {
             message.push_str(": ");
-            message.push_str(&printable(&line));
+            message.push_str(&cut(&printable(&line), EXCERPT));
         }
         Err(message)
+    }
+}
+
+/// Asks a command to end, waits for it a little, and ends it.
+async fn end(child: &mut Child) {
+    for at_once in [false, true] {
+        // it may have ended in between
+        let _ = processes::end(child, at_once);
+        if timeout(GRACE, child.wait()).await.is_ok() {
+            return;
+        }
     }
 }
 
@@ -169,7 +196,14 @@ async fn forward(pipe: Option<impl AsyncRead + Unpin>) -> Option<String> {
             return last;
         }
         let text = String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
-        log::print_line(&text);
+        output::room(|| false).await;
+        if stderr().is_terminal() {
+            // not tabs, which tables are made of
+            let cells: Vec<_> = text.split('\t').map(printable).collect();
+            log::print_line(&cells.join("\t"));
+        } else {
+            log::print_line(&text);
+        }
         if !text.is_empty() {
             last = Some(text);
         }

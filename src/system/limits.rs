@@ -2,8 +2,8 @@
 
 use std::num::NonZeroUsize;
 
-/// Files for lists, the journal, the runtimes and signals.
-const RESERVED: usize = 40;
+/// Files for lists, records, the journal, the runtimes and signals.
+const RESERVED: usize = 48;
 
 /// A job has a file and a connection.
 const PER_JOB: usize = 2;
@@ -11,32 +11,66 @@ const PER_JOB: usize = 2;
 /// Idle connections beyond this number only cost memory.
 const MAX_IDLE: usize = 256;
 
+/// Files for what cannot be known before, such as the commands of `--exec`.
+const SPARE: usize = 256;
+
 /// The number of jobs that can run at the same time, `wanted` or fewer, and the number of idle connections that may stay
 /// open beside them: 256, or two per job if that is more, as far as the limit of open files allows.
 pub(crate) fn jobs_and_idle(wanted: NonZeroUsize) -> (NonZeroUsize, usize) {
-    let limit = raise_open_files().unwrap_or(u64::MAX);
+    let max_idle = |jobs: NonZeroUsize| MAX_IDLE.max(jobs.get().saturating_mul(2));
+    let needed = wanted.get().saturating_mul(PER_JOB);
+    let needed = needed.saturating_add(max_idle(wanted) + RESERVED + SPARE);
+    let limit = raise_open_files(needed as u64).unwrap_or(u64::MAX);
     let free = usize::try_from(limit).unwrap_or(usize::MAX);
     let free = free.saturating_sub(RESERVED);
     // half of the files are for idle connections if there are few
     let jobs = NonZeroUsize::new(free / (2 * PER_JOB)).unwrap_or(NonZeroUsize::MIN);
     let jobs = jobs.min(wanted);
     let idle = free.saturating_sub(PER_JOB * jobs.get());
-    (jobs, idle.min(MAX_IDLE.max(2 * jobs.get())))
+    (jobs, idle.min(max_idle(jobs)))
 }
 
-/// Raises the limit of open files as far as the system allows, and returns it; none if there is no limit.
 #[cfg(unix)]
-fn raise_open_files() -> Option<u64> {
+pub(crate) use unix::original_open_files;
+#[cfg(unix)]
+use unix::raise_open_files;
+
+#[cfg(not(unix))]
+use other::raise_open_files;
+
+#[cfg(unix)]
+mod unix {
+    use std::sync::OnceLock;
+
     use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    // best effort: the limit as it is may suffice
-    let _ = setrlimit(Resource::Nofile, limit);
-    getrlimit(Resource::Nofile).current
+
+    static ORIGINAL: OnceLock<u64> = OnceLock::new();
+
+    /// The limit of open files that this process was started with, if it has been raised since. Programs that were written for a
+    /// low limit close all possible files one by one, or cannot use any beyond the first thousand.
+    pub(crate) fn original_open_files() -> Option<u64> {
+        ORIGINAL.get().copied()
+    }
+
+    /// Raises the limit of open files to what is `needed`, as far as the system allows, and returns it; none if there is no limit.
+    pub(super) fn raise_open_files(needed: u64) -> Option<u64> {
+        let mut limit = getrlimit(Resource::Nofile);
+        let current = limit.current?;
+        if current < needed {
+            limit.current = Some(limit.maximum.map_or(needed, |most| most.min(needed)));
+            // best effort: the limit as it is may suffice
+            if limit.current > Some(current) && setrlimit(Resource::Nofile, limit).is_ok() {
+                let _ = ORIGINAL.set(current);
+            }
+        }
+        getrlimit(Resource::Nofile).current
+    }
 }
 
-/// There is no such limit.
 #[cfg(not(unix))]
-fn raise_open_files() -> Option<u64> {
-    None
+mod other {
+    /// There is no such limit.
+    pub(super) fn raise_open_files(_: u64) -> Option<u64> {
+        None
+    }
 }

@@ -1,6 +1,6 @@
 //! `--exec`: commands run for new files.
 
-use crate::harness::{Running, Sandbox, for_each_mode, list};
+use crate::harness::{Running, Sandbox, for_each_mode, list, until};
 use crate::server::Server;
 
 #[test]
@@ -116,5 +116,55 @@ fn interrupted_command_is_rerun_by_the_next_run() {
         assert!(next.exits(0).stderr.contains("finished\n"));
         let run = sandbox.run(&args("false")).exits(0);
         assert_eq!(run.count("present"), 1);
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn command_is_ended_with_an_interrupted_run() {
+    let server = Server::of_pdfs();
+    for_each_mode(|mode| {
+        for trap in ["", "trap '' TERM;"] {
+            // in one mode, because it takes the whole time that a command has to end
+            if !trap.is_empty() && mode != "pool" {
+                continue;
+            }
+            let sandbox = Sandbox::new();
+            let link = server.url("/a.pdf");
+            let command = format!("sh -c \"{trap} sleep 1000 & echo $$ $! >&2; wait; sleep 1000\"");
+            let args = [&link, "-o", "out", "-m", mode, "--exec", &command, "-q"];
+            let mut running = Running::start(sandbox.command(&args));
+            let said = running.until_it_says("\n");
+            running.signal("INT");
+            running.end().exits(130);
+            for id in said.split_whitespace() {
+                // nobody may have taken note of its end
+                let state = || std::fs::read_to_string(format!("/proc/{id}/stat"));
+                until(|| state().map_or(true, |state| state.contains(") Z ")));
+            }
+        }
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn command_has_the_original_limit_of_open_files() {
+    let server = Server::of_pdfs();
+    for_each_mode(|mode| {
+        for jobs in ["2", "300"] {
+            let sandbox = Sandbox::new();
+            let link = server.url("/a.pdf");
+            let args = [&link, "-o", "out", "-m", mode, "-j", jobs];
+            let exec = ["--exec", "sh -c 'ulimit -Sn >&2; echo \"$0\" >&2'"];
+            let fetchpdf = sandbox.command(&[&args[..], &exec].concat());
+            let mut limited = std::process::Command::new("sh");
+            limited.args(["-c", "ulimit -Sn 200; exec \"$0\" \"$@\""]);
+            limited
+                .arg(fetchpdf.get_program())
+                .args(fetchpdf.get_args());
+            limited.current_dir(sandbox.path(""));
+            let run = Running::start(limited).end().exits(0);
+            assert_eq!(run.stderr, "200\nout/a.pdf\n");
+        }
     });
 }

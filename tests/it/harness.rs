@@ -205,7 +205,7 @@ impl Running {
 
     /// Reads standard error until a line of it contains `word`.
     #[cfg(unix)]
-    pub(crate) fn until_it_says(&mut self, word: &str) {
+    pub(crate) fn until_it_says(&mut self, word: &str) -> String {
         let stderr = self.child.stderr.as_mut().expect("a pipe");
         let mut said = String::new();
         while !said.contains(word) {
@@ -213,6 +213,7 @@ impl Running {
             stderr.read_exact(&mut byte).expect("it says more");
             said.push(byte[0].into());
         }
+        said
     }
 
     /// Waits for the end, but not for ever.
