@@ -4,13 +4,26 @@
 //! that another one opened. Tasks get one single-threaded runtime per core, each with its own connections, so that a
 //! response never has to wake another thread. That saves a fifth to a quarter of the time for many small files.
 
-use std::io;
-use std::thread::available_parallelism;
+//!
+//! A system may have no threads left (`ulimit -u`, a limit of its container), and tokio panics then. Each runtime is therefore
+//! started only if the system has enough of them, and keeps a thread for blocking work, such as looking up names, which waits
+//! for it if there is no other.
 
+use std::io;
+use std::thread::{self, available_parallelism};
+use std::time::Duration;
+
+use parking_lot::Mutex;
 use tokio::runtime::{Builder, Runtime};
 
 /// More threads do not make a network faster.
 const MAX_THREADS: usize = 4;
+
+/// The threads of a runtime besides those that run its tasks: one for blocking work, and some to spare.
+const OTHERS: usize = 3;
+
+/// How long a thread for blocking work waits for some: for the whole run.
+const FOREVER: Duration = Duration::from_hours(24 * 365);
 
 /// A runtime with one thread per core: at least two, at most four.
 ///
@@ -18,24 +31,47 @@ const MAX_THREADS: usize = 4;
 ///
 /// If the system is out of threads or file descriptors.
 pub(crate) fn shared() -> io::Result<Runtime> {
-    // on a single thread, disk access would hold up signals and timers
+    // on a single thread, disk access would hold up timers
     start(cores().max(2))
 }
 
-/// One single-threaded runtime per core.
+/// One single-threaded runtime per core, or as many as the system has threads for.
 ///
 /// # Errors
 ///
 /// If the system is out of threads or file descriptors.
 pub(crate) fn per_core() -> io::Result<Vec<Runtime>> {
-    (0..cores()).map(|_| start(1)).collect()
+    let mut runtimes = vec![start(1)?];
+    let others = (1..cores()).map_while(|_| start(1).ok());
+    runtimes.extend(others);
+    Ok(runtimes)
 }
 
 /// Multi-threaded even with one thread, because only such a runtime can move its tasks to another thread while one waits
 /// for the disk (`block_in_place`).
 fn start(threads: usize) -> io::Result<Runtime> {
+    probe(threads + OTHERS)?;
     let mut builder = Builder::new_multi_thread();
-    builder.worker_threads(threads).enable_all().build()
+    let builder = builder.worker_threads(threads).thread_keep_alive(FOREVER);
+    let runtime = builder.enable_all().build()?;
+    runtime.spawn_blocking(|| ());
+    Ok(runtime)
+}
+
+/// Whether the system lets this process start so many threads now.
+fn probe(threads: usize) -> io::Result<()> {
+    const STACK: usize = 16 * 1024;
+    let gate = Mutex::new(());
+    let closed = gate.lock();
+    thread::scope(|scope| {
+        let start = |_| {
+            let thread = thread::Builder::new().stack_size(STACK);
+            thread.spawn_scoped(scope, || drop(gate.lock())).map(drop)
+        };
+        let started = (0..threads).try_for_each(start);
+        drop(closed);
+        started
+    })
 }
 
 fn cores() -> usize {

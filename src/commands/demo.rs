@@ -3,10 +3,15 @@
 
 mod pdf;
 
-use std::io::{self, BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::runtime::Builder;
+use tokio::time::Instant;
 
 use crate::links::Input;
 
@@ -17,34 +22,46 @@ const DOCUMENTS: usize = 10;
 /// experiment take.
 const LATENCY: Duration = Duration::from_millis(420);
 
-/// Starts a server on a free port of 127.0.0.1, which runs until the process ends, and returns the links of its
-/// documents.
+/// Starts a server on a free port of 127.0.0.1, which runs on a thread of its own until the process ends, and returns the links
+/// of its documents.
 ///
 /// # Errors
 ///
-/// When no port is free.
-pub(crate) fn serve() -> io::Result<Vec<Input>> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let address = listener.local_addr()?;
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            // an error of one connection does not concern the others
-            thread::spawn(move || serve_connection(&stream));
-        }
-    });
+/// When no port or no thread is free.
+pub(crate) fn serve() -> anyhow::Result<Vec<Input>> {
+    const FAILED: &str = "cannot start the server of `--demo`";
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context(FAILED)?;
+    listener.set_nonblocking(true).context(FAILED)?;
+    let address = listener.local_addr().context(FAILED)?;
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context(FAILED)?;
+    let run = move || {
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener);
+            let listener = listener.expect("it is non-blocking, and this is a runtime");
+            loop {
+                if let Ok((stream, _)) = listener.accept().await {
+                    // an error of one connection does not concern the others
+                    tokio::spawn(serve_connection(stream));
+                }
+            }
+        });
+    };
+    thread::Builder::new().spawn(run).context(FAILED)?;
     let link = |number| Input::Url(format!("http://{address}/sample-{number:02}.pdf"));
     Ok((1..=DOCUMENTS).map(link).collect())
 }
 
 /// Responds to the requests of one connection until it is closed.
-fn serve_connection(mut stream: &TcpStream) -> io::Result<()> {
+async fn serve_connection(stream: TcpStream) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
-    let mut lines = BufReader::new(stream).lines();
-    while let Some(request) = lines.next().transpose()? {
+    let (reader, mut writer) = stream.into_split();
+    let mut lines = BufReader::new(reader).lines();
+    while let Some(request) = lines.next_line().await? {
         // skips the headers
         while lines
-            .next()
-            .transpose()?
+            .next_line()
+            .await?
             .is_some_and(|line| !line.is_empty())
         {}
         let due = Instant::now() + LATENCY;
@@ -52,14 +69,13 @@ fn serve_connection(mut stream: &TcpStream) -> io::Result<()> {
             Some(number) => ("200 OK", pdf::document(number, DOCUMENTS)),
             None => ("404 Not Found", Vec::new()),
         };
-        let length = body.len();
+        let head = format!(
+            "HTTP/1.1 {status}\r\nContent-Type: application/pdf\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
         // generating a document is part of the latency
-        thread::sleep(due.saturating_duration_since(Instant::now()));
-        write!(
-            stream,
-            "HTTP/1.1 {status}\r\nContent-Type: application/pdf\r\nContent-Length: {length}\r\n\r\n"
-        )?;
-        stream.write_all(&body)?;
+        tokio::time::sleep_until(due).await;
+        writer.write_all(&[head.as_bytes(), &body].concat()).await?;
     }
     Ok(())
 }

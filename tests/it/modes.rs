@@ -1,9 +1,9 @@
 //! The modes: same result, different concurrency.
 
-#[cfg(target_os = "linux")]
-use std::process::Command;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
+#[cfg(target_os = "linux")]
+use std::{fs, process::Command};
 
 #[cfg(target_os = "linux")]
 use crate::harness::Running;
@@ -262,5 +262,56 @@ fn demo_fetches_ten_different_documents() {
         contents.sort();
         contents.dedup();
         assert_eq!(contents.len(), 10);
+    });
+}
+
+/// Runs the binary as a user without any other process, who may have so many threads. Only root can.
+#[cfg(target_os = "linux")]
+fn with_threads(sandbox: &Sandbox, most: u32, args: &[&str]) -> Running {
+    let user = (100_000 + std::process::id()).to_string();
+    let script = format!("ulimit -u {most}; exec ./fetchpdf \"$@\"");
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--reuid", &user, "--regid", &user, "--clear-groups"])
+        .args(["bash", "-c", &script, "bash"])
+        .args(args)
+        .env("HOME", sandbox.path(""))
+        .current_dir(sandbox.path(""));
+    Running::start(command)
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn run_without_enough_threads_is_refused_before_the_first_request() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path("");
+    let is_root = fs::metadata(&folder).is_ok_and(|found| found.uid() == 0);
+    let has_setpriv = Command::new("setpriv").arg("-V").output();
+    if !is_root || has_setpriv.is_err() {
+        return;
+    }
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).expect("it is ours");
+    fs::copy(env!("CARGO_BIN_EXE_fetchpdf"), sandbox.path("fetchpdf")).expect("a copy");
+    let server = Server::of_pdfs();
+    // a name has to be looked up, which takes a thread
+    let links = links(&server, 20).replace("127.0.0.1", "localhost");
+    sandbox.write("links.txt", links);
+    for_each_mode(|mode| {
+        for most in [1, 4, 7, 10, 13, 40] {
+            let output = format!("{mode}-{most}");
+            let requests = server.requests().len();
+            let args = ["links.txt", "-o", &output, "-m", mode];
+            let run = with_threads(&sandbox, most, &args).end();
+            let requests = server.requests().len() - requests;
+            if run.code == Some(2) {
+                assert!(run.stderr.contains("cannot start"), "{run:?}");
+                assert_eq!((requests, most < 40), (0, true), "{run:?}");
+            } else {
+                assert_eq!(run.exits(0).count("downloaded"), 20);
+            }
+        }
+        let run = with_threads(&sandbox, 1, &["--demo"]).end().exits(2);
+        assert!(run.stderr.contains("cannot start"), "{run:?}");
     });
 }
