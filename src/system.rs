@@ -3,6 +3,7 @@
 pub(crate) mod files;
 pub(crate) mod folder;
 pub(crate) mod handover;
+pub(crate) mod identity;
 pub(crate) mod limits;
 pub(crate) mod processes;
 pub(crate) mod signals;

@@ -13,9 +13,11 @@ use crate::links::Input;
 use crate::log;
 use crate::mode::Mode;
 use crate::output::stdout;
-use crate::report::{Print, Report, is_whole, tell_of_stdout};
+use crate::report::{Print, Report, SinkOptions, is_whole, tell_of_stdout};
 use crate::run::{Config, run};
 use crate::stop;
+use crate::store::journal_of;
+use crate::system::identity;
 use crate::text::io_message;
 
 /// What to do.
@@ -101,11 +103,7 @@ impl Invocation {
     ///
     /// When there is no result. Failures of links are part of the result.
     pub fn run(self) -> anyhow::Result<CommandOutcome> {
-        if let Action::Run(config) | Action::DryRun(config) | Action::Compare(config, ..) =
-            &self.action
-        {
-            keep_lists_apart(config, self.log.file.as_deref())?;
-        }
+        self.action.keep_files_apart(self.log.file.as_deref())?;
         log::start(&self.log)?;
         if !matches!(self.action, Action::Print(_)) {
             stop::hear_signals().context("cannot start a thread that listens to signals")?;
@@ -162,26 +160,67 @@ fn compare_into(
     Ok(CommandOutcome::new(summary, code, error))
 }
 
-/// Refuses to write to a list of the run: it would be truncated before it is read, or never end.
-fn keep_lists_apart(config: &Config, log: Option<&Path>) -> anyhow::Result<()> {
-    let lists = config.inputs.iter().filter_map(|input| match input {
-        Input::List(path) => path.canonicalize().ok(),
-        Input::Stdin | Input::Url(_) => None,
-    });
-    let mut used: Vec<_> = lists.collect();
-    let records = &config.records;
-    let written = [records.report.as_deref(), records.errors.as_deref(), log];
-    for path in written.into_iter().flatten() {
-        // a file that does not exist yet is not a list, but may be written twice
-        let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        anyhow::ensure!(
-            !used.contains(&whole),
-            "`{}` is a list of this run, or written twice: name another file",
-            path.display()
-        );
-        used.push(whole);
+impl Action {
+    /// Refuses to write to a file that is read, or twice to the same: a list would be truncated before it is read, or never end.
+    fn keep_files_apart(&self, log: Option<&Path>) -> anyhow::Result<()> {
+        let mut written = Vec::new();
+        let (inputs, journals) = match self {
+            Self::Print(_) => return Ok(()),
+            Self::Run(config) | Self::DryRun(config) => {
+                let SinkOptions { report, errors, .. } = &config.records;
+                written.extend([report.as_deref(), errors.as_deref()].into_iter().flatten());
+                (&config.inputs[..], vec![journal_of(&config.output)])
+            }
+            Self::Compare(config, modes, folders, svg) => {
+                written.extend(svg.as_deref());
+                let journals = modes.iter().map(|mode| journal_of(&folders.of(*mode)));
+                (&config.inputs[..], journals.collect())
+            }
+            Self::Verify(output, _) => (&[][..], vec![journal_of(output)]),
+        };
+        let lists = inputs.iter().filter_map(|input| match input {
+            Input::List(path) => Some((identity::of(path)?, "a list of this run")),
+            Input::Stdin => Some((identity::of_stdin()?, "the list on standard input")),
+            Input::Url(_) => None,
+        });
+        let mut used: Vec<_> = lists.collect();
+        for stream in identity::of_outputs() {
+            let list = used.iter().find(|(list, _)| *list == stream);
+            if let Some((_, what)) = list {
+                anyhow::bail!("output goes to {what}: redirect it to another file");
+            }
+        }
+        let journals = journals.iter().filter_map(|path| identity::of(path));
+        used.extend(journals.map(|journal| (journal, "the journal of the output folder")));
+        let streams = identity::of_outputs();
+        let mut outputs: Vec<_> = streams.map(|stream| (stream, "written twice")).collect();
+        for path in written.into_iter().chain(log) {
+            let Some(file) = identity::of(path) else {
+                continue;
+            };
+            let taken = used.iter().find(|(taken, _)| *taken == file);
+            let twice = || outputs.iter().find(|(taken, _)| *taken == file);
+            let twice = || twice().filter(|_| !is_stream(path));
+            if let Some((_, what)) = taken.or_else(twice) {
+                let path = path.display();
+                anyhow::bail!("`{path}` is {what}: name another file");
+            }
+            outputs.push((file, "written twice"));
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+/// Whether `path` stands for a stream that is open already.
+fn is_stream(path: &Path) -> bool {
+    let streams = [
+        "/dev/stdin",
+        "/dev/stdout",
+        "/dev/stderr",
+        "/dev/fd",
+        "/proc/self/fd",
+    ];
+    streams.iter().any(|stream| path.starts_with(stream))
 }
 
 /// Checks the files of an output folder, prints the bad ones, and fetches them again with the configuration `refetch`.

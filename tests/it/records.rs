@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Stdio;
 
-use crate::harness::{Sandbox, for_each_mode, list};
+use crate::harness::{Running, Sandbox, for_each_mode, list};
 use crate::server::{Server, ok, pdf, respond};
 
 fn server() -> Server {
@@ -279,16 +279,106 @@ fn record_matches_its_schema() {
 }
 
 #[test]
-fn lists_are_not_overwritten() {
+fn no_file_is_both_read_and_written_or_written_twice() {
     let link = "http://a.invalid/x.pdf\n";
-    for option in ["--error-file", "--report", "--log"] {
-        let sandbox = Sandbox::new();
-        sandbox.write("list.txt", link);
-        let run = sandbox.run(&["list.txt", option, "./list.txt"]).exits(2);
+    let kept = |sandbox: &Sandbox, name: &str| fs::read_to_string(sandbox.path(name)).ok();
+    for spelling in spellings() {
+        for option in ["--error-file", "--report", "--log"] {
+            let sandbox = sandbox_of_spellings(link);
+            let run = sandbox.run(&["list.txt", option, spelling]).exits(2);
+            assert!(run.stderr.contains("is a list of this run"), "{run:?}");
+            let mut command = sandbox.command(&["-", "-o", "out", option, spelling]);
+            command.stdin(fs::File::open(sandbox.path("list.txt")).expect("a list"));
+            let run = Running::start(command).end();
+            let told = "is the list on standard input";
+            assert_eq!(run.stderr.contains(told), cfg!(unix), "{run:?}");
+            assert_eq!(kept(&sandbox, "list.txt").as_deref(), Some(link));
+        }
+        let sandbox = sandbox_of_spellings(link);
+        let args = ["compare", "list.txt", "--svg", spelling];
+        let run = sandbox.run(&args).exits(2);
         assert!(run.stderr.contains("is a list of this run"), "{run:?}");
-        let kept = std::fs::read_to_string(sandbox.path("list.txt"));
-        assert_eq!(kept.expect("it is there"), link);
+        assert_eq!(kept(&sandbox, "list.txt").as_deref(), Some(link));
     }
+    let sandbox = sandbox_of_spellings(link);
+    sandbox.write("out/.fetchpdf/journal.jsonl", "{}\n");
+    let journal = "out/../out/.fetchpdf/journal.jsonl";
+    for args in [
+        &["list.txt", "-o", "out", "--report", journal][..],
+        &["list.txt", "-o", "out", "--dry-run", "--log", journal],
+    ] {
+        let run = sandbox.run(args).exits(2);
+        assert!(run.stderr.contains("is the journal"), "{run:?}");
+    }
+    for refetch in [&["verify", "out"][..], &["verify", "out", "--refetch"]] {
+        let mut command = sandbox.command(refetch);
+        command.env("FETCHPDF_LOG", journal);
+        let run = Running::start(command).end().exits(2);
+        assert!(run.stderr.contains("is the journal"), "{run:?}");
+    }
+    assert_eq!(
+        kept(&sandbox, "out/.fetchpdf/journal.jsonl").as_deref(),
+        Some("{}\n")
+    );
+    for (report, errors) in [("new", "./new"), ("new", "out/../new")] {
+        let args = ["list.txt", "--report", report, "--error-file", errors];
+        let run = sandbox.run(&args).exits(2);
+        assert!(run.stderr.contains("is written twice"), "{run:?}");
+        assert_eq!(kept(&sandbox, "new"), None, "nothing is created");
+    }
+}
+
+/// Paths of the list of [`sandbox_of_spellings`], as this system allows them.
+fn spellings() -> &'static [&'static str] {
+    if cfg!(unix) {
+        &["./list.txt", "hard.txt", "soft.txt", "softer.txt"]
+    } else {
+        &["./list.txt", "hard.txt"]
+    }
+}
+
+fn sandbox_of_spellings(link: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("list.txt", link);
+    let hard = fs::hard_link(sandbox.path("list.txt"), sandbox.path("hard.txt"));
+    hard.expect("a link");
+    #[cfg(unix)]
+    for (target, name) in [("list.txt", "soft.txt"), ("soft.txt", "softer.txt")] {
+        std::os::unix::fs::symlink(target, sandbox.path(name)).expect("a link");
+    }
+    sandbox
+}
+
+#[test]
+#[cfg(unix)]
+fn output_is_kept_apart_from_lists_and_devices_are_not() {
+    let server = server();
+    let sandbox = Sandbox::new();
+    let links = links(&server);
+    sandbox.write("list.txt", &links);
+    std::os::unix::fs::symlink("later", sandbox.path("dangling")).expect("a link");
+    let run = sandbox.run(&["list.txt", "--report", "dangling", "--log", "later"]);
+    assert!(run.exits(2).stderr.contains("is written twice"));
+    assert!(!sandbox.path("later").exists());
+
+    let mut command = sandbox.command(&["list.txt", "-o", "out", "--json"]);
+    let append = fs::File::options()
+        .append(true)
+        .open(sandbox.path("list.txt"));
+    command
+        .stdout(append.expect("a list"))
+        .stderr(Stdio::null());
+    assert_eq!(command.status().expect("it starts").code(), Some(2));
+    let kept = fs::read_to_string(sandbox.path("list.txt"));
+    assert_eq!(kept.expect("a list"), links);
+
+    for device in ["/dev/null", "/dev/stderr"] {
+        let devices = ["--report", device, "--error-file", device, "--log", device];
+        let run = sandbox.fetch("async", &links, &devices).exits(1);
+        assert_eq!(run.count("failed"), 2, "{run:?}");
+    }
+    let args = ["/dev/null", "--report", "/dev/null", "--log", "/dev/null"];
+    sandbox.run(&args).exits(0);
 }
 
 /// The fields that the documentation tells of, which a test of the library holds against the code.
