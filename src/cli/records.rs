@@ -23,6 +23,12 @@ pub(super) struct RecordArgs {
     /// Write the records to this file: CSV if its name ends in `.csv`, else NDJSON
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Put a quote before cells of a CSV report that a spreadsheet would take for formulas
+    ///
+    /// These are cells that begin with `=`, `+`, `-`, `@`, a tab or a line end. Lists come from strangers, and a formula can
+    /// send other cells of the table to them.
+    #[arg(long)]
+    report_csv_safe: bool,
     /// Write failed links to this file, as a list with the reasons as comments
     #[arg(long, value_name = "FILE")]
     error_file: Option<PathBuf>,
@@ -40,6 +46,7 @@ impl RecordArgs {
             print,
             null: self.null,
             report: self.report,
+            csv_safe: self.report_csv_safe,
             errors: self.error_file,
             columns: Vec::new(),
         }

@@ -37,6 +37,8 @@ pub(crate) struct SinkOptions {
     pub null: bool,
     /// A file for the records of this run: CSV if its name ends in `.csv`, else NDJSON.
     pub report: Option<PathBuf>,
+    /// Whether cells of a CSV report that a spreadsheet would take for formulas are escaped.
+    pub csv_safe: bool,
     /// A file for the links that failed: a link list, with the reasons as comments.
     pub errors: Option<PathBuf>,
     /// The columns of the lists to copy into a CSV report.
@@ -64,7 +66,7 @@ impl Sinks {
         folder: &Path,
         closed: impl FnOnce() + Send + 'static,
     ) -> anyhow::Result<Self> {
-        let create_table = |path| Table::create(path, &options.columns);
+        let create_table = |path| Table::create(path, options);
         let report = options.report.as_deref().map(create_table).transpose()?;
         let errors = options.errors.as_deref().map(create).transpose()?;
         if options.print != Print::Summary {
@@ -129,13 +131,13 @@ enum Table {
 }
 
 impl Table {
-    fn create(path: &Path, columns: &[Arc<str>]) -> anyhow::Result<(Self, Output)> {
+    fn create(path: &Path, options: &SinkOptions) -> anyhow::Result<(Self, Output)> {
         let report = create(path)?;
         let extension = path.extension().unwrap_or_default();
         if !extension.eq_ignore_ascii_case("csv") {
             return Ok((Self::Ndjson, report));
         }
-        let table = CsvTable::new(columns);
+        let table = CsvTable::new(&options.columns, options.csv_safe);
         report.push(&table.header());
         Ok((Self::Csv(table), report))
     }

@@ -148,6 +148,42 @@ fn reports_preserve_special_characters() {
 }
 
 #[test]
+fn safe_csv_report_has_no_formulas_and_is_a_list() {
+    let server = server();
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let [a, gone] = ["/a.pdf", "/gone.pdf"].map(|path| server.url(path));
+        let table = format!("url,title,=x\n{a},=HYPERLINK(1),@y\n{gone},\"\t-1\",1;=2\n");
+        sandbox.write("list.csv", table);
+        let carry = ["list.csv", "-o", "out", "-m", mode, "--carry", "title,=x"];
+        let args = [&carry[..], &["--report", "r.csv", "--report-csv-safe"]].concat();
+        sandbox.run(&args).exits(1);
+        let report = fs::read_to_string(sandbox.path("r.csv")).expect("a report");
+        for cell in [
+            "\"'=HYPERLINK(1)\"",
+            "\"'@y\"",
+            "\"'\t-1\"",
+            "\"1;=2\"",
+            "\"'=x\"",
+        ] {
+            assert!(report.contains(cell), "{cell}: {report}");
+        }
+        let run = sandbox.run(&["r.csv", "-o", "out", "-m", mode]).exits(1);
+        assert_eq!(
+            (run.count("present"), run.count("failed")),
+            (1, 1),
+            "{run:?}"
+        );
+
+        sandbox
+            .run(&[&carry[..], &["--report", "r.csv"]].concat())
+            .exits(1);
+        let report = fs::read_to_string(sandbox.path("r.csv")).expect("a report");
+        assert!(report.contains(",=HYPERLINK(1),@y\n"), "{report}");
+    });
+}
+
+#[test]
 fn error_file_is_a_valid_list() {
     let server = server();
     for_each_mode(|mode| {
