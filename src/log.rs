@@ -1,7 +1,7 @@
 //! The log of a run: where events of `tracing` go, to standard error or to a file.
 //!
 //! A warning is for everyone, such as a failed link; an info event is a decision; a debug event is a request or a response.
-//! Events contain no secrets. Neither the terminal nor the file holds up whoever logs: both are an [`Output`].
+//! Events contain no secrets and, whatever lists and servers say, no control characters. Neither the terminal nor the file holds up whoever logs: both are an [`Output`].
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
@@ -20,6 +20,7 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 
 use crate::output::Output;
 use crate::system::streams;
+use crate::text::{cut, printable};
 
 /// Prints lines in place of standard error, such as above progress bars. Returns whether it did.
 pub(crate) type Printer = Arc<dyn Fn(&str) -> bool + Send + Sync>;
@@ -121,12 +122,20 @@ pub(crate) fn start(options: &Options) -> anyhow::Result<()> {
         .context("the log was already started")
 }
 
+/// An event on a single line, which a terminal can show: parts of it may come from lists and servers.
+fn safe(event: &[u8]) -> String {
+    const LONGEST: usize = 4000;
+    let text = String::from_utf8_lossy(event);
+    printable(&cut(text.trim_end_matches('\n'), LONGEST))
+}
+
 /// A writer of the log file, which gets each event by a single write.
 struct Queued(&'static Output);
 
 impl Write for Queued {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.push(bytes);
+        let line = format!("{}\n", safe(bytes));
+        self.0.push(line.as_bytes());
         Ok(bytes.len())
     }
 
@@ -143,12 +152,11 @@ struct Line {
 
 impl Write for Line {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let text = String::from_utf8_lossy(bytes);
-        let text = text.trim_end_matches('\n');
+        let text = safe(bytes);
         if self.dim {
             print_line(&console::style(text).for_stderr().dim().to_string());
         } else {
-            print_line(text);
+            print_line(&text);
         }
         Ok(bytes.len())
     }

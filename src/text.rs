@@ -103,6 +103,12 @@ pub(crate) fn cut(text: &str, longest: usize) -> Cow<'_, str> {
     }
 }
 
+/// `url` as messages have it: without secrets, on one line, and of a sensible length.
+pub(crate) fn legible(url: &str) -> String {
+    const LONGEST: usize = 1000;
+    printable(&cut(&masked(url), LONGEST))
+}
+
 /// `text` on one line and without anything that a terminal would obey: control and format characters are escaped.
 pub(crate) fn printable(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());

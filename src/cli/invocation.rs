@@ -18,7 +18,10 @@ use crate::run::{Config, run};
 use crate::stop;
 use crate::store::journal_of;
 use crate::system::identity;
-use crate::text::io_message;
+use crate::text::{cut, io_message, printable};
+
+/// How much of an error is printed, in characters.
+const LONGEST_ERROR: usize = 4000;
 
 /// What to do.
 #[derive(Debug)]
@@ -83,7 +86,10 @@ impl CommandOutcome {
             log::print(&self.summary);
         }
         if let Some(error) = self.error {
-            log::print_line(&format!("error: {error}"));
+            // lines of the configuration may be quoted, and parts of lists
+            let error = cut(&error, LONGEST_ERROR);
+            let lines: Vec<_> = error.lines().map(printable).collect();
+            log::print_line(&format!("error: {}", lines.join("\n")));
         }
         let least = u8::from(!(log::finish() && whole));
         self.code.max(least)

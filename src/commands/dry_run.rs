@@ -14,7 +14,7 @@ use crate::report::{is_whole, tell_of_stdout};
 use crate::run::Config;
 use crate::store::{Archive, Files, History};
 use crate::system::folder::Folder;
-use crate::text::shown;
+use crate::text::{printable, shown};
 
 /// How many links a run would fetch, renew and skip. [`fmt::Display`] is the summary.
 #[derive(Debug, Default)]
@@ -68,16 +68,17 @@ pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
                     Some(existing) => (&mut intent.again, renewal, existing.saved.file, url),
                 }
             }
+            Ok(Step::Settled(record)) if record.outcome.status().failed() => {
+                intent.bad += 1;
+                log::print_line(&record.to_string());
+                continue;
+            }
             Ok(Step::Settled(record)) => {
                 let (url, word) = (record.url, record.outcome.status().word());
                 match record.outcome {
                     Outcome::Saved(saved) => (&mut intent.present, word, saved.file, url),
-                    Outcome::Duplicate => (&mut intent.duplicate, word, String::new(), url),
-                    Outcome::Failed(failure) => {
-                        intent.bad += 1;
-                        let line = record.source_line;
-                        log::print_line(&format!("{line}: {url}: {failure}"));
-                        continue;
+                    Outcome::Duplicate | Outcome::Failed(_) => {
+                        (&mut intent.duplicate, word, String::new(), url)
                     }
                 }
             }
@@ -85,7 +86,7 @@ pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
         *count += 1;
         let path = match file.as_str() {
             "" => String::new(),
-            file => config.output.join(file).display().to_string(),
+            file => printable(&config.output.join(file).to_string_lossy()),
         };
         stdout().push(format!("{word}\t{path}\t{url}\n").as_bytes());
         if stdout().is_lost() {

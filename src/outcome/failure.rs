@@ -1,5 +1,6 @@
 //! Why a link has no file.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -44,6 +45,12 @@ impl Failure {
         Self::new(Status::Interrupted, "the run ended before the link did")
     }
 
+    /// Its message, cut to a sensible length: a part of it may come from a server.
+    pub(crate) fn excerpt(&self) -> Cow<'_, str> {
+        const LONGEST: usize = 500;
+        cut(&self.message, LONGEST)
+    }
+
     /// Whether another attempt, in this run or a later one, may succeed.
     pub fn retryable(&self) -> bool {
         use Status::{
@@ -60,7 +67,7 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.status, self.message)
+        write!(f, "{}: {}", self.status, self.excerpt())
     }
 }
 

@@ -13,7 +13,7 @@ use url::Url;
 
 use super::{Answer, Failure, Outcome, Saved, Status};
 use crate::link::{BadLink, Details, SourceLine};
-use crate::text::{cut, masked, shown};
+use crate::text::{cut, legible, printable, shown};
 
 /// The outcome of one line of the list.
 #[derive(Debug, Clone)]
@@ -111,10 +111,12 @@ impl Record {
     }
 }
 
-/// One line for a person and for logs, without signatures, such as `links.txt:7: http://a.example/x.pdf: http_status: 404 Not Found`.
+/// One line for a person, such as `links.txt:7: http://a.example/x.pdf: http_status: 404 Not Found`. Without the secrets that the
+/// record itself keeps, because it is a list, too.
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}: ", self.source_line, masked(&self.url))?;
+        let source_line = printable(&self.source_line.to_string());
+        write!(f, "{source_line}: {}: ", legible(&self.url))?;
         match &self.outcome {
             Outcome::Duplicate => write!(f, "{}", Status::Duplicate)?,
             Outcome::Failed(failure) => {
@@ -124,7 +126,7 @@ impl fmt::Display for Record {
                 }
             }
             Outcome::Saved(saved) => {
-                write!(f, "{}: {}", saved.status, saved.file)?;
+                write!(f, "{}: {}", saved.status, printable(&saved.file))?;
                 if let Some(why) = saved.suspect {
                     write!(f, " (suspect: {why})")?;
                 }

@@ -11,10 +11,13 @@ use parking_lot::Mutex;
 
 use crate::outcome::Status;
 use crate::stats::{Stats, rate};
-use crate::text::printable;
+use crate::text::{cut, printable};
 
 /// The maximum number of active transfers shown.
 const TRANSFERS: usize = 10;
+
+/// How much of the name of a transfer is shown, in characters.
+const LONGEST: usize = 200;
 
 /// The time over which the speed is averaged.
 const WINDOW: Duration = Duration::from_secs(5);
@@ -50,7 +53,10 @@ impl StatusLine {
     /// The names and states of the oldest active transfers.
     pub(super) fn transfers(&self) -> Vec<(String, String)> {
         let transfer = |(_, name, received, expected): (_, String, _, _)| {
-            (printable(&name), transferred(received, expected))
+            (
+                printable(&cut(&name, LONGEST)),
+                transferred(received, expected),
+            )
         };
         let oldest = self.stats.oldest(TRANSFERS);
         oldest.into_iter().map(transfer).collect()

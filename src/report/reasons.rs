@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::outcome::{Failure, Record, Status};
+use crate::text::{legible, printable};
 
 /// How many examples of each reason are kept.
 const EXAMPLES: usize = 3;
@@ -35,8 +36,8 @@ impl Reasons {
         group.count += 1;
         group.retryable |= failure.retryable();
         if group.examples.len() < EXAMPLES {
-            let (line, url) = (&record.source_line, &record.url);
-            let example = format!("{line}: {url}: {}", failure.message);
+            let line = printable(&record.source_line.to_string());
+            let example = format!("{line}: {}: {}", legible(&record.url), failure.excerpt());
             group.examples.push(example);
         }
     }

@@ -14,7 +14,7 @@ use clap::ValueEnum;
 use super::csv::CsvTable;
 use crate::outcome::{Outcome, Record, Status};
 use crate::output::{Output, stdout};
-use crate::text::io_message;
+use crate::text::{io_message, printable};
 
 /// What goes to standard output. Unless it is the summary, the summary goes to standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -110,7 +110,8 @@ impl Sinks {
                 Status::BadLink => "# ",
                 _ => "",
             };
-            let lines = format!("# {}: {failure}\n{comment}{line}\n", record.source_line);
+            let source_line = printable(&record.source_line.to_string());
+            let lines = format!("# {source_line}: {failure}\n{comment}{line}\n");
             errors.push(lines.as_bytes());
         }
     }

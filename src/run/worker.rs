@@ -18,7 +18,7 @@ use crate::output;
 use crate::plan::Job;
 use crate::queue::{Feedback, Finished, Queue, Started, Ticket};
 use crate::stop::{Cause, Stop};
-use crate::text::{masked, shown};
+use crate::text::{legible, shown};
 
 /// The prefix of the message of a panic.
 pub(super) const BUG: &str = "internal error (a bug in fetchpdf)";
@@ -64,9 +64,9 @@ impl Worker {
     }
 
     fn retry(&self, job: Job, ticket: &Ticket, pause: Duration, failure: &Failure) {
-        let (line, next) = (&job.source_line, job.attempts + 1);
-        let (url, seconds) = (shown(job.url()), pause.as_secs_f64());
-        let url = masked(&url);
+        let (line, url) = (&job.source_line, legible(&shown(job.url())));
+        let next = job.attempts + 1;
+        let seconds = pause.as_secs_f64();
         tracing::info!("{line}: {url}: {failure}; attempt {next} in {seconds:.1} s");
         let feedback = self.feedback(failure, pause);
         let again = Finished::Again(job, Instant::now() + pause);

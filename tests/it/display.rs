@@ -434,3 +434,59 @@ fn failures_are_grouped_with_examples_and_hints() {
         assert_eq!(run.stdout.matches(": an HTML page\n").count(), 3, "{run:?}");
     });
 }
+
+#[test]
+fn messages_have_no_secrets_and_no_control_characters() {
+    for_each_mode(|mode| {
+        let server = Server::start(|request, stream| match request.path.as_str() {
+            path if path.starts_with("/gone") => respond(stream, "404 Not Found", b""),
+            path if path.starts_with("/busy") && request.earlier == 0 => {
+                respond(stream, "503 Service Unavailable", b"");
+            }
+            path => ok(stream, &pdf(path)),
+        });
+        let sandbox = Sandbox::new();
+        let list = if cfg!(unix) {
+            "li\x1b[31m\nst.txt"
+        } else {
+            "list.txt"
+        };
+        let links = ["/gone.pdf", "/busy.pdf", "/a.pdf"].map(|path| {
+            let long = "x".repeat(3000);
+            server.url(&format!("{path}?X-Amz-Signature=s3cr3t&id={long}"))
+        });
+        sandbox.write(list, links.join("\n") + "\n\x1b[2J\n");
+        let args = [
+            list,
+            "-o",
+            "out",
+            "-m",
+            mode,
+            "-v",
+            "--retry-delay",
+            "0",
+            "--error-file",
+            "failed.txt",
+        ];
+        let run = sandbox.run(&args).exits(1);
+        let said = format!("{}{}", run.stdout, run.stderr);
+        assert!(said.contains("X-Amz-Signature=***"), "{said}");
+        assert!(!said.contains("s3cr3t") && !said.contains('\x1b'), "{said}");
+        assert!(said.lines().all(|line| line.len() < 2000), "{said}");
+        let failed = std::fs::read_to_string(sandbox.path("failed.txt")).expect("a list");
+        assert!(failed.contains("s3cr3t"), "a list keeps the whole link");
+        assert!(
+            failed.lines().all(|line| line.starts_with(['#', 'h'])),
+            "{failed}"
+        );
+
+        let logged = [&args[..], &["--log", "run.log", "--overwrite"]].concat();
+        sandbox.run(&logged).exits(1);
+        let log = std::fs::read_to_string(sandbox.path("run.log")).expect("a log");
+        assert!(
+            log.contains("X-Amz-Signature=***") && !log.contains("s3cr3t"),
+            "{log}"
+        );
+        assert!(!log.contains('\x1b'), "{log}");
+    });
+}
