@@ -17,7 +17,7 @@
 //! other output.
 
 use std::io::{self, ErrorKind, Write};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -32,6 +32,9 @@ const ROOM: usize = 1024 * 1024;
 /// How long the end of the process waits for an output that makes no progress, once somebody has asked for the end.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// The same once another output has been given up: both may be the same terminal.
+const LITTLE_PATIENCE: Duration = Duration::from_millis(200);
+
 /// The time between two looks at an output that is full, or not yet written.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -40,6 +43,9 @@ static FULL: AtomicUsize = AtomicUsize::new(0);
 
 /// When somebody asked for the end of the process.
 static HURRIED: OnceLock<Instant> = OnceLock::new();
+
+/// Whether an output has been given up.
+static GIVEN_UP: AtomicBool = AtomicBool::new(false);
 
 static STDOUT: LazyLock<Output> = LazyLock::new(|| Output::start(streams::stdout()));
 
@@ -55,8 +61,19 @@ pub(crate) fn hurry() {
 
 /// Whether to keep waiting for something that has last made progress at the time `since`.
 pub(crate) fn has_patience(since: Instant) -> bool {
-    let hurried = HURRIED.get();
-    hurried.is_none_or(|hurried| since.max(*hurried).elapsed() < PATIENCE)
+    let Some(hurried) = HURRIED.get() else {
+        return true;
+    };
+    let patience = if GIVEN_UP.load(Relaxed) {
+        LITTLE_PATIENCE
+    } else {
+        PATIENCE
+    };
+    let has_patience = since.max(*hurried).elapsed() < patience;
+    if !has_patience {
+        GIVEN_UP.store(true, Relaxed);
+    }
+    has_patience
 }
 
 /// Waits until no output is full, or the wait is `over`.
