@@ -1,6 +1,5 @@
 //! Why a link has no file.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use super::Status;
 use crate::text::{cut, printable};
 
 /// The longest message, in characters: some quote what a server has sent.
-const LONGEST: usize = 1000;
+const LONGEST: usize = 500;
 
 /// Why a link has no file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,12 +44,6 @@ impl Failure {
         Self::new(Status::Interrupted, "the run ended before the link did")
     }
 
-    /// Its message, cut to a sensible length: a part of it may come from a server.
-    pub(crate) fn excerpt(&self) -> Cow<'_, str> {
-        const LONGEST: usize = 500;
-        cut(&self.message, LONGEST)
-    }
-
     /// Whether another attempt, in this run or a later one, may succeed.
     pub fn retryable(&self) -> bool {
         use Status::{
@@ -67,7 +60,7 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.status, self.excerpt())
+        write!(f, "{}: {}", self.status, self.message)
     }
 }
 

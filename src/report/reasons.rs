@@ -37,7 +37,7 @@ impl Reasons {
         group.retryable |= failure.retryable();
         if group.examples.len() < EXAMPLES {
             let line = printable(&record.source_line.to_string());
-            let example = format!("{line}: {}: {}", legible(&record.url), failure.excerpt());
+            let example = format!("{line}: {}: {}", legible(&record.url), failure.message);
             group.examples.push(example);
         }
     }
