@@ -1,6 +1,7 @@
 //! Hashes of links and of files.
 
 use std::array;
+use std::collections::HashSet;
 use std::fmt::{self, Write};
 use std::str::FromStr;
 
@@ -10,6 +11,21 @@ use sha2::{Digest, Sha256};
 pub(crate) fn fingerprint(text: &str) -> u64 {
     let digest = Sha256::digest(text);
     u64::from_be_bytes(digest[..8].try_into().expect("a digest has 32 bytes"))
+}
+
+/// A set of fingerprints, of which there may be millions. A hash table needs half of its memory again while it grows, so this
+/// is many small ones.
+#[derive(Debug, Default)]
+pub(crate) struct Fingerprints([HashSet<u64>; Fingerprints::PARTS]);
+
+impl Fingerprints {
+    const PARTS: usize = 32;
+
+    /// Adds a fingerprint; false if it is there.
+    pub(crate) fn insert(&mut self, fingerprint: u64) -> bool {
+        let part = fingerprint % Self::PARTS as u64;
+        self.0[usize::try_from(part).expect("a small number")].insert(fingerprint)
+    }
 }
 
 /// `bytes` in lower-case hexadecimal.

@@ -9,11 +9,10 @@ mod job;
 pub(crate) mod name;
 pub(crate) mod template;
 
-use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 
-use crate::digest::Checksum;
+use crate::digest::{Checksum, Fingerprints};
 use crate::link::{BadLink, Link};
 use crate::outcome::{Outcome, Record, Saved};
 pub(crate) use candidates::Candidates;
@@ -133,8 +132,8 @@ pub(crate) struct Plan<L, I> {
     inventory: I,
     options: Options,
     index: u64,
-    seen: HashSet<u64>,
-    names: HashSet<u64>,
+    seen: Fingerprints,
+    names: Fingerprints,
 }
 
 impl<L, I: Inventory> Plan<L, I> {
@@ -145,8 +144,8 @@ impl<L, I: Inventory> Plan<L, I> {
             inventory,
             options,
             index: 0,
-            seen: HashSet::new(),
-            names: HashSet::new(),
+            seen: Fingerprints::default(),
+            names: Fingerprints::default(),
         }
     }
 

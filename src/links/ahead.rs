@@ -166,11 +166,7 @@ impl Read {
 /// About how many bytes of a list an item holds.
 fn size(item: &Item) -> usize {
     let Ok(Ok(link)) = item else { return 0 };
-    let details = link.details.as_ref().map_or(0, |details| {
-        let columns = details.columns.iter().map(|(_, value)| value.len());
-        let mirrors = details.mirrors.iter().map(|url| url.as_str().len());
-        columns.chain(mirrors).sum()
-    });
+    let details = link.details.as_ref().map_or(0, |details| details.weight());
     link.url.as_str().len() + details
 }
 
