@@ -10,7 +10,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
 
 /// An operation is slow from this duration on. A single one may also be due to the scheduler of the system.
-const LONG: Duration = Duration::from_millis(5);
+const LONG: Duration = Duration::from_millis(10);
 
 /// The disk is slow from this sum of recent slow operations on, in milliseconds.
 const SLOW: u32 = 50;
