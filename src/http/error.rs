@@ -93,6 +93,11 @@ impl Error {
         } else if let Some(hyper) = find::<hyper::Error>(error).filter(|error| error.is_parse()) {
             let message = format!("the response is not valid HTTP: {}", innermost(hyper));
             Self::new(InvalidResponse, message)
+        } else if find::<h2::Error>(error)
+            .is_some_and(|error| error.is_reset() && error.is_library())
+        {
+            let message = "the response is not valid HTTP/2, or its head is larger than 256 KiB";
+            Self::new(InvalidResponse, message)
         } else if find::<hyper::Error>(error).is_some_and(hyper::Error::is_incomplete_message) {
             let message = "the server closed the connection without a response";
             Self::new(Connect, message)

@@ -113,38 +113,69 @@ fn large_header_sections_of_real_servers_are_read() {
     });
 }
 
+/// A frame of RFC 9113 section 4.1.
+fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).expect("short").to_be_bytes();
+    let head = [&length[1..], &[kind, flags, 0, 0, 0, stream]].concat();
+    [&head, payload].concat()
+}
+
+/// Fetches a link from a server that answers the first request with these frames, and returns the line of its failure.
+fn failure_after(frames: &[u8], mode: &str) -> String {
+    const HEADERS: u8 = 1;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    let frames = [&frame(4, 0, 0, &[]), frames].concat();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let mut preface = [0; 24];
+        stream.read_exact(&mut preface).expect("a preface");
+        let mut head = [0; 9];
+        while head[3] != HEADERS {
+            stream.read_exact(&mut head).expect("a frame");
+            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+            let mut payload = (&mut stream).take(length.into());
+            std::io::copy(&mut payload, &mut std::io::sink()).expect("a payload");
+        }
+        send(&mut stream, &frames);
+        // until the client has had enough
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let sandbox = Sandbox::new();
+    let link = format!("http://{address}/x.pdf");
+    let args = ["--http2", "--retry", "0"];
+    let run = sandbox.fetch(mode, &link, &args).exits(1);
+    server.join().expect("no panic");
+    let mut lines = run.stderr.lines();
+    let failure = lines.find(|line| line.contains(&link));
+    failure.expect("a failure").to_owned()
+}
+
+#[test]
+fn a_head_that_is_too_large_for_http2_fails() {
+    // `:status: 200`, and then literal fields with names of one byte and values of 15,000 (RFC 7541 sections 6.1 and 6.2)
+    let field = [&[0, 1, b'x', 127, 153, 116][..], &[b'a'; 15_000]].concat();
+    let mut frames = frame(1, 0, 1, &[0x88]);
+    for _ in 0..20 {
+        frames.extend(frame(9, 0, 1, &field));
+    }
+    frames.extend(frame(9, 4, 1, &[]));
+    for_each_mode(|mode| {
+        let failure = failure_after(&frames, mode);
+        let expected = "http_status: the response is not valid HTTP/2, or its head is larger";
+        assert!(failure.contains(expected), "{failure}");
+    });
+}
+
 #[test]
 fn a_reason_to_close_the_connection_is_cut_and_printable() {
-    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    // GOAWAY with ENHANCE_YOUR_CALM: RFC 9113 section 6.8
+    let reason = "\u{1b}[31mred".repeat(1000);
+    let payload = [&[0, 0, 0, 0, 0, 0, 0, 11], reason.as_bytes()].concat();
+    let goaway = frame(7, 0, 0, &payload);
     for_each_mode(|mode| {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let link = format!(
-            "http://{}/x.pdf",
-            listener.local_addr().expect("it is bound")
-        );
-        let server = std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().expect("a connection");
-            let reason = "\u{1b}[31mred".repeat(1000);
-            // GOAWAY with ENHANCE_YOUR_CALM: RFC 9113 section 6.8
-            let payload = [&[0, 0, 0, 0, 0, 0, 0, 11], reason.as_bytes()].concat();
-            let length = u32::try_from(payload.len()).expect("short").to_be_bytes();
-            let goaway = [&length[1..], &[7, 0, 0, 0, 0, 0], &payload].concat();
-            let frames = [&SETTINGS[..], &goaway].concat();
-            stream.write_all(&frames).expect("a connection");
-            // until the client has had enough
-            let _ = stream.read_to_end(&mut Vec::new());
-        });
-        let sandbox = Sandbox::new();
-        let run = sandbox
-            .fetch(mode, link, &["--http2", "--retry", "0"])
-            .exits(1);
-        server.join().expect("no panic");
-        let mut lines = run.stderr.lines();
-        let failure = lines.find(|line| line.contains("connect: "));
-        let failure = failure.expect("a failure");
-        assert!(
-            !failure.contains('\u{1b}') && failure.len() < 1000,
-            "{failure}"
-        );
+        let failure = failure_after(&goaway, mode);
+        let is_safe = !failure.contains('\u{1b}') && failure.len() < 1000;
+        assert!(is_safe && failure.contains("connect: "), "{failure}");
     });
 }
