@@ -203,6 +203,18 @@ impl Running {
         links.collect()
     }
 
+    /// From now on, it can only open files while fewer than this are open.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn limit_open_files(&self, most: u64) {
+        use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+        let id = self.child.id().try_into().expect("an id");
+        let limit = Rlimit {
+            current: Some(most),
+            maximum: getrlimit(Resource::Nofile).maximum,
+        };
+        prlimit(Pid::from_raw(id), Resource::Nofile, limit).expect("it runs");
+    }
+
     /// Reads standard error until a line of it contains `word`.
     #[cfg(unix)]
     pub(crate) fn until_it_says(&mut self, word: &str) -> String {

@@ -1,5 +1,7 @@
 //! The modes: same result, different concurrency.
 
+#[cfg(target_os = "linux")]
+use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 #[cfg(target_os = "linux")]
@@ -9,7 +11,7 @@ use std::{fs, process::Command};
 use crate::harness::Running;
 use crate::harness::{Sandbox, for_each_mode, list};
 #[cfg(target_os = "linux")]
-use crate::server::Nobody;
+use crate::server::respond;
 use crate::server::{Server, ok, pdf};
 
 /// Counts those who are inside, and lets nobody out before a number of them are.
@@ -131,29 +133,28 @@ fn idle_connections_do_not_exhaust_file_descriptors() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_lack_of_open_files_does_not_look_like_an_unknown_host() {
-    let held = Nobody::new();
-    let links = format!("http://localhost:{}/x.pdf", held.address().port());
-    let mut lacking = 0;
-    // how many files it takes to get to the lookup depends on the system
-    for most in 12..30 {
+    for_each_mode(|mode| {
+        let (asked, is_asked) = mpsc::channel();
+        let (go, may_go) = mpsc::channel::<()>();
+        let may_go = Mutex::new(may_go);
+        let server = Server::start(move |_, stream| {
+            asked.send(()).expect("the test waits");
+            let _ = may_go.lock().expect("no panic").recv();
+            respond(stream, "404 Not Found", b"no");
+        });
         let sandbox = Sandbox::new();
-        let args = [
-            "-o",
-            "out",
-            "-m",
-            "sequential",
-            "--retry",
-            "0",
-            "--connect-timeout",
-            "0.02",
-        ];
-        let fetchpdf = sandbox.command(&[&[&*links], &args[..]].concat());
-        let run = Running::start(with_open_files(&fetchpdf, most)).end();
-        assert!(!run.stderr.contains("dns:"), "{most}: {run:?}");
-        let lookup = "connect: cannot look up `localhost`: too many open files";
-        lacking += usize::from(run.stderr.contains(lookup));
-    }
-    assert!(lacking > 0);
+        let named = server.url("/b.pdf").replace("127.0.0.1", "localhost");
+        sandbox.write("links.txt", list([server.url("/a.pdf"), named]));
+        let args = ["links.txt", "-o", "out", "-m", mode, "-j", "1"];
+        let patience = ["--retry", "0", "--connect-timeout", "0.02"];
+        let run = Running::start(sandbox.command(&[&args[..], &patience].concat()));
+        is_asked.recv().expect("a request");
+        run.limit_open_files(3);
+        drop(go);
+        let run = run.end().exits(1);
+        let failure = "connect: cannot look up `localhost`: too many open files";
+        assert!(run.stderr.contains(failure), "{mode}: {run:?}");
+    });
 }
 
 /// The same command, of which at most so many files and connections are open at once.
