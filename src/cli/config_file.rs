@@ -24,8 +24,9 @@
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
-use std::{env, fs, io};
+use std::{env, fs, io, process};
 
 use anyhow::{Context, anyhow, bail, ensure};
 use clap::builder::{BoolishValueParser, StyledStr};
@@ -86,7 +87,7 @@ pub(super) fn matches(mut command: Command) -> anyhow::Result<(ArgMatches, Vec<H
     let arguments = secrets::arguments()?;
     let parse = |command: &Command| {
         let result = command.clone().try_get_matches_from(&arguments.all);
-        result.unwrap_or_else(|error| blame_environment(error, command).exit())
+        result.unwrap_or_else(|error| exit(&blame_environment(error, command)))
     };
     let mut matches = parse(&command);
     secrets::hide(&command, &matches, &arguments);
@@ -118,6 +119,20 @@ pub(super) fn matches(mut command: Command) -> anyhow::Result<(ArgMatches, Vec<H
         }
     });
     Ok((parse(&with_file), file.hosts))
+}
+
+/// Prints help, the version or an error, and ends the process. Unlike [`clap::Error::exit`], fails if help cannot be written.
+fn exit(error: &clap::Error) -> ! {
+    let written = error.print().and_then(|()| io::stdout().flush());
+    let lost = written
+        .err()
+        .filter(|lost| lost.kind() != ErrorKind::BrokenPipe);
+    if let Some(lost) = &lost {
+        let why = text::io_message(lost);
+        log::print_line(&format!("cannot write to standard output: {why}"));
+        log::finish();
+    }
+    process::exit(error.exit_code().max(i32::from(lost.is_some())))
 }
 
 /// Lets a variable set a long option, unless it is empty: `FETCHPDF_PER_HOST` sets `--per-host`.

@@ -108,6 +108,8 @@ fn texts_on_a_full_device_fail_and_in_a_closed_pipe_do_not() {
         &["links.txt", "--dry-run"],
         &["completions", "bash"],
         &["man"],
+        &["--help"],
+        &["--version"],
         &["verify", "out"],
         &["compare", "links.txt", "--modes", "async"],
     ] {
