@@ -120,6 +120,8 @@ struct Queue {
     is_writing: bool,
     progress: Instant,
     lost: Option<ErrorKind>,
+    /// Whether the error is being told, which the end waits for.
+    is_telling: bool,
     on_loss: Option<OnLoss>,
     closed: bool,
 }
@@ -134,6 +136,7 @@ impl Output {
                 is_writing: false,
                 progress: Instant::now(),
                 lost: None,
+                is_telling: false,
                 on_loss: None,
                 closed: false,
             }),
@@ -187,7 +190,7 @@ impl Output {
     pub(crate) fn finish(&self) -> Result<(), ErrorKind> {
         let shared = &*self.shared;
         let mut queue = shared.queue.lock();
-        while queue.lost.is_none() && (queue.is_writing || !queue.bytes.is_empty()) {
+        while queue.is_telling || queue.is_unwritten() {
             if !has_patience(queue.progress) {
                 drop(queue);
                 let message = "its reader takes nothing";
@@ -253,15 +256,23 @@ impl Shared {
         let mut queue = self.queue.lock();
         queue.take();
         queue.lost.get_or_insert(error.kind());
-        let tell = queue.on_loss.take();
+        let Some(tell) = queue.on_loss.take() else {
+            return;
+        };
+        queue.is_telling = true;
         drop(queue);
-        if let Some(tell) = tell {
-            tell(error);
-        }
+        tell(error);
+        self.queue.lock().is_telling = false;
+        self.written.notify_all();
     }
 }
 
 impl Queue {
+    /// Whether there is something to wait for, unless it is lost.
+    fn is_unwritten(&self) -> bool {
+        self.lost.is_none() && (self.is_writing || !self.bytes.is_empty())
+    }
+
     fn take(&mut self) -> Vec<u8> {
         if std::mem::take(&mut self.is_full) {
             FULL.fetch_sub(1, Relaxed);
