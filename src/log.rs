@@ -50,7 +50,9 @@ pub(crate) fn print_line(line: &str) {
 /// know.
 pub(crate) fn finish() -> bool {
     let file = FILE.get().map_or(Ok(()), Output::finish);
-    file.is_ok() && matches!(SCREEN.finish(), Ok(()) | Err(ErrorKind::BrokenPipe))
+    // last, because it tells of the file
+    let screen = SCREEN.finish();
+    file.is_ok() && matches!(screen, Ok(()) | Err(ErrorKind::BrokenPipe))
 }
 
 /// Standard error, or the [`Printer`] if there is one.

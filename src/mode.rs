@@ -25,7 +25,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use crate::runtime;
+use crate::runtime::Runtimes;
 
 /// How links are scheduled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -52,31 +52,36 @@ impl Mode {
         NonZeroUsize::new(jobs).expect("none of them is 0")
     }
 
-    /// Runs `work` on each job from `next` until that returns `None`, up to `limit` jobs at once. A job is taken only when it
-    /// can run at once. `work` must catch its own panics, with [`caught`]. Threads wait for their jobs in `runtime`, while
-    /// tasks have their own runtimes.
+    /// The runtimes that [`for_each`](Self::for_each) needs.
     ///
     /// # Errors
     ///
-    /// If the system lacks the resources to begin.
+    /// If the system is out of threads or file descriptors.
+    pub(crate) fn start(self) -> io::Result<Runtimes> {
+        Runtimes::start(self == Self::Async)
+    }
+
+    /// Runs `work` on each job from `next` until that returns `None`, up to `limit` jobs at once. A job is taken only when it
+    /// can run at once. `work` must catch its own panics, with [`caught`]. Threads wait for their jobs in the shared runtime, while
+    /// tasks have their own runtimes.
     ///
     /// # Panics
     ///
-    /// If called from within a runtime.
-    pub fn for_each<J, N, W, F, G>(
+    /// If called from within a runtime, or without the runtimes that it needs.
+    pub(crate) fn for_each<J, N, W, F, G>(
         self,
-        runtime: &Runtime,
+        runtimes: &Runtimes,
         limit: NonZeroUsize,
         next: N,
         work: W,
-    ) -> io::Result<()>
-    where
+    ) where
         J: Send + 'static,
         N: Fn() -> F + Send + Sync + 'static,
         F: Future<Output = Option<J>> + Send,
         W: Fn(J) -> G + Send + Sync + 'static,
         G: Future<Output = ()> + Send,
     {
+        let runtime = &runtimes.shared;
         match self {
             Self::Sequential => runtime.block_on(run_all(&next, &work)),
             Self::Threads => thread_per_job(runtime, limit, &next, &work),
@@ -91,20 +96,16 @@ impl Mode {
                 run();
             }),
             Self::Async => {
-                let runtimes = runtime::per_core()?;
                 let (tasks, shared) = (TaskTracker::new(), Arc::new((next, work)));
-                for runtime in runtimes.iter().cycle().take(limit.get()) {
+                for runtime in runtimes.tasks.iter().cycle().take(limit.get()) {
                     let shared = Arc::clone(&shared);
                     let run = async move { run_all(&shared.0, &shared.1).await };
                     tasks.spawn_on(run, runtime.handle());
                 }
                 tasks.close();
                 runtime.block_on(tasks.wait());
-                // does not wait for DNS lookups that are still running
-                runtimes.into_iter().for_each(Runtime::shutdown_background);
             }
         }
-        Ok(())
     }
 }
 
@@ -192,8 +193,8 @@ mod tests {
 
     use super::*;
 
-    fn shared() -> Runtime {
-        runtime::shared().expect("a runtime")
+    fn runtimes() -> Runtimes {
+        Mode::Async.start().expect("runtimes")
     }
 
     /// Runs `count` jobs. Returns how often each ran, and the highest number that ran at once.
@@ -219,8 +220,7 @@ mod tests {
                 state.2.fetch_sub(1, SeqCst);
             }
         };
-        mode.for_each(&shared(), limit, next, work)
-            .expect("runtimes");
+        mode.for_each(&runtimes(), limit, next, work);
         let runs = state.1.lock().clone();
         (runs, state.3.load(SeqCst))
     }
@@ -256,8 +256,7 @@ mod tests {
             }
         };
         let limit = NonZeroUsize::new(count).expect("some");
-        mode.for_each(&shared(), limit, next, work)
-            .expect("runtimes");
+        mode.for_each(&runtimes(), limit, next, work);
         threads.lock().len()
     }
 
@@ -272,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_panic_becomes_its_message() {
-        let runtime = shared();
+        let runtime = runtimes().shared;
         assert_eq!(runtime.block_on(caught(pin!(async { 7 }))), Ok(7));
         let panicking = async {
             tokio::task::yield_now().await;

@@ -118,10 +118,9 @@ struct Queue {
     is_full: bool,
     /// Whether bytes that are no longer in the queue are being written.
     is_writing: bool,
+    /// When there was last something to write for the first time, or something was written.
     progress: Instant,
     lost: Option<ErrorKind>,
-    /// Whether the error is being told, which the end waits for.
-    is_telling: bool,
     on_loss: Option<OnLoss>,
     closed: bool,
 }
@@ -136,7 +135,6 @@ impl Output {
                 is_writing: false,
                 progress: Instant::now(),
                 lost: None,
-                is_telling: false,
                 on_loss: None,
                 closed: false,
             }),
@@ -164,6 +162,9 @@ impl Output {
         if queue.lost.is_some() || bytes.is_empty() {
             return;
         }
+        if queue.bytes.is_empty() && !queue.is_writing {
+            queue.progress = Instant::now();
+        }
         queue.bytes.extend_from_slice(bytes);
         if queue.bytes.len() > ROOM && !queue.is_full {
             queue.is_full = true;
@@ -190,7 +191,7 @@ impl Output {
     pub(crate) fn finish(&self) -> Result<(), ErrorKind> {
         let shared = &*self.shared;
         let mut queue = shared.queue.lock();
-        while queue.is_telling || queue.is_unwritten() {
+        while queue.is_writing || !queue.bytes.is_empty() {
             if !has_patience(queue.progress) {
                 drop(queue);
                 let message = "its reader takes nothing";
@@ -223,13 +224,15 @@ impl Shared {
         }
         let bytes = queue.take();
         queue.is_writing = true;
-        queue.progress = Instant::now();
         drop(queue);
-        let written = self.write(&mut **sink, &bytes);
-        self.queue.lock().is_writing = false;
-        if let Err(error) = written {
+        if let Err(error) = self.write(&mut **sink, &bytes) {
             self.lose(&error);
         }
+        // last: whoever waits for the end also waits until an error is told
+        let mut queue = self.queue.lock();
+        queue.is_writing = false;
+        queue.progress = Instant::now();
+        drop(queue);
         self.written.notify_all();
         true
     }
@@ -256,23 +259,15 @@ impl Shared {
         let mut queue = self.queue.lock();
         queue.take();
         queue.lost.get_or_insert(error.kind());
-        let Some(tell) = queue.on_loss.take() else {
-            return;
-        };
-        queue.is_telling = true;
+        let tell = queue.on_loss.take();
         drop(queue);
-        tell(error);
-        self.queue.lock().is_telling = false;
-        self.written.notify_all();
+        if let Some(tell) = tell {
+            tell(error);
+        }
     }
 }
 
 impl Queue {
-    /// Whether there is something to wait for, unless it is lost.
-    fn is_unwritten(&self) -> bool {
-        self.lost.is_none() && (self.is_writing || !self.bytes.is_empty())
-    }
-
     fn take(&mut self) -> Vec<u8> {
         if std::mem::take(&mut self.is_full) {
             FULL.fetch_sub(1, Relaxed);

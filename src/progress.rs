@@ -1,6 +1,6 @@
 //! The progress of a run on standard error: bars on a terminal, a line now and then elsewhere.
 //!
-//! One thread reads the [`Stats`] a few times per second, regardless of how many transfers there are, so that the display
+//! One thread reads the [`StatusLine`] a few times per second, regardless of how many transfers there are, so that the display
 //! does not slow down what it shows. [`status_line`] puts the progress into words, [`bars`] draws it. Knows nothing of HTTP
 //! or files. Without a thread for it, there is no display.
 
@@ -16,7 +16,6 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum;
 use indicatif::{MultiProgress, ProgressDrawTarget};
 
-use crate::stats::Stats;
 use crate::{log, output};
 pub(crate) use status_line::StatusLine;
 
@@ -42,14 +41,13 @@ pub(crate) enum Style {
 
 /// The progress display of a run.
 pub(crate) struct Progress {
-    status_line: Arc<StatusLine>,
     /// The thread that updates the display: it ends when the sender is dropped, and then drops its own.
     ticker: Option<(Sender<()>, Receiver<()>)>,
 }
 
 impl Progress {
-    /// Starts to display `stats`.
-    pub(crate) fn start(style: Style, stats: Arc<Stats>) -> Self {
+    /// Starts to display the `status_line`.
+    pub(crate) fn start(style: Style, status_line: Arc<StatusLine>) -> Self {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let has_bars = match style {
             Style::Auto => std::io::stderr().is_terminal() && !dumb,
@@ -62,24 +60,17 @@ impl Progress {
             // without a terminal, the bars of `--progress bar` are hidden and would swallow the line
             Arc::new(move |line| !bars.is_hidden() && bars.println(line).is_ok())
         }));
-        let status_line = Arc::new(StatusLine::new(stats));
         let ticker = match style {
             Style::None => None,
-            _ => tick(Arc::clone(&status_line), bars),
+            _ => tick(status_line, bars),
         };
-        Self {
-            status_line,
-            ticker,
-        }
-    }
-
-    /// The progress in words, also available without a display.
-    pub(crate) fn status_line(&self) -> Arc<StatusLine> {
-        Arc::clone(&self.status_line)
+        Self { ticker }
     }
 
     /// Removes the display, unless the terminal is blocked and somebody has asked for the end.
     pub(crate) fn finish(self) {
+        // lines that are printed above bars that have gone would be lost
+        log::finish();
         let now = Instant::now();
         if let Some((stop, ended)) = self.ticker {
             drop(stop);

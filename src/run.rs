@@ -36,7 +36,7 @@ use crate::plan::{Job, Plan};
 use crate::progress::{Progress, StatusLine, Style};
 use crate::queue::{Queue, Started};
 use crate::report::Report;
-use crate::runtime;
+use crate::runtime::Runtimes;
 use crate::stats::Stats;
 use crate::stop::{Attention, Cause, Stop, attend};
 use crate::store::{Archive, Files, History, clear_leftovers, journal_of};
@@ -81,11 +81,10 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     let plan = Plan::new(links, archive, config.plan.clone());
 
     let stats = Arc::new(Stats::default());
-    let progress = Progress::start(config.progress, Arc::clone(&stats));
-    let counter = (config.progress != Style::None).then(|| Counter::start(config, &stats));
-    let worker = Arc::new(worker(config, history, stats)?);
-    let runtime = runtime::shared().context(NO_THREADS)?;
-    let _attention = watch(&runtime, &worker, progress.status_line());
+    let worker = Arc::new(worker(config, history, Arc::clone(&stats))?);
+    let runtimes = config.mode.start().context(NO_THREADS)?;
+    let status_line = Arc::new(StatusLine::new(Arc::clone(&stats)));
+    let _attention = watch(&runtimes.shared, &worker, Arc::clone(&status_line));
 
     let (head_done, head) = mpsc::channel();
     let feeder = Arc::clone(&worker);
@@ -93,11 +92,14 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     thread::Builder::new()
         .spawn(move || feed::feed(&feeder, plan, head_done))
         .context(NO_THREADS)?;
+    // last, because the run can do without their threads
+    let progress = Progress::start(config.progress, status_line);
+    let counter = (config.progress != Style::None).then(|| Counter::start(config, &stats));
     if !waits {
         let _ = head.recv_timeout(HEAD_TIME);
     }
-    work(&runtime, &worker)?;
-    runtime.shutdown_background();
+    work(&runtimes, &worker);
+    runtimes.shutdown();
     worker
         .accounts
         .interrupt(&mem::take(&mut *worker.left.lock()));
@@ -156,7 +158,7 @@ fn watch(runtime: &Runtime, worker: &Worker, status_line: Arc<StatusLine>) -> At
 }
 
 /// Lets the mode run the worker on the links of the queue.
-fn work(runtime: &Runtime, worker: &Arc<Worker>) -> anyhow::Result<()> {
+fn work(runtimes: &Runtimes, worker: &Arc<Worker>) {
     let queue = Arc::clone(&worker.queue);
     let next = move || {
         let queue = Arc::clone(&queue);
@@ -167,6 +169,5 @@ fn work(runtime: &Runtime, worker: &Arc<Worker>) -> anyhow::Result<()> {
         let worker = Arc::clone(&worker);
         async move { worker.work(started).await }
     };
-    let result = config.mode.for_each(runtime, config.jobs(), next, work);
-    result.context(NO_THREADS)
+    config.mode.for_each(runtimes, config.jobs(), next, work);
 }

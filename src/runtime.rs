@@ -25,26 +25,38 @@ const OTHERS: usize = 3;
 /// How long a thread for blocking work waits for some: for the whole run.
 const FOREVER: Duration = Duration::from_hours(24 * 365);
 
-/// A runtime with one thread per core: at least two, at most four.
-///
-/// # Errors
-///
-/// If the system is out of threads or file descriptors.
-pub(crate) fn shared() -> io::Result<Runtime> {
-    // on a single thread, disk access would hold up timers
-    start(cores().max(2))
+/// The runtimes of a run.
+pub(crate) struct Runtimes {
+    /// One for all threads, with a thread of its own per core: at least two, at most four.
+    pub shared: Runtime,
+    /// Single-threaded ones for tasks: one per core, or as many as the system has threads for; none if there are no tasks.
+    pub tasks: Vec<Runtime>,
 }
 
-/// One single-threaded runtime per core, or as many as the system has threads for.
-///
-/// # Errors
-///
-/// If the system is out of threads or file descriptors.
-pub(crate) fn per_core() -> io::Result<Vec<Runtime>> {
-    let mut runtimes = vec![start(1)?];
-    let others = (1..cores()).map_while(|_| start(1).ok());
-    runtimes.extend(others);
-    Ok(runtimes)
+impl Runtimes {
+    /// Starts all of them, those for tasks only if they are `with_tasks`.
+    ///
+    /// # Errors
+    ///
+    /// If the system is out of threads or file descriptors.
+    pub(crate) fn start(with_tasks: bool) -> io::Result<Self> {
+        let mut tasks = Vec::new();
+        // on a single thread, disk access would hold up timers
+        let shared = start(cores().max(2))?;
+        if with_tasks {
+            tasks.push(start(1)?);
+            tasks.extend((1..cores()).map_while(|_| start(1).ok()));
+        }
+        Ok(Self { shared, tasks })
+    }
+
+    /// Ends all of them, without waiting for look-ups of names that are still running.
+    pub(crate) fn shutdown(self) {
+        self.tasks
+            .into_iter()
+            .for_each(Runtime::shutdown_background);
+        self.shared.shutdown_background();
+    }
 }
 
 /// Multi-threaded even with one thread, because only such a runtime can move its tasks to another thread while one waits
@@ -60,12 +72,12 @@ fn start(threads: usize) -> io::Result<Runtime> {
 
 /// Whether the system lets this process start so many threads now.
 fn probe(threads: usize) -> io::Result<()> {
-    const STACK: usize = 16 * 1024;
     let gate = Mutex::new(());
     let closed = gate.lock();
     thread::scope(|scope| {
+        // with stacks of the size that tokio's threads have, too: address space may be limited
         let start = |_| {
-            let thread = thread::Builder::new().stack_size(STACK);
+            let thread = thread::Builder::new();
             thread.spawn_scoped(scope, || drop(gate.lock())).map(drop)
         };
         let started = (0..threads).try_for_each(start);

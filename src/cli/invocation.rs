@@ -77,11 +77,12 @@ impl CommandOutcome {
     /// Prints the summary and the error, and returns the exit code: at least 1 if something could not be written. A closed
     /// standard output does not change what the summary says.
     pub fn print(self) -> u8 {
-        let mut whole = true;
+        // messages come before the summary, although they go to another stream
+        let mut whole = log::finish();
         if self.summary_on_stdout {
             tell_of_stdout();
             stdout().push(self.summary.as_bytes());
-            whole = is_whole(stdout().finish());
+            whole &= is_whole(stdout().finish());
         } else {
             log::print(&self.summary);
         }

@@ -19,7 +19,7 @@ use crate::pdf::{Check, PdfVerdict};
 use crate::run::Config;
 use crate::store::{SavedLine, each_saved, open_journal};
 use crate::system::folder::{Folder, Purpose};
-use crate::text::printable;
+use crate::text::{legible, printable};
 
 /// The result of checking an output folder. [`fmt::Display`] is the summary.
 #[derive(Debug, Default)]
@@ -161,7 +161,7 @@ impl fmt::Display for Findings {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { url, file, problem } = self;
-        write!(f, "{file}: {problem}: {}", printable(url))
+        write!(f, "{file}: {problem}: {}", legible(url))
     }
 }
 

@@ -32,7 +32,7 @@ pub(crate) struct StatusLine {
 
 impl StatusLine {
     /// The run starts now.
-    pub(super) fn new(stats: Arc<Stats>) -> Self {
+    pub(crate) fn new(stats: Arc<Stats>) -> Self {
         Self {
             stats,
             started: Instant::now(),

@@ -22,6 +22,7 @@ const COUNT_TIME: Duration = Duration::from_millis(300);
 pub(super) struct Counter {
     over: Arc<AtomicBool>,
     counted: Receiver<()>,
+    stats: Arc<Stats>,
 }
 
 impl Counter {
@@ -30,21 +31,26 @@ impl Counter {
         let over = Arc::new(AtomicBool::new(false));
         let (end, counted) = channel::<()>();
         let (inputs, lists) = (config.inputs.clone(), Arc::clone(&config.lists));
-        let (is_over, stats) = (Arc::clone(&over), Arc::clone(stats));
+        let (is_over, counts) = (Arc::clone(&over), Arc::clone(stats));
         let count = move || {
             let _until_now = end;
             let total = links::count(&inputs, &lists, move || is_over.load(Relaxed));
             if let Some(total) = total {
-                stats.set_total(total);
+                counts.set_total(total);
             }
         };
         let _ = thread::Builder::new().spawn(count);
-        Self { over, counted }
+        let stats = Arc::clone(stats);
+        Self {
+            over,
+            counted,
+            stats,
+        }
     }
 
     /// Stops counting. Waits a moment for the result if the run was `stopped`: no thread is joined, as it may be busy for long.
     pub(super) fn finish(self, stopped: bool) {
-        if stopped {
+        if stopped && self.stats.total().is_none() {
             let _ = self.counted.recv_timeout(COUNT_TIME);
         }
         self.over.store(true, Relaxed);

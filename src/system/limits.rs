@@ -19,7 +19,7 @@ const SPARE: usize = 256;
 pub(crate) fn jobs_and_idle(wanted: NonZeroUsize) -> (NonZeroUsize, usize) {
     let max_idle = |jobs: NonZeroUsize| MAX_IDLE.max(jobs.get().saturating_mul(2));
     let needed = wanted.get().saturating_mul(PER_JOB);
-    let needed = needed.saturating_add(max_idle(wanted) + RESERVED + SPARE);
+    let needed = needed.saturating_add(max_idle(wanted) + open_files() + RESERVED + SPARE);
     let limit = raise_open_files(needed as u64).unwrap_or(u64::MAX);
     let free = usize::try_from(limit).unwrap_or(usize::MAX);
     let free = free.saturating_sub(RESERVED);
@@ -28,6 +28,13 @@ pub(crate) fn jobs_and_idle(wanted: NonZeroUsize) -> (NonZeroUsize, usize) {
     let jobs = jobs.min(wanted);
     let idle = free.saturating_sub(PER_JOB * jobs.get());
     (jobs, idle.min(max_idle(jobs)))
+}
+
+/// The number of files that are open already, such as lists; 0 where the system does not say.
+fn open_files() -> usize {
+    let folders = ["/proc/self/fd", "/dev/fd"].iter();
+    let mut open = folders.filter_map(|folder| std::fs::read_dir(folder).ok());
+    open.next().map_or(0, Iterator::count)
 }
 
 #[cfg(unix)]
