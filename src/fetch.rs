@@ -192,10 +192,16 @@ impl Fetcher {
     async fn attempt(&self, job: &Job, transfer: &Transfer) -> Result<Saved, Unsaved> {
         let unfinished = || self.store.unfinished(job.id, job.attempts > 1);
         let mut part = self.when_free(job.id, unfinished).await?;
-        if let Some(part) = &mut part
-            && part.len() > self.options.max_filesize
-        {
-            part.restart(None).map_err(disk)?;
+        if let Some(mut left) = part.take() {
+            // another process may have had it, and completed it
+            if let Some(theirs) = self.publisher.saved_meanwhile(job).map_err(disk)? {
+                left.discard();
+                return Ok(theirs);
+            }
+            if left.len() > self.options.max_filesize {
+                left.restart(None).map_err(disk)?;
+            }
+            part = Some(left);
         }
         self.publisher.protect_journal(job);
         let result = loop {

@@ -4,6 +4,7 @@
 //! output/
 //!   paper.pdf                 complete and checked
 //!   .fetchpdf/journal.jsonl   one record per line
+//!   .fetchpdf/journal.lock    held by the process that is about to append
 //!   .fetchpdf/parts/          transfers under way, and partials of those that broke off
 //! ```
 //!
@@ -39,6 +40,9 @@ const PARTS: &str = ".fetchpdf/parts";
 
 /// The path of the journal in the output folder.
 const JOURNAL: &str = ".fetchpdf/journal.jsonl";
+
+/// The file whose lock is that of the journal.
+const LOCK: &str = ".fetchpdf/journal.lock";
 
 /// A body of up to this many bytes needs no named part: fetching it again is as quick as resuming it.
 const SMALL: u64 = 1024 * 1024;

@@ -18,7 +18,7 @@ pub(super) struct FileArgs {
     /// Distribute files over folders by a hash, `ab/cd/name.pdf`, for lists of more than 10,000 links
     #[arg(long)]
     shard_dirs: bool,
-    /// Accept an existing file under the name of a link as its file, wherever it came from
+    /// Accept an existing file under the name of a link as its file, unless it is known to be that of another link
     #[arg(long)]
     skip_existing: bool,
     /// Replace files of earlier runs that have changed on the server

@@ -1,9 +1,9 @@
 //! Checks the files of an output folder against its journal.
 //!
-//! The journal is read twice, so that memory holds some bytes per link and not the whole journal: first to find the last
-//! line of each link, which is the one that applies, then to check the file of that line.
+//! The journal is read twice, so that memory holds some bytes per link and not the whole journal: first to find the record of
+//! each link that applies, as for the next run, then to check the file of that record.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fmt;
 use std::io::{self, Read};
 use std::path::Path;
@@ -14,10 +14,10 @@ use sha2::{Digest, Sha256};
 use self::Problem::{Changed, Missing, NotPdf, Unreadable};
 use crate::digest::{fingerprint, hexadecimal};
 use crate::links::Input;
-use crate::outcome::nanoseconds;
+use crate::outcome::{Saved, nanoseconds};
 use crate::pdf::{Check, PdfVerdict};
 use crate::run::Config;
-use crate::store::{SavedLine, each_saved, open_journal};
+use crate::store::{Detail, Files, History, SavedLine, each_saved, open_journal};
 use crate::system::folder::{Folder, Purpose};
 use crate::text::{legible, printable};
 
@@ -61,20 +61,19 @@ pub(crate) enum Problem {
 ///
 /// When `output` has no journal, or the journal cannot be read.
 pub(crate) fn verify(output: &Path) -> anyhow::Result<Findings> {
-    let folder = Folder::at(output);
-    let read = |visit: &mut dyn FnMut(&SavedLine)| {
-        let read = open_journal(&folder).and_then(|journal| each_saved(journal, visit));
-        read.with_context(|| format!("cannot read the journal of `{}`", output.display()))
-    };
-    let (mut last, mut number) = (HashMap::new(), 0u64);
-    read(&mut |line| {
-        number += 1;
-        last.insert(fingerprint(&line.url), number);
-    })?;
-    let (mut findings, mut number) = (Findings::default(), 0);
-    read(&mut |line| {
-        number += 1;
-        if last.get(&fingerprint(&line.url)) != Some(&number) {
+    let (folder, files) = (Folder::at(output), Files::of(output));
+    let unreadable = || format!("cannot read the journal of `{}`", output.display());
+    let journal = open_journal(&folder).with_context(unreadable)?;
+    let history = History::of(&folder, Detail::Files).with_context(unreadable)?;
+    let (mut findings, mut checked) = (Findings::default(), HashSet::new());
+    let read = each_saved(journal, |line| {
+        let (id, saved) = (fingerprint(&line.url), line.to_saved());
+        let expected = history.expected(id, |saved| files.has(saved));
+        let is_it = |expected: Saved| {
+            let found = (&saved.file, saved.bytes, saved.modified);
+            found == (&expected.file, expected.bytes, expected.modified)
+        };
+        if !expected.is_some_and(is_it) || !checked.insert(id) {
             return;
         }
         match problem(&folder, line) {
@@ -85,7 +84,8 @@ pub(crate) fn verify(output: &Path) -> anyhow::Result<Findings> {
                 problem,
             }),
         }
-    })?;
+    });
+    read.with_context(unreadable)?;
     Ok(findings)
 }
 

@@ -198,25 +198,29 @@ impl Seen {
 
 /// What the bytes are that `part` already has. There may be gigabytes: another thread reads them, until nobody waits any more.
 async fn seen_again(part: &mut Part, hashed: bool) -> Result<Seen, Failure> {
-    let is_long = part.len() > PIECE as u64;
-    let mut pieces = part.pieces().map_err(disk)?;
-    let (sender, receiver) = oneshot::channel();
-    let read = move || {
-        let mut seen = Seen::new(hashed);
-        while !sender.is_closed() {
-            match seen.next(&mut pieces) {
-                Ok(true) => {}
-                end => return drop(sender.send(end.map(|_| seen))),
+    let mut seen = Seen::new(hashed);
+    if part.len() > PIECE as u64 {
+        let mut pieces = part.pieces().map_err(disk)?;
+        let (sender, receiver) = oneshot::channel();
+        let read = move || {
+            let mut seen = Seen::new(hashed);
+            while !sender.is_closed() {
+                match seen.next(&mut pieces) {
+                    Ok(true) => {}
+                    end => return drop(sender.send(end.map(|_| seen))),
+                }
             }
+        };
+        if thread::Builder::new().spawn(read).is_ok() {
+            return receiver.await.expect("it sends before it ends");
         }
-    };
-    if is_long && thread::Builder::new().spawn(read).is_ok() {
-        return receiver.await.expect("it sends before it ends");
     }
-    // short, or the system has no more threads
-    let (mut seen, mut pieces) = (Seen::new(hashed), part.pieces().map_err(disk)?);
-    while seen.next(&mut pieces)? {
-        yield_now().await;
+    if part.len() > 0 {
+        // short, or the system has no more threads
+        let mut pieces = part.pieces().map_err(disk)?;
+        while seen.next(&mut pieces)? {
+            yield_now().await;
+        }
     }
     Ok(seen)
 }

@@ -13,12 +13,11 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Deserialize;
 
-use super::journal::{PATIENCE, open_journal};
+use super::journal::{between_turns, open_journal};
 use crate::digest::fingerprint;
 use crate::line::read_line;
 use crate::outcome::Saved;
 use crate::plan::{Previous, name};
-use crate::system::files;
 use crate::system::folder::Folder;
 
 /// The longest record that is read, in bytes. Ours are longer than a line of a list may be if they carry long columns.
@@ -72,10 +71,7 @@ impl History {
             }
             Err(error) => return Err(error),
         };
-        files::lock(&file, PATIENCE);
-        let length = file.metadata();
-        files::unlock(&file);
-        let length = length?.len();
+        let length = between_turns(output, || file.metadata())?.len();
         let history = Self::read(file.take(length), detail)?;
         Ok(Self { length, ..history })
     }
@@ -112,6 +108,15 @@ impl History {
         };
         let left = *file != last.saved.file && self.owners(file, id).any(has_it);
         (!left).then_some(found)
+    }
+
+    /// The file that the link `id` should have: the one that it has, or else the one that was saved last.
+    pub(crate) fn expected(&self, id: u64, exists: impl Fn(&Saved) -> bool) -> Option<Saved> {
+        let last = || self.files[self.range(id)].last();
+        let found = self.find(id, exists);
+        found
+            .or_else(|| Some(self.previous(last()?)))
+            .map(|previous| previous.saved)
     }
 
     /// The links other than `id` that have the file `file`, which still `exists` as it was saved; also under a name that
@@ -266,6 +271,7 @@ impl<'a> SavedLine<'a> {
 ///
 /// When the journal cannot be read.
 pub(crate) fn each_saved(journal: impl Read, mut see: impl FnMut(&SavedLine)) -> io::Result<()> {
+    let journal = BufReader::with_capacity(BUFFER, journal);
     each_saved_at(journal, |_, line| see(line))
 }
 
@@ -275,11 +281,11 @@ pub(crate) fn each_saved(journal: impl Read, mut see: impl FnMut(&SavedLine)) ->
 ///
 /// When the journal cannot be read.
 pub(super) fn each_saved_at(
-    journal: impl Read,
+    journal: BufReader<impl Read>,
     mut see: impl FnMut(u64, &SavedLine),
 ) -> io::Result<()> {
     let mut reader = Counted {
-        reader: BufReader::with_capacity(BUFFER, journal),
+        reader: journal,
         count: 0,
     };
     loop {
@@ -566,7 +572,7 @@ mod tests {
         fn places_of_records_are_where_they_are(lines in prop::collection::vec(line(), 0..12)) {
             let journal: Vec<u8> = lines.iter().flat_map(Line::bytes).collect();
             let mut seen = Vec::new();
-            each_saved_at(&journal[..], |place, line| seen.push((place, line.to_saved()))).expect("bytes can be read");
+            each_saved_at(BufReader::new(&journal[..]), |place, line| seen.push((place, line.to_saved()))).expect("bytes can be read");
             for (place, saved) in seen {
                 let place = usize::try_from(place).expect("a short journal");
                 prop_assert_eq!(next_saved(&journal[place..]).expect("bytes can be read"), Some(saved));

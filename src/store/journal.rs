@@ -1,26 +1,27 @@
-//! The journal of an output folder: one record per line, appended as links end. [`History`](super::History) reads it when
+//! The journal of an output folder: one record per line, appended as links end. [`History`] reads it when
 //! the next run starts.
 //!
 //! It is what lets a second run fetch only what is missing. Lines are complete or ignored: a kill may tear one, and other
 //! programs may write some.
 //!
-//! Several threads and processes write to it. They take [turns](Turn): a turn holds the lock of the file, and begins with
-//! reading what others have appended, once and from where the last turn left off. Whoever looks at it, appends a record and
-//! names its file in one turn is not contradicted by anybody. On a file system without locks, lines are still whole,
-//! because each is a single write to a file that is opened for appending.
+//! Several threads and processes write to it. They take [turns](Turn): a turn holds the lock, which is that of another file
+//! because some systems keep everybody from reading what is locked. It begins with reading what others have appended, once
+//! and from where the last turn left off. Whoever looks at it, appends a record and names its file in one turn is not
+//! contradicted by anybody. On a file system without locks, lines are still whole, because each is a single write to a file
+//! that is opened for appending.
 //!
 //! It is as readable as other new files until it is about to hold what grants access: a signed URL, or a link whose URL has
 //! credentials (which themselves are never written). From then on, it is readable to its owner only.
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::JOURNAL;
 use super::history::{History, SavedLine, each_saved, each_saved_at, next_saved};
+use super::{JOURNAL, LOCK};
 use crate::digest::fingerprint;
 use crate::outcome::{Outcome, Record, Saved};
 use crate::plan::name;
@@ -30,12 +31,13 @@ use crate::text::{has_credentials, is_signed};
 
 /// How long to wait for the lock of the journal. A turn takes microseconds, so that somebody who holds it for longer is
 /// stopped, or holds it on purpose: we go on without.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A journal that is open for appending.
 #[derive(Debug)]
 pub(crate) struct Journal {
     file: File,
+    lock: Option<File>,
     state: Mutex<State>,
 }
 
@@ -72,6 +74,8 @@ impl Journal {
     ///
     /// When it cannot be created, read or written, or is not a regular file with one name but, for example, a symbolic link.
     pub(super) fn open(output: &Folder, history: &History) -> io::Result<Self> {
+        // first, so that whoever finds a journal finds its lock
+        let lock = open_lock(output, Purpose::Create);
         let file = open_for(output, Purpose::Append)?;
         let state = Mutex::new(State {
             known: history.length,
@@ -80,7 +84,7 @@ impl Journal {
             is_protected: false,
             others: Others::default(),
         });
-        Ok(Self { file, state })
+        Ok(Self { file, lock, state })
     }
 
     /// Appends a record.
@@ -99,14 +103,15 @@ impl Journal {
     /// When the journal cannot be read.
     pub(crate) fn turn(&self) -> io::Result<Turn<'_>> {
         let mut state = self.state.lock();
-        let locked = files::lock(&self.file, state.patience);
-        if !locked {
+        let lock = self.lock.as_ref();
+        let lock = lock.filter(|lock| files::lock(lock, state.patience));
+        if lock.is_none() {
             state.patience = Duration::ZERO;
         }
         let mut turn = Turn {
             file: &self.file,
+            lock,
             state,
-            locked,
         };
         turn.catch_up()?;
         Ok(turn)
@@ -133,14 +138,15 @@ impl Journal {
 /// The time in which nobody else appends to the journal.
 pub(crate) struct Turn<'a> {
     file: &'a File,
+    /// What keeps other processes out, if we have got it.
+    lock: Option<&'a File>,
     state: MutexGuard<'a, State>,
-    /// Whether other processes keep out, too.
-    locked: bool,
 }
 
 impl Turn<'_> {
     fn catch_up(&mut self) -> io::Result<()> {
-        let length = self.file.metadata()?.len();
+        // cheaper than to ask for all metadata
+        let length = self.file.seek(SeekFrom::End(0))?;
         let State {
             known,
             torn,
@@ -149,11 +155,12 @@ impl Turn<'_> {
         } = &mut *self.state;
         if length > *known {
             self.file.seek(SeekFrom::Start(*known))?;
-            each_saved_at(self.file.take(length - *known), |place, line| {
+            let appended = BufReader::new(self.file.take(length - *known));
+            each_saved_at(appended, |place, line| {
                 others.add(*known + place, line);
             })?;
             // the process that wrote it has been killed, or it would still have its turn
-            *torn = self.locked && ends_without_newline(self.file)?;
+            *torn = self.lock.is_some() && ends_without_newline(self.file)?;
         }
         *known = length;
         Ok(())
@@ -175,7 +182,7 @@ impl Turn<'_> {
         let written = self.file.write_all(&line);
         self.state.torn = written.is_err();
         // without the lock, it may be elsewhere, and is read like those of others
-        if self.locked && written.is_ok() {
+        if self.lock.is_some() && written.is_ok() {
             self.state.known += line.len() as u64;
         }
         written
@@ -211,8 +218,8 @@ impl Turn<'_> {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        if self.locked {
-            files::unlock(self.file);
+        if let Some(lock) = self.lock {
+            files::unlock(lock);
         }
     }
 }
@@ -260,6 +267,24 @@ impl Others {
 /// When it does not exist, cannot be read, or is not a regular file with one name.
 pub(crate) fn open_journal(output: &Folder) -> io::Result<File> {
     open_for(output, Purpose::Read)
+}
+
+/// The lock of the journal of the output folder `output`, if there is one, or it can be created.
+fn open_lock(output: &Folder, purpose: Purpose) -> Option<File> {
+    let lock = output.open(LOCK, purpose);
+    // that of another user
+    lock.or_else(|_| output.open(LOCK, Purpose::Read)).ok()
+}
+
+/// Runs `act` while no process has its turn at the journal of the output folder `output`.
+pub(super) fn between_turns<T>(output: &Folder, act: impl FnOnce() -> T) -> T {
+    let lock = open_lock(output, Purpose::Write);
+    let lock = lock.filter(|lock| files::lock(lock, PATIENCE));
+    let done = act();
+    if let Some(lock) = lock {
+        files::unlock(&lock);
+    }
+    done
 }
 
 fn open_for(output: &Folder, purpose: Purpose) -> io::Result<File> {

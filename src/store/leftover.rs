@@ -12,11 +12,11 @@ use super::{Files, PARTS, Part, SavedLine, each_saved, open_journal};
 use crate::digest::fingerprint;
 use crate::system::folder::{Folder, Purpose};
 
-/// Removes what nobody will continue from the folder of parts of `output`.
+/// Removes what nobody will continue from the folder of parts of `output`, as far as it can.
 ///
 /// # Errors
 ///
-/// When something cannot be read or removed.
+/// When the folder or the journal cannot be read.
 pub(crate) fn clear_leftovers(output: &Path) -> io::Result<()> {
     let folder = Folder::at(output);
     let names = folder.below(PARTS).and_then(|parts| parts.names());
@@ -29,7 +29,7 @@ pub(crate) fn clear_leftovers(output: &Path) -> io::Result<()> {
     }
     let parts = folder.below(PARTS)?;
     for name in names.iter().filter(|name| name.ends_with(NEW)) {
-        clear_new(&parts, name)?;
+        clear_new(&parts, name);
     }
     let mut links: HashMap<_, _> = names
         .iter()
@@ -47,9 +47,9 @@ pub(crate) fn clear_leftovers(output: &Path) -> io::Result<()> {
         }
     })?;
     for (id, known) in links {
-        match Part::named(&parts, id) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            part => known.clear(part?),
+        // unless another process works on it
+        if let Ok(part) = Part::named(&parts, id) {
+            known.clear(part);
         }
     }
     Ok(())
@@ -96,13 +96,10 @@ fn link(name: &str) -> Option<u64> {
 }
 
 /// Removes the file of a replacement that never happened.
-fn clear_new(parts: &Folder, name: &str) -> io::Result<()> {
-    let file = match parts.open(name, Purpose::Write) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        file => file?,
-    };
-    match part::lock(&file) {
-        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
-        locked => locked.and_then(|()| parts.remove(name)),
+fn clear_new(parts: &Folder, name: &str) {
+    let file = parts.open(name, Purpose::Write);
+    if file.is_ok_and(|file| part::lock(&file).is_ok()) {
+        // a later run will try again
+        let _ = parts.remove(name);
     }
 }

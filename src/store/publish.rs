@@ -11,6 +11,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use parking_lot::{Mutex, MutexGuard};
@@ -21,6 +22,9 @@ use crate::outcome::{Outcome, Saved, Status};
 use crate::plan::{self, Existing, Job, name};
 use crate::system::files::has_no_hard_link;
 use crate::text::{has_credentials, shown};
+
+/// A file that is not older has been written just now.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// What to do with a file whose bytes another link has already saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -50,7 +54,7 @@ pub(crate) struct Publisher {
 struct Published {
     /// Files by SHA-256, also those of earlier runs, unless there is no `--dedupe`.
     by_hash: HashMap<String, Saved>,
-    /// The key of each name with a link that got it, if existing files are replaced.
+    /// The key of each name with a link that got it, if another link might replace its file.
     owners: BTreeSet<(u64, u64)>,
     /// The links that have left their existing files.
     moved: HashSet<u64>,
@@ -208,7 +212,7 @@ impl Publication<'_> {
         mut act: impl FnMut(&Store, &str) -> io::Result<()>,
     ) -> io::Result<Saved> {
         for file in names {
-            if !self.is_taken(&file) {
+            if !self.is_taken(saved, &file) {
                 match self.give(saved, file, &mut act) {
                     Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                     given => return given,
@@ -220,12 +224,16 @@ impl Publication<'_> {
         unreachable!("`names` is infinite")
     }
 
-    /// Whether this file must not get the name `file`.
-    fn is_taken(&self, file: &str) -> bool {
-        match self.publisher.plan.existing {
-            Existing::Overwrite => self.is_shared(file),
-            _ => self.publisher.store.files.is_taken(file),
+    /// Whether this file must not get the name `file`, before anything is recorded. A name that is not free is found when it
+    /// is given, and its record is untrue then. That does no harm unless the file that has the name looks the same, which it
+    /// may if times come from servers.
+    fn is_taken(&self, saved: &Saved, file: &str) -> bool {
+        let Publisher { plan, store, .. } = self.publisher;
+        if plan.existing == Existing::Overwrite {
+            return self.is_shared(file);
         }
+        let age = saved.modified.elapsed();
+        age.is_ok_and(|age| age >= FRESH) && store.files.is_taken(file)
     }
 
     /// Whether another link has the file `file`, by this run, by another process or by an earlier run.
@@ -266,11 +274,17 @@ impl Publication<'_> {
         {
             self.published.by_hash.insert(hash.clone(), saved.clone());
         }
-        if self.publisher.plan.existing == Existing::Keep {
-            return;
+        let (existing, job) = (self.publisher.plan.existing, self.job);
+        // otherwise, no link can replace it in this run
+        let is_at_risk = match existing {
+            Existing::Keep => false,
+            Existing::Update => saved.status == Status::Duplicate,
+            Existing::Overwrite => true,
+        };
+        if is_at_risk {
+            let key = name::key(&saved.file);
+            self.published.owners.insert((key, job.id));
         }
-        let (key, job) = (name::key(&saved.file), self.job);
-        self.published.owners.insert((key, job.id));
         let existing = job.existing.as_ref();
         if existing.is_some_and(|existing| existing.saved.file != saved.file) {
             self.published.moved.insert(job.id);

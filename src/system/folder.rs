@@ -449,7 +449,11 @@ mod imp {
         }
 
         /// Whether `path` still leads to `file`: always, as others cannot rename an open file.
-        #[expect(clippy::unused_self, reason = "other systems have to look")]
+        #[expect(
+            clippy::unused_self,
+            clippy::unnecessary_wraps,
+            reason = "other systems have to look"
+        )]
         pub(crate) fn is_at(&self, _: &File, _: &str) -> io::Result<bool> {
             Ok(true)
         }
@@ -506,7 +510,11 @@ mod imp {
 }
 
 #[cfg(not(target_os = "linux"))]
-#[expect(clippy::unused_self, reason = "Linux has unnamed files")]
+#[allow(
+    clippy::unused_self,
+    clippy::unnecessary_wraps,
+    reason = "Linux has unnamed files"
+)]
 impl Folder {
     /// Whether files in this folder can be unnamed.
     pub(crate) fn has_unnamed_files(&self) -> io::Result<bool> {

@@ -182,11 +182,11 @@ fn record_without_its_file_yet_is_waited_for() {
         sandbox.fetch(mode, &link, &[]).exits(0);
         let (file, aside) = (sandbox.path("out/x.pdf"), sandbox.path("aside.pdf"));
         fs::rename(&file, &aside).expect("a file");
-        let journal = sandbox.path("out/.fetchpdf/journal.jsonl");
-        let turn = fs::File::open(&journal).expect("a journal");
+        let lock = sandbox.path("out/.fetchpdf/journal.lock");
+        let turn = fs::File::open(&lock).expect("a lock");
         turn.lock().expect("nobody else has it");
         let running = Running::start(sandbox.command(&[&link, "-o", "out", "-m", mode]));
-        until(|| running.has_opened(&journal));
+        until(|| running.has_opened(&lock));
         fs::rename(&aside, &file).expect("a file");
         turn.unlock().expect("it is locked");
         let run = running.end().exits(0);
@@ -194,12 +194,57 @@ fn record_without_its_file_yet_is_waited_for() {
     });
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn partial_that_another_run_completes_is_not_fetched_again() {
+    for_each_mode(|mode| {
+        let is_free = Arc::new(AtomicBool::new(false));
+        let released = Arc::clone(&is_free);
+        let server = Server::start(move |request, stream| {
+            let (body, cut) = (pdf_of("x", 3_000_000), 2_000_000);
+            let tag = "ETag: \"v1\"";
+            if request.header("range").is_none() {
+                let length = body.len();
+                send(
+                    stream,
+                    format!("HTTP/1.1 200 OK\r\n{tag}\r\nContent-Length: {length}\r\n\r\n"),
+                );
+                send(stream, &body[..cut]);
+                return close(stream);
+            }
+            until(|| released.load(Relaxed));
+            let range = format!(
+                "Content-Range: bytes {cut}-{}/{}",
+                body.len() - 1,
+                body.len()
+            );
+            respond(
+                stream,
+                &format!("206 Partial Content\r\n{tag}\r\n{range}"),
+                &body[cut..],
+            );
+        });
+        let sandbox = Sandbox::new();
+        let link = server.url("/x.pdf");
+        sandbox.fetch(mode, &link, &["--retry", "0"]).exits(1);
+        let lock = sandbox.path("out/.fetchpdf/journal.lock");
+        let start = || Running::start(sandbox.command(&[&link, "-o", "out", "-m", mode]));
+        let first = start();
+        until(|| server.requests().len() == 2);
+        let second = start();
+        until(|| second.has_opened(&lock));
+        is_free.store(true, Relaxed);
+        assert_eq!(first.end().exits(0).count("downloaded"), 1);
+        assert_eq!(second.end().exits(0).count("present"), 1);
+        assert_eq!(server.requests().len(), 2);
+    });
+}
+
+/// The identity of a link, after which its part is named.
 fn id(url: &str) -> String {
     let digest = Sha256::digest(url);
-    digest[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let first = digest[..8].try_into().expect("a digest has 32 bytes");
+    format!("{:016x}", u64::from_be_bytes(first))
 }
 
 #[test]

@@ -266,6 +266,37 @@ fn file_size_ulimit_fails_only_its_link() {
 
 #[cfg(unix)]
 #[test]
+fn full_journal_fails_its_links() {
+    for_each_mode(|mode| {
+        let server = Server::of_pdfs();
+        let sandbox = Sandbox::new();
+        let links = ["/a.pdf", "/b.pdf"].map(|path| server.url(path) + "\n");
+        sandbox.write("links.txt", links.concat());
+        // room for a part of a record
+        let before = "x".repeat(500 * 512 - 50) + "\n";
+        sandbox.write("out/.fetchpdf/journal.jsonl", before);
+        let mut command = std::process::Command::new("sh");
+        let script = format!(
+            "ulimit -f 500; exec '{}' links.txt -o out -m {mode} --retry 0",
+            env!("CARGO_BIN_EXE_fetchpdf")
+        );
+        command.args(["-c", &script]).current_dir(sandbox.path("."));
+        let run = crate::harness::Running::start(command).end().exits(1);
+        assert_eq!(
+            run.stderr.matches("disk: cannot write").count(),
+            2,
+            "{run:?}"
+        );
+        assert!(sandbox.names().is_empty());
+        for word in ["downloaded", "present"] {
+            let run = sandbox.run(&["links.txt", "-o", "out", "-m", mode]);
+            assert_eq!(run.exits(0).count(word), 2);
+        }
+    });
+}
+
+#[cfg(unix)]
+#[test]
 fn planted_symlinks_are_not_followed() {
     use std::os::unix::fs::symlink;
     let server = Server::start(|request, stream| ok(stream, &pdf_of(&request.path, 3_000_000)));

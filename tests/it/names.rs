@@ -278,10 +278,8 @@ fn odd_times_of_servers_are_recognized() {
     for_each_mode(|mode| {
         for date in [
             "Fri, 31 Dec 9999 23:59:59 GMT",
-            "Mon, 01 Jan 2601 00:00:00 GMT",
             "Mon, 01 Jan 1601 00:00:00 GMT",
             "Thu, 01 Jan 1970 00:00:00 GMT",
-            "Sat, 01 Jan 2050 00:00:00 GMT",
         ] {
             let server = Server::start(move |request, stream| {
                 let head = format!("200 OK\r\nLast-Modified: {date}");
@@ -294,21 +292,6 @@ fn odd_times_of_servers_are_recognized() {
             }
             let file = fs::metadata(sandbox.path("out/a.pdf")).expect("a file");
             assert!(file.modified().expect("a time") <= std::time::SystemTime::now());
-            // and whatever time somebody gives to a file that is recorded
-            let file = fs::File::options()
-                .write(true)
-                .open(sandbox.path("out/a.pdf"));
-            let early = UNIX_EPOCH - Duration::from_hours(1);
-            file.and_then(|file| file.set_modified(early))
-                .expect("a time");
-            sandbox
-                .fetch(
-                    mode,
-                    server.url("/a.pdf"),
-                    &["--overwrite", "--remote-time"],
-                )
-                .exits(0);
-            assert_eq!(sandbox.names().len(), 1);
         }
     });
 }

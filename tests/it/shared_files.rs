@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
-use crate::harness::{Sandbox, for_each_mode, list};
+use crate::harness::{Running, Sandbox, for_each_mode, list, until};
 use crate::server::{Server, ok, pdf, respond};
 
 /// Serves the same bytes under all paths, until a test changes those of `/a.pdf`, or of all paths.
@@ -96,6 +96,35 @@ fn file_that_a_link_joins_in_this_run_is_not_replaced() {
                 "{mode}"
             );
         }
+    });
+}
+
+#[test]
+fn file_that_a_link_of_another_run_joins_is_not_replaced() {
+    for_each_mode(|mode| {
+        let (is_joined, is_new) = (Arc::new(AtomicBool::new(true)), AtomicBool::new(false));
+        let joined = Arc::clone(&is_joined);
+        let server = Server::start(move |request, stream| {
+            let is_new = request.path == "/a.pdf" && is_new.swap(true, Relaxed);
+            until(|| !is_new || joined.load(Relaxed));
+            ok(stream, &pdf(if is_new { "new" } else { "same" }));
+        });
+        let sandbox = Sandbox::new();
+        let links = ["/a.pdf", "/b.pdf"].map(|path| server.url(path));
+        let dedupe = ["--dedupe", "skip"];
+        sandbox.fetch(mode, &links[0], &dedupe).exits(0);
+        is_joined.store(false, Relaxed);
+        let update = [&*links[0], "-o", "out", "--update", "-m", mode];
+        let update = Running::start(sandbox.command(&update));
+        until(|| server.requests().len() == 2);
+        let run = sandbox.fetch(mode, &links[1], &dedupe).exits(0);
+        assert_eq!(run.count("duplicate"), 1);
+        is_joined.store(true, Relaxed);
+        assert_eq!(update.end().exits(0).count("downloaded"), 1);
+        assert!(
+            bytes_of(&sandbox, &links) == ["new", "same"].map(pdf),
+            "{mode}"
+        );
     });
 }
 

@@ -150,3 +150,20 @@ fn verify_reads_nothing_but_a_journal() {
     let run = sandbox.run(&["verify", "out"]).exits(1);
     assert_eq!(run.count("changed"), 1);
 }
+
+#[test]
+fn record_of_a_replacement_that_never_happened_does_not_apply() {
+    let server = Server::of_pdfs();
+    let sandbox = Sandbox::new();
+    let link = server.url("/x.pdf");
+    sandbox.run(&[&link, "-o", "out", "--sha256"]).exits(0);
+    // as a kill leaves it
+    let journal = sandbox.path("out/.fetchpdf/journal.jsonl");
+    let mut record = sandbox.journal().remove(0);
+    record["bytes"] = 7.into();
+    let text = fs::read_to_string(&journal).expect("a journal") + &record.to_string() + "\n";
+    fs::write(&journal, text).expect("a journal");
+    assert_eq!(sandbox.run(&["verify", "out"]).exits(0).count("good"), 1);
+    let run = sandbox.run(&[&link, "-o", "out"]).exits(0);
+    assert_eq!(run.count("present"), 1);
+}
