@@ -21,7 +21,8 @@ mod watch;
 mod worker;
 
 use std::mem;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -38,12 +39,13 @@ use crate::queue::{Queue, Started};
 use crate::report::Report;
 use crate::runtime::Runtimes;
 use crate::stats::Stats;
-use crate::stop::{Attention, Cause, Stop, attend};
+use crate::stop::{Cause, Stop, attend};
 use crate::store::{Archive, Files, History, clear_leftovers, journal_of};
 use crate::system::folder::Folder;
 use accounts::Accounts;
 pub(crate) use config::Config;
 use exec::Executor;
+use feed::Milestones;
 use session::Session;
 use watch::Counter;
 use worker::Worker;
@@ -82,24 +84,35 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
 
     let stats = Arc::new(Stats::default());
     let worker = Arc::new(worker(config, history, Arc::clone(&stats))?);
-    let runtimes = config.mode.start().context(NO_THREADS)?;
     let status_line = Arc::new(StatusLine::new(Arc::clone(&stats)));
-    let _attention = watch(&runtimes.shared, &worker, Arc::clone(&status_line));
+    let shown = Arc::clone(&status_line);
+    let _attention = attend(&worker.stop, move || {
+        log::print_line(&shown.with_transfers());
+    });
 
+    let (first_job, has_job) = mpsc::channel();
     let (head_done, head) = mpsc::channel();
+    let milestones = Milestones {
+        first_job,
+        head_done: Some(head_done),
+    };
     let feeder = Arc::clone(&worker);
     // not joined: after an interrupt, it may still be waiting for a pipe that never ends
     thread::Builder::new()
-        .spawn(move || feed::feed(&feeder, plan, head_done))
+        .spawn(move || feed::feed(&feeder, plan, milestones))
         .context(NO_THREADS)?;
     // last, because the run can do without their threads
     let progress = Progress::start(config.progress, status_line);
     let counter = (config.progress != Style::None).then(|| Counter::start(config, &stats));
-    if !waits {
-        let _ = head.recv_timeout(HEAD_TIME);
+    if config.limits.time.is_some() || will_fetch(&has_job, &worker.stop) {
+        let runtimes = config.mode.start().context(NO_THREADS)?;
+        watch(&runtimes.shared, &worker);
+        if !waits {
+            let _ = head.recv_timeout(HEAD_TIME);
+        }
+        work(&runtimes, &worker);
+        runtimes.shutdown();
     }
-    work(&runtimes, &worker);
-    runtimes.shutdown();
     worker
         .accounts
         .interrupt(&mem::take(&mut *worker.left.lock()));
@@ -138,11 +151,18 @@ fn worker(config: &Config, history: Arc<History>, stats: Arc<Stats>) -> anyhow::
     })
 }
 
-/// Starts the tasks that listen to clocks, and lets signals concern the run.
-fn watch(runtime: &Runtime, worker: &Worker, status_line: Arc<StatusLine>) -> Attention {
-    let attention = attend(&worker.stop, move || {
-        log::print_line(&status_line.with_transfers());
-    });
+/// Waits until there is something to fetch; false if there is nothing. A run whose files all exist needs no runtime.
+fn will_fetch(has_job: &Receiver<()>, stop: &Stop) -> bool {
+    loop {
+        match has_job.recv_timeout(HEAD_TIME) {
+            Err(RecvTimeoutError::Timeout) if !stop.is_stopped() => {}
+            result => return result.is_ok(),
+        }
+    }
+}
+
+/// Starts the tasks that listen to clocks.
+fn watch(runtime: &Runtime, worker: &Worker) {
     let stats = Arc::clone(&worker.accounts.stats);
     let (queue, same_stats) = (Arc::clone(&worker.queue), Arc::clone(&stats));
     runtime.spawn(watch::watch_waiting(queue, same_stats));
@@ -154,7 +174,6 @@ fn watch(runtime: &Runtime, worker: &Worker, status_line: Arc<StatusLine>) -> At
             stop.stop(Cause::Limit("--max-total-time"));
         });
     }
-    attention
 }
 
 /// Lets the mode run the worker on the links of the queue.

@@ -19,8 +19,8 @@ use tokio::runtime::{Builder, Runtime};
 /// More threads do not make a network faster.
 const MAX_THREADS: usize = 4;
 
-/// The threads of a runtime besides those that run its tasks: one for blocking work, and some to spare.
-const OTHERS: usize = 3;
+/// Threads that the rest of the program may start meanwhile.
+const SPARE: usize = 2;
 
 /// How long a thread for blocking work waits for some: for the whole run.
 const FOREVER: Duration = Duration::from_hours(24 * 365);
@@ -40,13 +40,19 @@ impl Runtimes {
     ///
     /// If the system is out of threads or file descriptors.
     pub(crate) fn start(with_tasks: bool) -> io::Result<Self> {
-        let mut tasks = Vec::new();
         // on a single thread, disk access would hold up timers
-        let shared = start(cores().max(2))?;
+        let mut threads = vec![cores().max(2)];
         if with_tasks {
-            tasks.push(start(1)?);
-            tasks.extend((1..cores()).map_while(|_| start(1).ok()));
+            threads.extend([1].repeat(cores()));
         }
+        probe(&threads).or_else(|_| {
+            // one for tasks has to do
+            threads.truncate(2);
+            probe(&threads)
+        })?;
+        let mut runtimes = threads.into_iter().map(start);
+        let shared = runtimes.next().expect("there is at least one")?;
+        let tasks = runtimes.collect::<io::Result<_>>()?;
         Ok(Self { shared, tasks })
     }
 
@@ -62,7 +68,6 @@ impl Runtimes {
 /// Multi-threaded even with one thread, because only such a runtime can move its tasks to another thread while one waits
 /// for the disk (`block_in_place`).
 fn start(threads: usize) -> io::Result<Runtime> {
-    probe(threads + OTHERS)?;
     let mut builder = Builder::new_multi_thread();
     let builder = builder.worker_threads(threads).thread_keep_alive(FOREVER);
     let runtime = builder.enable_all().build()?;
@@ -70,8 +75,9 @@ fn start(threads: usize) -> io::Result<Runtime> {
     Ok(runtime)
 }
 
-/// Whether the system lets this process start so many threads now.
-fn probe(threads: usize) -> io::Result<()> {
+/// Whether the system lets this process start runtimes with so many threads each.
+fn probe(runtimes: &[usize]) -> io::Result<()> {
+    let threads = runtimes.iter().map(|threads| threads + 1).sum::<usize>() + SPARE;
     let gate = Mutex::new(());
     let closed = gate.lock();
     thread::scope(|scope| {

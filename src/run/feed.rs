@@ -17,22 +17,36 @@ use crate::stop::Cause;
 /// The number of links in the head of a list. Reading them usually takes less than a millisecond.
 const HEAD: u64 = 256;
 
-/// Queues all jobs of the `plan` and settles the other steps. Drops `head_done` once the head of the list is queued.
+/// What the run waits for before it begins to fetch.
+pub(super) struct Milestones {
+    /// Gets a message when the first job has been queued; dropped if there is none.
+    pub(super) first_job: Sender<()>,
+    /// Dropped once the head of the list is queued.
+    pub(super) head_done: Option<Sender<()>>,
+}
+
+/// Queues all jobs of the `plan` and settles the other steps.
 pub(super) fn feed(
     worker: &Worker,
     plan: impl Iterator<Item = io::Result<Step>>,
-    head_done: Sender<()>,
+    mut milestones: Milestones,
 ) {
-    let mut head_done = Some(head_done);
+    let mut has_job = false;
     let (mut links, mut is_whole, mut steps) = (0, true, plan);
     let feed_all = || {
         let all = steps.all(|step| {
             is_whole &= step.is_ok();
             links += 1;
             if links == HEAD {
-                head_done = None;
+                milestones.head_done = None;
             }
-            take(worker, step)
+            let is_first = matches!(step, Ok(Step::Fetch(_))) && !has_job;
+            let goes_on = take(worker, step);
+            if is_first {
+                has_job = true;
+                let _ = milestones.first_job.send(());
+            }
+            goes_on
         });
         if all && is_whole {
             worker.accounts.stats.set_total(links);

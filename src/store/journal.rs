@@ -4,11 +4,14 @@
 //! It is what lets a second run fetch only what is missing. Lines are complete or ignored: a kill may tear one, and other
 //! programs may write some.
 //!
-//! Several threads and processes write to it. They take [turns](Turn): a turn holds the lock, which is that of another file
-//! because some systems keep everybody from reading what is locked. It begins with reading what others have appended, once
-//! and from where the last turn left off. Whoever looks at it, appends a record and names its file in one turn is not
-//! contradicted by anybody. On a file system without locks, lines are still whole, because each is a single write to a file
-//! that is opened for appending.
+//! Several processes write to it. They take [turns](Turn): a turn holds the lock, which is that of another file because some
+//! systems keep everybody from reading what is locked. It begins with reading what others have appended, once and from where
+//! the last turn left off. Whoever looks at it, appends a record and names its file in one turn is not contradicted by another
+//! process. On a file system without locks, lines are still whole, because each is a single write to a file that is opened
+//! for appending.
+//!
+//! The threads of a process share its turn, so that they need not wait for each other. When it has taken [`LONG`], no other
+//! thread joins it, and other processes get theirs.
 //!
 //! It is as readable as other new files until it is about to hold what grants access: a signed URL, or a link whose URL has
 //! credentials (which themselves are never written). From then on, it is readable to its owner only.
@@ -16,9 +19,9 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{Condvar, Mutex};
 
 use super::history::{History, SavedLine, each_saved, each_saved_at, next_saved};
 use super::{JOURNAL, LOCK};
@@ -33,12 +36,30 @@ use crate::text::{has_credentials, is_signed};
 /// stopped, or holds it on purpose: we go on without.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long the threads of a process may join its turn.
+const LONG: Duration = Duration::from_millis(10);
+
 /// A journal that is open for appending.
 #[derive(Debug)]
 pub(crate) struct Journal {
     file: File,
     lock: Option<File>,
+    sharing: Mutex<Sharing>,
+    /// Wakes the threads that wait for the end of the turn.
+    ended: Condvar,
     state: Mutex<State>,
+}
+
+/// The turn of this process.
+#[derive(Debug)]
+struct Sharing {
+    /// How many threads share it.
+    threads: usize,
+    since: Instant,
+    /// Whether it holds the lock.
+    is_locked: bool,
+    /// How long to wait for the lock.
+    patience: Duration,
 }
 
 #[derive(Debug)]
@@ -47,8 +68,6 @@ struct State {
     known: u64,
     /// Whether its last line is incomplete.
     torn: bool,
-    /// How long to wait for its lock.
-    patience: Duration,
     /// Whether others have been kept from reading it, as far as possible.
     is_protected: bool,
     others: Others,
@@ -80,11 +99,22 @@ impl Journal {
         let state = Mutex::new(State {
             known: history.length,
             torn: ends_without_newline(&file)?,
-            patience: PATIENCE,
             is_protected: false,
             others: Others::default(),
         });
-        Ok(Self { file, lock, state })
+        let sharing = Mutex::new(Sharing {
+            threads: 0,
+            since: Instant::now(),
+            is_locked: false,
+            patience: PATIENCE,
+        });
+        Ok(Self {
+            file,
+            lock,
+            sharing,
+            ended: Condvar::new(),
+            state,
+        })
     }
 
     /// Appends a record.
@@ -96,25 +126,38 @@ impl Journal {
         self.turn()?.append(record)
     }
 
-    /// Waits until no other thread or process has its turn, and reads what they have appended.
+    /// Waits until no other process has its turn, and reads what others have appended.
     ///
     /// # Errors
     ///
     /// When the journal cannot be read.
     pub(crate) fn turn(&self) -> io::Result<Turn<'_>> {
-        let mut state = self.state.lock();
-        let lock = self.lock.as_ref();
-        let lock = lock.filter(|lock| files::lock(lock, state.patience));
-        if lock.is_none() {
-            state.patience = Duration::ZERO;
+        let mut sharing = self.sharing.lock();
+        while sharing.threads > 0 && sharing.since.elapsed() >= LONG {
+            self.ended.wait(&mut sharing);
         }
-        let mut turn = Turn {
-            file: &self.file,
-            lock,
-            state,
+        if sharing.threads == 0 {
+            let patience = sharing.patience;
+            let lock = self.lock.as_ref();
+            sharing.is_locked = lock.is_some_and(|lock| files::lock(lock, patience));
+            if !sharing.is_locked {
+                sharing.patience = Duration::ZERO;
+            }
+            sharing.since = Instant::now();
+        }
+        sharing.threads += 1;
+        let turn = Turn {
+            journal: self,
+            is_locked: sharing.is_locked,
         };
-        turn.catch_up()?;
-        Ok(turn)
+        let caught_up = if sharing.threads == 1 || !sharing.is_locked {
+            turn.catch_up()
+        } else {
+            Ok(())
+        };
+        // before the turn is dropped if there was an error
+        drop(sharing);
+        caught_up.map(|()| turn)
     }
 
     /// Keeps others from reading it.
@@ -135,32 +178,33 @@ impl Journal {
     }
 }
 
-/// The time in which nobody else appends to the journal.
+/// The time in which no other process appends to the journal.
 pub(crate) struct Turn<'a> {
-    file: &'a File,
-    /// What keeps other processes out, if we have got it.
-    lock: Option<&'a File>,
-    state: MutexGuard<'a, State>,
+    journal: &'a Journal,
+    /// Whether other processes are kept out.
+    is_locked: bool,
 }
 
 impl Turn<'_> {
-    fn catch_up(&mut self) -> io::Result<()> {
+    fn catch_up(&self) -> io::Result<()> {
+        let mut file = &self.journal.file;
+        let mut state = self.journal.state.lock();
         // cheaper than to ask for all metadata
-        let length = self.file.seek(SeekFrom::End(0))?;
+        let length = file.seek(SeekFrom::End(0))?;
         let State {
             known,
             torn,
             others,
             ..
-        } = &mut *self.state;
+        } = &mut *state;
         if length > *known {
-            self.file.seek(SeekFrom::Start(*known))?;
-            let appended = BufReader::new(self.file.take(length - *known));
+            file.seek(SeekFrom::Start(*known))?;
+            let appended = BufReader::new(file.take(length - *known));
             each_saved_at(appended, |place, line| {
                 others.add(*known + place, line);
             })?;
             // the process that wrote it has been killed, or it would still have its turn
-            *torn = self.lock.is_some() && ends_without_newline(self.file)?;
+            *torn = self.is_locked && ends_without_newline(file)?;
         }
         *known = length;
         Ok(())
@@ -171,19 +215,21 @@ impl Turn<'_> {
     /// # Errors
     ///
     /// When it cannot be written completely.
-    pub(super) fn append(&mut self, record: &Record) -> io::Result<()> {
-        if grants_access(record) {
-            self.state.protect(self.file);
-        }
+    pub(super) fn append(&self, record: &Record) -> io::Result<()> {
         let mut line = record.to_json_line();
-        if self.state.torn {
+        let mut file = &self.journal.file;
+        let mut state = self.journal.state.lock();
+        if grants_access(record) {
+            state.protect(file);
+        }
+        if state.torn {
             line.insert(0, b'\n');
         }
-        let written = self.file.write_all(&line);
-        self.state.torn = written.is_err();
+        let written = file.write_all(&line);
+        state.torn = written.is_err();
         // without the lock, it may be elsewhere, and is read like those of others
-        if self.lock.is_some() && written.is_ok() {
-            self.state.known += line.len() as u64;
+        if self.is_locked && written.is_ok() {
+            state.known += line.len() as u64;
         }
         written
     }
@@ -194,13 +240,15 @@ impl Turn<'_> {
     ///
     /// When the journal cannot be read.
     pub(super) fn saved_by_others(
-        &mut self,
+        &self,
         id: u64,
         exists: impl Fn(&Saved) -> bool,
     ) -> io::Result<Option<Saved>> {
-        for place in self.state.others.records(id) {
-            self.file.seek(SeekFrom::Start(place))?;
-            let saved = next_saved(self.file)?;
+        let mut file = &self.journal.file;
+        let state = self.journal.state.lock();
+        for place in state.others.records(id) {
+            file.seek(SeekFrom::Start(place))?;
+            let saved = next_saved(file)?;
             if saved.as_ref().is_some_and(&exists) {
                 return Ok(saved);
             }
@@ -210,17 +258,23 @@ impl Turn<'_> {
 
     /// Whether other processes have saved a file of this name for a link other than `id` since the journal was opened.
     pub(super) fn is_of_others(&self, file: &str, id: u64) -> bool {
-        let (key, names) = (name::key(file), &self.state.others.names);
-        let mut owners = names.range((key, 0)..=(key, u64::MAX));
+        let (key, state) = (name::key(file), self.journal.state.lock());
+        let mut owners = state.others.names.range((key, 0)..=(key, u64::MAX));
         owners.any(|(_, owner)| *owner != id)
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        if let Some(lock) = self.lock {
+        let mut sharing = self.journal.sharing.lock();
+        sharing.threads -= 1;
+        if sharing.threads > 0 {
+            return;
+        }
+        if let Some(lock) = self.journal.lock.as_ref().filter(|_| self.is_locked) {
             files::unlock(lock);
         }
+        self.journal.ended.notify_all();
     }
 }
 
@@ -343,8 +397,8 @@ mod tests {
                 journal.append(&record).expect("it can be written");
                 let id = fingerprint(url.as_str());
                 if *other {
-                    let mut turn = ours.turn().expect("it can be read");
-                    let mut found = |exists| turn.saved_by_others(id, |_| exists).expect("it can be read");
+                    let turn = ours.turn().expect("it can be read");
+                    let found = |exists| turn.saved_by_others(id, |_| exists).expect("it can be read");
                     prop_assert_eq!((found(true), found(false)), (Some(saved.clone()), None));
                     prop_assert!(turn.is_of_others(&saved.file.to_ascii_uppercase(), 0));
                     prop_assert!(!turn.is_of_others(&saved.file, id));

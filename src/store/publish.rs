@@ -104,20 +104,26 @@ impl Publisher {
         saved: &Saved,
         suggested: Option<&str>,
     ) -> io::Result<Saved> {
-        let mut turn = self.journal.turn()?;
-        if let Some(theirs) = self.theirs(&mut turn, job)? {
+        let turn = self.journal.turn()?;
+        if let Some(theirs) = self.theirs(&turn, job)? {
             return Ok(theirs);
         }
         let mut publication = Publication {
             publisher: self,
             turn,
-            published: self.published.lock(),
+            published: self.must_decide().then(|| self.published.lock()),
             job,
             saved,
         };
         let saved = publication.publish(part, suggested)?;
         publication.note(&saved);
         Ok(saved)
+    }
+
+    /// Whether what happens to a file depends on what else is published in this run. If not, the threads need not wait for
+    /// each other.
+    fn must_decide(&self) -> bool {
+        self.plan.existing != Existing::Keep || self.dedupe != Dedupe::None
     }
 
     /// Keeps the journal from others before it has a record of `job`, if its URL has credentials.
@@ -138,10 +144,10 @@ impl Publisher {
     ///
     /// When the journal cannot be read.
     pub(crate) fn saved_meanwhile(&self, job: &Job) -> io::Result<Option<Saved>> {
-        self.theirs(&mut self.journal.turn()?, job)
+        self.theirs(&self.journal.turn()?, job)
     }
 
-    fn theirs(&self, turn: &mut Turn, job: &Job) -> io::Result<Option<Saved>> {
+    fn theirs(&self, turn: &Turn, job: &Job) -> io::Result<Option<Saved>> {
         let fits = |saved: &Saved| {
             let hash = saved.sha256.as_deref();
             let checksum = job.checksum();
@@ -155,7 +161,8 @@ impl Publisher {
 struct Publication<'a> {
     publisher: &'a Publisher,
     turn: Turn<'a>,
-    published: MutexGuard<'a, Published>,
+    /// Locked to the end, if it matters.
+    published: Option<MutexGuard<'a, Published>>,
     job: &'a Job,
     /// The file, except for its name.
     saved: &'a Saved,
@@ -196,10 +203,11 @@ impl Publication<'_> {
 
     /// The file of another link with the same bytes, if `--dedupe` asks for it.
     fn same_bytes(&self) -> Option<Saved> {
-        if self.publisher.dedupe == Dedupe::None {
-            return None;
-        }
-        let first = self.published.by_hash.get(self.saved.sha256.as_ref()?)?;
+        let first = self
+            .published
+            .as_ref()?
+            .by_hash
+            .get(self.saved.sha256.as_ref()?)?;
         let is_there = self.publisher.store.has(first);
         is_there.then(|| first.clone())
     }
@@ -239,7 +247,10 @@ impl Publication<'_> {
     /// Whether another link has the file `file`, by this run, by another process or by an earlier run.
     fn is_shared(&self, file: &str) -> bool {
         let Publisher { store, history, .. } = self.publisher;
-        let Published { owners, moved, .. } = &*self.published;
+        let Some(published) = &self.published else {
+            return false;
+        };
+        let Published { owners, moved, .. } = &**published;
         let (key, id) = (name::key(file), self.job.id);
         let mut given = owners.range((key, 0)..=(key, u64::MAX));
         let mut earlier = store.files.sharers(history, file, id);
@@ -268,11 +279,14 @@ impl Publication<'_> {
 
     /// Remembers that the link has the file `saved` now.
     fn note(&mut self, saved: &Saved) {
+        let Some(published) = &mut self.published else {
+            return;
+        };
         if let Some(hash) = saved.sha256.as_ref()
             && self.publisher.dedupe != Dedupe::None
             && saved.status != Status::Duplicate
         {
-            self.published.by_hash.insert(hash.clone(), saved.clone());
+            published.by_hash.insert(hash.clone(), saved.clone());
         }
         let (existing, job) = (self.publisher.plan.existing, self.job);
         // otherwise, no link can replace it in this run
@@ -283,11 +297,11 @@ impl Publication<'_> {
         };
         if is_at_risk {
             let key = name::key(&saved.file);
-            self.published.owners.insert((key, job.id));
+            published.owners.insert((key, job.id));
         }
         let existing = job.existing.as_ref();
         if existing.is_some_and(|existing| existing.saved.file != saved.file) {
-            self.published.moved.insert(job.id);
+            published.moved.insert(job.id);
         }
     }
 }
