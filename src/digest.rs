@@ -13,8 +13,9 @@ pub(crate) fn fingerprint(text: &str) -> u64 {
     u64::from_be_bytes(digest[..8].try_into().expect("a digest has 32 bytes"))
 }
 
-/// A set of fingerprints, of which there may be millions. A hash table needs half of its memory again while it grows, so this
-/// is many small ones.
+/// A set of fingerprints, of which there may be millions. A hash table needs half of its memory again while it grows, and is
+/// half empty when it has grown. So this is many small ones, of which the largest is twice the smallest: they grow one after
+/// the other.
 #[derive(Debug, Default)]
 pub(crate) struct Fingerprints([HashSet<u64>; Fingerprints::PARTS]);
 
@@ -23,8 +24,20 @@ impl Fingerprints {
 
     /// Adds a fingerprint; false if it is there.
     pub(crate) fn insert(&mut self, fingerprint: u64) -> bool {
-        let part = fingerprint % Self::PARTS as u64;
-        self.0[usize::try_from(part).expect("a small number")].insert(fingerprint)
+        self.0[Self::part(fingerprint)].insert(fingerprint)
+    }
+
+    /// The part of a fingerprint. Each gets 2^(1/32) times as many of them as the one before.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "from 0 to 31"
+    )]
+    fn part(fingerprint: u64) -> usize {
+        let fraction = (fingerprint >> 32) as f64 / f64::from(u32::MAX);
+        let part = (1.0 + fraction).log2() * Self::PARTS as f64;
+        (part as usize).min(Self::PARTS - 1)
     }
 }
 

@@ -23,7 +23,8 @@ struct HostCounts {
     saved: u32,
     /// The total time of the saved links.
     time: Duration,
-    failed: Counts,
+    /// Most hosts have no failures.
+    failed: Option<Box<Counts>>,
 }
 
 impl Hosts {
@@ -39,7 +40,8 @@ impl Hosts {
             None => self.0.entry(host.into()).or_default(),
         };
         if let Outcome::Failed(failure) = &record.outcome {
-            counts.failed.add(failure.status);
+            let failed = counts.failed.get_or_insert_default();
+            failed.add(failure.status);
         } else {
             counts.saved += 1;
             counts.time += record.elapsed;
@@ -53,15 +55,15 @@ impl fmt::Display for Hosts {
         if self.0.len() < 2 {
             return Ok(());
         }
-        let failing = self
-            .0
-            .iter()
-            .filter(|(_, counts)| counts.failed.total() > 0);
+        let failing = self.0.iter().filter_map(|(host, counts)| {
+            let failed = counts.failed.as_deref()?;
+            Some((Reverse(failed.total()), host, counts.saved, failed))
+        });
         let mut failing: Vec<_> = failing.collect();
-        failing.sort_by_key(|(host, counts)| (Reverse(counts.failed.total()), *host));
-        for (host, HostCounts { saved, failed, .. }) in failing.into_iter().take(NAMED) {
-            let (count, statuses) = (failed.total(), Status::ALL.into_iter());
-            let ended = u64::from(*saved) + count;
+        failing.sort_by_key(|(count, host, ..)| (*count, *host));
+        for (Reverse(count), host, saved, failed) in failing.into_iter().take(NAMED) {
+            let statuses = Status::ALL.into_iter();
+            let ended = u64::from(saved) + count;
             let reason = statuses.max_by_key(|status| failed.of(*status));
             let reason = reason.expect("there are statuses");
             writeln!(f, "failing     {host}: {count} of {ended}, mostly {reason}")?;
