@@ -1,5 +1,6 @@
 //! Per-host behavior: limits, pauses, and the circuit breaker.
 
+use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -13,19 +14,7 @@ fn links(server: &Server, count: usize) -> impl Iterator<Item = String> {
 #[test]
 fn per_host_limit_is_never_exceeded() {
     for_each_mode(|mode| {
-        let inside = Arc::new(Mutex::new((0, 0)));
-        let counting = Arc::clone(&inside);
-        let server = Server::start(move |request, stream| {
-            let change = |by: i32| {
-                let mut inside = counting.lock().expect("no panic");
-                inside.0 += by;
-                inside.1 = inside.1.max(inside.0);
-            };
-            change(1);
-            std::thread::yield_now();
-            change(-1);
-            ok(stream, &pdf(&request.path));
-        });
+        let (server, most) = Server::of_pdfs_at_once();
         let sandbox = Sandbox::new();
         sandbox
             .fetch(
@@ -34,7 +23,7 @@ fn per_host_limit_is_never_exceeded() {
                 &["--per-host", "2", "-j", "16"],
             )
             .exits(0);
-        assert!(inside.lock().expect("no panic").1 <= 2, "{mode}");
+        assert!(most.load(SeqCst) <= 2, "{mode}");
         // a request does not wait for a connection that is about to become free
         let opened = server.connections();
         assert!(opened < 15, "{mode}: {opened} connections for 60 links");

@@ -1,5 +1,6 @@
 //! Redirects to other hosts, whose limits hold for them, too.
 
+use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
 
 use crate::harness::{Sandbox, for_each_mode, list};
@@ -22,25 +23,13 @@ fn links(sources: &[Server], count: usize) -> impl Iterator<Item = String> {
 #[test]
 fn redirected_links_wait_for_their_turn_at_the_target() {
     for_each_mode(|mode| {
-        let inside = Arc::new(Mutex::new((0, 0)));
-        let counting = Arc::clone(&inside);
-        let target = Server::start(move |request, stream| {
-            let change = |by: i32| {
-                let mut inside = counting.lock().expect("no panic");
-                inside.0 += by;
-                inside.1 = inside.1.max(inside.0);
-            };
-            change(1);
-            std::thread::yield_now();
-            change(-1);
-            ok(stream, &pdf(&request.path));
-        });
+        let (target, most) = Server::of_pdfs_at_once();
         let sources: Vec<_> = (0..4).map(|_| redirecting(&target)).collect();
         let sandbox = Sandbox::new();
         let args = ["--per-host", "2", "-j", "16", "--json"];
         let links = list(links(&sources, 40));
         let run = sandbox.fetch(mode, links, &args).exits(0);
-        assert!(inside.lock().expect("no panic").1 <= 2, "{mode}");
+        assert!(most.load(SeqCst) <= 2, "{mode}");
         assert_eq!(target.requests().len(), 40);
         assert!(sources.iter().all(|source| source.requests().len() == 10));
         assert_eq!(sandbox.files()["7.pdf"], pdf("/7.pdf"));

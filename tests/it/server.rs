@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use tokio::net::TcpSocket;
@@ -76,6 +77,19 @@ impl Server {
     /// Answers every request for `/NAME` with a PDF of its own, see [`pdf`].
     pub(crate) fn of_pdfs() -> Self {
         Self::start(|request, stream| ok(stream, &pdf(&request.path)))
+    }
+
+    /// The same, with the highest number of requests that it has handled at once.
+    pub(crate) fn of_pdfs_at_once() -> (Self, Arc<AtomicUsize>) {
+        let (inside, most) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+        let highest = Arc::clone(&most);
+        let server = Self::start(move |request, stream| {
+            most.fetch_max(inside.fetch_add(1, SeqCst) + 1, SeqCst);
+            std::thread::yield_now();
+            inside.fetch_sub(1, SeqCst);
+            ok(stream, &pdf(&request.path));
+        });
+        (server, highest)
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
