@@ -33,9 +33,9 @@ const READ_AHEAD: usize = 1024;
 /// How many links are read ahead while workers find no free host.
 const LOOK_AHEAD: usize = 100_000;
 
-/// How much memory links that are read ahead may take, in bytes. Those of a plain list take less than half of it; rows may
+/// How much memory links that are read ahead may take, in bytes. It suffices for most plain lists; rows may
 /// carry columns of any size.
-const MAX_WEIGHT: usize = 64 << 20;
+const MAX_WEIGHT: usize = 32 << 20;
 
 /// The waiting links, between one reader and many workers.
 #[derive(Debug)]
