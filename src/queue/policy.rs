@@ -66,12 +66,12 @@ pub struct HostPolicies {
     pub default: HostPolicy,
     /// Whether the user has set `default.per_host`. Otherwise there is no limit on loopback.
     pub per_host_explicit: bool,
-    /// The user's limits of single hosts, by name in the form of [`host::name_of`].
+    /// The user's limits of single hosts, by name in the form of `host::name_of`.
     pub hosts: HashMap<String, HostOverride>,
 }
 
 impl HostPolicies {
-    /// The limits of the host `name`, in the form of [`host::name_of`].
+    /// The limits of the host `name`, in the form of `host::name_of`.
     pub fn of(&self, name: &str) -> HostPolicy {
         let mut policy = self.default;
         if !self.per_host_explicit && is_loopback(name) {
@@ -96,7 +96,7 @@ impl HostPolicies {
 /// The user's limits of one host, such as `example.org:per-host=2,wait=1s`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HostOverride {
-    /// The name of the host, in the form of [`host::name_of`].
+    /// The name of the host, in the form of `host::name_of`.
     pub name: String,
     per_host: Option<u32>,
     wait: Option<Duration>,

@@ -48,7 +48,7 @@ type Turn = (u32, u64);
 
 /// What has a host.
 pub trait HasHost {
-    /// The host: its name in the form of [`host::name_of`](crate::host::name_of), and its port unless that is the one of the
+    /// The host: its name in the form of `host::name_of`, and its port unless that is the one of the
     /// scheme. `http` and `https` are the same host.
     fn host(&self) -> Cow<'_, str>;
 

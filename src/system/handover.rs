@@ -5,7 +5,7 @@
 //!
 //! - the process is this one: a variable that was inherited means nothing;
 //! - the descriptor is a regular file without a name: reading it never blocks;
-//! - its content begins with [`MAGIC`] and the process.
+//! - its content begins with a magic number and the process.
 
 /// The variable that announces the text, as `PROCESS:DESCRIPTOR`.
 pub(crate) const VARIABLE: &str = "FETCHPDF_ARGUMENTS";
