@@ -26,6 +26,7 @@ mod response;
 
 use std::io::{self, ErrorKind::WouldBlock};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::time::timeout;
@@ -115,6 +116,8 @@ pub(crate) struct Fetcher {
     options: Options,
     requester: Requester,
     bandwidth: Option<Bandwidth>,
+    /// Whether a transfer has been too slow for the links that wait.
+    floor_applied: AtomicBool,
     disk: Disk,
     store: Arc<Store>,
     publisher: Publisher,
@@ -137,6 +140,7 @@ impl Fetcher {
         let client = Client::new(&options.http, load)?;
         Ok(Self {
             bandwidth: options.limit_rate.map(Bandwidth::new),
+            floor_applied: AtomicBool::new(false),
             disk: Disk::default(),
             requester: Requester::new(options, client),
             options: options.clone(),

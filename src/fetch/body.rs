@@ -1,5 +1,6 @@
 //! The body of a response on its way into a part, checked as it passes.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -101,8 +102,18 @@ impl<'a> Body<'a> {
                 && speed < FLOOR
                 && transfer.holds_up_others()
             {
+                self.tell_of_floor();
                 return Err(below_floor(speed, floor_time));
             }
+        }
+    }
+
+    /// Says once in a run that [`FLOOR`] has applied.
+    fn tell_of_floor(&self) {
+        if !self.fetcher.floor_applied.swap(true, Relaxed) {
+            tracing::warn!(
+                "transfers below {FLOOR} bytes/s are given up while other links wait: `--min-speed` sets another limit"
+            );
         }
     }
 
