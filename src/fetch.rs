@@ -101,8 +101,8 @@ pub(crate) enum Fetched {
 /// Why an attempt has no file.
 enum Unsaved {
     Failed(Failure),
-    /// It continues at another host: the URLs that have been visited, and the one to request there.
-    Redirected(Vec<Url>),
+    /// It continues at this URL of another host, after URLs with these fingerprints.
+    Redirected(Url, Vec<u64>),
 }
 
 impl From<Failure> for Unsaved {
@@ -156,8 +156,7 @@ impl Fetcher {
             return done(job, Outcome::Saved(existing.saved.clone()));
         }
         let transfer = stats.begin(job.name.to_string());
-        let started = *job.started.get_or_insert_with(Instant::now);
-        job.begin_attempt();
+        let started = job.begin_attempt();
         let limit = self.options.max_time.unwrap_or(Duration::MAX);
         let left = limit.saturating_sub(started.elapsed());
         let attempt = timeout(left, self.attempt(job, &transfer));
@@ -166,8 +165,8 @@ impl Fetcher {
             () = self.stop.cancelled() => Failure::interrupted(),
             result = attempt => match result {
                 Ok(Ok(saved)) => return done(job, Outcome::Saved(saved)),
-                Ok(Err(Unsaved::Redirected(visited))) => {
-                    job.redirect(visited);
+                Ok(Err(Unsaved::Redirected(target, visited))) => {
+                    job.redirect(target, visited);
                     return Fetched::Redirected;
                 }
                 Ok(Err(Unsaved::Failed(failure))) => failure,
@@ -175,15 +174,13 @@ impl Fetcher {
             },
         };
         let retry = &self.options.retry;
-        let attempts = job.attempts_at_candidate;
-        let failure = match retry.pause(attempts, &failure) {
+        let failure = match retry.pause(job.attempts_at_candidate, &failure) {
             Some(pause) if started.elapsed() + pause < limit => {
+                job.forget_redirects();
                 return Fetched::Again(pause, failure);
             }
             Some(_) => out_of_time(limit),
-            None if attempts <= retry.retries && job.leave_stale_target(&failure) => {
-                return Fetched::Again(Duration::ZERO, failure);
-            }
+            None if job.renew(&failure) => return Fetched::Again(Duration::ZERO, failure),
             None => retry.verdict(failure),
         };
         match job.advance(failure.clone()) {
@@ -216,7 +213,7 @@ impl Fetcher {
         };
         let goes_on = match &result {
             Ok(_) => false,
-            Err(Unsaved::Redirected(_)) => true,
+            Err(Unsaved::Redirected(..)) => true,
             Err(Unsaved::Failed(failure)) => failure.retryable(),
         };
         if let Some(part) = part

@@ -25,17 +25,13 @@ pub(crate) use breaker::GiveUp;
 pub use host::Feedback;
 use policy::HostPolicies;
 pub(crate) use schedule::{Finished, HasHost, Started, Ticket};
-use schedule::{Next, Schedule};
+use schedule::{MAX_WEIGHT, Next, Schedule};
 
 /// How many links are read ahead.
 const READ_AHEAD: usize = 1024;
 
 /// How many links are read ahead while workers find no free host.
 const LOOK_AHEAD: usize = 100_000;
-
-/// How much memory links that are read ahead may take, in bytes. It suffices for most plain lists; rows may
-/// carry columns of any size.
-const MAX_WEIGHT: usize = 32 << 20;
 
 /// The waiting links, between one reader and many workers.
 #[derive(Debug)]

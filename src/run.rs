@@ -113,9 +113,9 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
         work(&runtimes, &worker);
         runtimes.shutdown();
     }
-    worker
-        .accounts
-        .interrupt(&mem::take(&mut *worker.left.lock()));
+    // unlocked before they are settled, which may stop the run once more
+    let left = mem::take(&mut *worker.left.lock());
+    worker.accounts.interrupt(&left);
     progress.finish();
     if let Some(counter) = counter {
         counter.finish(worker.stop.is_stopped());

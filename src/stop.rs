@@ -64,12 +64,13 @@ impl Stop {
 
     /// Ends the run. The first cause counts. Never waits.
     pub(crate) fn stop(&self, cause: Cause) {
-        let _ = self.cause.set(cause);
         if matches!(cause, Cause::Signal(_) | Cause::OutputClosed) {
             output::hurry();
         }
-        (self.close)();
-        self.token.cancel();
+        if self.cause.set(cause).is_ok() {
+            (self.close)();
+            self.token.cancel();
+        }
     }
 
     /// A token that is cancelled when the run must end.

@@ -86,13 +86,18 @@ pub(crate) fn from_server(text: &str) -> String {
 /// `text` without the user names and passwords of the URLs in it.
 fn without_credentials(text: &str) -> Cow<'_, str> {
     const ENDS: &[char] = &['/', '\\', '?', '#', '<', '>', '"', '\'', ' '];
-    let Some((before, rest)) = text.split_once("://") else {
+    if !text.contains("://") {
         return text.into();
-    };
-    let (authority, after) = rest.split_at(rest.find(ENDS).unwrap_or(rest.len()));
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    let after = without_credentials(after);
-    format!("{before}://{host}{after}").into()
+    }
+    let (mut shown, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some((before, after)) = rest.split_once("://") {
+        let (authority, after) = after.split_at(after.find(ENDS).unwrap_or(after.len()));
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        shown.extend([before, "://", host]);
+        rest = after;
+    }
+    shown.push_str(rest);
+    shown.into()
 }
 
 /// The first `longest` characters of `text`, with `…` if that is not all of it.
@@ -133,7 +138,6 @@ pub(crate) fn io_message(error: &io::Error) -> String {
         ErrorKind::ConnectionRefused => "connection refused",
         ErrorKind::ConnectionReset => "connection reset by the server",
         ErrorKind::UnexpectedEof => "connection closed early",
-        ErrorKind::WouldBlock => "another process is working on this link and makes no progress",
         ErrorKind::StorageFull => "no space left on the disk",
         ErrorKind::FileTooLarge => "larger than the file system or `ulimit -f` allows",
         _ => {
@@ -186,6 +190,7 @@ mod tests {
             assert_eq!(from_server(text), shown);
         }
         assert_eq!(from_server(&"x".repeat(999)).len(), 200 + "…".len());
+        assert_eq!(without_credentials(&"://".repeat(99_999)).len(), 3 * 99_999);
     }
 
     #[test]

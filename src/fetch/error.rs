@@ -33,8 +33,12 @@ pub(super) fn broken_body(error: &Error, received: u64, total: Option<u64>) -> F
 /// The failure of a file operation.
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 pub(super) fn disk(error: io::Error) -> Failure {
-    use io::ErrorKind::{QuotaExceeded, StorageFull};
-    let message = format!("cannot write the file: {}", io_message(&error));
+    use io::ErrorKind::{QuotaExceeded, StorageFull, WouldBlock};
+    let why = match error.kind() {
+        WouldBlock => "another process is working on this link, but makes no progress".to_owned(),
+        _ => io_message(&error),
+    };
+    let message = format!("cannot write the file: {why}");
     Failure {
         disk_full: matches!(error.kind(), QuotaExceeded | StorageFull),
         ..Failure::new(Status::Disk, message)

@@ -4,6 +4,7 @@
 //! see [`RequestOptions`](super::RequestOptions). A redirect to another host is not followed at once: the job waits for its
 //! turn at that host, whose limits would not hold otherwise.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -15,6 +16,7 @@ use super::credentials::Credentials;
 use super::error::no_response;
 use super::response::Response;
 use super::{Options, Unsaved};
+use crate::digest::fingerprint;
 use crate::host;
 use crate::http::Client;
 use crate::outcome::{Failure, Status};
@@ -58,19 +60,23 @@ impl Requester {
     /// Requests the URL of `job`, and follows redirects up to another host.
     pub(super) async fn get(&self, job: &Job, wanted: Wanted<'_>) -> Result<Response, Unsaved> {
         let link = job.candidates.current();
+        let mut current = Cow::Borrowed(job.url());
         let mut visited = match &job.redirects {
             Some(redirects) => redirects.visited.clone(),
-            None => vec![link.clone()],
+            None => Vec::new(),
         };
         loop {
-            let current = visited.last().expect("it starts with one");
             let elsewhere = current.origin() != link.origin();
-            let response = self.send(current, wanted, elsewhere).await?;
+            let response = self.send(&current, wanted, elsewhere).await?;
             let Some(next) = response.redirect(self.options.allow_downgrade)? else {
                 return Ok(response);
             };
+            if visited.is_empty() {
+                visited.push(fingerprint(current.as_str()));
+            }
+            let identity = fingerprint(next.as_str());
             let sets_cookie = response.inner.headers().contains_key(header::SET_COOKIE);
-            if visited.contains(&next) && !sets_cookie {
+            if visited.contains(&identity) && !sets_cookie {
                 let message = format!("redirect loop, back to `{}`", from_server(&shown(&next)));
                 return Err(Failure::new(Status::TooManyRedirects, message).into());
             }
@@ -79,11 +85,11 @@ impl Requester {
                 return Err(Failure::new(Status::TooManyRedirects, message).into());
             }
             response.drain().await;
-            let same_host = host::of(&next) == host::of(current);
-            visited.push(next);
-            if !same_host {
-                return Err(Unsaved::Redirected(visited));
+            visited.push(identity);
+            if host::of(&next) != host::of(&current) {
+                return Err(Unsaved::Redirected(next, visited));
             }
+            current = Cow::Owned(next);
         }
     }
 

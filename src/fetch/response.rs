@@ -25,6 +25,9 @@ fn is_short(validator: &&str) -> bool {
     validator.len() <= LONGEST_VALIDATOR
 }
 
+/// The longest URL that a redirect may lead to, in bytes: servers accept about as much. Thousands of jobs may wait at a target.
+const LONGEST_TARGET: usize = 8 * 1024;
+
 /// A response and the URL that it came from.
 pub(super) struct Response {
     pub(super) inner: crate::http::Response,
@@ -179,6 +182,10 @@ impl Response {
             return Err(self.bad_redirect(message));
         }
         next.set_fragment(None);
+        if next.as_str().len() > LONGEST_TARGET {
+            let message = format!("to a URL of more than {LONGEST_TARGET} bytes");
+            return Err(self.bad_redirect(&message));
+        }
         if next.origin() == self.url.origin() && !has_credentials(&next) {
             // neither can fail: both URLs have a host
             let _ = next.set_username(self.url.username());

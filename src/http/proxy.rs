@@ -33,9 +33,12 @@ impl Proxies {
         if no_host || !options.use_proxies || options.deny_private {
             return Self::None;
         }
+        // the matcher of the system uses some of the variables under CGI, too
+        let is_cgi = env::var_os("REQUEST_METHOD").is_some();
+        let of_system = cfg!(any(windows, target_vendor = "apple")) && !is_cgi;
         let [http, https, all] = match (&options.proxy, &options.no_proxy) {
             (Some(proxy), _) => [String::new(), String::new(), proxy.to_string()],
-            (None, None) if cfg!(any(windows, target_vendor = "apple")) => {
+            (None, None) if of_system => {
                 // for the warnings: the matcher reads the variables, too
                 from_environment();
                 return Self::System(Matcher::from_system());

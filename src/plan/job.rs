@@ -45,22 +45,29 @@ pub(crate) struct Job {
     pub started: Option<Instant>,
     /// The redirects of the current attempt, if they have led to another host.
     pub redirects: Option<Box<Redirects>>,
+    /// How often it has begun anew because the target of a redirect was no longer valid.
+    renewals: u8,
 }
 
 /// Redirects that led to another host. That is the host of the job from then on: it waits for its turn there, and what goes
 /// wrong there counts there.
 #[derive(Debug)]
 pub(crate) struct Redirects {
-    /// The URLs that have been requested in order, and the one that is next.
-    pub visited: Vec<Url>,
+    /// Where they have led.
+    pub target: Url,
+    /// Fingerprints of the URLs on the way, the target included.
+    pub visited: Vec<u64>,
     /// When the last one was received.
     at: Instant,
-    /// How often the target has been requested.
-    tries: u32,
+    /// How long it has waited for its turn.
+    waited: Duration,
 }
 
-/// How long the target of a redirect is trusted to be valid.
-const FRESH: Duration = Duration::from_mins(1);
+/// How long the target of a redirect is valid in any case: some are signed for seconds.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// How often a link begins anew because its target is no longer valid.
+const MAX_RENEWALS: u8 = 2;
 
 impl Job {
     /// A job for `link`, without attempts. `index` counts from 1.
@@ -81,50 +88,61 @@ impl Job {
             attempts_at_candidate: 0,
             started: None,
             redirects: None,
+            renewals: 0,
         }
     }
 
     /// The URL to request next: the current candidate, or where its redirects have led.
     pub(crate) fn url(&self) -> &Url {
-        let target = self.redirects.as_ref();
-        let target = target.and_then(|redirects| redirects.visited.last());
-        target.unwrap_or(self.candidates.current())
+        match &self.redirects {
+            Some(redirects) => &redirects.target,
+            None => self.candidates.current(),
+        }
     }
 
-    /// Continues at the last of these URLs, to which redirects have led.
-    pub(crate) fn redirect(&mut self, visited: Vec<Url>) {
+    /// Continues at `target`, to which redirects have led over the `visited` URLs.
+    pub(crate) fn redirect(&mut self, target: Url, visited: Vec<u64>) {
         self.redirects = Some(Box::new(Redirects {
+            target,
             visited,
             at: Instant::now(),
-            tries: 0,
+            waited: Duration::ZERO,
         }));
     }
 
-    /// Counts the next attempt. One that continues after a redirect has been counted. A retry begins at the target.
-    pub(crate) fn begin_attempt(&mut self) {
+    /// Counts the next attempt, unless it is one that continues after a redirect. Returns when the first one began, less the
+    /// time that the job has waited for its turn at targets.
+    pub(crate) fn begin_attempt(&mut self) -> Instant {
+        let started = self.started.get_or_insert_with(Instant::now);
         if let Some(redirects) = &mut self.redirects {
-            redirects.tries += 1;
-            if redirects.tries == 1 {
-                return;
-            }
-            let target = redirects.visited.len() - 1;
-            redirects.visited.drain(..target);
+            redirects.waited = redirects.at.elapsed();
+            *started += redirects.waited;
+        } else {
+            self.attempts += 1;
+            self.attempts_at_candidate += 1;
         }
-        self.attempts += 1;
-        self.attempts_at_candidate += 1;
+        *started
     }
 
-    /// Whether this `failure` may only mean that the target of a redirect is no longer valid. The next attempt begins at the
-    /// current candidate then.
-    pub(crate) fn leave_stale_target(&mut self, failure: &Failure) -> bool {
+    /// Prepares for a retry, which begins at the current candidate: it may redirect to another host this time.
+    pub(crate) fn forget_redirects(&mut self) {
+        self.redirects = None;
+    }
+
+    /// Begins anew at the current candidate if this `failure` may only mean that the target of a redirect is no longer valid,
+    /// because it has waited for its turn. Does not count as another attempt.
+    pub(crate) fn renew(&mut self, failure: &Failure) -> bool {
         let is_refused = matches!(failure.http_status, Some(400 | 401 | 403 | 404 | 410));
-        let is_stale =
-            |redirects: &Redirects| redirects.tries > 1 || redirects.at.elapsed() > FRESH;
-        let stale = is_refused && self.redirects.as_deref().is_some_and(is_stale);
-        if stale {
-            self.redirects = None;
+        let is_stale = |redirects: &Redirects| redirects.waited >= FRESH;
+        let is_stale = self.redirects.as_deref().is_some_and(is_stale);
+        if !is_refused || !is_stale || self.renewals == MAX_RENEWALS {
+            return false;
         }
-        stale
+        self.renewals += 1;
+        self.redirects = None;
+        self.attempts -= 1;
+        self.attempts_at_candidate -= 1;
+        true
     }
 
     /// Scheme, name and port of its host, for people.
@@ -197,7 +215,14 @@ impl HasHost for Job {
 
     fn weight(&self) -> usize {
         let details = self.details.as_ref().map_or(0, |details| details.weight());
-        size_of::<Self>() + self.name.len() + self.candidates.weight() + details
+        let target = |redirects: &Redirects| redirects.target.as_str().len();
+        let redirects = self.redirects.as_deref();
+        let redirects = redirects.map_or(0, |redirects| size_of::<Redirects>() + target(redirects));
+        size_of::<Self>() + self.name.len() + self.candidates.weight() + details + redirects
+    }
+
+    fn is_redirected(&self) -> bool {
+        self.redirects.is_some()
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::breaker::{Breaker, GiveUp, LAST_CHANCE};
 use super::pace::Pace;
 use super::policy::HostPolicy;
+use super::schedule::HasHost;
 use crate::outcome::Status;
 
 /// What the end of an attempt says about its host. The text is the message of the failure.
@@ -45,12 +46,14 @@ pub(super) struct Host<J> {
     pub(super) jobs: VecDeque<J>,
     /// Retries by due time. The number keeps those due at the same time apart.
     pub(super) retries: BTreeMap<(Instant, u64), J>,
+    /// How many of its waiting links have been redirected to it.
+    pub(super) redirected: usize,
     /// Whether a link of it has succeeded.
     pub(super) has_worked: bool,
     pace: Pace,
 }
 
-impl<J> Host<J> {
+impl<J: HasHost> Host<J> {
     pub(super) fn new(policy: HostPolicy, now: Instant) -> Self {
         Self {
             limit: policy.per_host,
@@ -59,6 +62,7 @@ impl<J> Host<J> {
             jobs: VecDeque::new(),
             retries: BTreeMap::new(),
             pace: Pace::new(policy, now),
+            redirected: 0,
             has_worked: false,
         }
     }
@@ -103,6 +107,19 @@ impl<J> Host<J> {
         Some(self.pace.earliest().max(ready))
     }
 
+    /// Adds a link: an untried one, or a retry that is due at some time, with a number of its own. One that has just been
+    /// redirected goes first, because its URL may be valid for a short time only.
+    pub(super) fn add(&mut self, job: J, due: Option<(Instant, u64)>) {
+        self.redirected += usize::from(job.is_redirected());
+        match due {
+            None if job.is_redirected() => self.jobs.push_front(job),
+            None => self.jobs.push_back(job),
+            Some(due) => {
+                self.retries.insert(due, job);
+            }
+        }
+    }
+
     /// Takes the link that is next in turn.
     pub(super) fn start(&mut self, now: Instant) -> Option<J> {
         let untried = self.prefers_untried();
@@ -110,6 +127,7 @@ impl<J> Host<J> {
             Some(retry) if retry.key().0 <= now && !untried => retry.remove(),
             _ => self.jobs.pop_front()?,
         };
+        self.redirected -= usize::from(job.is_redirected());
         self.running += 1;
         self.pace.starts(now);
         Some(job)
@@ -166,6 +184,7 @@ impl<J> Host<J> {
 
     /// Takes all waiting links.
     pub(super) fn take(&mut self) -> Vec<J> {
+        self.redirected = 0;
         let retries = std::mem::take(&mut self.retries).into_values();
         retries.chain(std::mem::take(&mut self.jobs)).collect()
     }

@@ -19,6 +19,9 @@ use super::host::{Feedback, Host};
 use super::policy::HostPolicies;
 use super::remains::Remains;
 
+/// How much memory waiting links may take, in bytes. It suffices for most plain lists; rows may carry columns of any size.
+pub(super) const MAX_WEIGHT: usize = 32 << 20;
+
 /// How many hosts are known before those that no link needs are looked for the first time.
 const FIRST_SWEEP: usize = 1024;
 
@@ -55,6 +58,11 @@ pub trait HasHost {
     /// How much memory it takes, in bytes.
     fn weight(&self) -> usize {
         size_of_val(self)
+    }
+
+    /// Whether a redirect has led it to its host.
+    fn is_redirected(&self) -> bool {
+        false
     }
 
     /// Moves on to a candidate after the host of the current one was given up; false if there is none left.
@@ -194,13 +202,8 @@ impl<J: HasHost> Schedule<J> {
                 }
                 return Err((job, reason));
             }
-            match due {
-                None => host.jobs.push_back(job),
-                Some(due) => {
-                    host.retries.insert((due, turn), job);
-                    self.turns = turn;
-                }
-            }
+            host.add(job, due.map(|due| (due, turn)));
+            self.turns = turn;
             self.waiting += 1;
             self.weight += weight;
             self.place(&name, now);
@@ -268,8 +271,7 @@ impl<J: HasHost> Schedule<J> {
             let name = Arc::clone(name);
             self.place(&name, now);
         }
-        if let Some((_, name)) = self.ready.first() {
-            let name = Arc::clone(name);
+        if let Some(name) = self.first_ready() {
             let host = self.host(&name);
             let per_host = host.limit;
             let job = host.start(now).expect("a host that is ready has a link");
@@ -294,6 +296,19 @@ impl<J: HasHost> Schedule<J> {
         Next::Wait(self.asleep.first().map(|(time, _)| *time))
     }
 
+    /// The host whose turn it is. While the waiting links take too much memory, those that have been redirected go first:
+    /// others may be redirected, too, and wait for longer than they can be started.
+    fn first_ready(&self) -> Option<Arc<str>> {
+        let mut ready = self.ready.iter().map(|(_, name)| name);
+        let is_full = self.weight >= MAX_WEIGHT;
+        let first = if is_full && self.hosts.values().any(|(host, _)| host.redirected > 0) {
+            ready.find(|name| self.hosts[*name].0.redirected > 0)
+        } else {
+            ready.next()
+        };
+        first.cloned()
+    }
+
     /// Records the end of an attempt. Returns the links that are given up with their hosts, and the reasons.
     pub fn finish(
         &mut self,
@@ -311,8 +326,8 @@ impl<J: HasHost> Schedule<J> {
                 self.turns += 1;
                 self.waiting += 1;
                 self.weight += job.weight();
-                let key = (due, self.turns);
-                self.host(&ticket.host).retries.insert(key, job);
+                let due = (due, self.turns);
+                self.host(&ticket.host).add(job, Some(due));
             }
             // another candidate waits for its turn like any link
             Finished::Again(job, due) => moved = Some((job, Some(due).filter(|due| *due > now))),

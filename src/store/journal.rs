@@ -137,12 +137,21 @@ impl Journal {
             self.ended.wait(&mut sharing);
         }
         if sharing.threads == 0 {
-            let patience = sharing.patience;
+            let (patience, began) = (sharing.patience, Instant::now());
             let lock = self.lock.as_ref();
             sharing.is_locked = lock.is_some_and(|lock| files::lock(lock, patience));
-            if !sharing.is_locked {
-                sharing.patience = Duration::ZERO;
+            let has_waited = !patience.is_zero() && began.elapsed() >= patience;
+            if !sharing.is_locked && has_waited {
+                tracing::warn!(
+                    "another process does not give up the lock of the journal (`.fetchpdf/journal.lock`): going on without it"
+                );
             }
+            // tried again each time, but not waited for until it is free
+            sharing.patience = if sharing.is_locked {
+                PATIENCE
+            } else {
+                Duration::ZERO
+            };
             sharing.since = Instant::now();
         }
         sharing.threads += 1;

@@ -8,6 +8,8 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::time::SystemTime;
 
+use super::files::has_one_name;
+
 /// What a folder says about a file in it.
 pub(crate) struct Found {
     /// Its length in bytes.
@@ -60,12 +62,18 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// When it cannot be opened.
+    /// When somebody is changing it ([`ErrorKind::WouldBlock`]), or it cannot be opened.
     pub(crate) fn open_part(&self, path: &str) -> io::Result<File> {
         if self.is_taken(path) && !self.has_one_name(path) {
             self.remove(path)?;
         }
-        self.open(path, Purpose::Create)
+        let file = self.open(path, Purpose::Create)?;
+        // looked at while it is open: others may have put a link in its place meanwhile
+        if has_one_name(&file.metadata()?) {
+            Ok(file)
+        } else {
+            Err(ErrorKind::WouldBlock.into())
+        }
     }
 
     /// Removes the file `path`, if it exists.

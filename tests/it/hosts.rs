@@ -1,6 +1,6 @@
 //! Per-host behavior: limits, pauses, and the circuit breaker.
 
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -230,6 +230,38 @@ fn run_limits_end_the_run() {
             )
             .exits(1);
         assert!(run.stdout.contains("`--max-total-time` reached"), "{run:?}");
+    });
+}
+
+#[test]
+fn limit_ends_a_run_whose_other_links_wait_for_a_retry() {
+    for_each_mode(|mode| {
+        let (asked, good) = (Arc::new(AtomicBool::new(false)), Server::of_pdfs());
+        let refusing = Arc::clone(&asked);
+        let busy = Server::start(move |_, stream| {
+            refusing.store(true, SeqCst);
+            respond(stream, "503 Service Unavailable", b"");
+        });
+        let gone = Server::start(move |_, stream| {
+            until(|| asked.load(SeqCst));
+            respond(stream, "404 Not Found", b"");
+        });
+        for (limit, value, link) in [
+            ("--max-downloads", "1", good.url("/b.pdf")),
+            ("--max-failures", "1", gone.url("/b.pdf")),
+        ] {
+            let links = list([busy.url("/a.pdf"), link]);
+            let args = [
+                limit,
+                value,
+                "--retry-delay",
+                "1h",
+                "--retry-max-wait",
+                "1h",
+            ];
+            let run = Sandbox::new().fetch(mode, links, &args).exits(1);
+            assert!(run.stdout.contains("reached"), "{run:?}");
+        }
     });
 }
 

@@ -1,10 +1,12 @@
 //! Redirects to other hosts, whose limits hold for them, too.
 
+use std::collections::HashMap;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use crate::harness::{Sandbox, for_each_mode, list};
-use crate::server::{Request, Server, ok, pdf, respond};
+use crate::server::{Server, ok, pdf, respond};
 
 /// A host whose links redirect to the same paths of `target`.
 fn redirecting(target: &Server) -> Server {
@@ -60,36 +62,52 @@ fn answers_of_a_target_count_for_the_target() {
 }
 
 #[test]
-fn retry_begins_at_the_target_or_anew_if_that_is_stale() {
+fn retry_asks_the_link_again() {
     for_each_mode(|mode| {
-        // serves each token once, and after an error of its own only a new one
-        let target = Server::start(|request, stream| match (&*request.path, request.earlier) {
-            ("/token-0", 1..) => respond(stream, "403 Forbidden", b""),
-            ("/token-0" | "/busy", 0) => respond(stream, "503 Service Unavailable", b""),
-            (path, _) => ok(stream, &pdf(path)),
+        let target = Server::start(|request, stream| match &*request.path {
+            "/0" => respond(stream, "503 Service Unavailable", b""),
+            path => ok(stream, &pdf(path)),
+        });
+        let to = target.url("");
+        // as a mirror network does, to another node each time
+        let source = Server::start(move |request, stream| {
+            let head = format!("302 Found\r\nLocation: {to}/{}", request.earlier);
+            respond(stream, &head, b"");
+        });
+        let sandbox = Sandbox::new();
+        sandbox
+            .fetch(mode, source.url("/x.pdf"), &["--retry", "1"])
+            .exits(0);
+        assert_eq!(sandbox.files()["x.pdf"], pdf("/1"));
+    });
+}
+
+#[test]
+fn targets_that_are_valid_for_a_short_time_are_renewed() {
+    for_each_mode(|mode| {
+        let valid_from = Arc::new(Mutex::new(HashMap::new()));
+        let issued = Arc::clone(&valid_from);
+        let target = Server::start(move |request, stream| {
+            let age = issued.lock().expect("no panic")[&request.path];
+            if request.path == "/0-0" {
+                respond(stream, "429 Too Many Requests\r\nRetry-After: 2", b"");
+            } else if Instant::elapsed(&age) > Duration::from_millis(1500) {
+                respond(stream, "403 Forbidden", b"");
+            } else {
+                ok(stream, &pdf(&request.path));
+            }
         });
         let to = target.url("");
         let source = Server::start(move |request, stream| {
-            let path = match &*request.path {
-                "/busy.pdf" => "busy".to_owned(),
-                _ => format!("token-{}", request.earlier),
-            };
-            respond(stream, &format!("302 Found\r\nLocation: {to}/{path}"), b"");
+            let path = format!("{}-{}", request.path, request.earlier);
+            let head = format!("302 Found\r\nLocation: {to}{path}");
+            let now = Instant::now();
+            valid_from.lock().expect("no panic").insert(path, now);
+            respond(stream, &head, b"");
         });
-        let sandbox = Sandbox::new();
-        let links = list(["/stale.pdf", "/busy.pdf"].map(|path| source.url(path)));
-        sandbox.fetch(mode, links, &[]).exits(0);
-        assert_eq!(sandbox.files()["stale.pdf"], pdf("/token-1"));
-        let asked = |server: &Server, is: fn(&Request) -> bool| {
-            server
-                .requests()
-                .iter()
-                .filter(|request| is(request))
-                .count()
-        };
-        assert_eq!(asked(&source, |request| request.path == "/busy.pdf"), 1);
-        assert_eq!(asked(&target, |request| request.path == "/busy"), 2);
-        assert_eq!(asked(&source, |request| request.path == "/stale.pdf"), 2);
+        let links = list((0..4).map(|n| source.url(&format!("/{n}"))));
+        let run = Sandbox::new().fetch(mode, links, &["-j", "4"]).exits(0);
+        assert_eq!(run.count("downloaded"), 4);
     });
 }
 
