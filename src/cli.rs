@@ -222,7 +222,26 @@ pub fn parse() -> anyhow::Result<Invocation> {
             (Action::Print(page), false, cli.run.log())
         }
     };
-    Ok(Invocation { action, quiet, log })
+    let reads = files_read(active(&matches));
+    Ok(Invocation {
+        action,
+        quiet,
+        log,
+        reads,
+    })
+}
+
+/// The files besides lists that options name for reading.
+fn files_read(matches: &ArgMatches) -> Vec<PathBuf> {
+    let named = ["config", "cookie", "netrc_file", "cacert", "cert", "key"];
+    let named = named.iter().filter_map(|id| {
+        let path = matches.try_get_one::<PathBuf>(id).ok().flatten();
+        path.cloned()
+    });
+    let headers = matches.try_get_many::<String>("header").ok().flatten();
+    let headers = headers.into_iter().flatten();
+    let headers = headers.filter_map(|header| header.strip_prefix('@').map(PathBuf::from));
+    named.chain(headers).collect()
 }
 
 /// The manual page of a command, or of fetchpdf itself.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 /// Whether `url` has a user name or a password.
@@ -25,53 +26,64 @@ pub(crate) fn shown(url: &Url) -> Cow<'_, str> {
 
 /// Parameters of queries that grant access by themselves: of signed URLs, as the object stores of clouds make them, and of
 /// tokens in URLs. In lower case.
-const SECRET_PARAMETERS: [&str; 15] = [
-    "access_token",
+const SECRET_PARAMETERS: [&str; 11] = [
     "api_key",
     "apikey",
     "auth",
+    "awsaccesskeyid",
     "hmac",
+    "jwt",
     "key",
-    "password",
     "sig",
-    "signature",
-    "token",
     "x-amz-credential",
-    "x-amz-security-token",
-    "x-amz-signature",
     "x-goog-credential",
-    "x-goog-signature",
+    "pwd",
 ];
 
-/// Whether the query of `url` grants access by itself.
-pub(crate) fn is_signed(url: &str) -> bool {
-    matches!(masked(url), Cow::Owned(_))
+/// The ends of such names, in lower case: `access_token`, `client_secret`, `x-amz-signature`.
+const SECRET_ENDS: [&str; 4] = ["token", "secret", "signature", "password"];
+
+/// Whether a URL in `text` grants access by itself.
+pub(crate) fn is_signed(text: &str) -> bool {
+    matches!(masked(text), Cow::Owned(_))
 }
 
-/// `url` with `***` for the values in its query that grant access, as it may be logged. Records keep the whole URL, because
-/// they are lists, too.
-pub(crate) fn masked(url: &str) -> Cow<'_, str> {
-    let Some((before, query)) = url.split_once('?') else {
-        return url.into();
-    };
-    let is_secret = |parameter: &&str| {
-        let (name, value) = parameter.split_once('=').unwrap_or_default();
-        let mut secret = SECRET_PARAMETERS.iter();
-        !value.is_empty() && secret.any(|secret| name.eq_ignore_ascii_case(secret))
-    };
-    if !query.split('&').any(|parameter| is_secret(&parameter)) {
-        return url.into();
+/// `text` with `***` for the values in the queries and fragments of its URLs that grant access, as it may be logged. Records
+/// keep whole URLs, because they are lists, too.
+pub(crate) fn masked(text: &str) -> Cow<'_, str> {
+    const BEGINS: &[char] = &['?', '&', ';', '#'];
+    const ENDS: &[char] = &['&', ';', '#', '?', '<', '>', '"', '\'', ' ', '`'];
+    if !text.contains(['?', '#']) {
+        return text.into();
     }
-    let mask = |parameter: &str| {
-        let name = parameter.split('=').next().unwrap_or_default();
-        if is_secret(&parameter) {
-            format!("{name}=***")
-        } else {
-            parameter.to_owned()
+    let (mut shown, mut is_masked, mut rest) = (String::new(), false, text);
+    while let Some(begin) = rest.find(BEGINS) {
+        let (before, parameter) = rest.split_at(begin + 1);
+        let length = parameter.find(ENDS).unwrap_or(parameter.len());
+        let (parameter, after) = parameter.split_at(length);
+        shown.push_str(before);
+        match parameter.split_once('=') {
+            Some((name, value)) if !value.is_empty() && is_secret(name) => {
+                shown.extend([name, "=***"]);
+                is_masked = true;
+            }
+            _ => shown.push_str(parameter),
         }
-    };
-    let query: Vec<_> = query.split('&').map(mask).collect();
-    format!("{before}?{}", query.join("&")).into()
+        rest = after;
+    }
+    if !is_masked {
+        return text.into();
+    }
+    shown.push_str(rest);
+    shown.into()
+}
+
+/// Whether the value of the parameter `name` grants access.
+fn is_secret(name: &str) -> bool {
+    let name = percent_decode_str(name).decode_utf8_lossy();
+    let name = name.to_ascii_lowercase();
+    let is_end = SECRET_ENDS.iter().any(|end| name.ends_with(end));
+    is_end || SECRET_PARAMETERS.contains(&&*name)
 }
 
 /// The longest text from a server in a message, in characters.
@@ -83,20 +95,38 @@ pub(crate) fn from_server(text: &str) -> String {
     printable(&cut(&masked(&text), LONGEST_FROM_SERVER))
 }
 
-/// `text` without the user names and passwords of the URLs in it.
+/// `text` without the user names and passwords of the URLs in it. They are before an `@` in an authority, which begins after
+/// two slashes or, as browsers read it, after `http:` and any number of slashes and backslashes.
 fn without_credentials(text: &str) -> Cow<'_, str> {
-    const ENDS: &[char] = &['/', '\\', '?', '#', '<', '>', '"', '\'', ' '];
-    if !text.contains("://") {
-        return text.into();
+    let is_slash = |byte: &u8| matches!(byte, b'/' | b'\\');
+    let is_end = |byte: &u8| b"/\\?#<>\"' ".contains(byte);
+    let bytes = text.as_bytes();
+    let begins = |at: usize| match bytes[at] {
+        b':' => {
+            let scheme = &bytes[at.saturating_sub(5)..at];
+            let is_scheme = |name: &[u8]| {
+                let end = &scheme[scheme.len().saturating_sub(name.len())..];
+                end.eq_ignore_ascii_case(name)
+            };
+            is_scheme(b"http") || is_scheme(b"https")
+        }
+        slash => is_slash(&slash) && bytes.get(at + 1).is_some_and(is_slash),
+    };
+    let (mut shown, mut copied, mut at) = (String::with_capacity(text.len()), 0, 0);
+    while at < bytes.len() {
+        if !begins(at) {
+            at += 1;
+            continue;
+        }
+        let slashes = bytes[at + 1..].iter().take_while(|byte| is_slash(byte));
+        let start = at + 1 + slashes.count();
+        let length = bytes[start..].iter().position(is_end);
+        at = length.map_or(bytes.len(), |length| start + length);
+        shown.push_str(&text[copied..start]);
+        shown.push_str(text[start..at].rsplit('@').next().unwrap_or_default());
+        copied = at;
     }
-    let (mut shown, mut rest) = (String::with_capacity(text.len()), text);
-    while let Some((before, after)) = rest.split_once("://") {
-        let (authority, after) = after.split_at(after.find(ENDS).unwrap_or(after.len()));
-        let host = authority.rsplit('@').next().unwrap_or_default();
-        shown.extend([before, "://", host]);
-        rest = after;
-    }
-    shown.push_str(rest);
+    shown.push_str(&text[copied..]);
     shown.into()
 }
 
@@ -173,6 +203,24 @@ mod tests {
             "https://h.example/x.pdf?id=7&X-Amz-Signature=***&sig=***"
         );
         assert!(is_signed(signed));
+        for (text, shown) in [
+            (
+                "<http://h/?a=1>, <http://h/?sig=x>",
+                "<http://h/?a=1>, <http://h/?sig=***>",
+            ),
+            (
+                "0; url=http://h/?a=1&amp;sig=x",
+                "0; url=http://h/?a=1&amp;sig=***",
+            ),
+            ("/z?to=http://h/?sig=x", "/z?to=http://h/?sig=***"),
+            ("/?a=1;Client_Secret=x", "/?a=1;Client_Secret=***"),
+            (
+                "/?X%2DAmz%2DSignature=x#id_token=y",
+                "/?X%2DAmz%2DSignature=***#id_token=***",
+            ),
+        ] {
+            assert_eq!(masked(text), shown);
+        }
         for open in ["https://h.example/sig=1", "https://h.example/?page=2&sig="] {
             assert_eq!(masked(open), open);
             assert!(!is_signed(open));
@@ -185,6 +233,10 @@ mod tests {
             ("http://u:p@h.example/x?sig=1", "http://h.example/x?sig=***"),
             ("0; url='https://u:p@w@h/a@b'", "0; url='https://h/a@b'"),
             ("<http://a/>, <http://u@b/>", "<http://a/>, <http://b/>"),
+            ("//u:p@[bad", "//[bad"),
+            (r"http:\\u:p@h", r"http:\\h"),
+            ("HTTPS:/u:p@h/me@b", "HTTPS:/h/me@b"),
+            ("naïve: a@b", "naïve: a@b"),
             ("1\u{1b}[2J", "1\\u{1b}[2J"),
         ] {
             assert_eq!(from_server(text), shown);

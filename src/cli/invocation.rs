@@ -44,6 +44,8 @@ pub struct Invocation {
     /// Whether to print no summary.
     pub(super) quiet: bool,
     pub(super) log: log::Options,
+    /// The files besides lists that it reads.
+    pub(super) reads: Vec<PathBuf>,
 }
 
 /// The result of an [`Invocation`].
@@ -110,7 +112,8 @@ impl Invocation {
     ///
     /// When there is no result. Failures of links are part of the result.
     pub fn run(self) -> anyhow::Result<CommandOutcome> {
-        self.action.keep_files_apart(self.log.file.as_deref())?;
+        self.action
+            .keep_files_apart(&self.reads, self.log.file.as_deref())?;
         log::start(&self.log)?;
         if !matches!(self.action, Action::Print(_)) {
             stop::hear_signals().context("cannot start a thread that listens to signals")?;
@@ -169,7 +172,7 @@ fn compare_into(
 
 impl Action {
     /// Refuses to write to a file that is read, or twice to the same: a list would be truncated before it is read, or never end.
-    fn keep_files_apart(&self, log: Option<&Path>) -> anyhow::Result<()> {
+    fn keep_files_apart(&self, reads: &[PathBuf], log: Option<&Path>) -> anyhow::Result<()> {
         let mut written = Vec::new();
         let (inputs, journals) = match self {
             Self::Print(_) => return Ok(()),
@@ -191,31 +194,42 @@ impl Action {
             Input::Url(_) => None,
         });
         let mut used: Vec<_> = lists.collect();
-        for stream in identity::of_outputs() {
-            let list = used.iter().find(|(list, _)| *list == stream);
-            if let Some((_, what)) = list {
+        let found = journals.iter().filter_map(|path| identity::of(path));
+        used.extend(found.map(|journal| (journal, "the journal of the output folder")));
+        let found = reads.iter().filter_map(|path| identity::of(path));
+        used.extend(found.map(|file| (file, "a file that this run reads")));
+        let mut outputs: Vec<_> = identity::of_outputs().collect();
+        for stream in &outputs {
+            if let Some((_, what)) = used.iter().find(|(file, _)| file == stream) {
                 anyhow::bail!("output goes to {what}: redirect it to another file");
             }
         }
-        let journals = journals.iter().filter_map(|path| identity::of(path));
-        used.extend(journals.map(|journal| (journal, "the journal of the output folder")));
-        let streams = identity::of_outputs();
-        let mut outputs: Vec<_> = streams.map(|stream| (stream, "written twice")).collect();
         for path in written.into_iter().chain(log) {
+            anyhow::ensure!(
+                !journals.iter().any(|journal| is_beside(path, journal)),
+                "`{}` is in the state folder of the output folder: name another file",
+                path.display()
+            );
             let Some(file) = identity::of(path) else {
                 continue;
             };
             let taken = used.iter().find(|(taken, _)| *taken == file);
-            let twice = || outputs.iter().find(|(taken, _)| *taken == file);
-            let twice = || twice().filter(|_| !is_stream(path));
-            if let Some((_, what)) = taken.or_else(twice) {
+            let twice = || outputs.contains(&file) && !is_stream(path);
+            let what = taken.map(|(_, what)| *what);
+            if let Some(what) = what.or_else(|| twice().then_some("written twice")) {
                 let path = path.display();
                 anyhow::bail!("`{path}` is {what}: name another file");
             }
-            outputs.push((file, "written twice"));
+            outputs.push(file);
         }
         Ok(())
     }
+}
+
+/// Whether two paths are in the same folder.
+fn is_beside(path: &Path, other: &Path) -> bool {
+    let folder = |path: &Path| path.parent()?.canonicalize().ok();
+    folder(path).is_some_and(|parent| Some(parent) == folder(other))
 }
 
 /// Whether `path` stands for a stream that is open already.

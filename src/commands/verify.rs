@@ -3,7 +3,7 @@
 //! The journal is read twice, so that memory holds some bytes per link and not the whole journal: first to find the record of
 //! each link that applies, as for the next run, then to check the file of that record.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, Read};
 use std::path::Path;
@@ -63,17 +63,32 @@ pub(crate) enum Problem {
 pub(crate) fn verify(output: &Path) -> anyhow::Result<Findings> {
     let (folder, files) = (Folder::at(output), Files::of(output));
     let unreadable = || format!("cannot read the journal of `{}`", output.display());
-    let journal = open_journal(&folder).with_context(unreadable)?;
+    let each = |see: &mut dyn FnMut(u64, u64, &SavedLine)| {
+        let mut number = 0;
+        let journal = open_journal(&folder).with_context(unreadable)?;
+        let read = each_saved(journal, |line| {
+            number += 1;
+            see(fingerprint(&line.url), number, line);
+        });
+        read.with_context(unreadable)
+    };
     let history = History::of(&folder, Detail::Files).with_context(unreadable)?;
-    let (mut findings, mut checked) = (Findings::default(), HashSet::new());
-    let read = each_saved(journal, |line| {
-        let (id, saved) = (fingerprint(&line.url), line.to_saved());
+    // of several records of the same file, the last one applies: it may have another hash
+    let mut last = HashMap::new();
+    each(&mut |id, number, line| {
+        let saved = line.to_saved();
         let expected = history.expected(id, |saved| files.has(saved));
         let is_it = |expected: Saved| {
             let found = (&saved.file, saved.bytes, saved.modified);
             found == (&expected.file, expected.bytes, expected.modified)
         };
-        if !expected.is_some_and(is_it) || !checked.insert(id) {
+        if expected.is_some_and(is_it) {
+            last.insert(id, number);
+        }
+    })?;
+    let mut findings = Findings::default();
+    each(&mut |id, number, line| {
+        if last.get(&id) != Some(&number) {
             return;
         }
         match problem(&folder, line) {
@@ -84,8 +99,7 @@ pub(crate) fn verify(output: &Path) -> anyhow::Result<Findings> {
                 problem,
             }),
         }
-    });
-    read.with_context(unreadable)?;
+    })?;
     Ok(findings)
 }
 

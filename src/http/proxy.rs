@@ -33,12 +33,9 @@ impl Proxies {
         if no_host || !options.use_proxies || options.deny_private {
             return Self::None;
         }
-        // the matcher of the system uses some of the variables under CGI, too
-        let is_cgi = env::var_os("REQUEST_METHOD").is_some();
-        let of_system = cfg!(any(windows, target_vendor = "apple")) && !is_cgi;
         let [http, https, all] = match (&options.proxy, &options.no_proxy) {
             (Some(proxy), _) => [String::new(), String::new(), proxy.to_string()],
-            (None, None) if of_system => {
+            (None, None) if cfg!(any(windows, target_vendor = "apple")) => {
                 // for the warnings: the matcher reads the variables, too
                 from_environment();
                 return Self::System(Matcher::from_system());
@@ -100,18 +97,26 @@ fn from_environment() -> [String; 3] {
         ["HTTPS_PROXY", "https_proxy"],
         ["ALL_PROXY", "all_proxy"],
     ];
-    variables.map(|names| {
-        let Some((name, proxy)) = variable(names).filter(|(_, proxy)| !proxy.is_empty()) else {
+    variables.map(|[upper, lower]| {
+        let is_of_client = |name| is_cgi && name == "HTTP_PROXY" && env::var_os(name).is_some();
+        let upper = if is_of_client(upper) {
+            tracing::warn!(
+                "ignoring the variable `HTTP_PROXY`: a client of the web server may have set it, because `REQUEST_METHOD` is set, too (CGI)"
+            );
+            lower
+        } else {
+            upper
+        };
+        let found = variable([upper, lower]).filter(|(_, proxy)| !proxy.is_empty());
+        let Some((name, proxy)) = found else {
             return String::new();
         };
-        let problem = if is_cgi {
-            "a client of the web server may have set it, because `REQUEST_METHOD` is set, too (CGI)"
-        } else if !is_usable(&proxy) {
-            "not a proxy: expected `[SCHEME://][USER:PASSWORD@]HOST[:PORT]`, with `http`, `https`, `socks5` or `socks5h`"
-        } else {
+        if is_usable(&proxy) {
             return proxy;
-        };
-        tracing::warn!("ignoring the variable `{name}`: {problem}");
+        }
+        tracing::warn!(
+            "ignoring the variable `{name}`: not a proxy: expected `[SCHEME://][USER:PASSWORD@]HOST[:PORT]`, with `http`, `https`, `socks5` or `socks5h`"
+        );
         String::new()
     })
 }

@@ -53,11 +53,43 @@ pub(crate) struct Publisher {
 #[derive(Debug, Default)]
 struct Published {
     /// Files by SHA-256, also those of earlier runs, unless there is no `--dedupe`.
-    by_hash: HashMap<String, Saved>,
+    by_hash: Hashes,
     /// The key of each name with a link that got it, if another link might replace its file.
     owners: BTreeSet<(u64, u64)>,
     /// The links that have left their existing files.
     moved: HashSet<u64>,
+}
+
+/// Files by their SHA-256, each with the hash that it had last. A replaced file may look like the one before.
+#[derive(Debug, Default)]
+struct Hashes {
+    files: HashMap<String, Saved>,
+    /// The hash of each file, by the key of its name.
+    hashes: HashMap<u64, String>,
+}
+
+impl Hashes {
+    /// Forgets the hash that the file has had, and adds the one that it has now, if that is known.
+    fn insert(&mut self, saved: Saved) {
+        let key = name::key(&saved.file);
+        if let Some(before) = self.hashes.remove(&key)
+            && self
+                .files
+                .get(&before)
+                .is_some_and(|file| name::key(&file.file) == key)
+        {
+            self.files.remove(&before);
+        }
+        if let Some(hash) = saved.sha256.clone() {
+            self.hashes.insert(key, hash.clone());
+            self.files.insert(hash, saved);
+        }
+    }
+
+    /// A file with the same bytes.
+    fn get(&self, saved: &Saved) -> Option<&Saved> {
+        self.files.get(saved.sha256.as_ref()?)
+    }
 }
 
 impl Publisher {
@@ -76,9 +108,7 @@ impl Publisher {
         let mut published = Published::default();
         if dedupe != Dedupe::None {
             journal.each_saved(|line: &SavedLine| {
-                if let Some(hash) = &line.sha256 {
-                    published.by_hash.insert(hash.clone(), line.to_saved());
-                }
+                published.by_hash.insert(line.to_saved());
             })?;
         }
         Ok(Self {
@@ -203,11 +233,7 @@ impl Publication<'_> {
 
     /// The file of another link with the same bytes, if `--dedupe` asks for it.
     fn same_bytes(&self) -> Option<Saved> {
-        let first = self
-            .published
-            .as_ref()?
-            .by_hash
-            .get(self.saved.sha256.as_ref()?)?;
+        let first = self.published.as_ref()?.by_hash.get(self.saved)?;
         let is_there = self.publisher.store.has(first);
         is_there.then(|| first.clone())
     }
@@ -282,11 +308,8 @@ impl Publication<'_> {
         let Some(published) = &mut self.published else {
             return;
         };
-        if let Some(hash) = saved.sha256.as_ref()
-            && self.publisher.dedupe != Dedupe::None
-            && saved.status != Status::Duplicate
-        {
-            published.by_hash.insert(hash.clone(), saved.clone());
+        if self.publisher.dedupe != Dedupe::None && saved.status != Status::Duplicate {
+            published.by_hash.insert(saved.clone());
         }
         let (existing, job) = (self.publisher.plan.existing, self.job);
         // otherwise, no link can replace it in this run
