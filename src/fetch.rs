@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Infallible by type: whatever goes wrong with a link is its outcome. This module decides what an attempt ends as: the
-//! record of the link, or a retry after a pause. It knows nothing of threads or terminals; all modes share one [`Fetcher`].
+//! record of the link, or a retry after a pause. It knows nothing of modes or terminals; all modes share one [`Fetcher`].
 
 mod bandwidth;
 mod body;

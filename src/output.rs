@@ -6,15 +6,15 @@
 //!  never blocks       writes all that is queued at once
 //! ```
 //!
-//! Readers of pipes stop, terminals are held, and disks hang. Whoever pushes is not concerned: it may be the task that ends the
-//! run, or one that drives connections. A slow reader slows the run down all the same, because new work begins only when there
+//! Readers stop, terminals are paused, disks hang. Callers of [`Output::push`] are not affected: one may be the task that ends
+//! the run, or drives connections. A slow reader slows the run down all the same, because new work begins only when there
 //! is [`room`]. The queue therefore holds [`ROOM`] bytes, and what the work under way adds.
 //!
 //! At the end, [`Output::finish`] waits for the reader. Once somebody has asked for the end ([`hurry`]), it gives up after
 //! [`PATIENCE`] without progress.
 //!
-//! The first error ends an output, because what follows a torn line cannot be trusted. The error is told once, and concerns no
-//! other output.
+//! The first error ends an output, because what follows a torn line cannot be trusted. The error is reported once and does not
+//! affect other outputs.
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -118,7 +118,7 @@ struct Queue {
     is_full: bool,
     /// Whether bytes that are no longer in the queue are being written.
     is_writing: bool,
-    /// When there was last something to write for the first time, or something was written.
+    /// When the queue last became non-empty, or bytes were last written.
     progress: Instant,
     lost: Option<ErrorKind>,
     on_loss: Option<OnLoss>,
@@ -194,7 +194,7 @@ impl Output {
         while queue.is_writing || !queue.bytes.is_empty() {
             if !has_patience(queue.progress) {
                 drop(queue);
-                let message = "its reader takes nothing";
+                let message = "nobody is reading it";
                 shared.lose(&io::Error::new(ErrorKind::TimedOut, message));
                 return Err(ErrorKind::TimedOut);
             }

@@ -161,7 +161,7 @@ fn will_fetch(has_job: &Receiver<()>, stop: &Stop) -> bool {
     }
 }
 
-/// Starts the tasks that listen to clocks.
+/// Starts the periodic tasks, and the timer of `--max-total-time`.
 fn watch(runtime: &Runtime, worker: &Worker) {
     let stats = Arc::clone(&worker.accounts.stats);
     let (queue, same_stats) = (Arc::clone(&worker.queue), Arc::clone(&stats));

@@ -3,7 +3,6 @@
 //! OS threads that wait for their links share one runtime, which drives all connections: any thread may use a connection
 //! that another one opened. Tasks get one single-threaded runtime per core, each with its own connections, so that a
 //! response never has to wake another thread. That saves a fifth to a quarter of the time for many small files.
-
 //!
 //! A system may have no threads left (`ulimit -u`, a limit of its container), and tokio panics then. Each runtime is therefore
 //! started only if the system has enough of them, and keeps a thread for blocking work, such as looking up names, which waits
@@ -56,7 +55,7 @@ impl Runtimes {
         Ok(Self { shared, tasks })
     }
 
-    /// Ends all of them, without waiting for look-ups of names that are still running.
+    /// Ends all of them, without waiting for lookups of names that are still running.
     pub(crate) fn shutdown(self) {
         self.tasks
             .into_iter()

@@ -205,18 +205,17 @@ impl Action {
             }
         }
         for path in written.into_iter().chain(log) {
-            anyhow::ensure!(
-                !journals.iter().any(|journal| is_beside(path, journal)),
-                "`{}` is in the state folder of the output folder: name another file",
-                path.display()
-            );
+            let beside_journal = || journals.iter().any(|journal| is_beside(path, journal));
             let Some(file) = identity::of(path) else {
                 continue;
             };
             let taken = used.iter().find(|(taken, _)| *taken == file);
             let twice = || outputs.contains(&file) && !is_stream(path);
             let what = taken.map(|(_, what)| *what);
-            if let Some(what) = what.or_else(|| twice().then_some("written twice")) {
+            let what = what.or_else(|| twice().then_some("written twice"));
+            let in_state =
+                || beside_journal().then_some("in the state folder of the output folder");
+            if let Some(what) = what.or_else(in_state) {
                 let path = path.display();
                 anyhow::bail!("`{path}` is {what}: name another file");
             }

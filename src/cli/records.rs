@@ -23,7 +23,7 @@ pub(super) struct RecordArgs {
     /// Write the records to this file: CSV if its name ends in `.csv`, else NDJSON
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Put a quote before cells of a CSV report that a spreadsheet would take for formulas
+    /// Put an apostrophe before cells of a CSV report that a spreadsheet would take for formulas
     ///
     /// These are cells that begin with `=`, `+`, `-`, `@`, a tab or a line end. Lists come from strangers, and a formula can
     /// send other cells of the table to them.

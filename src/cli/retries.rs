@@ -13,7 +13,7 @@ pub(super) struct RetryArgs {
     /// Maximum pause before the first retry; it doubles with each retry
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
     pub(super) retry_delay: Duration,
-    /// Maximum pause before a retry; a host that demands more is given up
+    /// Maximum pause before a retry; a link whose server demands more fails
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub(super) retry_max_wait: Duration,
     /// Maximum time to connect, including TLS; 0 means no limit
@@ -28,7 +28,7 @@ pub(super) struct RetryArgs {
     /// Maximum time for one link, including retries [default: no limit]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(super) max_time: Option<Duration>,
-    /// Minimum bytes per second of a transfer, over the stall timeout [default: 100 over two, while other links wait]
+    /// Minimum bytes per second of a transfer, over the stall timeout [default: 100 over twice that time, while other links wait]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(super) min_speed: Option<u64>,
 }

@@ -230,7 +230,7 @@ fields! {
     "retryable", |record| Flag(record.failure()?.retryable()),
         "for a failure: whether another run may succeed";
     "error", |record| Text(&record.failure()?.message),
-        "for a failure: what happened, human-readable, up to 1,000 characters";
+        "for a failure: what happened, human-readable, up to 500 characters";
     "exec_error", |record| Text(cut(record.exec_error.as_deref()?, LONGEST_ERROR)),
         "why the command of `--exec` failed for this file, or was not run";
     "name", |record| Text(record.details.as_ref()?.name.as_deref()?),

@@ -52,7 +52,7 @@ statuses! {
     Duplicate, "duplicate", Neither,
         "an earlier line has the same URL, or, with `--dedupe skip`, another link has the same bytes";
     BadLink, "bad_link", Failed, "not an http or https URL, or one that this run must not fetch";
-    Dns, "dns", Failed, "the host name has no address";
+    Dns, "dns", Failed, "the host name has no address, or could not be looked up";
     Connect, "connect", Failed, "no connection, or one that was lost before the response";
     Tls, "tls", Failed, "no trusted TLS connection";
     Timeout, "timeout", Failed, "the connection, the response, the next byte or the whole link took too long";

@@ -315,6 +315,41 @@ fn record_matches_its_schema() {
 }
 
 #[test]
+fn files_that_a_run_reads_are_not_written() {
+    let sandbox = Sandbox::new();
+    for (name, content) in [
+        ("cookies", "a.invalid\tFALSE\t/\tFALSE\t0\tname\tvalue\n"),
+        ("netrc", "machine a.invalid login u password p\n"),
+        ("headers", "X-Key: 1\n"),
+        ("config", "retry = 0\n"),
+    ] {
+        sandbox.write(name, content);
+    }
+    for (option, name) in [
+        ("--cookie=cookies", "cookies"),
+        ("--netrc-file=netrc", "netrc"),
+        ("--header=@headers", "headers"),
+        ("--config=config", "config"),
+    ] {
+        let before = fs::read(sandbox.path(name)).expect("a file");
+        for output in ["--report", "--error-file", "--log"] {
+            let written = format!("./{name}");
+            let args = ["http://a.invalid/x.pdf", option, output, &written];
+            let run = sandbox.run(&args).exits(2);
+            let told = "is a file that this run reads";
+            assert!(run.stderr.contains(told), "{run:?}");
+            assert_eq!(fs::read(sandbox.path(name)).expect("a file"), before);
+        }
+    }
+    sandbox.write("out/.fetchpdf/journal.jsonl", "");
+    for name in ["journal.jsonl", "other"] {
+        let path = format!("out/.fetchpdf/{name}");
+        let args = ["http://a.invalid/x.pdf", "-o", "out", "--report", &path];
+        sandbox.run(&args).exits(2);
+    }
+}
+
+#[test]
 fn no_file_is_both_read_and_written_or_written_twice() {
     let link = "http://a.invalid/x.pdf\n";
     let kept = |sandbox: &Sandbox, name: &str| fs::read_to_string(sandbox.path(name)).ok();

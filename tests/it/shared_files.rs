@@ -178,3 +178,36 @@ fn names_of_existing_files_are_taken_before_all_others() {
         assert_eq!((run.count("downloaded"), sandbox.names().len()), (1, 5));
     });
 }
+
+#[test]
+fn replaced_file_is_not_the_same_as_one_that_looks_like_it_did() {
+    for_each_mode(|mode| {
+        let is_new = Arc::new(AtomicBool::new(false));
+        let changed = Arc::clone(&is_new);
+        // another entity tag, but the same length and time
+        let server = Server::start(move |request, stream| {
+            let body = match (changed.load(Relaxed), &*request.path) {
+                (true, "/a.pdf") => "new",
+                _ => "old",
+            };
+            let time = "Last-Modified: Wed, 01 Jan 2020 00:00:00 GMT";
+            let head = format!("200 OK\r\nETag: \"{body}\"\r\n{time}");
+            respond(stream, &head, &pdf(body));
+        });
+        let sandbox = Sandbox::new();
+        let (a, b) = (server.url("/a.pdf"), server.url("/b.pdf"));
+        let skip = ["--remote-time", "--dedupe", "skip"];
+        sandbox.fetch(mode, &a, &skip).exits(0);
+        is_new.store(true, Relaxed);
+        sandbox
+            .fetch(mode, &a, &["--remote-time", "--update"])
+            .exits(0);
+        sandbox.fetch(mode, &b, &skip).exits(0);
+        let files = sandbox.files();
+        assert_eq!(
+            (&files["a.pdf"], &files["b.pdf"]),
+            (&pdf("new"), &pdf("old"))
+        );
+        sandbox.run(&["verify", "out"]).exits(0);
+    });
+}
