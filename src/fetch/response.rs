@@ -10,6 +10,7 @@ use url::Url;
 
 use super::range::ContentRange;
 use super::{Start, disposition};
+use crate::line::LONGEST_LINE;
 use crate::outcome::{Answer, Failure, Status};
 use crate::retry::retry_after;
 use crate::store::{Origin, Partial};
@@ -25,8 +26,8 @@ fn is_short(validator: &&str) -> bool {
     validator.len() <= LONGEST_VALIDATOR
 }
 
-/// The longest URL that a redirect may lead to, in bytes: servers accept about as much. Thousands of jobs may wait at a target.
-const LONGEST_TARGET: usize = 8 * 1024;
+/// The longest URL that a redirect may lead to, in bytes: as long as one of a list.
+const LONGEST_TARGET: usize = LONGEST_LINE;
 
 /// A response and the URL that it came from.
 pub(super) struct Response {
