@@ -66,8 +66,8 @@ impl Naming {
 /// What to do for a line.
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// Fetch the link.
-    Fetch(Job),
+    /// Fetch the link. In a box, because many wait in tables that are up to half empty.
+    Fetch(Box<Job>),
     /// Nothing: the outcome is known without a request.
     Settled(Box<Record>),
 }
@@ -160,7 +160,7 @@ impl<L, I: Inventory> Plan<L, I> {
         let mut job = Job::new(link, self.index);
         let previous = self.previous(&job);
         let Some(existing) = previous.or_else(|| self.name(&mut job)) else {
-            return Step::Fetch(job);
+            return Step::Fetch(Box::new(job));
         };
         let keeps = self.options.existing == Existing::Keep;
         if keeps && !(self.options.exec && self.inventory.awaits_exec(id)) {
@@ -169,7 +169,7 @@ impl<L, I: Inventory> Plan<L, I> {
         job.only_exec = keeps;
         job.name = existing.saved.file.as_str().into();
         job.existing = Some(Box::new(existing));
-        Step::Fetch(job)
+        Step::Fetch(Box::new(job))
     }
 
     /// The file that an earlier run saved for a link, if neither it nor its checksum in the list has changed. Claims its

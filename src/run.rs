@@ -184,7 +184,7 @@ fn work(runtimes: &Runtimes, worker: &Arc<Worker>) {
         async move { queue.next().await }
     };
     let (worker, config) = (Arc::clone(worker), Arc::clone(&worker.config));
-    let work = move |started: Started<Job>| {
+    let work = move |started: Started<Box<Job>>| {
         let worker = Arc::clone(&worker);
         async move { worker.work(started).await }
     };

@@ -71,6 +71,24 @@ pub trait HasHost {
     }
 }
 
+impl<J: HasHost> HasHost for Box<J> {
+    fn host(&self) -> Cow<'_, str> {
+        (**self).host()
+    }
+
+    fn next_candidate(&mut self, reason: &GiveUp) -> bool {
+        (**self).next_candidate(reason)
+    }
+
+    fn weight(&self) -> usize {
+        size_of::<Self>() + (**self).weight()
+    }
+
+    fn is_redirected(&self) -> bool {
+        (**self).is_redirected()
+    }
+}
+
 /// Which set a host is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum HostSlot {

@@ -102,7 +102,7 @@ impl Accounts {
     }
 
     /// Settles the jobs that wait for a retry when the run ends. The report counts those without any attempt.
-    pub(super) fn interrupt(&self, jobs: &[Job]) {
+    pub(super) fn interrupt(&self, jobs: &[Box<Job>]) {
         for job in jobs.iter().filter(|job| job.attempts > 0) {
             self.settle(&job.record(Outcome::Failed(Failure::interrupted())));
         }

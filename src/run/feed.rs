@@ -72,7 +72,7 @@ fn take(worker: &Worker, step: io::Result<Step>) -> bool {
     !worker.stop.is_stopped() && !accounts.is_impossible()
 }
 
-fn queue(worker: &Worker, job: Job) -> bool {
+fn queue(worker: &Worker, job: Box<Job>) -> bool {
     if let Err(error) = worker.session.open() {
         worker.accounts.fail(Problem::Impossible(error));
         worker.stop.stop(Cause::Bug);

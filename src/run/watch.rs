@@ -58,7 +58,7 @@ impl Counter {
 }
 
 /// Keeps track of whether links wait for workers, which transfers that make hardly any progress must not hold up.
-pub(super) async fn watch_waiting(queue: Arc<Queue<Job>>, stats: Arc<Stats>) {
+pub(super) async fn watch_waiting(queue: Arc<Queue<Box<Job>>>, stats: Arc<Stats>) {
     loop {
         tokio::time::sleep(Duration::from_millis(100)).await;
         stats.set_links_wait(queue.waits_for_workers());
@@ -66,7 +66,7 @@ pub(super) async fn watch_waiting(queue: Arc<Queue<Job>>, stats: Arc<Stats>) {
 }
 
 /// Updates the stats of the queue once per second, and reports paused hosts and a run that is limited by `--per-host`.
-pub(super) async fn watch_queue(queue: Arc<Queue<Job>>, stats: Arc<Stats>) {
+pub(super) async fn watch_queue(queue: Arc<Queue<Box<Job>>>, stats: Arc<Stats>) {
     let (mut held_back, mut known) = (0, Vec::new());
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;

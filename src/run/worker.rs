@@ -28,16 +28,17 @@ pub(super) struct Worker {
     pub(super) config: Arc<Config>,
     pub(super) session: Arc<Session>,
     pub(super) accounts: Arc<Accounts>,
-    pub(super) queue: Arc<Queue<Job>>,
+    pub(super) queue: Arc<Queue<Box<Job>>>,
     pub(super) stop: Arc<Stop>,
     pub(super) executor: Option<Executor>,
     /// The links that waited in the queue when the run was ended.
-    pub(super) left: Arc<Mutex<Vec<Job>>>,
+    #[expect(clippy::vec_box, reason = "as they are in the queue")]
+    pub(super) left: Arc<Mutex<Vec<Box<Job>>>>,
 }
 
 impl Worker {
     /// Makes one attempt at a link, and reports the result to the queue and the accounts. A panic ends the run in order.
-    pub(super) async fn work(&self, started: Started<Job>) {
+    pub(super) async fn work(&self, started: Started<Box<Job>>) {
         if let Err(panic) = caught(pin!(self.attempt(started))).await {
             let problem = Problem::Incomplete(format!("{BUG}: {panic}"));
             self.accounts.fail(problem);
@@ -45,7 +46,7 @@ impl Worker {
         }
     }
 
-    async fn attempt(&self, started: Started<Job>) {
+    async fn attempt(&self, started: Started<Box<Job>>) {
         output::room(|| self.stop.is_stopped()).await;
         let Started { mut job, ticket } = started;
         let opened = self.session.open();
@@ -63,7 +64,7 @@ impl Worker {
         }
     }
 
-    fn retry(&self, job: Job, ticket: &Ticket, pause: Duration, failure: &Failure) {
+    fn retry(&self, job: Box<Job>, ticket: &Ticket, pause: Duration, failure: &Failure) {
         let (line, url) = (&job.source_line, legible(&shown(job.url())));
         let next = job.attempts + 1;
         let seconds = pause.as_secs_f64();
@@ -74,7 +75,7 @@ impl Worker {
     }
 
     /// Lets a job that was redirected to another host wait for its turn there.
-    fn redirect(&self, job: Job, ticket: &Ticket) {
+    fn redirect(&self, job: Box<Job>, ticket: &Ticket) {
         let again = Finished::Again(job, Instant::now());
         self.finish(ticket, again, Feedback::Good);
     }
@@ -98,7 +99,7 @@ impl Worker {
     }
 
     /// Returns the result of an attempt to the queue, and settles the links that are given up because of it.
-    fn finish(&self, ticket: &Ticket, finished: Finished<Job>, feedback: Feedback) {
+    fn finish(&self, ticket: &Ticket, finished: Finished<Box<Job>>, feedback: Feedback) {
         for (job, reason) in self.queue.finish(ticket, finished, feedback) {
             match reason {
                 None => self.accounts.interrupt(&[job]),
