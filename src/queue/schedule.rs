@@ -42,6 +42,8 @@ pub struct Schedule<J> {
     waiting: usize,
     /// The bytes of the waiting links.
     weight: usize,
+    /// How many of the waiting links have been redirected to their hosts.
+    redirected: usize,
     running: usize,
     ended: bool,
 }
@@ -148,6 +150,7 @@ impl<J: HasHost> Schedule<J> {
             turns: 0,
             waiting: 0,
             weight: 0,
+            redirected: 0,
             running: 0,
             ended: false,
         }
@@ -210,7 +213,7 @@ impl<J: HasHost> Schedule<J> {
         loop {
             let name = self.name(&job, now);
             let turn = self.turns + 1;
-            let weight = job.weight();
+            let (weight, redirected) = (job.weight(), usize::from(job.is_redirected()));
             let host = self.host(&name);
             if let Breaker::GivenUp(reason) = &host.breaker {
                 let reason = reason.clone();
@@ -224,6 +227,7 @@ impl<J: HasHost> Schedule<J> {
             self.turns = turn;
             self.waiting += 1;
             self.weight += weight;
+            self.redirected += redirected;
             self.place(&name, now);
             return Ok(());
         }
@@ -273,7 +277,7 @@ impl<J: HasHost> Schedule<J> {
         self.ended = true;
         self.ready.clear();
         self.asleep.clear();
-        (self.waiting, self.weight) = (0, 0);
+        (self.waiting, self.weight, self.redirected) = (0, 0, 0);
         let take = |(host, slot): &mut (Host<J>, HostSlot)| {
             *slot = HostSlot::Nowhere;
             host.take()
@@ -295,6 +299,7 @@ impl<J: HasHost> Schedule<J> {
             let job = host.start(now).expect("a host that is ready has a link");
             self.waiting -= 1;
             self.weight -= job.weight();
+            self.redirected -= usize::from(job.is_redirected());
             self.running += 1;
             self.turns += 1;
             self.place(&name, now);
@@ -318,8 +323,7 @@ impl<J: HasHost> Schedule<J> {
     /// others may be redirected, too, and wait for longer than they can be started.
     fn first_ready(&self) -> Option<Arc<str>> {
         let mut ready = self.ready.iter().map(|(_, name)| name);
-        let is_full = self.weight >= MAX_WEIGHT;
-        let first = if is_full && self.hosts.values().any(|(host, _)| host.redirected > 0) {
+        let first = if self.weight >= MAX_WEIGHT && self.redirected > 0 {
             ready.find(|name| self.hosts[*name].0.redirected > 0)
         } else {
             ready.next()
@@ -344,6 +348,7 @@ impl<J: HasHost> Schedule<J> {
                 self.turns += 1;
                 self.waiting += 1;
                 self.weight += job.weight();
+                self.redirected += usize::from(job.is_redirected());
                 let due = (due, self.turns);
                 self.host(&ticket.host).add(job, Some(due));
             }
@@ -354,6 +359,7 @@ impl<J: HasHost> Schedule<J> {
         let given_up = host.finish(feedback, ticket.at, is_last, now);
         self.waiting -= given_up.len();
         self.weight -= given_up.iter().map(HasHost::weight).sum::<usize>();
+        self.redirected -= given_up.iter().filter(|job| job.is_redirected()).count();
         self.place(&ticket.host, now);
         // those without another candidate come back
         let given_up = given_up.into_iter().map(|job| (job, None));
@@ -824,5 +830,37 @@ mod tests {
             },
         );
         assert!(run.elapsed < Duration::from_secs(110), "{:?}", run.elapsed);
+    }
+
+    #[derive(Debug)]
+    struct Heavy(&'static str, bool);
+
+    impl HasHost for Heavy {
+        fn host(&self) -> Cow<'_, str> {
+            self.0.into()
+        }
+
+        fn weight(&self) -> usize {
+            MAX_WEIGHT
+        }
+
+        fn is_redirected(&self) -> bool {
+            self.1
+        }
+    }
+
+    #[test]
+    fn redirected_links_go_first_while_memory_is_short() {
+        let now = Instant::now();
+        let mut schedule = Schedule::new(HostPolicies::default());
+        for job in [Heavy("a", false), Heavy("b", false), Heavy("c", true)] {
+            schedule.push(job, now).expect("no host is given up");
+        }
+        let mut next = || match schedule.next(now) {
+            Next::Start(started) => started.job.0,
+            _ => "nothing",
+        };
+        assert_eq!([next(), next(), next()], ["c", "a", "b"]);
+        assert_eq!((schedule.weight, schedule.redirected), (0, 0));
     }
 }
