@@ -141,7 +141,7 @@ fn read(output: &Folder, line: &SavedLine) -> io::Result<(PdfVerdict, Option<Str
         }
     }
     let hash = hash.map(|hash| hexadecimal(&hash.finalize()));
-    Ok((check.finish(), hash))
+    Ok((check.finish(|| Ok(&file))?, hash))
 }
 
 impl Findings {

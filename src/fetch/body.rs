@@ -22,6 +22,9 @@ use crate::store::{PIECE, Part, Pieces};
 /// but a host that drips bytes to hold up its clients is.
 const FLOOR: u64 = 100;
 
+/// What is odd about a document that the body goes on behind.
+const PADDED: &str = "more than 1,024 bytes after its `%%EOF`";
+
 /// A part that is being filled.
 pub(super) struct Body<'a> {
     fetcher: &'a Fetcher,
@@ -129,8 +132,10 @@ impl<'a> Body<'a> {
         if let Some(total) = self.total.filter(|total| *total != length) {
             return truncated(format!("received {length} of {total} bytes"));
         }
-        let suspect = match self.seen.check.finish() {
+        let finish = || self.seen.check.finish(|| self.part.contents());
+        let suspect = match self.fetcher.disk.act(finish).map_err(disk)? {
             PdfVerdict::Whole => None,
+            PdfVerdict::Padded => Some(PADDED),
             PdfVerdict::Suspect(why) if self.framed => Some(why),
             PdfVerdict::Suspect(why) => {
                 return truncated(format!(

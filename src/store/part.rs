@@ -194,6 +194,16 @@ impl Part {
         })
     }
 
+    /// All bytes, for a check that looks at some of them once more. Nothing can be written after that.
+    ///
+    /// # Errors
+    ///
+    /// When the last bytes cannot be written.
+    pub(crate) fn contents(&mut self) -> io::Result<impl Read + Seek> {
+        self.flush()?;
+        Ok(&self.file)
+    }
+
     /// Writes the last bytes, and returns the final modification time of the file: `modified`, if there is one.
     ///
     /// # Errors

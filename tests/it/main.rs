@@ -1,5 +1,6 @@
 //! The binary, run as a user runs it, against servers on loopback.
 
+mod bodies;
 mod command_line;
 mod concurrent_runs;
 mod config_file;

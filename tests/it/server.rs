@@ -186,3 +186,24 @@ pub(crate) fn pdf_of(seed: &str, middle: usize) -> Vec<u8> {
     body.extend_from_slice(b"\nstartxref\n9\n%%EOF\n");
     body
 }
+
+/// A document whose cross-reference table is where it says.
+pub(crate) fn document(content: &str) -> Vec<u8> {
+    let object = format!("1 0 obj\n<< /Length 9 >>\nstream\n{content}\nendstream\nendobj\n");
+    let front = format!("%PDF-1.4\n{object}");
+    let end = format!("startxref\n{}\n%%EOF\n", front.len());
+    format!("{front}xref\n0 2\ntrailer << /Size 2 >>\n{end}").into_bytes()
+}
+
+/// An answer in chunks, which does not say how long it is.
+pub(crate) fn chunked(stream: &mut TcpStream, head: &str, body: &[u8]) {
+    send(
+        stream,
+        format!("HTTP/1.1 {head}\r\nTransfer-Encoding: chunked\r\n\r\n"),
+    );
+    for chunk in body.chunks(100_000) {
+        send(stream, format!("{:x}\r\n", chunk.len()));
+        send(stream, [chunk, b"\r\n"].concat());
+    }
+    send(stream, "0\r\n\r\n");
+}
