@@ -101,6 +101,8 @@ pub(crate) enum Fetched {
 /// Why an attempt has no file.
 enum Unsaved {
     Failed(Failure),
+    /// The body ended early, in good order; its SHA-256.
+    EndedEarly(Failure, [u8; 32]),
     /// It continues at this URL of another host, after URLs with these fingerprints.
     Redirected(Url, Vec<u64>),
 }
@@ -169,6 +171,10 @@ impl Fetcher {
                     job.redirect(target, visited);
                     return Fetched::Redirected;
                 }
+                Ok(Err(Unsaved::EndedEarly(failure, hash))) => {
+                    job.early_end = Some(Box::new(hash));
+                    failure
+                }
                 Ok(Err(Unsaved::Failed(failure))) => failure,
                 Err(_) => out_of_time(limit),
             },
@@ -214,7 +220,7 @@ impl Fetcher {
         let goes_on = match &result {
             Ok(_) => false,
             Err(Unsaved::Redirected(..)) => true,
-            Err(Unsaved::Failed(failure)) => failure.retryable(),
+            Err(Unsaved::EndedEarly(failure, _) | Unsaved::Failed(failure)) => failure.retryable(),
         };
         if let Some(part) = part
             && !(goes_on && part.partial().is_some())
@@ -266,7 +272,7 @@ impl Fetcher {
         if start != Start::End {
             body.receive(response, transfer).await?;
         }
-        let proof = body.end()?;
+        let proof = body.end(job.early_end.as_deref()).await?;
         let saved = Saved {
             status: match start {
                 Start::Over => Status::Downloaded,

@@ -9,12 +9,12 @@ use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
-use super::Fetcher;
 use super::error::{broken_body, disk};
 use super::response::Response;
+use super::{Fetcher, Unsaved};
 use crate::digest::{Checksum, hexadecimal};
 use crate::outcome::{Failure, Status};
-use crate::pdf::{Check, PdfVerdict};
+use crate::pdf::{BodyKind, Check, PdfVerdict};
 use crate::stats::{Transfer, rate};
 use crate::store::{PIECE, Part, Pieces};
 
@@ -24,6 +24,9 @@ const FLOOR: u64 = 100;
 
 /// What is odd about a document that the body goes on behind.
 const PADDED: &str = "more than 1,024 bytes after its `%%EOF`";
+
+/// What a body is that has the header of a PDF and nothing else of one.
+const ONLY_A_HEADER: &str = "no objects";
 
 /// A part that is being filled.
 pub(super) struct Body<'a> {
@@ -86,7 +89,7 @@ impl<'a> Body<'a> {
                 // whatever these bytes are, they cannot be resumed
                 self.part.restart(None).map_err(disk)?;
                 let message = format!("received more than the announced {total} bytes");
-                return Err(Failure::new(Status::Truncated, message));
+                return Err(truncated(message));
             }
             self.check_size(received)?;
             let write = || self.part.write(&chunk);
@@ -125,24 +128,28 @@ impl<'a> Body<'a> {
         self.fetcher.options.min_speed.is_none() && self.fetcher.bandwidth.is_none()
     }
 
-    /// The verdict on a body that has ended.
-    pub(super) fn end(self) -> Result<Proof, Failure> {
-        let truncated = |message| Err(Failure::new(Status::Truncated, message));
+    /// The verdict on a body that has ended. `before` is the hash of one that has ended as early.
+    pub(super) async fn end(mut self, before: Option<&[u8; 32]>) -> Result<Proof, Unsaved> {
         let length = self.part.len();
         if let Some(total) = self.total.filter(|total| *total != length) {
-            return truncated(format!("received {length} of {total} bytes"));
+            return Err(truncated(format!("received {length} of {total} bytes")).into());
         }
         let finish = || self.seen.check.finish(|| self.part.contents());
-        let suspect = match self.fetcher.disk.act(finish).map_err(disk)? {
+        let verdict = self.fetcher.disk.act(finish).map_err(disk)?;
+        let suspect = match verdict {
             PdfVerdict::Whole => None,
             PdfVerdict::Padded => Some(PADDED),
-            PdfVerdict::Suspect(why) if self.framed => Some(why),
+            PdfVerdict::Suspect(why) if self.total.is_some() => Some(why),
             PdfVerdict::Suspect(why) => {
-                return truncated(format!(
-                    "connection closed after {length} bytes, with {why}"
-                ));
+                self.check_early_end(why, before).await?;
+                Some(why)
             }
-            PdfVerdict::NotPdf(kind) => return Err(Failure::new(Status::NotPdf, kind.to_string())),
+            PdfVerdict::NotPdf(kind) => {
+                if kind == BodyKind::Header && self.total.is_none() {
+                    self.check_early_end(ONLY_A_HEADER, before).await?;
+                }
+                return Err(not_pdf(&kind).into());
+            }
         };
         let digest = self.seen.hash.map(Sha256::finalize);
         let sha256 = digest.as_ref().map(|digest| hexadecimal(digest));
@@ -150,9 +157,35 @@ impl<'a> Body<'a> {
             && !checksum.is(&digest)
         {
             let message = format!("the file has the SHA-256 `{}`", hexadecimal(&digest));
-            return Err(Failure::new(Status::ChecksumMismatch, message));
+            return Err(Failure::new(Status::ChecksumMismatch, message).into());
         }
         Ok(Proof { suspect, sha256 })
+    }
+
+    /// Fails unless the server has sent the same bytes `before`. A proxy that loses its origin, or an application that fails
+    /// halfway, often ends the body in good order, so that only its length would tell.
+    async fn check_early_end(
+        &mut self,
+        why: &str,
+        before: Option<&[u8; 32]>,
+    ) -> Result<(), Unsaved> {
+        let length = self.part.len();
+        if !self.framed {
+            let message = format!("connection closed after {length} bytes, with {why}");
+            return Err(truncated(message).into());
+        }
+        if self.seen.hash.is_none() {
+            self.seen = seen_again(self.part, true).await?;
+        }
+        let hash = self.seen.hash.clone().expect("just computed");
+        let digest = hash.finalize().into();
+        if Some(&digest) == before {
+            return Ok(());
+        }
+        // the rest of it would not be the whole that is to be compared
+        self.part.restart(None).map_err(disk)?;
+        let message = format!("the body ended after {length} bytes, with {why}");
+        Err(Unsaved::EndedEarly(truncated(message), digest))
     }
 
     fn check_size(&self, length: u64) -> Result<(), Failure> {
@@ -170,6 +203,18 @@ impl<'a> Body<'a> {
         let seconds = self.fetcher.options.stall_timeout.as_secs_f64();
         let message = format!("{what} for {seconds} s after {} bytes", self.part.len());
         Failure::new(Status::Timeout, message)
+    }
+}
+
+fn truncated(message: String) -> Failure {
+    Failure::new(Status::Truncated, message)
+}
+
+/// The failure of a body that is not a PDF. An empty one may be the work of a server that has failed.
+fn not_pdf(kind: &BodyKind) -> Failure {
+    Failure {
+        passing: *kind == BodyKind::Empty,
+        ..Failure::new(Status::NotPdf, kind.to_string())
     }
 }
 
@@ -200,7 +245,7 @@ impl Seen {
             hash.update(bytes);
         }
         let checked = self.check.update(bytes);
-        checked.map_err(|kind| Failure::new(Status::NotPdf, kind.to_string()))
+        checked.map_err(|kind| not_pdf(&kind))
     }
 
     /// Sees the next piece; false at the end.

@@ -22,6 +22,8 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
     /// Whether this machine or its resolver failed, and not the host.
     pub local: bool,
+    /// Whether it may pass, although its status usually means that it does not.
+    pub passing: bool,
     /// Whether the disk is full, so that every other link would fail too.
     pub disk_full: bool,
 }
@@ -35,6 +37,7 @@ impl Failure {
             http_status: None,
             retry_after: None,
             local: false,
+            passing: false,
             disk_full: false,
         }
     }
@@ -53,7 +56,7 @@ impl Failure {
             Status::HttpStatus => self.http_status.is_some_and(retryable_status),
             Dns | Connect | Timeout | RateLimited | Truncated | HostUnhealthy | Disk
             | Interrupted => true,
-            _ => false,
+            _ => self.passing,
         }
     }
 }

@@ -45,6 +45,8 @@ pub(crate) struct Job {
     pub started: Option<Instant>,
     /// The redirects of the current attempt, if they have led to another host.
     pub redirects: Option<Box<Redirects>>,
+    /// The SHA-256 of the body of an earlier attempt that ended before its PDF did, although nothing had broken off.
+    pub early_end: Option<Box<[u8; 32]>>,
     /// How often it has begun anew because the target of a redirect was no longer valid.
     renewals: u8,
 }
@@ -88,6 +90,7 @@ impl Job {
             attempts_at_candidate: 0,
             started: None,
             redirects: None,
+            early_end: None,
             renewals: 0,
         }
     }

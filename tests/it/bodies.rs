@@ -2,7 +2,7 @@
 
 use std::net::TcpStream;
 
-use crate::harness::{Sandbox, for_each_mode, list};
+use crate::harness::{Run, Sandbox, for_each_mode, list};
 use crate::server::{Server, chunked, close, document, ok, pdf, pdf_of, send};
 
 /// Bodies by the names of their files.
@@ -29,6 +29,12 @@ fn has_only(sandbox: &Sandbox, bodies: &Bodies) {
     for (name, body) in bodies {
         assert!(files[&format!("{name}.pdf")] == *body, "{name}");
     }
+}
+
+fn fetch_one(server: &Server, mode: &str, args: &[&str]) -> (Run, Sandbox) {
+    let sandbox = Sandbox::new();
+    let run = sandbox.fetch(mode, server.url("/x.pdf"), args);
+    (run, sandbox)
 }
 
 fn until_closed(stream: &mut TcpStream, body: &[u8]) {
@@ -119,6 +125,100 @@ fn document_is_whole_with_more_behind_it() {
             }
             assert_eq!(server.requests().len(), 3);
             assert_eq!(sandbox.run(&["verify", "out"]).exits(0).count("good"), 3);
+        });
+    }
+}
+
+#[test]
+fn document_that_was_cut_off_is_not_whole() {
+    let revision = b"\n7 0 obj\n<< /Length 99999 >>\nstream\n";
+    let linearized = b"%PDF-1.4\n1 0 obj\n<< /Linearized 1 /L 9999 >>\nendobj\nxref\n0 2\ntrailer\nstartxref\n0\n%%EOF\n";
+    let bodies = vec![
+        (
+            "revision",
+            [&pdf("x"), &revision[..], &[b'x'; 50_000]].concat(),
+        ),
+        ("short", [&pdf("x"), &revision[..]].concat()),
+        ("linearized", [&linearized[..], &[b'x'; 50_000]].concat()),
+        ("first", [&linearized[..], b"x"].concat()),
+        ("begun", b"%PDF-1.7\n".to_vec()),
+    ];
+    for_each_mode(|mode| {
+        let (_server, links) = server_of(&bodies, until_closed);
+        let sandbox = Sandbox::new();
+        let run = sandbox.fetch(mode, links, &["--retry", "0"]).exits(1);
+        assert!(sandbox.names().is_empty(), "{run:?}");
+        assert!(run.stdout.contains("5 truncated"), "{run:?}");
+    });
+}
+
+#[test]
+fn early_end_in_good_order_is_asked_for_again() {
+    for_each_mode(|mode| {
+        let early = |whole_from: usize| {
+            Server::start(move |request, stream| {
+                let body = pdf_of("x", 2_000_000);
+                let length = if request.earlier < whole_from {
+                    1_500_000
+                } else {
+                    body.len()
+                };
+                chunked(stream, "200 OK\r\nETag: \"v1\"", &body[..length]);
+            })
+        };
+        // the second answer is whole, and not the rest
+        let server = early(1);
+        let (run, sandbox) = fetch_one(&server, mode, &[]);
+        run.exits(0);
+        assert!(sandbox.files()["x.pdf"] == pdf_of("x", 2_000_000));
+        assert_eq!(server.requests()[1].header("range"), None);
+        assert!(sandbox.journal()[0]["suspect"].is_null());
+
+        // it is the same
+        let server = early(9);
+        let (run, sandbox) = fetch_one(&server, mode, &[]);
+        run.exits(0);
+        assert_eq!(sandbox.files()["x.pdf"].len(), 1_500_000);
+        assert_eq!(sandbox.journal()[0]["suspect"], "no `%%EOF` near the end");
+        assert_eq!(server.requests().len(), 2);
+
+        // nobody asks again
+        let (run, sandbox) = fetch_one(&early(9), mode, &["--retry", "0"]);
+        run.fails_with("truncated: the body ended after 1500000 bytes, with no `%%EOF`");
+        assert!(sandbox.names().is_empty() && sandbox.parts().is_empty());
+
+        // it is another one each time
+        let server = Server::start(|request, stream| {
+            let seed = request.earlier.to_string();
+            chunked(stream, "200 OK", &pdf(&seed)[..3000]);
+        });
+        let (run, sandbox) = fetch_one(&server, mode, &["--retry", "2"]);
+        run.fails_with("truncated: the body ended after 3000 bytes");
+        assert!(sandbox.names().is_empty() && server.requests().len() == 3);
+    });
+}
+
+#[test]
+fn empty_body_is_asked_for_again() {
+    let ways: [fn(&mut TcpStream); 3] = [
+        |stream| ok(stream, b""),
+        |stream| chunked(stream, "200 OK", b""),
+        |stream| until_closed(stream, b""),
+    ];
+    for way in ways {
+        for_each_mode(|mode| {
+            let server = Server::start(move |request, stream| match request.earlier {
+                0 => way(stream),
+                _ => ok(stream, &pdf("x")),
+            });
+            let (run, sandbox) = fetch_one(&server, mode, &[]);
+            run.exits(0);
+            assert!(sandbox.files()["x.pdf"] == pdf("x"));
+
+            let server = Server::start(move |_, stream| way(stream));
+            let (run, sandbox) = fetch_one(&server, mode, &["--retry", "2"]);
+            run.fails_with("not_pdf: an empty body (after 3 attempts)");
+            assert!(sandbox.names().is_empty() && server.requests().len() == 3);
         });
     }
 }

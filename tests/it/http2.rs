@@ -230,3 +230,36 @@ fn cut_off_body_is_truncated_or_resumed() {
         }
     });
 }
+
+#[test]
+fn early_end_of_a_stream_is_asked_for_again() {
+    let ways: [fn(Vec<u8>) -> Answer; 3] = [
+        |body| Answer::new(200, body[..3000].to_vec()).without_length(),
+        |body| {
+            Answer::new(200, body)
+                .without_length()
+                .called_off_after(3000)
+        },
+        |_| Answer::new(200, "").without_length(),
+    ];
+    for way in ways {
+        for_each_mode(|mode| {
+            let sandbox = Sandbox::new();
+            let server = TlsServer::start(&sandbox, Rules::default(), move |request| match request
+                .earlier
+            {
+                0 => way(pdf("x")),
+                _ => Answer::new(200, pdf("x")),
+            });
+            fetch(&sandbox, mode, server.url("/x.pdf"), &[]).exits(0);
+            assert!(sandbox.files()["x.pdf"] == pdf("x"), "{mode}");
+            assert!(sandbox.journal()[0]["suspect"].is_null(), "{mode}");
+            assert_eq!(server.requests().len(), 2, "{mode}");
+
+            let server = TlsServer::start(&sandbox, Rules::default(), move |_| way(pdf("y")));
+            let run = fetch(&sandbox, mode, server.url("/y.pdf"), &["--retry", "0"]);
+            run.exits(1);
+            assert_eq!(sandbox.names(), ["x.pdf"], "{mode}");
+        });
+    }
+}

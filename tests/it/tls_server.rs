@@ -39,11 +39,13 @@ impl Request {
     }
 }
 
-/// An answer with a length, and how it ends.
+/// An answer, and how it ends.
 pub(crate) struct Answer {
     status: StatusCode,
     fields: HeaderMap,
     body: Bytes,
+    /// Whether it says how long it is, which HTTP/1.1 here always does.
+    has_length: bool,
     end: End,
 }
 
@@ -54,8 +56,8 @@ enum End {
     Refused,
     /// There is no answer: the connection is closed, without a word.
     Gone,
-    /// After so many bytes of the body it says that something is wrong.
-    BrokenOff(usize),
+    /// After so many bytes of the body it says that something is wrong, or nothing.
+    BrokenOff(usize, h2::Reason),
     /// The connection is closed after it, without a word.
     LastWord,
 }
@@ -66,6 +68,7 @@ impl Answer {
             status: StatusCode::from_u16(status).expect("a status"),
             fields: HeaderMap::new(),
             body: body.into(),
+            has_length: true,
             end: End::Whole,
         }
     }
@@ -96,8 +99,20 @@ impl Answer {
     }
 
     pub(crate) fn broken_off_after(self, bytes: usize) -> Self {
-        let end = End::BrokenOff(bytes);
+        let end = End::BrokenOff(bytes, h2::Reason::INTERNAL_ERROR);
         Self { end, ..self }
+    }
+
+    pub(crate) fn called_off_after(self, bytes: usize) -> Self {
+        let end = End::BrokenOff(bytes, h2::Reason::NO_ERROR);
+        Self { end, ..self }
+    }
+
+    pub(crate) fn without_length(self) -> Self {
+        Self {
+            has_length: false,
+            ..self
+        }
     }
 
     pub(crate) fn then_gone(self) -> Self {
@@ -286,7 +301,7 @@ impl Connection {
             let answer = self.answer(Version::HTTP_11, &path, headers);
             let body = match answer.end {
                 End::Refused | End::Gone => return Ok(()),
-                End::BrokenOff(length) => &answer.body[..length],
+                End::BrokenOff(length, _) => &answer.body[..length],
                 End::Whole | End::LastWord => &answer.body,
             };
             let mut head = format!("HTTP/1.1 {}\r\n", answer.status).into_bytes();
@@ -336,7 +351,7 @@ impl Connection {
                     relay.close();
                     continue;
                 }
-                End::Whole | End::BrokenOff(_) | End::LastWord => {}
+                End::Whole | End::BrokenOff(..) | End::LastWord => {}
             }
             let stream = respond.stream_id().as_u32();
             let mut ends = relay.ends.lock().expect("no panic");
@@ -345,9 +360,11 @@ impl Connection {
             let mut head = http::Response::new(());
             *head.status_mut() = answer.status;
             *head.headers_mut() = answer.fields;
-            let length = answer.body.len().into();
-            head.headers_mut()
-                .insert(http::header::CONTENT_LENGTH, length);
+            if answer.has_length {
+                let length = answer.body.len().into();
+                let headers = head.headers_mut();
+                headers.insert(http::header::CONTENT_LENGTH, length);
+            }
             respond
                 .send_response(head, false)?
                 .send_data(answer.body, true)?;
@@ -410,28 +427,26 @@ impl Relay {
         let mut broken_off = Vec::new();
         loop {
             let mut frame = Frame::read(&mut server).await?;
-            let (stream, mut over, mut last_word) = (frame.stream, false, false);
+            let (stream, mut over, mut last_word) = (frame.stream, None, false);
             if broken_off.contains(&stream) {
                 continue;
             }
             if frame.kind == Frame::DATA {
                 match self.ends.lock().expect("no panic").get_mut(&stream) {
-                    Some(End::BrokenOff(left)) if *left < frame.payload.len() => {
+                    Some(End::BrokenOff(left, reason)) if *left < frame.payload.len() => {
                         frame.payload.truncate(*left);
                         frame.flags = 0;
-                        over = true;
+                        over = Some(*reason);
                     }
-                    Some(End::BrokenOff(left)) => *left -= frame.payload.len(),
+                    Some(End::BrokenOff(left, _)) => *left -= frame.payload.len(),
                     Some(End::LastWord) => last_word = frame.flags & Frame::END_STREAM != 0,
                     _ => {}
                 }
             }
             let mut client = to_client.lock().await;
             frame.write(&mut *client).await?;
-            if over {
-                Frame::reset(stream, h2::Reason::INTERNAL_ERROR)
-                    .write(&mut *client)
-                    .await?;
+            if let Some(reason) = over {
+                Frame::reset(stream, reason).write(&mut *client).await?;
                 broken_off.push(stream);
             }
             if last_word {
