@@ -42,10 +42,12 @@ impl Response {
 
     /// The length of the file, if this response or the one that began the partial states it.
     pub(super) fn total(&self, start: Start, partial: Option<Partial<'_>>) -> Option<u64> {
-        if start == Start::Over {
-            return self.inner.content_length();
-        }
         let total = self.content_range().and_then(|range| range.total);
+        if start == Start::Over {
+            return total
+                .filter(|_| self.is_whole())
+                .or(self.inner.content_length());
+        }
         total.or_else(|| partial?.origin.total)
     }
 
@@ -56,6 +58,13 @@ impl Response {
         self.inner.content_length().is_some()
             || last.eq_ignore_ascii_case("chunked")
             || self.inner.version() >= Version::HTTP_2
+    }
+
+    /// Whether this is a 206 with all bytes of the file.
+    pub(super) fn is_whole(&self) -> bool {
+        let range = self.content_range().filter(|_| self.status() == 206);
+        let known = range.and_then(|range| range.bytes.zip(range.total));
+        known.is_some_and(|((first, last), total)| first == 0 && last + 1 == total)
     }
 
     /// Whether a 206 is the rest of `partial`.
@@ -133,11 +142,15 @@ impl Response {
             429 => Status::RateLimited,
             _ => Status::HttpStatus,
         };
+        let message = match self.header(header::CONTENT_RANGE) {
+            Some(range) if code == 206 => format!("206 {reason}: only `{range}`"),
+            _ => format!("{} {reason}", code.as_u16()),
+        };
         let wait = self.header(header::RETRY_AFTER);
         Failure {
             http_status: Some(code.as_u16()),
             retry_after: wait.and_then(|wait| retry_after(wait, SystemTime::now())),
-            ..Failure::new(status, format!("{} {reason}", code.as_u16()))
+            ..Failure::new(status, message)
         }
     }
 

@@ -3,7 +3,7 @@
 use std::net::TcpStream;
 
 use crate::harness::{Run, Sandbox, for_each_mode, list};
-use crate::server::{Server, chunked, close, document, ok, pdf, pdf_of, send};
+use crate::server::{Server, chunked, close, document, ok, pdf, pdf_of, respond, send};
 
 /// Bodies by the names of their files.
 type Bodies = Vec<(&'static str, Vec<u8>)>;
@@ -221,4 +221,51 @@ fn empty_body_is_asked_for_again() {
             assert!(sandbox.names().is_empty() && server.requests().len() == 3);
         });
     }
+}
+
+#[test]
+fn partial_response_that_is_all_is_saved() {
+    for_each_mode(|mode| {
+        let server = Server::start(|request, stream| {
+            let body = pdf("x");
+            let (last, length) = (body.len() - 1, body.len());
+            let range = match request.path.as_str() {
+                "/part.pdf" => format!("bytes 0-99/{length}"),
+                "/unknown.pdf" => format!("bytes 0-{last}/*"),
+                "/wrong.pdf" => format!("bytes 0-{length}/{}", length + 1),
+                _ => format!("bytes 0-{last}/{length}"),
+            };
+            let head = format!("206 Partial Content\r\nContent-Range: {range}");
+            match request.path.as_str() {
+                "/none.pdf" => respond(stream, "206 Partial Content", &body),
+                "/chunked.pdf" => chunked(stream, &head, &body),
+                _ => respond(stream, &head, &body),
+            }
+        });
+        let names = ["whole", "chunked", "part", "unknown", "wrong", "none"];
+        let links = list(names.map(|name| server.url(&format!("/{name}.pdf"))));
+        let sandbox = Sandbox::new();
+        let run = sandbox.fetch(mode, links, &["--retry", "0"]).exits(1);
+        assert_eq!(sandbox.names(), ["chunked.pdf", "whole.pdf"], "{run:?}");
+        for message in [
+            "part.pdf: http_status: 206 Partial Content: only `bytes 0-99/",
+            "unknown.pdf: http_status: 206 Partial Content: only `bytes 0-",
+            "wrong.pdf: truncated: received ",
+            "none.pdf: http_status: 206 Partial Content\n",
+        ] {
+            assert!(run.stderr.contains(message), "no `{message}` in {run:#?}");
+        }
+    });
+}
+
+#[test]
+fn other_successes_are_successes() {
+    for_each_mode(|mode| {
+        for status in ["203 Non-Authoritative Information", "226 IM Used"] {
+            let server = Server::start(move |_, stream| respond(stream, status, &pdf("x")));
+            let (run, sandbox) = fetch_one(&server, mode, &[]);
+            run.exits(0);
+            assert!(sandbox.files()["x.pdf"] == pdf("x"));
+        }
+    });
 }
