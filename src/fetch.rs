@@ -12,6 +12,7 @@
 
 mod bandwidth;
 mod body;
+mod coding;
 mod cookie_jar;
 mod cookies_txt;
 mod credentials;
@@ -46,7 +47,7 @@ pub(crate) use netrc::Netrc;
 pub(crate) use request_options::{HostHeaders, RequestOptions, Scope};
 
 use bandwidth::Bandwidth;
-use body::Body;
+use body::{Body, Expected};
 use disk::Disk;
 use error::disk;
 use request::{Requester, Wanted};
@@ -244,13 +245,16 @@ impl Fetcher {
             let saved = existing.saved.clone();
             return Ok(Some(Saved { answer, ..saved }));
         }
-        response.check_encoding()?;
+        let codings = response.codings()?;
+        // its bytes are not those of the file
+        let origin = || response.origin().filter(|_| codings.is_empty());
         let total = response.total(start, part.as_ref().and_then(Part::partial));
         match part {
-            Some(part) if start == Start::Over => part.restart(response.origin()).map_err(disk)?,
+            Some(part) if start == Start::Over => part.restart(origin()).map_err(disk)?,
             Some(_) => {}
             None => {
-                let create = || match self.store.create(job.id, total, response.origin()) {
+                let length = total.filter(|_| codings.is_empty());
+                let create = || match self.store.create(job.id, length, origin()) {
                     Err(error) if error.kind() == WouldBlock => Ok(None),
                     created => created.map(Some),
                 };
@@ -267,8 +271,13 @@ impl Fetcher {
         let modified = dated.then(|| response.last_modified()).flatten();
         // nobody can know when it will change (RFC 9110 section 8.8.2.1)
         let modified = modified.filter(|time| *time <= SystemTime::now());
-        let framed = response.is_framed() && (start == Start::Over || total.is_some());
-        let mut body = Body::begin(self, part, (total, framed), job.checksum()).await?;
+        let expected = Expected {
+            total,
+            framed: response.is_framed() && (start == Start::Over || total.is_some()),
+            codings: &codings,
+            checksum: job.checksum(),
+        };
+        let mut body = Body::begin(self, part, expected).await?;
         if start != Start::End {
             body.receive(response, transfer).await?;
         }

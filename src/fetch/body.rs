@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
+use super::coding::{Coding, Decoder};
 use super::error::{broken_body, disk};
 use super::response::Response;
 use super::{Fetcher, Unsaved};
@@ -33,9 +34,24 @@ pub(super) struct Body<'a> {
     fetcher: &'a Fetcher,
     part: &'a mut Part,
     seen: Seen,
+    /// How many bytes of the body there are, those of earlier attempts included. The part has more if they are coded.
+    received: u64,
     total: Option<u64>,
     framed: bool,
+    decoder: Option<Decoder>,
     checksum: Option<Checksum>,
+}
+
+/// What a body should be.
+pub(super) struct Expected<'a> {
+    /// Its length, if that is known.
+    pub(super) total: Option<u64>,
+    /// Whether the protocol marks its end, rather than just the end of the connection.
+    pub(super) framed: bool,
+    /// What has been applied to it.
+    pub(super) codings: &'a [Coding],
+    /// The checksum of the file, from the list.
+    pub(super) checksum: Option<Checksum>,
 }
 
 /// What is known of a complete body.
@@ -45,23 +61,24 @@ pub(super) struct Proof {
 }
 
 impl<'a> Body<'a> {
-    /// Starts or resumes `part`. It will have `total` bytes in the end, if that is known; `framed` says whether the
-    /// protocol marks the end of the body, rather than just the end of the connection.
+    /// Starts or resumes `part`.
     pub(super) async fn begin(
         fetcher: &'a Fetcher,
         part: &'a mut Part,
-        (total, framed): (Option<u64>, bool),
-        checksum: Option<Checksum>,
+        expected: Expected<'_>,
     ) -> Result<Self, Failure> {
-        let hashed = fetcher.options.sha256 || checksum.is_some();
+        let hashed = fetcher.options.sha256 || expected.checksum.is_some();
         let seen = seen_again(part, hashed).await?;
+        let codings = expected.codings;
         Ok(Self {
             fetcher,
-            part,
             seen,
-            total,
-            framed,
-            checksum,
+            received: part.len(),
+            part,
+            total: expected.total,
+            framed: expected.framed,
+            decoder: (!codings.is_empty()).then(|| Decoder::new(codings)),
+            checksum: expected.checksum,
         })
     }
 
@@ -72,28 +89,28 @@ impl<'a> Body<'a> {
         transfer: &Transfer,
     ) -> Result<(), Failure> {
         let options = &self.fetcher.options;
-        transfer.restart(self.part.len(), self.total);
+        transfer.restart(self.received, self.total);
         self.check_size(self.total.unwrap_or(0))?;
         let floor_time = options.stall_timeout.saturating_mul(2);
         let (mut window, mut long_window) = (Window::new(), Window::new());
         loop {
             let next = timeout(options.stall_timeout, response.inner.chunk()).await;
             let chunk = next.map_err(|_| self.too_slow("no data"))?;
-            let chunk = chunk.map_err(|error| broken_body(&error, self.part.len(), self.total))?;
-            let Some(chunk) = chunk else { return Ok(()) };
+            let chunk = chunk.map_err(|error| broken_body(&error, self.received, self.total))?;
+            let Some(chunk) = chunk else {
+                return self.take_last().await;
+            };
             let length = chunk.len() as u64;
             transfer.advance(length);
-            self.seen.update(&chunk)?;
-            let received = self.part.len() + length;
-            if let Some(total) = self.total.filter(|total| received > *total) {
+            self.received += length;
+            if let Some(total) = self.total.filter(|total| self.received > *total) {
                 // whatever these bytes are, they cannot be resumed
                 self.part.restart(None).map_err(disk)?;
                 let message = format!("received more than the announced {total} bytes");
                 return Err(truncated(message));
             }
-            self.check_size(received)?;
-            let write = || self.part.write(&chunk);
-            self.fetcher.disk.act(write).map_err(disk)?;
+            self.check_size(self.received)?;
+            self.take(&chunk).await?;
             if let Some(bandwidth) = &self.fetcher.bandwidth {
                 tokio::time::sleep(bandwidth.take(length)).await;
             }
@@ -114,6 +131,51 @@ impl<'a> Body<'a> {
         }
     }
 
+    /// Checks and writes the next bytes of the body.
+    async fn take(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let Some(mut decoder) = self.decoder.take() else {
+            return self.keep(bytes);
+        };
+        decoder.push(bytes);
+        let kept = self.keep_decoded(&mut decoder).await;
+        self.decoder = Some(decoder);
+        kept
+    }
+
+    /// The same at the end of the body.
+    async fn take_last(&mut self) -> Result<(), Failure> {
+        let is_all = self.total.is_none_or(|total| total == self.received);
+        let Some(mut decoder) = self.decoder.take().filter(|_| is_all) else {
+            return Ok(());
+        };
+        decoder.end();
+        self.keep_decoded(&mut decoder).await?;
+        self.framed |= decoder.marks_end();
+        decoder.check_end()
+    }
+
+    /// Checks and writes what the body stands for. A few bytes may stand for gigabytes, which keep nobody else waiting.
+    async fn keep_decoded(&mut self, decoder: &mut Decoder) -> Result<(), Failure> {
+        let max = self.fetcher.options.max_filesize;
+        let mut piece = Vec::new();
+        while decoder.next(&mut piece)? {
+            if self.part.len() + piece.len() as u64 > max {
+                let message = format!("more than {max} bytes when decompressed (`--max-filesize`)");
+                return Err(Failure::new(Status::TooLarge, message));
+            }
+            self.keep(&piece)?;
+            yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// Checks and writes bytes of the file.
+    fn keep(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.seen.update(bytes)?;
+        let write = || self.part.write(bytes);
+        self.fetcher.disk.act(write).map_err(disk)
+    }
+
     /// Says once in a run that [`FLOOR`] has applied.
     fn tell_of_floor(&self) {
         if !self.fetcher.floor_applied.swap(true, Relaxed) {
@@ -130,9 +192,9 @@ impl<'a> Body<'a> {
 
     /// The verdict on a body that has ended. `before` is the hash of one that has ended as early.
     pub(super) async fn end(mut self, before: Option<&[u8; 32]>) -> Result<Proof, Unsaved> {
-        let length = self.part.len();
-        if let Some(total) = self.total.filter(|total| *total != length) {
-            return Err(truncated(format!("received {length} of {total} bytes")).into());
+        let received = self.received;
+        if let Some(total) = self.total.filter(|total| *total != received) {
+            return Err(truncated(format!("received {received} of {total} bytes")).into());
         }
         let finish = || self.seen.check.finish(|| self.part.contents());
         let verdict = self.fetcher.disk.act(finish).map_err(disk)?;
@@ -201,7 +263,7 @@ impl<'a> Body<'a> {
 
     fn too_slow(&self, what: &str) -> Failure {
         let seconds = self.fetcher.options.stall_timeout.as_secs_f64();
-        let message = format!("{what} for {seconds} s after {} bytes", self.part.len());
+        let message = format!("{what} for {seconds} s after {} bytes", self.received);
         Failure::new(Status::Timeout, message)
     }
 }

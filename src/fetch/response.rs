@@ -8,6 +8,7 @@ use httpdate::parse_http_date;
 use tokio::time::timeout;
 use url::Url;
 
+use super::coding::{self, Coding};
 use super::range::ContentRange;
 use super::{Start, disposition};
 use crate::line::LONGEST_LINE;
@@ -72,7 +73,7 @@ impl Response {
         self.content_range().is_some_and(|range| {
             let first = range.bytes.map(|(first, _)| first);
             first == Some(partial.bytes) && self.is_of(partial.origin, range.total)
-        })
+        }) && self.codings().is_ok_and(|codings| codings.is_empty())
     }
 
     /// Whether a 416 says that `partial` is the whole file.
@@ -92,14 +93,19 @@ impl Response {
             && validator.is_none_or(|validator| validator == origin.validator)
     }
 
-    /// Refuses a body in an encoding that was not requested: it would be saved encoded.
-    pub(super) fn check_encoding(&self) -> Result<(), Failure> {
-        let coding = self.header(header::CONTENT_ENCODING).unwrap_or("identity");
-        if coding.eq_ignore_ascii_case("identity") {
-            return Ok(());
+    /// What has been applied to the body although nothing was asked for, in this order.
+    pub(super) fn codings(&self) -> Result<Vec<Coding>, Failure> {
+        let headers = self.inner.headers();
+        let fields = [header::CONTENT_ENCODING, header::TRANSFER_ENCODING];
+        let lines = fields.iter().flat_map(|name| headers.get_all(name));
+        let names = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+        let codings = names.filter_map(|name| Coding::named(str::from_utf8(name).ok()?));
+        let codings: Vec<_> = codings.take(coding::MOST + 1).collect();
+        if codings.len() > coding::MOST {
+            let message = format!("more than {} content codings", coding::MOST);
+            return Err(Failure::new(Status::NotPdf, message));
         }
-        let message = format!("unexpected content encoding `{coding}`");
-        Err(Failure::new(Status::NotPdf, message))
+        Ok(codings)
     }
 
     /// What it takes to resume, should the body break off.

@@ -489,24 +489,6 @@ fn retry_after_is_honored_up_to_the_limit() {
 }
 
 #[test]
-fn unrequested_encoding_is_not_saved() {
-    for_each_mode(|mode| {
-        // stored blocks leave the marks of a PDF readable in the compressed data
-        let server = Server::start(|_, stream| {
-            let stored = [
-                b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff\x01".to_vec(),
-                pdf("x"),
-            ]
-            .concat();
-            respond(stream, "200 OK\r\nContent-Encoding: gzip", &stored);
-        });
-        let (run, files) = fetch_one(&server, mode, &[]);
-        run.fails_with("not_pdf: unexpected content encoding `gzip`");
-        assert!(files.is_empty() && server.requests().len() == 1);
-    });
-}
-
-#[test]
 fn identity_transfer_coding_does_not_delimit_the_body() {
     for_each_mode(|mode| {
         let server = Server::start(|_, stream| {
