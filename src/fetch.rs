@@ -28,9 +28,8 @@ mod response;
 use std::io::{self, ErrorKind::WouldBlock};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -41,6 +40,7 @@ use crate::retry::RetryPolicy;
 use crate::stats::{Stats, Transfer};
 use crate::store::{Part, Publisher, Store};
 use crate::system::files::is_exhausted;
+use crate::timeout::{Moment, timeout};
 pub(crate) use cookies_txt::read_cookies;
 pub(crate) use credentials::Credentials;
 pub(crate) use netrc::Netrc;
@@ -340,7 +340,7 @@ impl Fetcher {
     /// Runs `open` until no other process holds the part and files can be opened. Gives up if the part does not grow
     /// within the stall timeout.
     async fn when_free<T>(&self, id: u64, open: impl Fn() -> io::Result<T>) -> Result<T, Failure> {
-        let (mut length, mut since) = (None, Instant::now());
+        let (mut length, mut since) = (None, Moment::now());
         loop {
             let error = match self.disk.act(&open) {
                 Err(error) if error.kind() == WouldBlock || is_exhausted(&error) => error,
@@ -348,7 +348,7 @@ impl Fetcher {
             };
             let now = self.store.part_length(id);
             if now != length {
-                (length, since) = (now, Instant::now());
+                (length, since) = (now, Moment::now());
             } else if since.elapsed() >= self.options.stall_timeout {
                 return Err(disk(error));
             }

@@ -21,7 +21,7 @@ use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Version};
@@ -31,6 +31,7 @@ use reqwest::retry;
 use tokio::runtime::{Handle, Id};
 use url::Url;
 
+use crate::timeout::Moment;
 use connections::Connections;
 use error::is_unprocessed;
 pub(crate) use error::{Error, ErrorKind};
@@ -163,7 +164,7 @@ impl Client {
         {
             return Err(error);
         }
-        let (mut resends, since) = (0, Instant::now());
+        let (mut resends, mut since) = (0, Moment::now());
         loop {
             let mut request = reqwest::Request::new(Method::GET, without_credentials(url));
             *request.headers_mut() = headers();
@@ -180,6 +181,10 @@ impl Client {
                 Err(error) if is_unprocessed(&error) && resends < MAX_RESENDS => resends += 1,
                 Err(error) => {
                     let error = Error::of_request(&error, || self.proxies.of(url));
+                    if error.kind() == ErrorKind::ConnectTimeout && since.has_stopped() {
+                        since = Moment::now();
+                        continue;
+                    }
                     let limit = self.options.connect_timeout;
                     if error.kind() != ErrorKind::Exhausted || since.elapsed() >= limit {
                         return Err(error);

@@ -40,6 +40,7 @@ mod stop;
 mod store;
 mod system;
 mod text;
+mod timeout;
 
 /// The items that the benchmarks measure. Not an API.
 #[doc(hidden)]

@@ -2,12 +2,11 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
-use tokio::time::timeout;
 
 use super::coding::{Coding, Decoder};
 use super::error::{broken_body, disk};
@@ -18,6 +17,7 @@ use crate::outcome::{Failure, Status};
 use crate::pdf::{BodyKind, Check, PdfVerdict};
 use crate::stats::{Transfer, rate};
 use crate::store::{PIECE, Part, Pieces};
+use crate::timeout::{Moment, timeout};
 
 /// The lowest speed of a body that other links wait for, in bytes per second, over two stall timeouts. No link is that slow,
 /// but a host that drips bytes to hold up its clients is.
@@ -350,14 +350,14 @@ async fn seen_again(part: &mut Part, hashed: bool) -> Result<Seen, Failure> {
 
 /// A window of time over which the speed of a body is measured.
 struct Window {
-    since: Instant,
+    since: Moment,
     received: u64,
 }
 
 impl Window {
     fn new() -> Self {
         Self {
-            since: Instant::now(),
+            since: Moment::now(),
             received: 0,
         }
     }

@@ -8,7 +8,6 @@ use std::borrow::Cow;
 use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use tokio::time::timeout;
 use url::Url;
 
 use super::cookie_jar::CookieJar;
@@ -23,6 +22,7 @@ use crate::outcome::{Failure, Status};
 use crate::plan::{Job, Previous};
 use crate::store::Partial;
 use crate::text::{from_server, has_credentials, masked, shown};
+use crate::timeout::timeout;
 
 /// How many redirects are followed: the lowest limit of any browser.
 const MAX_REDIRECTS: usize = 10;

@@ -15,6 +15,7 @@ use crate::link::{Details, Link, SourceLine};
 use crate::outcome::{Failure, Outcome, Record};
 use crate::queue::{GiveUp, HasHost};
 use crate::text::has_credentials;
+use crate::timeout::Moment;
 
 /// One link to fetch.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ pub(crate) struct Job {
     /// The number of attempts with the current candidate.
     pub attempts_at_candidate: u32,
     /// When the first attempt began.
-    pub started: Option<Instant>,
+    pub started: Option<Moment>,
     /// The redirects of the current attempt, if they have led to another host.
     pub redirects: Option<Box<Redirects>>,
     /// The SHA-256 of the body of an earlier attempt that ended before its PDF did, although nothing had broken off.
@@ -115,11 +116,11 @@ impl Job {
 
     /// Counts the next attempt, unless it is one that continues after a redirect. Returns when the first one began, less the
     /// time that the job has waited for its turn at targets.
-    pub(crate) fn begin_attempt(&mut self) -> Instant {
-        let started = self.started.get_or_insert_with(Instant::now);
+    pub(crate) fn begin_attempt(&mut self) -> Moment {
+        let started = self.started.get_or_insert_with(Moment::now);
         if let Some(redirects) = &mut self.redirects {
             redirects.waited = redirects.at.elapsed();
-            *started += redirects.waited;
+            *started = started.later(redirects.waited);
         } else {
             self.attempts += 1;
             self.attempts_at_candidate += 1;
@@ -200,7 +201,7 @@ impl Job {
     pub(crate) fn record(&self, outcome: Outcome) -> Record {
         Record {
             attempts: self.attempts,
-            elapsed: self.started.map_or(Duration::ZERO, |at| at.elapsed()),
+            elapsed: self.started.map_or(Duration::ZERO, Moment::age),
             details: self.details.clone(),
             ..Record::new(&self.source_line, self.candidates.first(), outcome)
         }

@@ -11,6 +11,7 @@ use crate::links;
 use crate::plan::Job;
 use crate::queue::Queue;
 use crate::stats::Stats;
+use crate::timeout::{TICK, tick};
 
 /// The seconds after which a run that is limited by `--per-host` says so.
 const HELD_BACK: u32 = 20;
@@ -57,10 +58,11 @@ impl Counter {
     }
 }
 
-/// Keeps track of whether links wait for workers, which transfers that make hardly any progress must not hold up.
+/// Keeps the time for timeouts, and track of whether links wait for workers, which transfers that make hardly any progress must not hold up.
 pub(super) async fn watch_waiting(queue: Arc<Queue<Box<Job>>>, stats: Arc<Stats>) {
     loop {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tick();
+        tokio::time::sleep(TICK).await;
         stats.set_links_wait(queue.waits_for_workers());
     }
 }

@@ -173,6 +173,17 @@ impl Running {
         assert!(status.expect("kill is there").success());
     }
 
+    /// Whether all of it stands still.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn is_stopped(&self) -> bool {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it runs");
+        let state = |thread: &fs::DirEntry| fs::read_to_string(thread.path().join("stat"));
+        let is_stopped =
+            |stat: String| stat.rsplit(')').next().is_some_and(|s| s.starts_with(" T"));
+        let mut states = threads.flatten().map(|thread| state(&thread));
+        states.all(|stat| stat.is_ok_and(is_stopped))
+    }
+
     /// Whether it has opened this file.
     #[cfg(target_os = "linux")]
     pub(crate) fn has_opened(&self, path: &Path) -> bool {

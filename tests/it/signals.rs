@@ -7,12 +7,19 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+#[cfg(target_os = "linux")]
+use std::{
+    io,
+    net::{Ipv4Addr, TcpListener, TcpStream},
+};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::harness::{Running, Sandbox, for_each_mode, list, until};
 use crate::server::{Server, ok, pdf, pdf_of, send};
+#[cfg(target_os = "linux")]
+use crate::tls_server::{Rules, TlsServer};
 
 /// A server whose `/slow` never comes to its end until it is told to, and that says when its bytes are under way.
 fn slow_server() -> (Server, mpsc::Receiver<()>, Arc<AtomicBool>) {
@@ -190,4 +197,112 @@ fn status_signal_without_a_run_is_harmless() {
     running.type_in("http://a.example/x.pdf\n");
     let run = running.end().exits(1);
     assert!(run.stdout.contains("http://a.example/x.pdf"), "{run:?}");
+}
+
+/// What a process waits for when it is stopped, and what arrives then.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Clone, Copy)]
+enum Wait {
+    Connection,
+    Head,
+    Body,
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn timeouts_stand_still_while_the_process_does() {
+    std::thread::scope(|scope| {
+        for mode in crate::harness::MODES {
+            for wait in [Wait::Connection, Wait::Head, Wait::Body] {
+                scope.spawn(move || stop_while(wait, mode));
+            }
+        }
+    });
+}
+
+#[cfg(target_os = "linux")]
+fn stop_while(wait: Wait, mode: &str) {
+    let [waits, stopped] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+    let (is_waiting, is_stopped) = (Arc::clone(&waits), Arc::clone(&stopped));
+    let pause = move || {
+        is_waiting.store(true, SeqCst);
+        until(|| is_stopped.load(SeqCst));
+    };
+    let sandbox = Sandbox::new();
+    let (_tls, _http, url);
+    if let Wait::Connection = wait {
+        let server = TlsServer::of_pdfs(&sandbox, Rules::default());
+        url = delayed(&server, pause);
+        _tls = server;
+    } else {
+        let server = Server::start(move |_, stream| {
+            let body = pdf_of("x", 100_000);
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            let answer = [head.as_bytes(), &body].concat();
+            let first = if let Wait::Body = wait { 5000 } else { 0 };
+            send(stream, &answer[..first]);
+            pause();
+            send(stream, &answer[first..]);
+        });
+        url = server.url("/x.pdf");
+        _http = server;
+    }
+    let ca: &[&str] = if url.starts_with("https") {
+        &["--cacert", "ca.pem"]
+    } else {
+        &[]
+    };
+    let args = [
+        &url,
+        "-o",
+        "out",
+        "-m",
+        mode,
+        "--retry",
+        "0",
+        "--min-speed",
+        "50k",
+    ];
+    let limits = [
+        "--connect-timeout",
+        "1s",
+        "--first-byte-timeout",
+        "1s",
+        "--stall-timeout",
+        "1s",
+    ];
+    let running = Running::start(sandbox.command(&[&args[..], &limits, ca].concat()));
+    until(|| waits.load(SeqCst));
+    running.signal("STOP");
+    until(|| running.is_stopped());
+    stopped.store(true, SeqCst);
+    // the timeouts have to pass
+    std::thread::sleep(Duration::from_millis(1200));
+    running.signal("CONT");
+    let run = running.end();
+    assert_eq!(run.code, Some(0), "{mode}, {wait:?}: {run:?}");
+}
+
+/// A URL of the `server` whose first connection is accepted, and gets its answers after a `pause`.
+#[cfg(target_os = "linux")]
+fn delayed(server: &TlsServer, pause: impl FnOnce() + Send + 'static) -> String {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let port = listener.local_addr().expect("it is bound").port();
+    let url = url::Url::parse(&server.url("/x.pdf")).expect("a URL");
+    let target = (Ipv4Addr::LOCALHOST, url.port().expect("a port"));
+    let mut pause = Some(pause);
+    std::thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            if let Some(pause) = pause.take() {
+                pause();
+            }
+            let server = TcpStream::connect(target).expect("it listens");
+            let clone = |stream: &TcpStream| stream.try_clone().expect("a connection");
+            let ways = [(clone(&client), clone(&server)), (server, client)];
+            for (mut from, mut to) in ways {
+                std::thread::spawn(move || io::copy(&mut from, &mut to));
+            }
+        }
+    });
+    format!("https://localhost:{port}/x.pdf")
 }
