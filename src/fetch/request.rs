@@ -27,6 +27,10 @@ use crate::timeout::timeout;
 /// How many redirects are followed: the lowest limit of any browser.
 const MAX_REDIRECTS: usize = 10;
 
+/// The default `Accept`. Some servers respond to `application/pdf` alone with 406, because they call every file
+/// `application/octet-stream`.
+const ACCEPT: &str = "application/pdf, */*;q=0.8";
+
 /// The default `User-Agent`.
 const USER_AGENT: &str = concat!("fetchpdf/", env!("CARGO_PKG_VERSION"));
 
@@ -130,7 +134,7 @@ impl Requester {
             headers.entry(name).or_insert(value);
         };
         let fixed = HeaderValue::from_static;
-        default(&mut headers, header::ACCEPT, fixed("application/pdf"));
+        default(&mut headers, header::ACCEPT, fixed(ACCEPT));
         default(&mut headers, header::ACCEPT_ENCODING, fixed("identity"));
         let agent = self.options.request.user_agent.clone();
         let agent = agent.unwrap_or(fixed(USER_AGENT));

@@ -151,6 +151,20 @@ fn credentials_have_an_order_of_precedence() {
 }
 
 #[test]
+fn servers_may_call_a_pdf_by_another_type() {
+    for_each_mode(|mode| {
+        let server = Server::start(|request, stream| match request.header("accept") {
+            Some(accept) if accept.contains("*/*") => ok(stream, &pdf(&request.path)),
+            _ => respond(stream, "406 Not Acceptable", b""),
+        });
+        let sandbox = Sandbox::new();
+        sandbox.fetch(mode, server.url("/x.pdf"), &[]).exits(0);
+        let args = ["-H", "Accept: application/pdf"];
+        sandbox.fetch(mode, server.url("/y.pdf"), &args).exits(1);
+    });
+}
+
+#[test]
 fn browser_cookies_are_sent() {
     for_each_mode(|mode| {
         let server = Server::start(|request, stream| {
