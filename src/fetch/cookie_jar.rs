@@ -7,15 +7,22 @@
 //! shares with its own site, but not for a public suffix: nobody sets cookies for all of `github.io`. A domain that has too
 //! many loses its oldest ones. When the jar is full, the domains that have not been used for longest lose theirs. Cookies of
 //! the user's own `cookies.txt` are exempt.
+//!
+//! Values have bytes of any encoding, and are sent back as they came (RFC 6265 section 5.4). Here they are text: see
+//! [`to_text`].
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::iter::successors;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::UNIX_EPOCH;
 
-use cookie_store::{Cookie, CookieDomain};
-use http::HeaderValue;
+use bytes::Bytes;
+use cookie_store::{Cookie, CookieDomain, CookieExpiration};
+use http::header::{DATE, SET_COOKIE};
+use http::{HeaderMap, HeaderValue};
+use httpdate::parse_http_date;
 use parking_lot::RwLock;
 use url::Url;
 
@@ -59,16 +66,17 @@ impl CookieJar {
     }
 
     /// Keeps the cookies of the `Set-Cookie` headers in a response from `url`.
-    pub(super) fn set<'a>(&self, headers: impl Iterator<Item = &'a HeaderValue>, url: &Url) {
-        let mut headers = headers.peekable();
-        if headers.peek().is_none() {
+    pub(super) fn set(&self, headers: &HeaderMap, url: &Url) {
+        if !headers.contains_key(SET_COOKIE) {
             return;
         }
+        let server_time = server_time(headers);
         let url = absolute(url);
         let mut jar = self.jar.write();
-        for text in headers.filter_map(|header| header.to_str().ok()) {
-            if text.len() <= MAX_LENGTH
-                && let Some(cookie) = cookie_from(text, &url)
+        let cookies = headers.get_all(SET_COOKIE).iter();
+        for cookie in cookies.filter(|cookie| cookie.len() <= MAX_LENGTH) {
+            let text = to_text(cookie.as_bytes());
+            if let Some(cookie) = cookie_from(&text, &url, server_time)
                 && !jar.would_hide_secure(&cookie, &url)
             {
                 jar.put(cookie, size_of::<Kept>() + text.len());
@@ -89,18 +97,24 @@ impl CookieJar {
         let mut cookies: Vec<_> = cookies.filter(|cookie| cookie.matches(&url)).collect();
         // RFC 6265 section 5.4: those with longer paths first
         cookies.sort_by_key(|cookie| Reverse(cookie.path.len()));
-        let mut text = String::new();
+        let mut header = Vec::new();
         for cookie in cookies {
             let (name, value) = cookie.name_value();
-            if text.len() + name.len() + value.len() + 3 > MAX_PER_REQUEST {
+            let cookie = to_bytes(&format!("{name}={value}"));
+            if header.len() + cookie.len() + 2 > MAX_PER_REQUEST {
                 continue;
             }
-            let separator = if text.is_empty() { "" } else { "; " };
-            text.extend([separator, name, "=", value]);
+            if !header.is_empty() {
+                header.extend_from_slice(b"; ");
+            }
+            header.extend(cookie);
         }
-        let mut value = HeaderValue::from_str(&text).ok()?;
+        if header.is_empty() {
+            return None;
+        }
+        let mut value = HeaderValue::from_maybe_shared(Bytes::from(header)).ok()?;
         value.set_sensitive(true);
-        (!text.is_empty()).then_some(value)
+        Some(value)
     }
 }
 
@@ -202,9 +216,45 @@ impl Jar {
     }
 }
 
-/// The cookie of a `Set-Cookie` header in a response from `url`; `None` if `url` may not set it.
-fn cookie_from(text: &str, url: &Url) -> Option<Cookie<'static>> {
+/// The first of the characters that stand for the bytes from 0x80 on. They are private, and no white space to be trimmed.
+const PRIVATE: u32 = 0xe000;
+
+/// `bytes` as a text with a character for each of them, whatever their encoding is. ASCII stays as it is.
+pub(super) fn to_text(bytes: &[u8]) -> String {
+    let other = |byte: u8| char::from_u32(PRIVATE + u32::from(byte)).expect("a private character");
+    let chars = bytes.iter().map(|byte| {
+        if byte.is_ascii() {
+            char::from(*byte)
+        } else {
+            other(*byte)
+        }
+    });
+    chars.collect()
+}
+
+/// The bytes of a text made by [`to_text`].
+pub(super) fn to_bytes(text: &str) -> Vec<u8> {
+    text.chars()
+        .map(|c| u32::from(c).to_le_bytes()[0])
+        .collect()
+}
+
+/// The `Date` of a response in seconds since 1970: cookies expire by the clock of their server.
+fn server_time(headers: &HeaderMap) -> Option<i64> {
+    let date = parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
+    let since = date.duration_since(UNIX_EPOCH).ok()?;
+    Some(since.as_secs().cast_signed())
+}
+
+/// The cookie of a `Set-Cookie` header in a response from `url` at this time of its server; `None` if `url` may not set it.
+fn cookie_from(text: &str, url: &Url, server_time: Option<i64>) -> Option<Cookie<'static>> {
     let mut cookie = Cookie::parse(text, url).ok()?.into_owned();
+    if let (CookieExpiration::AtUtc(expires), None) = (&cookie.expires, cookie.max_age())
+        && let Some(now) = server_time
+    {
+        let seconds = expires.unix_timestamp().saturating_sub(now);
+        cookie.expires = CookieExpiration::from(seconds.max(0).cast_unsigned());
+    }
     if let CookieDomain::Suffix(domain) = &cookie.domain
         && psl::domain_str(domain).is_none()
     {
@@ -255,8 +305,14 @@ mod tests {
     use super::*;
 
     fn set(jar: &CookieJar, url: &str, cookie: &str) {
-        let header = HeaderValue::from_str(cookie).expect("a header");
-        jar.set([header].iter(), &Url::parse(url).expect("a URL"));
+        set_at(jar, url, cookie.as_bytes(), None);
+    }
+
+    fn set_at(jar: &CookieJar, url: &str, cookie: &[u8], date: Option<&'static str>) {
+        let cookie = HeaderValue::from_bytes(cookie).expect("a header");
+        let mut headers = HeaderMap::from_iter([(SET_COOKIE, cookie)]);
+        headers.extend(date.map(|date| (DATE, HeaderValue::from_static(date))));
+        jar.set(&headers, &Url::parse(url).expect("a URL"));
     }
 
     fn cookies(jar: &CookieJar, requested: &str) -> String {
@@ -351,6 +407,40 @@ mod tests {
         assert_eq!(cookies(&jar, "http://a.example/d/y"), "");
         let jar = jar.jar.into_inner();
         assert_eq!((jar.bytes, jar.domains.len()), (0, 0));
+    }
+
+    #[test]
+    fn values_are_sent_back_as_they_came() {
+        let url = "http://a.example/x";
+        for value in [
+            "à".as_bytes(),
+            "\u{a0}é\u{85}".as_bytes(),
+            b"\xe9\xa0",
+            b"\xb0\xa1",
+            b"\"q\"",
+            b"a=b",
+        ] {
+            let (jar, cookie) = (CookieJar::default(), [b"n=", value].concat());
+            set_at(&jar, url, &[&cookie, &b"; Path=/"[..]].concat(), None);
+            let sent = jar.of_url(&Url::parse(url).expect("a URL"));
+            assert_eq!(sent.expect("a cookie").as_bytes(), cookie);
+        }
+    }
+
+    #[test]
+    fn cookies_expire_by_the_clock_of_their_server() {
+        let url = "http://a.example/";
+        let jar = CookieJar::default();
+        let cookie = b"x=1; Path=/; Expires=Sun, 06 Nov 1994 08:49:37 GMT";
+        set_at(&jar, url, cookie, None);
+        assert_eq!(cookies(&jar, url), "");
+        set_at(&jar, url, cookie, Some("Sun, 06 Nov 1994 08:00:00 GMT"));
+        assert_eq!(cookies(&jar, url), "x=1");
+        set_at(&jar, url, cookie, Some("Sun, 06 Nov 1994 09:00:00 GMT"));
+        assert_eq!(cookies(&jar, url), "");
+        let forever = b"x=1; Path=/; Expires=Fri, 31 Dec 9999 23:59:59 GMT";
+        set_at(&jar, url, forever, Some("Thu, 01 Jan 1970 00:00:00 GMT"));
+        assert_eq!(cookies(&jar, url), "x=1");
     }
 
     #[test]

@@ -1,4 +1,7 @@
 //! Reads `cookies.txt`, the file to which browsers export cookies: seven fields per line, separated by tabs.
+//!
+//! Values may be in any encoding, as in a `Set-Cookie` header: they are sent as they are in the file. Editors on Windows add a
+//! byte order mark, and save as UTF-16 what they call Unicode.
 
 use std::fmt;
 use std::fs;
@@ -8,6 +11,7 @@ use std::time::UNIX_EPOCH;
 use anyhow::Context;
 use url::Url;
 
+use super::cookie_jar::{to_bytes, to_text};
 use crate::host;
 
 /// A cookie of a `cookies.txt`. [`fmt::Debug`] does not show its value.
@@ -15,7 +19,7 @@ use crate::host;
 pub(crate) struct Cookie {
     /// A URL that could have set it.
     pub url: Url,
-    /// The value of the `Set-Cookie` header that would have set it.
+    /// The value of the `Set-Cookie` header that would have set it, in the form of [`to_text`].
     pub text: String,
 }
 
@@ -37,8 +41,8 @@ pub(crate) fn read_cookies(path: &Path) -> anyhow::Result<Vec<Cookie>> {
         path.exists() || !shown.to_string().contains('='),
         "`--cookie` takes a `cookies.txt` file; for a single cookie, use `--header @FILE` with `Cookie: …` in the file"
     );
-    let text =
-        fs::read_to_string(path).with_context(|| format!("cannot read the cookies `{shown}`"))?;
+    let bytes = fs::read(path).with_context(|| format!("cannot read the cookies `{shown}`"))?;
+    let text = text_of(&bytes).replace("\r\n", "\n").replace('\r', "\n");
     let now = UNIX_EPOCH.elapsed().map_or(0, |now| now.as_secs());
     let mut cookies = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
@@ -57,6 +61,21 @@ pub(crate) fn read_cookies(path: &Path) -> anyhow::Result<Vec<Cookie>> {
     Ok(cookies)
 }
 
+/// The text of a file in the form of [`to_text`], without its byte order mark.
+fn text_of(file: &[u8]) -> String {
+    let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+        let (units, _) = bytes.as_chunks();
+        let units: Vec<_> = units.iter().map(|bytes| unit(*bytes)).collect();
+        to_text(String::from_utf16_lossy(&units).as_bytes())
+    };
+    match file {
+        [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes),
+        [0xef, 0xbb, 0xbf, rest @ ..] => to_text(rest),
+        _ => to_text(file),
+    }
+}
+
 /// A cookie and its expiry in seconds since 1970; 0 for a session cookie.
 fn parse(line: &str) -> Option<(Cookie, u64)> {
     let fields: Vec<_> = line.split('\t').collect();
@@ -65,7 +84,8 @@ fn parse(line: &str) -> Option<(Cookie, u64)> {
     };
     let value = rest.first().copied().unwrap_or_default();
     let expires = expires.split('.').next()?.trim_start_matches('-');
-    let host = host::parse(domain.trim_start_matches('.'))?;
+    let domain = to_bytes(domain.trim_start_matches('.'));
+    let host = host::parse(&String::from_utf8_lossy(&domain))?;
     let secure = secure.eq_ignore_ascii_case("TRUE");
     let scheme = if secure { "https" } else { "http" };
     let url = Url::parse(&format!("{scheme}://{host}{path}")).ok()?;
@@ -109,7 +129,7 @@ mod tests {
             ("::1", "[::1]"),
             (".BÜCHER.example.", "xn--bcher-kva.example"),
         ] {
-            let line = format!("{domain}\tFALSE\t/\tFALSE\t0\tn\tv");
+            let line = to_text(format!("{domain}\tFALSE\t/\tFALSE\t0\tn\tv").as_bytes());
             assert_eq!(text(&line).0, format!("http://{host}/"));
         }
         assert!(parse("a.example\tFALSE\t/").is_none());

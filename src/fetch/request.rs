@@ -117,8 +117,7 @@ impl Requester {
         };
         let inner = result.map_err(no_response)?;
         let (version, status, headers) = (inner.version(), inner.status(), inner.headers());
-        self.cookies
-            .set(headers.get_all(header::SET_COOKIE).iter(), url);
+        self.cookies.set(headers, url);
         tracing::debug!(
             "< {version:?} {status} {} {}",
             masked(&shown),

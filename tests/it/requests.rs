@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::harness::{Run, Running, Sandbox, for_each_mode};
-use crate::server::{Nobody, Server, ok, pdf, respond};
+use crate::server::{Nobody, Server, ok, pdf, respond, send};
 
 const SECRET: &str = "s3cr3t";
 
@@ -162,6 +162,69 @@ fn servers_may_call_a_pdf_by_another_type() {
         let args = ["-H", "Accept: application/pdf"];
         sandbox.fetch(mode, server.url("/y.pdf"), &args).exits(1);
     });
+}
+
+#[test]
+fn cookies_are_sent_back_in_their_encoding() {
+    for_each_mode(|mode| {
+        let server = Server::start(|request, stream| {
+            let cookie: &[u8] = match &*request.path {
+                "/utf-8" => "n=Müller à".as_bytes(),
+                "/latin-1" => b"n=M\xfcller\xa0",
+                _ => return ok(stream, &pdf(&request.path)),
+            };
+            send(
+                stream,
+                "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: /x.pdf\r\nSet-Cookie: ",
+            );
+            send(stream, cookie);
+            send(stream, "; Path=/\r\n\r\n");
+        });
+        for (path, sent) in [("/utf-8", "n=Müller à"), ("/latin-1", "n=Müller\u{a0}")] {
+            Sandbox::new().fetch(mode, server.url(path), &[]).exits(0);
+            let requests = server.requests();
+            let cookie = requests.last().and_then(|request| request.header("cookie"));
+            assert_eq!(cookie, Some(sent), "{mode}");
+        }
+    });
+}
+
+#[test]
+fn cookie_files_of_editors_are_read() {
+    let server = server();
+    let lines = |end: &str| {
+        let text = "#HttpOnly_127.0.0.1\tFALSE\t/\tFALSE\t0\ta\tMü|# comment||127.0.0.1\tFALSE\t/\tFALSE\t0\tb\t2|";
+        text.replace('|', end)
+    };
+    let latin = |text: &str| {
+        text.chars()
+            .map(|c| u8::try_from(c).expect("Latin-1"))
+            .collect::<Vec<_>>()
+    };
+    let utf16 = |text: &str| {
+        format!("\u{feff}{text}")
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect::<Vec<_>>()
+    };
+    for (file, mode) in [
+        (
+            format!("\u{feff}{}", lines("\r\n")).into_bytes(),
+            "sequential",
+        ),
+        (latin(&lines("\n")), "threads"),
+        (lines("\r").into_bytes(), "pool"),
+        (utf16(&lines("\r\n")), "async"),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.write("cookies.txt", file);
+        sandbox
+            .fetch(mode, server.url("/x.pdf"), &["-b", "cookies.txt"])
+            .exits(0);
+        let requests = server.requests();
+        let cookie = requests.last().and_then(|request| request.header("cookie"));
+        assert_eq!(cookie, Some("a=Mü; b=2"), "{mode}");
+    }
 }
 
 #[test]

@@ -108,7 +108,8 @@ impl Server {
 fn serve(mut stream: TcpStream, log: &Mutex<Log>, answer: &Answer) {
     log.lock().expect("no panic").connections += 1;
     stream.set_nodelay(true).expect("a connection");
-    let mut lines = BufReader::new(stream.try_clone().expect("a connection")).lines();
+    let reader = BufReader::new(stream.try_clone().expect("a connection"));
+    let mut lines = reader.split(b'\n').map(|line| line.map(text_of));
     while let Some(Ok(line)) = lines.next() {
         let mut words = line.split(' ').map(str::to_owned);
         let (method, path) = (
@@ -142,6 +143,18 @@ fn serve(mut stream: TcpStream, log: &Mutex<Log>, answer: &Answer) {
         };
         answer(&request, &mut stream);
     }
+}
+
+/// A line of a request, which may be in Latin-1.
+fn text_of(mut line: Vec<u8>) -> String {
+    line.pop_if(|last| *last == b'\r');
+    String::from_utf8(line).unwrap_or_else(|error| {
+        error
+            .as_bytes()
+            .iter()
+            .map(|byte| char::from(*byte))
+            .collect()
+    })
 }
 
 /// Writes `bytes`; a client that has gone away is its own business.
