@@ -35,7 +35,7 @@ use url::Url;
 
 use crate::http::{Client, HttpOptions, Load};
 use crate::outcome::{Failure, Outcome, Record, Saved, Status};
-use crate::plan::Job;
+use crate::plan::{Job, Trail};
 use crate::retry::RetryPolicy;
 use crate::stats::{Stats, Transfer};
 use crate::store::{Part, Publisher, Store};
@@ -44,6 +44,7 @@ use crate::timeout::{Moment, timeout};
 pub(crate) use cookies_txt::read_cookies;
 pub(crate) use credentials::Credentials;
 pub(crate) use netrc::Netrc;
+pub(crate) use request::DEFAULT_REDIRECTS;
 pub(crate) use request_options::{HostHeaders, RequestOptions, Scope};
 
 use bandwidth::Bandwidth;
@@ -80,6 +81,8 @@ pub(crate) struct Options {
     pub remote_time: bool,
     /// Whether only https links are fetched.
     pub https_only: bool,
+    /// How many redirects are followed.
+    pub max_redirects: u16,
     /// Whether a redirect from https to http is followed.
     pub allow_downgrade: bool,
     /// What requests carry.
@@ -104,8 +107,8 @@ enum Unsaved {
     Failed(Failure),
     /// The body ended early, in good order; its SHA-256.
     EndedEarly(Failure, [u8; 32]),
-    /// It continues at this URL of another host, after URLs with these fingerprints.
-    Redirected(Url, Vec<u64>),
+    /// It continues at this URL of another host, after these requests.
+    Redirected(Url, Trail),
 }
 
 impl From<Failure> for Unsaved {
@@ -168,8 +171,8 @@ impl Fetcher {
             () = self.stop.cancelled() => Failure::interrupted(),
             result = attempt => match result {
                 Ok(Ok(saved)) => return done(job, Outcome::Saved(saved)),
-                Ok(Err(Unsaved::Redirected(target, visited))) => {
-                    job.redirect(target, visited);
+                Ok(Err(Unsaved::Redirected(target, trail))) => {
+                    job.redirect(target, trail);
                     return Fetched::Redirected;
                 }
                 Ok(Err(Unsaved::EndedEarly(failure, hash))) => {

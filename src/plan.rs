@@ -8,6 +8,7 @@ mod candidates;
 mod job;
 pub(crate) mod name;
 pub(crate) mod template;
+mod trail;
 
 use std::io;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub(crate) use candidates::Candidates;
 pub(crate) use job::Job;
 use job::nth_name;
 pub(crate) use template::Template;
+pub(crate) use trail::Trail;
 
 /// How files are named.
 #[derive(Debug, Clone, Default)]

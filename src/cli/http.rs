@@ -11,7 +11,10 @@ use http::header::REFERER;
 use url::Url;
 
 use super::config_file::{home_folder, secret_header};
-use crate::fetch::{Credentials, HostHeaders, Netrc, RequestOptions, read_cookies};
+use super::values::redirects;
+use crate::fetch::{
+    Credentials, DEFAULT_REDIRECTS, HostHeaders, Netrc, RequestOptions, read_cookies,
+};
 use crate::header::HeaderFields;
 use crate::http::{Family, HttpOptions, HttpVersion};
 use crate::text::is_signed;
@@ -41,6 +44,9 @@ pub(super) struct HttpArgs {
     /// Read credentials from this file in the format of `.netrc`
     #[arg(long, value_name = "FILE")]
     netrc_file: Option<PathBuf>,
+    /// Maximum number of redirects that are followed for a link
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_REDIRECTS, value_parser = redirects)]
+    pub(super) max_redirs: u16,
     /// Use this proxy: http, https, socks5 or socks5h [default: from `http_proxy` and the like]
     #[arg(short = 'x', long, value_name = "URL", conflicts_with = "deny_private")]
     proxy: Option<String>,

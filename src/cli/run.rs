@@ -155,6 +155,7 @@ impl RunArgs {
             remote_time: self.files.remote_time,
             https_only: safety.https_only,
             allow_downgrade: safety.allow_downgrade,
+            max_redirects: http.max_redirs,
             http: http.http_options(retries.connect_timeout, safety.deny_private, !self.demo)?,
             request: http.request_options(headers)?,
         };

@@ -26,6 +26,13 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
     bytes.ok_or("a size is a number and `k`, `M` or `G`, such as `64k` or `10M`".to_owned())
 }
 
+/// A number of redirects. Each takes some bytes until its link ends.
+pub(super) fn redirects(text: &str) -> Result<u16, String> {
+    const MAX: u16 = 1000;
+    let number = text.parse().ok().filter(|number| *number <= MAX);
+    number.ok_or_else(|| format!("must be a number from 0 to {MAX}"))
+}
+
 /// A timeout; 0 means no limit.
 pub(super) fn timeout(text: &str) -> Result<Duration, String> {
     duration(text).map(|time| if time.is_zero() { Duration::MAX } else { time })

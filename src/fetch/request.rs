@@ -15,17 +15,16 @@ use super::credentials::Credentials;
 use super::error::no_response;
 use super::response::Response;
 use super::{Options, Unsaved};
-use crate::digest::fingerprint;
 use crate::host;
 use crate::http::Client;
 use crate::outcome::{Failure, Status};
-use crate::plan::{Job, Previous};
+use crate::plan::{Job, Previous, Trail};
 use crate::store::Partial;
 use crate::text::{from_server, has_credentials, masked, shown};
 use crate::timeout::timeout;
 
-/// How many redirects are followed: the lowest limit of any browser.
-const MAX_REDIRECTS: usize = 10;
+/// The default number of redirects that are followed: as many as browsers follow. Sign-ins take a dozen.
+pub(crate) const DEFAULT_REDIRECTS: u16 = 20;
 
 /// The default `Accept`. Some servers respond to `application/pdf` alone with 406, because they call every file
 /// `application/octet-stream`.
@@ -65,9 +64,9 @@ impl Requester {
     pub(super) async fn get(&self, job: &Job, wanted: Wanted<'_>) -> Result<Response, Unsaved> {
         let link = job.candidates.current();
         let mut current = Cow::Borrowed(job.url());
-        let mut visited = match &job.redirects {
-            Some(redirects) => redirects.visited.clone(),
-            None => Vec::new(),
+        let mut trail = match &job.redirects {
+            Some(redirects) => redirects.trail.clone(),
+            None => Trail::default(),
         };
         loop {
             let elsewhere = current.origin() != link.origin();
@@ -75,26 +74,38 @@ impl Requester {
             let Some(next) = response.redirect(self.options.allow_downgrade)? else {
                 return Ok(response);
             };
-            if visited.is_empty() {
-                visited.push(fingerprint(current.as_str()));
-            }
-            let identity = fingerprint(next.as_str());
-            let sets_cookie = response.inner.headers().contains_key(header::SET_COOKIE);
-            if visited.contains(&identity) && !sets_cookie {
-                let message = format!("redirect loop, back to `{}`", from_server(&shown(&next)));
-                return Err(Failure::new(Status::TooManyRedirects, message).into());
-            }
-            if visited.len() > MAX_REDIRECTS {
-                let message = format!("more than {MAX_REDIRECTS} redirects");
-                return Err(Failure::new(Status::TooManyRedirects, message).into());
-            }
+            trail.request(
+                &current,
+                response.cookies.as_ref().map(HeaderValue::as_bytes),
+            );
+            trail.change(&current, response.set_cookies());
+            self.check_redirect(&trail, &next)?;
             response.drain().await;
-            visited.push(identity);
             if host::of(&next) != host::of(&current) {
-                return Err(Unsaved::Redirected(next, visited));
+                return Err(Unsaved::Redirected(next, trail));
             }
             current = Cow::Owned(next);
         }
+    }
+
+    /// Refuses a redirect to `next` that is one too many, or that leads back to where nothing has changed.
+    fn check_redirect(&self, trail: &Trail, next: &Url) -> Result<(), Failure> {
+        let max = usize::from(self.options.max_redirects);
+        let cookies = self.cookies.of_url(next);
+        let to = || from_server(&shown(next));
+        let message = if max == 0 {
+            format!(
+                "redirect to `{}`, which is not followed (`--max-redirs 0`)",
+                to()
+            )
+        } else if trail.repeats(next, cookies.as_ref().map(HeaderValue::as_bytes)) {
+            format!("redirect loop, back to `{}`", to())
+        } else if trail.len() > max {
+            format!("more than {max} redirects (`--max-redirs`)")
+        } else {
+            return Ok(());
+        };
+        Err(Failure::new(Status::TooManyRedirects, message))
     }
 
     async fn send(
@@ -107,7 +118,8 @@ impl Requester {
             let message = "only `https` links are fetched (`--https-only`)";
             return Err(Failure::new(Status::BadLink, message));
         }
-        let headers = || self.headers(url, wanted, elsewhere);
+        let cookies = self.cookies.of_url(url);
+        let headers = || self.headers(url, wanted, elsewhere, cookies.as_ref());
         let shown = shown(url);
         tracing::debug!("> GET {} {}", masked(&shown), Logged(&headers()));
         let limit = self.options.first_byte_timeout;
@@ -124,10 +136,20 @@ impl Requester {
             Logged(headers)
         );
         let url = url.clone();
-        Ok(Response { inner, url })
+        Ok(Response {
+            inner,
+            url,
+            cookies,
+        })
     }
 
-    fn headers(&self, url: &Url, wanted: Wanted<'_>, elsewhere: bool) -> HeaderMap {
+    fn headers(
+        &self,
+        url: &Url,
+        wanted: Wanted<'_>,
+        elsewhere: bool,
+        cookies: Option<&HeaderValue>,
+    ) -> HeaderMap {
         let mut headers = self.configured_headers(url, wanted.headers, elsewhere);
         let default = |headers: &mut HeaderMap, name: HeaderName, value| {
             headers.entry(name).or_insert(value);
@@ -138,8 +160,8 @@ impl Requester {
         let agent = self.options.request.user_agent.clone();
         let agent = agent.unwrap_or(fixed(USER_AGENT));
         default(&mut headers, header::USER_AGENT, agent);
-        if let Some(cookies) = self.cookies.of_url(url) {
-            default(&mut headers, header::COOKIE, cookies);
+        if let Some(cookies) = cookies {
+            default(&mut headers, header::COOKIE, cookies.clone());
         }
         // a value of an earlier response that is not valid in a request is left out
         let mut condition = |name, value: &str| {

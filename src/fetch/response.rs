@@ -1,10 +1,12 @@
 //! The head of a response, and what it means for a link: a file, the rest of one, a redirect, or a failure.
 
+use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use http::header::{self, DATE, ETAG, LAST_MODIFIED};
-use http::{HeaderName, Version};
+use http::{HeaderName, HeaderValue, Version};
 use httpdate::parse_http_date;
+use percent_encoding::{AsciiSet, percent_encode};
 use tokio::time::timeout;
 use url::Url;
 
@@ -30,10 +32,16 @@ fn is_short(validator: &&str) -> bool {
 /// The longest URL that a redirect may lead to, in bytes: as long as one of a list.
 const LONGEST_TARGET: usize = LONGEST_LINE;
 
-/// A response and the URL that it came from.
+/// Bytes that are not ASCII, and no others.
+const NOT_ASCII: AsciiSet = AsciiSet::EMPTY;
+
+/// A response, and the request that it is for.
 pub(super) struct Response {
     pub(super) inner: crate::http::Response,
+    /// The URL that was requested.
     pub(super) url: Url,
+    /// The `Cookie` header of the request, if it was from the jar.
+    pub(super) cookies: Option<HeaderValue>,
 }
 
 impl Response {
@@ -176,13 +184,21 @@ impl Response {
 
     /// Where a redirect leads; none if this is not a redirect.
     pub(super) fn redirect(&self, allow_downgrade: bool) -> Result<Option<Url>, Failure> {
-        if !matches!(self.status(), 301 | 302 | 303 | 307 | 308) {
-            return Ok(None);
-        }
-        let Some(location) = self.inner.headers().get(header::LOCATION) else {
-            return Err(self.bad_redirect("without a `Location` header"));
+        let location = self.inner.headers().get(header::LOCATION);
+        let location = match (self.status(), location) {
+            (300, None) => return Ok(None),
+            (300..=303 | 307 | 308, Some(location)) => location.as_bytes().trim_ascii(),
+            (301..=303 | 307 | 308, None) => {
+                return Err(self.bad_redirect("without a `Location` header"));
+            }
+            _ => return Ok(None),
         };
-        let location = String::from_utf8_lossy(location.as_bytes());
+        if location.is_empty() {
+            // it would be the URL of the request
+            return Err(self.bad_redirect("with an empty `Location` header"));
+        }
+        // bytes in whatever encoding the server names its files: it gets them back as they are
+        let location: Cow<str> = percent_encode(location, &NOT_ASCII).into();
         let Ok(mut next) = self.url.join(&location) else {
             let message = format!(
                 "to `{}`, which is not a valid URL",
@@ -212,6 +228,15 @@ impl Response {
             let _ = next.set_password(self.url.password());
         }
         Ok(Some(next))
+    }
+
+    /// The names and values of the cookies that this response sets or removes.
+    pub(super) fn set_cookies(&self) -> impl Iterator<Item = &[u8]> {
+        let headers = self.inner.headers().get_all(header::SET_COOKIE);
+        let mut parts = headers
+            .iter()
+            .map(|header| header.as_bytes().split(|byte| *byte == b';'));
+        std::iter::from_fn(move || parts.next()?.next())
     }
 
     fn bad_redirect(&self, what: &str) -> Failure {

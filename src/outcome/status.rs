@@ -58,7 +58,7 @@ statuses! {
     Timeout, "timeout", Failed, "the connection, the response, the next byte or the whole link took too long";
     HttpStatus, "http_status", Failed, "the response is not a success, or not valid HTTP";
     RateLimited, "rate_limited", Failed, "still throttled after all retries, or for longer than this run waits";
-    TooManyRedirects, "too_many_redirects", Failed, "more than ten redirects, or a redirect loop";
+    TooManyRedirects, "too_many_redirects", Failed, "more redirects than `--max-redirs`, or a redirect loop";
     Truncated, "truncated", Failed, "the body ended before it was complete";
     NotPdf, "not_pdf", Failed, "the body is not a PDF, but for example an HTML page, JSON, or empty";
     ChecksumMismatch, "checksum_mismatch", Failed, "the file does not have the checksum given by the list";

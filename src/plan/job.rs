@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use url::{Position, Url};
 
-use super::{Candidates, Naming, Previous, name};
+use super::{Candidates, Naming, Previous, Trail, name};
 use crate::digest::Checksum;
 use crate::host;
 use crate::link::{Details, Link, SourceLine};
@@ -58,8 +58,8 @@ pub(crate) struct Job {
 pub(crate) struct Redirects {
     /// Where they have led.
     pub target: Url,
-    /// Fingerprints of the URLs on the way, the target included.
-    pub visited: Vec<u64>,
+    /// The requests on the way.
+    pub trail: Trail,
     /// When the last one was received.
     at: Instant,
     /// How long it has waited for its turn.
@@ -104,11 +104,11 @@ impl Job {
         }
     }
 
-    /// Continues at `target`, to which redirects have led over the `visited` URLs.
-    pub(crate) fn redirect(&mut self, target: Url, visited: Vec<u64>) {
+    /// Continues at `target`, to which the redirects of this `trail` have led.
+    pub(crate) fn redirect(&mut self, target: Url, trail: Trail) {
         self.redirects = Some(Box::new(Redirects {
             target,
-            visited,
+            trail,
             at: Instant::now(),
             waited: Duration::ZERO,
         }));

@@ -71,8 +71,8 @@ fn redirect_loops_and_long_chains_fail() {
         });
         fetch_one(&server, mode, &[])
             .0
-            .fails_with("too_many_redirects: more than 10 redirects");
-        assert_eq!(server.requests().len(), 11);
+            .fails_with("too_many_redirects: more than 20 redirects (`--max-redirs`)");
+        assert_eq!(server.requests().len(), 21);
     });
 }
 
@@ -83,6 +83,11 @@ fn invalid_redirects_fail() {
             "302 Found",
             "http_status: redirect without a `Location` header",
         ),
+        (
+            "302 Found\r\nLocation: ",
+            "http_status: redirect with an empty `Location` header",
+        ),
+        ("300 Multiple Choices", "http_status: 300 Multiple Choices"),
         (
             "302 Found\r\nLocation: http://[",
             "redirect to `http://[`, which is not a valid URL",
