@@ -13,6 +13,7 @@
 
 mod connections;
 mod error;
+mod handshake;
 mod proxy;
 mod resolver;
 mod tls;
@@ -180,7 +181,8 @@ impl Client {
                 Err(error) if self.connections.lost_idle(&error) => {}
                 Err(error) if is_unprocessed(&error) && resends < MAX_RESENDS => resends += 1,
                 Err(error) => {
-                    let error = Error::of_request(&error, || self.proxies.of(url));
+                    let error =
+                        Error::of_request(&error, || self.proxies.of(url)).of_scheme(url.scheme());
                     if error.kind() == ErrorKind::ConnectTimeout && since.has_stopped() {
                         since = Moment::now();
                         continue;

@@ -11,7 +11,7 @@ mod status;
 use std::time::SystemTime;
 
 pub(crate) use counts::Counts;
-pub(crate) use failure::Failure;
+pub(crate) use failure::{Cause, Failure};
 pub(crate) use record::{FIELDS, Record, nanoseconds};
 pub(crate) use status::Status;
 

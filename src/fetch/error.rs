@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::http::{Error, ErrorKind};
-use crate::outcome::{Failure, Status};
+use crate::outcome::{Cause, Failure, Status};
 use crate::text::io_message;
 
 /// The failure of a request without a response.
@@ -14,10 +14,23 @@ pub(super) fn no_response(error: Error) -> Failure {
         ErrorKind::Dns | ErrorKind::Lookup => Status::Dns,
         ErrorKind::ConnectTimeout => Status::Timeout,
         ErrorKind::Connect | ErrorKind::Exhausted => Status::Connect,
-        ErrorKind::Tls => Status::Tls,
-        ErrorKind::InvalidResponse => Status::HttpStatus,
+        ErrorKind::Tls
+        | ErrorKind::UnknownIssuer
+        | ErrorKind::Certificate
+        | ErrorKind::OldTls
+        | ErrorKind::NotTls => Status::Tls,
+        ErrorKind::InvalidResponse | ErrorKind::NotHttp => Status::HttpStatus,
+    };
+    let cause = match error.kind() {
+        ErrorKind::UnknownIssuer => Cause::UnknownIssuer,
+        ErrorKind::Certificate => Cause::Certificate,
+        ErrorKind::OldTls => Cause::OldTls,
+        ErrorKind::NotTls => Cause::NoTls,
+        ErrorKind::NotHttp => Cause::WantsTls,
+        _ => Cause::Unknown,
     };
     Failure {
+        cause,
         local: matches!(error.kind(), ErrorKind::Lookup | ErrorKind::Exhausted),
         ..Failure::new(status, error.to_string())
     }

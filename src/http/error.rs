@@ -10,8 +10,15 @@ use std::iter::successors;
 
 use hyper_util::client::legacy;
 
+use super::handshake::explain;
 use crate::system::files::is_exhausted;
 use crate::text::{cut, io_message};
+
+/// What hyper says of a response that does not begin with a version of HTTP.
+const NO_VERSION: &str = "invalid HTTP version parsed";
+
+/// What tokio-rustls says of a connection that was closed during a handshake.
+const HANDSHAKE_EOF: &str = "tls handshake eof";
 
 type DynError = dyn StdError + 'static;
 
@@ -43,10 +50,20 @@ pub(crate) enum ErrorKind {
     ConnectTimeout,
     /// The connection failed or was lost.
     Connect,
-    /// TLS failed.
+    /// TLS failed for another reason than the following ones.
     Tls,
+    /// The certificate is not from an authority that is trusted.
+    UnknownIssuer,
+    /// The certificate is not valid for another reason.
+    Certificate,
+    /// The server has no TLS version, cipher or kind of certificate in common with this client.
+    OldTls,
+    /// The server does not speak TLS.
+    NotTls,
     /// The response is not valid HTTP.
     InvalidResponse,
+    /// The response to a request without TLS is not HTTP at all.
+    NotHttp,
 }
 
 impl Error {
@@ -79,7 +96,7 @@ impl Error {
     }
 
     fn classify(error: &reqwest::Error) -> Self {
-        use ErrorKind::{Connect, ConnectTimeout, Exhausted, InvalidResponse, InvalidUrl, Tls};
+        use ErrorKind::{Connect, ConnectTimeout, Exhausted, InvalidResponse, InvalidUrl, NotHttp};
         if error.is_builder() {
             Self::new(InvalidUrl, "the URL is too long or not valid in HTTP")
         } else if let Some(error) = find::<Self>(error) {
@@ -87,23 +104,47 @@ impl Error {
         } else if let Some(error) = find::<io::Error>(error).filter(|error| is_exhausted(error)) {
             Self::new(Exhausted, io_message(error))
         } else if let Some(tls) = find::<rustls::Error>(error) {
-            Self::new(Tls, format!("secure connection failed: {tls}"))
+            let (kind, what) = explain(tls);
+            Self::new(kind, format!("secure connection failed: {what}"))
         } else if error.is_connect() && error.is_timeout() && !is_of_system(error) {
             Self::new(ConnectTimeout, "not connected within `--connect-timeout`")
         } else if let Some(hyper) = find::<hyper::Error>(error).filter(|error| error.is_parse()) {
-            let message = format!("the response is not valid HTTP: {}", innermost(hyper));
-            Self::new(InvalidResponse, message)
+            let why = innermost(hyper);
+            let kind = if why == NO_VERSION {
+                NotHttp
+            } else {
+                InvalidResponse
+            };
+            Self::new(kind, format!("the response is not valid HTTP: {why}"))
         } else if find::<h2::Error>(error)
             .is_some_and(|error| error.is_reset() && error.is_library())
         {
             let message = "the response is not valid HTTP/2, or its head is larger than 256 KiB";
             Self::new(InvalidResponse, message)
+        } else if error.is_connect() && innermost(error) == HANDSHAKE_EOF {
+            let message = "the server closed the connection during the TLS handshake, as some do that have only obsolete versions";
+            Self::new(Connect, message)
         } else if find::<hyper::Error>(error).is_some_and(hyper::Error::is_incomplete_message) {
             let message = "the server closed the connection without a response";
             Self::new(Connect, message)
         } else {
             let io = find::<io::Error>(error).map(io_message);
             Self::new(Connect, io.unwrap_or_else(|| innermost(error)))
+        }
+    }
+
+    /// The same error, given the scheme of the URL: what is not HTTP may be TLS, unless that was expected.
+    pub(super) fn of_scheme(self, scheme: &str) -> Self {
+        match self.kind {
+            ErrorKind::NotHttp if scheme == "http" => Self::new(
+                ErrorKind::NotHttp,
+                "the response is not valid HTTP, but perhaps TLS",
+            ),
+            ErrorKind::NotHttp => Self {
+                kind: ErrorKind::InvalidResponse,
+                ..self
+            },
+            _ => self,
         }
     }
 

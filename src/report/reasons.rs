@@ -1,45 +1,101 @@
-//! Why links failed: counts, a few examples, and what to do about it.
+//! Why links failed: counts, a few examples, the hosts, and what to do about it.
+//!
+//! Failures are grouped by what a person can do about them: by their status, by the status code of the response, and by
+//! their cause where that is known. A group shows failures of different hosts and with different messages first.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use crate::outcome::{Failure, Record, Status};
+use crate::outcome::{Cause, Failure, Record, Status};
 use crate::text::{legible, printable};
 
-/// How many examples of each reason are kept.
+/// How many examples of each reason are shown.
 const EXAMPLES: usize = 3;
+
+/// How many hosts of each reason are named.
+const NAMED: usize = 5;
+
+/// How many hosts of each reason are counted. Bounds the memory for lists with millions of hosts.
+const COUNTED: usize = 1000;
 
 /// The failures of a run, grouped by reason. [`fmt::Display`] is their part of the summary.
 #[derive(Debug, Clone, Default)]
 pub struct Reasons(BTreeMap<Reason, Group>);
 
-/// The status of a failure, with the status code of the response if that is what failed.
-type Reason = (Status, Option<u16>);
+/// The status of a failure, the status code of the response if that is what failed, and the cause.
+type Reason = (Status, Option<u16>, Cause);
 
 #[derive(Debug, Clone, Default)]
 struct Group {
     count: u64,
-    examples: Vec<String>,
+    /// Examples that differ in their host or message, and others in case there are too few.
+    examples: [Vec<Example>; 2],
+    hosts: HashMap<Box<str>, u64>,
     retryable: bool,
 }
 
+#[derive(Debug, Clone)]
+struct Example {
+    host: Box<str>,
+    message: String,
+    /// The line of the link, and its URL.
+    link: String,
+}
+
 impl Reasons {
-    /// Counts a failed link. Links that the end of the run interrupted have no reason of their own.
-    pub(crate) fn count(&mut self, record: &Record, failure: &Failure) {
+    /// Counts a link that failed at `host`, which is empty if it has none. Links that the end of the run interrupted have no
+    /// reason of their own.
+    pub(crate) fn count(&mut self, host: &str, record: &Record, failure: &Failure) {
         let code = match failure.status {
             Status::Interrupted => return,
             Status::HttpStatus => failure.http_status,
             _ => None,
         };
-        let group = self.0.entry((failure.status, code)).or_default();
-        group.count += 1;
-        group.retryable |= failure.retryable();
-        if group.examples.len() < EXAMPLES {
-            let line = printable(&record.source_line.to_string());
-            let example = format!("{line}: {}: {}", legible(&record.url), failure.message);
-            group.examples.push(example);
+        let host = host.split_once("://").map_or(host, |(_, host)| host);
+        let group = self.0.entry((failure.status, code, failure.cause));
+        group.or_default().count(host, record, failure);
+    }
+}
+
+impl Group {
+    fn count(&mut self, host: &str, record: &Record, failure: &Failure) {
+        self.count += 1;
+        self.retryable |= failure.retryable();
+        if let Some(count) = self.hosts.get_mut(host) {
+            *count += 1;
+        } else if self.hosts.len() < COUNTED && !host.is_empty() {
+            self.hosts.insert(host.into(), 1);
         }
+        let is_same = |other: &Example| *other.host == *host && other.message == failure.message;
+        let kept = &mut self.examples[usize::from(self.examples[0].iter().any(is_same))];
+        if kept.len() < EXAMPLES {
+            let line = printable(&record.source_line.to_string());
+            kept.push(Example {
+                host: host.into(),
+                message: failure.message.clone(),
+                link: format!("{line}: {}", legible(&record.url)),
+            });
+        }
+    }
+
+    /// The hosts with the most failures, if that says more than the examples.
+    fn hosts(&self) -> Option<String> {
+        if self.hosts.len() < 2 || self.count <= EXAMPLES as u64 {
+            return None;
+        }
+        let mut hosts: Vec<_> = self.hosts.iter().collect();
+        hosts.sort_by_key(|(host, count)| (Reverse(*count), *host));
+        let named = hosts.iter().take(NAMED);
+        let named: Vec<_> = named
+            .map(|(host, count)| format!("{host} ({count})"))
+            .collect();
+        let named = named.join(", ");
+        Some(match hosts.len().saturating_sub(NAMED) {
+            0 => named,
+            others if hosts.len() < COUNTED => format!("{named} and {others} more"),
+            _ => format!("{named} and many more"),
+        })
     }
 }
 
@@ -47,16 +103,23 @@ impl fmt::Display for Reasons {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut groups: Vec<_> = self.0.iter().collect();
         groups.sort_by_key(|(_, group)| Reverse(group.count));
-        for (reason @ (status, code), group) in &groups {
+        for (reason @ (status, code, cause), group) in &groups {
             let code = code.map_or_else(String::new, |code| format!(" {code}"));
-            let heading = format!("{} {status}{code}", group.count);
+            let cause = cause
+                .words()
+                .map_or_else(String::new, |cause| format!(", {cause}"));
+            let heading = format!("{} {status}{code}{cause}", group.count);
             writeln!(f, "{}", console::style(heading).red().bold())?;
-            for example in &group.examples {
-                writeln!(f, "  {example}")?;
+            let examples = group.examples.iter().flatten().take(EXAMPLES);
+            for Example { link, message, .. } in examples.clone() {
+                writeln!(f, "  {link}: {message}")?;
             }
-            let more = group.count - group.examples.len() as u64;
+            let more = group.count - examples.count() as u64;
             if more > 0 {
                 writeln!(f, "  and {more} more")?;
+            }
+            if let Some(hosts) = group.hosts() {
+                writeln!(f, "  hosts: {}", printable(&hosts))?;
             }
             if let Some(hint) = hint(**reason, group.retryable) {
                 writeln!(f, "  {} {hint}", console::style("hint:").cyan())?;
@@ -70,14 +133,24 @@ impl fmt::Display for Reasons {
 }
 
 /// What the user can do about failures with this reason.
-fn hint((status, code): Reason, retryable: bool) -> Option<&'static str> {
+fn hint((status, code, cause): Reason, retryable: bool) -> Option<&'static str> {
+    let of_cause = hint_of_cause(cause);
+    if of_cause.is_some() {
+        return of_cause;
+    }
     Some(match (status, code) {
         (Status::BadLink, _) => "fix these lines of the list",
         (Status::NotPdf, _) => {
             "a page instead of a file is often a login page: `--cookie` sends the cookies of a browser; `--extract` finds links in pages"
         }
+        (Status::HttpStatus, Some(202)) => {
+            "the servers are still making these files: run the same command again later, or retry more often (`--retry`)"
+        }
         (Status::HttpStatus, Some(401 | 407)) => {
-            "credentials required: `--netrc`, `--cookie`, `--header @FILE`"
+            "credentials required: `--user`, `--netrc`, `--cookie`, `--header @FILE`"
+        }
+        (Status::HttpStatus, Some(402)) => {
+            "access has to be paid for: send the cookies or the token of an account that has it (`--cookie`, `--header @FILE`)"
         }
         (Status::HttpStatus, Some(403)) => {
             "the server may require a login (`--cookie`) or reject programs (`--user-agent`)"
@@ -85,10 +158,15 @@ fn hint((status, code): Reason, retryable: bool) -> Option<&'static str> {
         (Status::HttpStatus, Some(404 | 410)) => {
             "these links are dead: `--error-file` writes them to a list"
         }
+        (Status::HttpStatus, Some(451)) => {
+            "withheld for legal reasons, perhaps only in your country: look for another source"
+        }
         (Status::RateLimited, _) => {
             "send fewer requests (`--per-host 1 --wait 1s`), wait longer (`--retry-max-wait`), or run the same command again later"
         }
-        (Status::Tls, _) => "to trust a private certificate, use `--cacert`",
+        (Status::TooManyRedirects, _) => {
+            "a site that redirects in circles may require a login (`--cookie`); `--max-redirs` raises the limit"
+        }
         (Status::Timeout, _) => {
             "run the same command again, or allow more time: `--first-byte-timeout`, `--stall-timeout`, `--max-time`"
         }
@@ -98,5 +176,32 @@ fn hint((status, code): Reason, retryable: bool) -> Option<&'static str> {
         (Status::Disk, _) => "free up disk space, or choose another folder with `--output`",
         _ if retryable => "may succeed later: the same command retries only what is missing",
         _ => return None,
+    })
+}
+
+fn hint_of_cause(cause: Cause) -> Option<&'static str> {
+    Some(match cause {
+        Cause::Unknown => return None,
+        Cause::Challenge => {
+            "a firewall wants to see a browser: open a link in one, and send its cookies and its name (`--cookie`, `--user-agent`); fewer requests (`--per-host 1 --wait 1s`) may avoid the check"
+        }
+        Cause::Expired => {
+            "signed links are valid for a limited time: get new ones from where these came from"
+        }
+        Cause::Credentials => {
+            "check the user and the password: `--user`, `--netrc`, `--header @FILE`"
+        }
+        Cause::Authentication => {
+            "log in with a browser and send its cookies (`--cookie`), or use a token (`--header @FILE`)"
+        }
+        Cause::UnknownIssuer => "to trust a private certificate, use `--cacert`",
+        Cause::Certificate => {
+            "the server needs another certificate, or this machine the right date; `--insecure` accepts any, from anyone on the network path"
+        }
+        Cause::OldTls => {
+            "these servers offer only what is no longer secure: try `http://`, or another source"
+        }
+        Cause::NoTls => "try these links with `http://`, or with the right port",
+        Cause::WantsTls => "try these links with `https://`, or with the right port",
     })
 }

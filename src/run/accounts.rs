@@ -68,9 +68,14 @@ impl Accounts {
 
     /// Counts, logs and writes the final record of a link, and ends the run if that reaches a limit.
     pub(super) fn settle(&self, record: &Record) {
+        self.settle_at("", record);
+    }
+
+    /// Settles a link that ended at `host`.
+    fn settle_at(&self, host: &str, record: &Record) {
         self.stats.count(record);
         if let Outcome::Failed(failure) = &record.outcome {
-            self.reasons.lock().count(record, failure);
+            self.reasons.lock().count(host, record, failure);
             self.write_to_journal(record);
         }
         self.sinks.write(record);
@@ -92,7 +97,7 @@ impl Accounts {
     /// Settles a link, and counts it for `host`.
     pub(super) fn settle_for_host(&self, host: &str, record: &Record) {
         self.hosts.lock().count(host, record);
-        self.settle(record);
+        self.settle_at(host, record);
     }
 
     /// Settles a link whose host has been given up.

@@ -7,6 +7,7 @@ mod concurrent_runs;
 mod config_file;
 mod display;
 mod exec;
+mod handshakes;
 mod harness;
 mod hosts;
 #[cfg(target_os = "linux")]
