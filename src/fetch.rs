@@ -12,6 +12,7 @@
 
 mod bandwidth;
 mod body;
+mod challenge;
 mod coding;
 mod cookie_jar;
 mod cookies_txt;
@@ -21,6 +22,8 @@ mod disposition;
 mod error;
 mod netrc;
 mod range;
+mod reason;
+mod refusal;
 mod request;
 mod request_options;
 mod response;
@@ -330,10 +333,7 @@ impl Fetcher {
                     continue;
                 }
                 _ => {
-                    let failure = response.failure();
-                    // so that other links can use the connection
-                    response.drain().await;
-                    return Err(failure.into());
+                    return Err(response.refusal().await.into());
                 }
             };
             return Ok((response, start));

@@ -1,7 +1,7 @@
 //! Whether and when a failed link is retried. The policy is a pure value that never sleeps.
 //!
-//! A link is retried if its failure is likely to be temporary: no connection, a reset, a timeout, a body that broke off,
-//! 408, 425, 429, and 5xx except 501 and 505. The pause is random up to a limit that doubles with each retry ("full
+//! A link is retried if its failure is likely to be temporary: no connection, a reset, a timeout, a body that broke off, a file
+//! that the server is still making, and status codes that say so: see [`Failure::retryable`]. The pause is random up to a limit that doubles with each retry ("full
 //! jitter"), so that the clients of a server that comes back do not all return at once.
 
 use std::time::{Duration, SystemTime};
@@ -49,13 +49,18 @@ impl RetryPolicy {
         }
     }
 
-    /// The final `failure` of a link, which is `rate_limited` if the server asked for too long a pause.
+    /// The final `failure` of a link, which is `rate_limited` if the server asked for too long a pause. A file that is still
+    /// being made takes its time for everybody.
     pub(crate) fn verdict(&self, failure: Failure) -> Failure {
         match failure.retry_after {
             Some(requested) if requested > self.max_wait && failure.retryable() => {
                 let (message, seconds) = (&failure.message, requested.as_secs());
+                let status = match failure.http_status {
+                    Some(202) => failure.status,
+                    _ => Status::RateLimited,
+                };
                 Failure {
-                    status: Status::RateLimited,
+                    status,
                     message: format!("{message}; the server asks to retry after {seconds} s"),
                     ..failure
                 }
@@ -70,15 +75,22 @@ impl RetryPolicy {
     }
 }
 
-/// The value of a `Retry-After` header, in seconds or as a date (RFC 9110 section 10.2.3), as the time from `now`. None if
-/// it is neither, or in the past.
+/// The value of a `Retry-After` header, in seconds or as a date (RFC 9110 section 10.2.3), as the time from `now`: the `Date`
+/// of the response, because the clock of its server may be wrong. None if it is neither, or in the past.
+///
+/// Some servers send fractions of seconds, which the RFC does not allow.
 pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+    let (whole, fraction) = value.split_once('.').unwrap_or((value, "0"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number(whole) && is_number(fraction) {
         // a number that overflows still asks for a long pause
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+        let seconds = value.parse().ok();
+        let seconds = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        return Some(seconds.unwrap_or(Duration::MAX));
     }
-    let date = httpdate::parse_http_date(value).ok()?;
+    let date = httpdate::parse_http_date(value).ok();
+    let date = date.or_else(|| humantime::parse_rfc3339(value).ok())?;
     date.duration_since(now).ok()
 }
 
@@ -135,6 +147,19 @@ mod tests {
         let policy = RetryPolicy::default();
         assert_eq!(policy.pause(1, &asks(60)), Some(Duration::from_mins(1)));
         assert_eq!(policy.pause(1, &asks(61)), None);
+        let verdict = |code| {
+            let http_status = Some(code);
+            let failure = Failure {
+                http_status,
+                status: Status::HttpStatus,
+                ..asks(61)
+            };
+            policy.verdict(failure).status
+        };
+        assert_eq!(
+            [202, 503].map(verdict),
+            [Status::HttpStatus, Status::RateLimited]
+        );
     }
 
     #[test]
@@ -143,18 +168,25 @@ mod tests {
         let wait = |value| retry_after(value, now);
         assert_eq!(wait("120"), Some(Duration::from_mins(2)));
         assert_eq!(wait(" 0 "), Some(Duration::ZERO));
-        assert_eq!(
-            wait("99999999999999999999999"),
-            Some(Duration::from_secs(u64::MAX))
-        );
+        assert_eq!(wait("99999999999999999999999"), Some(Duration::MAX));
+        assert_eq!(wait("1.5"), Some(Duration::from_millis(1500)));
         for date in [
             "Sun, 06 Nov 1994 08:49:37 GMT",
             "Sunday, 06-Nov-94 08:49:37 GMT",
             "Sun Nov  6 08:49:37 1994",
+            "1994-11-06T08:49:37Z",
         ] {
             assert_eq!(wait(date), Some(Duration::from_secs(7)), "{date}");
         }
-        for nothing in ["", "-1", "1.5", "soon", "Sun, 06 Nov 1994 08:49:20 GMT"] {
+        for nothing in [
+            "",
+            "-1",
+            ".5",
+            "1.",
+            "1e3",
+            "soon",
+            "Sun, 06 Nov 1994 08:49:20 GMT",
+        ] {
             assert_eq!(wait(nothing), None, "{nothing}");
         }
     }

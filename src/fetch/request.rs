@@ -44,6 +44,16 @@ pub(super) struct Wanted<'a> {
     pub(super) previous: Option<&'a Previous>,
 }
 
+/// One request.
+struct Request<'a> {
+    url: &'a Url,
+    wanted: Wanted<'a>,
+    /// Whether a redirect has led to another origin than that of the link, which gets only what is meant for it.
+    elsewhere: bool,
+    /// Cookies of the jar.
+    cookies: Option<HeaderValue>,
+}
+
 /// Sends requests and follows redirects.
 pub(super) struct Requester {
     client: Client,
@@ -108,6 +118,7 @@ impl Requester {
         Err(Failure::new(Status::TooManyRedirects, message))
     }
 
+    /// Sends a request.
     async fn send(
         &self,
         url: &Url,
@@ -118,8 +129,23 @@ impl Requester {
             let message = "only `https` links are fetched (`--https-only`)";
             return Err(Failure::new(Status::BadLink, message));
         }
-        let cookies = self.cookies.of_url(url);
-        let headers = || self.headers(url, wanted, elsewhere, cookies.as_ref());
+        let request = Request {
+            url,
+            wanted,
+            elsewhere,
+            cookies: self.cookies.of_url(url),
+        };
+        let mut response = self.send_once(&request).await?;
+        if response.status() == 401 {
+            let headers = self.headers(&request);
+            response.had_credentials = headers.contains_key(header::AUTHORIZATION);
+        }
+        Ok(response)
+    }
+
+    async fn send_once(&self, request: &Request<'_>) -> Result<Response, Failure> {
+        let url = request.url;
+        let headers = || self.headers(request);
         let shown = shown(url);
         tracing::debug!("> GET {} {}", masked(&shown), Logged(&headers()));
         let limit = self.options.first_byte_timeout;
@@ -139,18 +165,18 @@ impl Requester {
         Ok(Response {
             inner,
             url,
-            cookies,
+            cookies: request.cookies.clone(),
+            had_credentials: false,
         })
     }
 
-    fn headers(
-        &self,
-        url: &Url,
-        wanted: Wanted<'_>,
-        elsewhere: bool,
-        cookies: Option<&HeaderValue>,
-    ) -> HeaderMap {
-        let mut headers = self.configured_headers(url, wanted.headers, elsewhere);
+    fn headers(&self, request: &Request<'_>) -> HeaderMap {
+        let mut headers = self.configured_headers(request);
+        if !headers.contains_key(header::AUTHORIZATION)
+            && let Some(user) = self.user(request)
+        {
+            headers.insert(header::AUTHORIZATION, user.authorization());
+        }
         let default = |headers: &mut HeaderMap, name: HeaderName, value| {
             headers.entry(name).or_insert(value);
         };
@@ -160,14 +186,14 @@ impl Requester {
         let agent = self.options.request.user_agent.clone();
         let agent = agent.unwrap_or(fixed(USER_AGENT));
         default(&mut headers, header::USER_AGENT, agent);
-        if let Some(cookies) = cookies {
+        if let Some(cookies) = &request.cookies {
             default(&mut headers, header::COOKIE, cookies.clone());
         }
         // a value of an earlier response that is not valid in a request is left out
         let mut condition = |name, value: &str| {
             headers.extend(HeaderValue::from_str(value).map(|value| (name, value)));
         };
-        if let Some(previous) = wanted.previous {
+        if let Some(previous) = request.wanted.previous {
             let modified = || httpdate::fmt_http_date(previous.saved.modified);
             let since = previous.last_modified.clone().unwrap_or_else(modified);
             condition(header::IF_MODIFIED_SINCE, &since);
@@ -175,29 +201,23 @@ impl Requester {
                 condition(header::IF_NONE_MATCH, etag);
             }
         }
-        if let Some(partial) = wanted.partial {
+        if let Some(partial) = request.wanted.partial {
             condition(header::RANGE, &format!("bytes={}-", partial.bytes));
             condition(header::IF_RANGE, &partial.origin.validator);
         }
         headers
     }
 
-    /// The headers and credentials of the link, the host and the run for `url`, which is `elsewhere` if a redirect led to
-    /// another host: then it gets those of the host only. A header of the link replaces one of the host with the same name,
-    /// and that replaces one of the run.
-    fn configured_headers(
-        &self,
-        url: &Url,
-        of_link: &[(HeaderName, HeaderValue)],
-        elsewhere: bool,
-    ) -> HeaderMap {
+    /// The headers of the link, the host and the run. A header of the link replaces one of the host with the same name, and
+    /// that replaces one of the run.
+    fn configured_headers(&self, request: &Request<'_>) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(8);
         let options = &self.options.request;
-        let of_host = options.of_hosts.of(url);
-        let levels = if elsewhere {
+        let of_host = options.of_hosts.of(request.url);
+        let levels = if request.elsewhere {
             [&[], of_host, &[]]
         } else {
-            [of_link, of_host, &options.headers]
+            [request.wanted.headers, of_host, &options.headers]
         };
         for level in levels {
             let taken: Vec<_> = headers.keys().cloned().collect();
@@ -205,14 +225,15 @@ impl Requester {
                 headers.append(name, value.clone());
             }
         }
-        if !headers.contains_key(header::AUTHORIZATION) {
-            let in_url = has_credentials(url).then(|| Credentials::of_url(url));
-            let configured = || options.credentials(url).filter(|_| !elsewhere).cloned();
-            if let Some(credentials) = in_url.or_else(configured) {
-                headers.insert(header::AUTHORIZATION, credentials.authorization());
-            }
-        }
         headers
+    }
+
+    /// User and password: those in the URL, or else those of the run, unless it is elsewhere.
+    fn user(&self, request: &Request<'_>) -> Option<Credentials> {
+        let url = request.url;
+        let in_url = has_credentials(url).then(|| Credentials::of_url(url));
+        let configured = || self.options.request.credentials(url).cloned();
+        in_url.or_else(|| configured().filter(|_| !request.elsewhere))
     }
 }
 

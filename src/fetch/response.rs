@@ -12,15 +12,18 @@ use url::Url;
 
 use super::coding::{self, Coding};
 use super::range::ContentRange;
+use super::refusal::Refusal;
 use super::{Start, disposition};
 use crate::line::LONGEST_LINE;
 use crate::outcome::{Answer, Failure, Status};
-use crate::retry::retry_after;
 use crate::store::{Origin, Partial};
 use crate::text::{self, has_credentials, shown};
 
 /// An unwanted body is read up to this many bytes to keep the connection: reconnecting costs more.
 const DRAIN: u64 = 16 * 1024;
+
+/// How much of a long body is read for the reason of a failure, in bytes. Titles of pages and errors of stores are within it.
+const REASON: u64 = 4096;
 
 /// The longest validator that is kept, in bytes. It is of no use when it is cut.
 const LONGEST_VALIDATOR: usize = 1024;
@@ -42,6 +45,8 @@ pub(super) struct Response {
     pub(super) url: Url,
     /// The `Cookie` header of the request, if it was from the jar.
     pub(super) cookies: Option<HeaderValue>,
+    /// Whether it is a 401 to a request that had credentials.
+    pub(super) had_credentials: bool,
 }
 
 impl Response {
@@ -148,45 +153,47 @@ impl Response {
         disposition::file_name(disposition.as_bytes())
     }
 
-    /// The failure of a response that is not a file.
-    pub(super) fn failure(&self) -> Failure {
-        let code = self.inner.status();
-        let reason = code.canonical_reason().unwrap_or("(unknown status)");
-        let status = match code.as_u16() {
-            429 => Status::RateLimited,
-            _ => Status::HttpStatus,
-        };
-        let message = match self.header(header::CONTENT_RANGE) {
-            Some(range) if code == 206 => format!("206 {reason}: only `{range}`"),
-            _ => format!("{} {reason}", code.as_u16()),
-        };
-        let wait = self.header(header::RETRY_AFTER);
-        Failure {
-            http_status: Some(code.as_u16()),
-            retry_after: wait.and_then(|wait| retry_after(wait, SystemTime::now())),
-            ..Failure::new(status, message)
+    /// The failure of a response that is not a file, with what its body says about the reason.
+    pub(super) async fn refusal(mut self) -> Failure {
+        let body = self.beginning(REASON).await;
+        Refusal {
+            status: self.inner.status(),
+            headers: self.inner.headers(),
+            url: &self.url,
+            had_credentials: self.had_credentials,
         }
+        .failure(&body)
     }
 
     /// Reads a short body to its end, to make the connection available for the next request.
     pub(super) async fn drain(mut self) {
-        let all = async {
-            let mut read = 0;
-            while read + self.inner.content_length().unwrap_or(0) <= DRAIN
+        self.beginning(0).await;
+    }
+
+    /// Reads a short body to its end, which keeps the connection available for the next request, and of a long one at least
+    /// about as much as this.
+    async fn beginning(&mut self, least: u64) -> Vec<u8> {
+        let mut body = Vec::new();
+        let read = async {
+            let mut length = 0;
+            while (length < least || length + self.inner.content_length().unwrap_or(0) <= DRAIN)
                 && let Ok(Some(chunk)) = self.inner.chunk().await
             {
-                read += chunk.len() as u64;
+                if length < DRAIN {
+                    body.extend_from_slice(&chunk);
+                }
+                length += chunk.len() as u64;
             }
         };
         // if it takes longer, the connection is lost, but the response is known already
-        let _ = timeout(Duration::from_secs(1), all).await;
+        let _ = timeout(Duration::from_secs(1), read).await;
+        body
     }
 
     /// Where a redirect leads; none if this is not a redirect.
     pub(super) fn redirect(&self, allow_downgrade: bool) -> Result<Option<Url>, Failure> {
         let location = self.inner.headers().get(header::LOCATION);
         let location = match (self.status(), location) {
-            (300, None) => return Ok(None),
             (300..=303 | 307 | 308, Some(location)) => location.as_bytes().trim_ascii(),
             (301..=303 | 307 | 308, None) => {
                 return Err(self.bad_redirect("without a `Location` header"));

@@ -14,6 +14,8 @@ pub(super) fn feedback(failure: &Failure, pause: Duration, longest: Duration) ->
         (Status::Dns, _) if failure.local => Feedback::Unresolved(message()),
         _ if failure.local => Feedback::Neutral,
         (Status::Dns, _) => Feedback::NoAddress(message()),
+        // it may mean this link only, and 403 is not worth giving up a host for
+        (_, Some(403)) if pause > longest => Feedback::Neutral,
         (Status::RateLimited, _) | (_, Some(429 | 503)) if pause > longest => {
             Feedback::RetryAfterTooLong(message())
         }

@@ -95,11 +95,23 @@ fn http_and_https_are_not_confused() {
                 "{run:?}"
             );
         }
-        let run = fetch(mode, "http", &alert(70));
-        run.fails_with("http_status: the response is not valid HTTP, but perhaps TLS");
-        assert!(
-            run.stdout.contains("hint: try these links with `https://`"),
-            "{run:?}"
-        );
+        let nginx = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n<html><head><title>400 The plain HTTP request was sent to HTTPS port</title>";
+        for (response, message) in [
+            (
+                &alert(70)[..],
+                "http_status: the response is not valid HTTP, but perhaps TLS",
+            ),
+            (
+                nginx,
+                "http_status: 400 Bad Request: 400 The plain HTTP request was sent to HTTPS port",
+            ),
+        ] {
+            let run = fetch(mode, "http", response);
+            run.fails_with(message);
+            assert!(
+                run.stdout.contains("hint: try these links with `https://`"),
+                "{run:?}"
+            );
+        }
     });
 }

@@ -23,6 +23,7 @@ mod output_folder;
 mod outputs;
 mod records;
 mod redirects;
+mod refusals;
 mod requests;
 mod responses;
 mod resume;

@@ -20,7 +20,10 @@ fn one_request_with_default_headers() {
         let requests = server.requests();
         assert_eq!(requests.len(), 1);
         assert_eq!(requests[0].method, "GET");
-        assert_eq!(requests[0].header("accept"), Some("application/pdf"));
+        assert_eq!(
+            requests[0].header("accept"),
+            Some("application/pdf, */*;q=0.8")
+        );
         assert_eq!(requests[0].header("accept-encoding"), Some("identity"));
         assert_eq!(
             requests[0].header("user-agent"),
@@ -221,7 +224,8 @@ fn retries_succeed_when_the_server_recovers() {
         let (run, files) = fetch_one(&server, mode, &["-v"]);
         let run = run.exits(0);
         assert!(
-            run.stderr.contains("503 Service Unavailable; attempt 2 in"),
+            run.stderr
+                .contains("503 Service Unavailable: later; attempt 2 in"),
             "{run:?}"
         );
         assert_eq!(files, [("x.pdf".to_owned(), pdf("x"))]);
