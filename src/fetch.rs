@@ -17,6 +17,7 @@ mod coding;
 mod cookie_jar;
 mod cookies_txt;
 mod credentials;
+mod digest_auth;
 mod disk;
 mod disposition;
 mod error;

@@ -6,12 +6,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use url::Url;
 
 use super::cookie_jar::CookieJar;
 use super::credentials::Credentials;
+use super::digest_auth::{DigestChallenge, DigestChallenges};
 use super::error::no_response;
 use super::response::Response;
 use super::{Options, Unsaved};
@@ -52,12 +54,15 @@ struct Request<'a> {
     elsewhere: bool,
     /// Cookies of the jar.
     cookies: Option<HeaderValue>,
+    /// The challenge of the server, if it has wanted Digest authentication before.
+    digest: Option<Arc<DigestChallenge>>,
 }
 
 /// Sends requests and follows redirects.
 pub(super) struct Requester {
     client: Client,
     cookies: CookieJar,
+    digests: DigestChallenges,
     options: Options,
 }
 
@@ -66,6 +71,7 @@ impl Requester {
         Self {
             client,
             cookies: CookieJar::new(&options.request.cookies),
+            digests: DigestChallenges::default(),
             options: options.clone(),
         }
     }
@@ -118,7 +124,7 @@ impl Requester {
         Err(Failure::new(Status::TooManyRedirects, message))
     }
 
-    /// Sends a request.
+    /// Sends a request, and again if the server wants Digest authentication for it.
     async fn send(
         &self,
         url: &Url,
@@ -129,18 +135,32 @@ impl Requester {
             let message = "only `https` links are fetched (`--https-only`)";
             return Err(Failure::new(Status::BadLink, message));
         }
-        let request = Request {
+        let mut request = Request {
             url,
             wanted,
             elsewhere,
             cookies: self.cookies.of_url(url),
+            digest: self.digests.of(url),
         };
-        let mut response = self.send_once(&request).await?;
-        if response.status() == 401 {
-            let headers = self.headers(&request);
-            response.had_credentials = headers.contains_key(header::AUTHORIZATION);
+        let mut attempt = 0;
+        loop {
+            let mut response = self.send_once(&request).await?;
+            if response.status() != 401 {
+                return Ok(response);
+            }
+            let headers = self.configured_headers(&request);
+            let has_own = headers.contains_key(header::AUTHORIZATION);
+            let has_user = !has_own && self.user(&request).is_some();
+            response.had_credentials = has_own || has_user;
+            let headers = response.inner.headers();
+            let learn = || self.digests.learn(url, headers, attempt);
+            let Some(digest) = has_user.then(learn).flatten() else {
+                return Ok(response);
+            };
+            request.digest = Some(digest);
+            response.drain().await;
+            attempt += 1;
         }
-        Ok(response)
     }
 
     async fn send_once(&self, request: &Request<'_>) -> Result<Response, Failure> {
@@ -175,7 +195,10 @@ impl Requester {
         if !headers.contains_key(header::AUTHORIZATION)
             && let Some(user) = self.user(request)
         {
-            headers.insert(header::AUTHORIZATION, user.authorization());
+            let digest = request.digest.as_ref();
+            let value = digest.and_then(|digest| digest.authorization(request.url, &user));
+            let value = value.unwrap_or_else(|| user.authorization());
+            headers.insert(header::AUTHORIZATION, value);
         }
         let default = |headers: &mut HeaderMap, name: HeaderName, value| {
             headers.entry(name).or_insert(value);

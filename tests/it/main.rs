@@ -5,6 +5,7 @@ mod codings;
 mod command_line;
 mod concurrent_runs;
 mod config_file;
+mod digest_auth;
 mod display;
 mod exec;
 mod handshakes;
