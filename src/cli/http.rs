@@ -155,6 +155,7 @@ fn fields(text: &str) -> anyhow::Result<HeaderFields> {
     };
     let text = fs::read_to_string(path);
     let text = text.with_context(|| format!("cannot read the headers in `{path}`"))?;
+    let text = text.trim_start_matches('\u{feff}');
     let lines = text.lines().filter(|line| !line.trim().is_empty());
     lines.map(secret_header).collect()
 }

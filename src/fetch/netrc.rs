@@ -6,7 +6,7 @@
 //! ```
 //!
 //! `account` and macros (`macdef`, up to an empty line) belong to ftp and are skipped. As in curl, a word that begins with `#`
-//! begins a comment, unknown words are skipped, and a value may be on the next line.
+//! begins a comment, unknown words are skipped, and a value may be on the next line. What is not UTF-8 is read as Latin-1.
 
 use std::path::Path;
 use std::{fs, mem};
@@ -28,9 +28,13 @@ impl Netrc {
     ///
     /// If the file cannot be read.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = fs::read_to_string(path);
-        let text = text.with_context(|| format!("cannot read `{}`", path.display()))?;
-        Ok(Self::parse(&text))
+        let bytes = fs::read(path);
+        let bytes = bytes.with_context(|| format!("cannot read `{}`", path.display()))?;
+        let text = String::from_utf8(bytes).unwrap_or_else(|error| {
+            let latin = error.as_bytes().iter().copied().map(char::from);
+            latin.collect()
+        });
+        Ok(Self::parse(text.trim_start_matches('\u{feff}')))
     }
 
     /// User and password for `host`, in the form of [`host::name_of`].
