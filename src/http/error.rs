@@ -20,6 +20,10 @@ const NO_VERSION: &str = "invalid HTTP version parsed";
 /// What tokio-rustls says of a connection that was closed during a handshake.
 const HANDSHAKE_EOF: &str = "tls handshake eof";
 
+/// What hyper-util says of a proxy that responds to CONNECT with 407, and with another failure.
+const TUNNEL_UNAUTHORIZED: &str = "tunnel error: proxy authorization required";
+const TUNNEL_REFUSED: &str = "tunnel error: unsuccessful";
+
 type DynError = dyn StdError + 'static;
 
 /// The longest message, in characters. Errors can quote the server: the names in its certificate, or its reason to close an
@@ -80,6 +84,10 @@ impl Error {
         let error = Self::classify(cause);
         // a SOCKS proxy may get an address of the host, so that it is the name of the host that has none
         let is_about = |proxy: &str| {
+            // the proxy has connected
+            if innermost(cause) == HANDSHAKE_EOF {
+                return false;
+            }
             let host = proxy.rsplit_once(':').map_or(proxy, |(host, _)| host);
             error.kind == ErrorKind::Connect || error.message.contains(&format!("`{host}`"))
         };
@@ -89,7 +97,12 @@ impl Error {
         ) && cause.is_connect()
             && let Some(proxy) = proxy().filter(|proxy| is_about(proxy))
         {
-            let message = format!("cannot connect to the proxy `{proxy}`: {error}");
+            let why = match &*error.message {
+                TUNNEL_UNAUTHORIZED => "it requires a user and a password that it accepts",
+                TUNNEL_REFUSED => "it refuses to connect to the host",
+                why => why,
+            };
+            let message = format!("cannot connect to the proxy `{proxy}`: {why}");
             return Self::new(ErrorKind::Connect, message);
         }
         error

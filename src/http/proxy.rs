@@ -28,8 +28,8 @@ impl Proxies {
     pub(super) fn new(options: &HttpOptions) -> Self {
         let variable = || Some(variable(["NO_PROXY", "no_proxy"])?.1);
         let no_proxy = options.no_proxy.clone().or_else(variable);
-        let no_proxy = no_proxy.unwrap_or_default();
-        let no_host = no_proxy.split(',').any(|host| host.trim() == "*");
+        let no_proxy = excluded(&no_proxy.unwrap_or_default());
+        let no_host = no_proxy.split(',').any(|host| host == "*");
         if no_host || !options.use_proxies || options.deny_private {
             return Self::None;
         }
@@ -87,6 +87,23 @@ impl Proxies {
     }
 }
 
+/// The hosts of a `no_proxy`, separated by commas: some write white space, wildcards, or absolute names.
+fn excluded(no_proxy: &str) -> String {
+    let hosts = no_proxy.split(|c: char| c == ',' || c.is_whitespace());
+    let hosts = hosts.map(|host| {
+        let host = host.strip_suffix('.').unwrap_or(host);
+        if host.starts_with("*.") {
+            &host[1..]
+        } else {
+            host
+        }
+    });
+    hosts
+        .filter(|host| !host.is_empty())
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
 /// The proxies of the environment for http, https and all links: empty where there is none. Warns of those that are not
 /// used.
 fn from_environment() -> [String; 3] {
@@ -111,6 +128,11 @@ fn from_environment() -> [String; 3] {
         let Some((name, proxy)) = found else {
             return String::new();
         };
+        // desktops set it without a version
+        let proxy = match proxy.strip_prefix("socks://") {
+            Some(rest) => format!("socks5h://{rest}"),
+            None => proxy,
+        };
         if is_usable(&proxy) {
             return proxy;
         }
@@ -123,7 +145,7 @@ fn from_environment() -> [String; 3] {
 
 /// The first of these environment variables that is set, and its value. One that is not text is not a URL either.
 fn variable(names: [&'static str; 2]) -> Option<(&'static str, String)> {
-    let value = |name| Some((name, env::var_os(name)?.to_string_lossy().into_owned()));
+    let value = |name| Some((name, env::var_os(name)?.to_string_lossy().trim().to_owned()));
     names.into_iter().find_map(value)
 }
 

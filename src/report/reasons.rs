@@ -134,6 +134,11 @@ impl fmt::Display for Reasons {
 
 /// What the user can do about failures with this reason.
 fn hint((status, code, cause): Reason, retryable: bool) -> Option<&'static str> {
+    if (code, cause) == (Some(407), Cause::Authentication) {
+        return Some(
+            "use another proxy (`--proxy`), such as a local one that authenticates for you",
+        );
+    }
     let of_cause = hint_of_cause(cause);
     if of_cause.is_some() {
         return of_cause;
@@ -146,8 +151,11 @@ fn hint((status, code, cause): Reason, retryable: bool) -> Option<&'static str> 
         (Status::HttpStatus, Some(202)) => {
             "the servers are still making these files: run the same command again later, or retry more often (`--retry`)"
         }
-        (Status::HttpStatus, Some(401 | 407)) => {
+        (Status::HttpStatus, Some(401)) => {
             "credentials required: `--user`, `--netrc`, `--cookie`, `--header @FILE`"
+        }
+        (Status::HttpStatus, Some(407)) => {
+            "the proxy requires a user and a password: `--proxy http://USER:PASSWORD@HOST:PORT`"
         }
         (Status::HttpStatus, Some(402)) => {
             "access has to be paid for: send the cookies or the token of an account that has it (`--cookie`, `--header @FILE`)"

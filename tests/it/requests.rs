@@ -59,11 +59,11 @@ fn headers_are_sent_to_the_host_of_the_link_only() {
         let sandbox = Sandbox::new();
         sandbox.write(
             "fields",
-            format!("X-Token: {SECRET}\r\n\r\nAccept: text/x\n"),
+            format!("\u{feff}X-Token: {SECRET}\r\n\r\nAccept: text/x\n"),
         );
         sandbox.write(
             ".netrc",
-            format!("machine 127.0.0.1 login me password {SECRET}"),
+            format!("\u{feff}machine 127.0.0.1 login me password {SECRET}"),
         );
         let link = server.url(&format!("/to?{}", other.url("/to?/x.pdf")));
         let args = [
@@ -441,6 +441,37 @@ fn an_unreachable_proxy_is_named() {
 }
 
 #[test]
+fn a_proxy_that_refuses_is_named() {
+    for_each_mode(|mode| {
+        for (head, tunnel, plain) in [
+            (
+                "407 No\r\nProxy-Authenticate: Basic realm=x",
+                "it requires a user and a password that it accepts",
+                "http_status: 407 Proxy Authentication Required: requires `Basic` authentication\n",
+            ),
+            (
+                "407 No\r\nProxy-Authenticate: NTLM",
+                "it requires a user and a password that it accepts",
+                "requires `NTLM` authentication, which is not supported\n",
+            ),
+            (
+                "403 Forbidden",
+                "it refuses to connect to the host",
+                "http_status: 403 Forbidden\n",
+            ),
+        ] {
+            let server = Server::start(move |_, stream| respond(stream, head, b""));
+            let proxy = server.url("").replace("http://", "");
+            let args = ["-x", &proxy, "--retry", "0"];
+            let run = fetch(&Sandbox::new(), mode, "https://a.invalid/x.pdf", &args).exits(1);
+            let said = format!("connect: cannot connect to the proxy `{proxy}`: {tunnel}");
+            assert!(run.stderr.contains(&said), "{run:?}");
+            fetch(&Sandbox::new(), mode, "http://a.invalid/x.pdf", &args).fails_with(plain);
+        }
+    });
+}
+
+#[test]
 fn a_proxy_without_an_address_is_named() {
     for_each_mode(|mode| {
         let args = ["-x", "http://nobody.invalid:1", "--retry", "0"];
@@ -474,6 +505,38 @@ fn proxies_of_the_environment_are_used() {
         }
         assert_eq!(proxy.requests().len(), 4);
     });
+}
+
+#[test]
+fn proxies_are_written_in_several_ways() {
+    let (proxy, server) = (Server::of_pdfs(), server());
+    let address = proxy.url("").replace("http://", "");
+    let (socks, connections) = socks(&server.url(""), usize::MAX);
+    for value in [
+        address.clone(),
+        format!("me:{SECRET}@{address}"),
+        format!(" HTTP://me:p%40ss@{address}/ "),
+        format!("socks://{socks}/"),
+        format!("socks5h://{socks}"),
+    ] {
+        for name in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
+            let variables = [(name, &*value), ("no_proxy", "other.invalid")];
+            fetch_with(&variables, "async", "http://a.invalid/x.pdf", &[]).exits(0);
+        }
+    }
+    let through_socks = connections.load(Relaxed);
+    assert_eq!((proxy.requests().len(), through_socks), (12, 8));
+    for no_proxy in [
+        "*.invalid",
+        "A.invalid.",
+        "b.example a.invalid",
+        ".invalid",
+        " * ",
+    ] {
+        let variables = [("http_proxy", &*address), ("no_proxy", no_proxy)];
+        let run = fetch_with(&variables, "async", "http://a.invalid/x.pdf", &[]);
+        run.fails_with("dns: no address for `a.invalid`");
+    }
 }
 
 #[test]
