@@ -58,17 +58,15 @@ pub(super) fn explain(error: &rustls::Error) -> (ErrorKind, String) {
             (NotTls, "the server does not speak TLS on this port")
         }
         InvalidCertificate(certificate) => return of_certificate(certificate),
-        _ => (Tls, ""),
+        _ => return (Tls, error.to_string()),
     };
-    if what.is_empty() {
-        return (kind, error.to_string());
-    }
     (kind, what.to_owned())
 }
 
 fn of_certificate(certificate: &CertificateError) -> (ErrorKind, String) {
     use CertificateError::{
-        BadSignature, Other, UnknownIssuer, UnsupportedSignatureAlgorithmContext,
+        BadSignature, Expired, ExpiredContext, NotValidYet, NotValidYetContext, Other,
+        UnknownIssuer, UnsupportedSignatureAlgorithmContext,
         UnsupportedSignatureAlgorithmForPublicKeyContext,
     };
     let what = match certificate {
@@ -84,11 +82,17 @@ fn of_certificate(certificate: &CertificateError) -> (ErrorKind, String) {
             format!("it is signed with {name}")
         }
         BadSignature => {
-            "a signature is not valid, or made with an RSA key of less than 2048 bits".to_owned()
+            "a signature is not valid, or made with an RSA key of less than 2048 bits, or by another authority of the same name".to_owned()
         }
         // the only one of the errors that rustls has no name for which servers cause
         Other(other) if other.to_string() == "CaUsedAsEndEntity" => {
             "it is the self-signed one of an authority".to_owned()
+        }
+        Expired | ExpiredContext { .. } => {
+            "it has expired, by the clock of this machine".to_owned()
+        }
+        NotValidYet | NotValidYetContext { .. } => {
+            "it is not valid yet, by the clock of this machine".to_owned()
         }
         UnknownIssuer => "its issuer is not trusted".to_owned(),
         certificate => certificate.to_string(),
@@ -112,4 +116,45 @@ fn obsolete_algorithm(id: &[u8]) -> Option<&'static str> {
     NAMES
         .iter()
         .find_map(|(oid, name)| has(oid).then_some(*name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_unknown_issuer_is_a_matter_of_trust() {
+        let explain = |certificate| explain(&rustls::Error::InvalidCertificate(certificate));
+        let signed = |oid: &[u8]| CertificateError::UnsupportedSignatureAlgorithmContext {
+            signature_algorithm_id: [&[6, 9], oid, &[5, 0]].concat(),
+            supported_algorithms: Vec::new(),
+        };
+        for (certificate, words) in [
+            (
+                signed(b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x05"),
+                "it is signed with SHA-1",
+            ),
+            (
+                signed(b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x04"),
+                "it is signed with MD5",
+            ),
+            (
+                signed(b"\x2b\x65\x71"),
+                "it is signed with an algorithm that is not supported",
+            ),
+            (
+                CertificateError::BadSignature,
+                "an RSA key of less than 2048 bits",
+            ),
+            (CertificateError::Expired, "expired"),
+        ] {
+            let (kind, message) = explain(certificate);
+            assert!(message.contains(words), "{message}");
+            assert_eq!(kind, ErrorKind::Certificate, "{message}");
+        }
+        assert_eq!(
+            explain(CertificateError::UnknownIssuer).0,
+            ErrorKind::UnknownIssuer
+        );
+    }
 }

@@ -194,7 +194,7 @@ fn hint_of_cause(cause: Cause) -> Option<&'static str> {
             "a firewall wants to see a browser: open a link in one, and send its cookies and its name (`--cookie`, `--user-agent`); fewer requests (`--per-host 1 --wait 1s`) may avoid the check"
         }
         Cause::Expired => {
-            "signed links are valid for a limited time: get new ones from where these came from"
+            "signed links are valid for a limited time, and only as they are: get new ones from where these came from"
         }
         Cause::Credentials => {
             "check the user and the password: `--user`, `--netrc`, `--header @FILE`"

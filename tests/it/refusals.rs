@@ -242,7 +242,7 @@ fn failures_are_grouped_by_what_to_do() {
           hint: a firewall wants to see a browser: open a link in one, and send its cookies and its name (`--cookie`, `--user-agent`); fewer requests (`--per-host 1 --wait 1s`) may avoid the check
         1 http_status 403, signed link
           links.txt:6: http://127.0.0.1:PORT/c?X-Amz-Signature=***: 403 Forbidden: AccessDenied: Request has expired
-          hint: signed links are valid for a limited time: get new ones from where these came from
+          hint: signed links are valid for a limited time, and only as they are: get new ones from where these came from
         1 http_status 451
           links.txt:8: http://127.0.0.1:PORT/e: 451 Unavailable For Legal Reasons
           hint: withheld for legal reasons, perhaps only in your country: look for another source
