@@ -151,7 +151,7 @@ impl Error {
         match self.kind {
             ErrorKind::NotHttp if scheme == "http" => Self::new(
                 ErrorKind::NotHttp,
-                "the response is not valid HTTP, but perhaps TLS",
+                "the response is not valid HTTP: it does not begin as HTTP does, and may be TLS",
             ),
             ErrorKind::NotHttp => Self {
                 kind: ErrorKind::InvalidResponse,

@@ -48,7 +48,7 @@ impl Cause {
             Self::Certificate => "invalid certificate",
             Self::OldTls => "obsolete TLS",
             Self::NoTls => "not TLS",
-            Self::WantsTls => "https port",
+            Self::WantsTls => "perhaps https",
         })
     }
 }

@@ -99,7 +99,7 @@ fn http_and_https_are_not_confused() {
         for (response, message) in [
             (
                 &alert(70)[..],
-                "http_status: the response is not valid HTTP, but perhaps TLS",
+                "http_status: the response is not valid HTTP: it does not begin as HTTP does, and may be TLS",
             ),
             (
                 nginx,
