@@ -12,7 +12,7 @@
 //!   hardly longer than a header.
 //! - The end may be in front of kilobytes of something else, such as zeros, or the page that the server appends. It is an end
 //!   if its cross-reference table is in front of it, and no object behind it. A document that was cut off may have an end, too:
-//!   that of an earlier revision, or of the first part of a linearized one.
+//!   that of an earlier revision, of the first part of a linearized one, or of another one that is attached to it.
 //!
 //! What begins as a PDF but has no end is suspect, and its caller decides whether it was cut off.
 
@@ -22,7 +22,7 @@ mod structure;
 use std::io::{self, Read, Seek};
 
 pub(crate) use kind::BodyKind;
-use structure::{End, find_last, has_object, is_binary};
+use structure::{End, find_last, goes_on, has_object, is_binary};
 
 /// How many bytes of either end are searched: readers accept up to this much junk before `%PDF-` and after `%%EOF` (PDF
 /// Reference 1.4, appendix H, notes 13 and 18).
@@ -138,7 +138,7 @@ impl Check {
         let Some(xref) = find_last(tail, b"startxref") else {
             return Some("no `startxref` near the end");
         };
-        if has_object(&tail[end..], 0) {
+        if goes_on(tail, end) {
             return Some("objects after the last `%%EOF`");
         }
         let number = tail[xref + b"startxref".len()..].trim_ascii_start();
@@ -391,6 +391,7 @@ mod tests {
             long[..2000].to_vec(),
             long[..long.len() - 6].to_vec(),
             [&long[..], revision].concat(),
+            [&long[..], b"endstream\nendobj\n"].concat(),
             [&long[..], revision, &fill(200_000)].concat(),
             [&linearized[..], &fill(900)].concat(),
             [&linearized[..], &fill(5000)].concat(),

@@ -25,7 +25,7 @@ pub(super) struct End {
 }
 
 impl End {
-    /// The end of the last document in a `body` of this `length`; none if an object follows, because then it goes on.
+    /// The end of the last document in a `body` of this `length`; none if the document goes on.
     pub(super) fn last(body: &mut (impl Read + Seek), length: u64) -> io::Result<Option<Self>> {
         let overlap = NEAR as u64;
         let (mut end, mut block) = (length, Vec::new());
@@ -39,7 +39,7 @@ impl End {
             body.by_ref().take(to - from).read_to_end(&mut block)?;
             let border = usize::try_from(start - from).expect("at most a kilobyte");
             let mark = find_last(&block, b"%%EOF").filter(|at| *at >= border);
-            if has_object(&block, mark.unwrap_or(border)) {
+            if goes_on(&block, mark.unwrap_or(border)) {
                 return Ok(None);
             }
             if let Some(mark) = mark {
@@ -93,6 +93,15 @@ impl End {
         }
         Ok(false)
     }
+}
+
+/// Whether a document goes on in `bytes`: with another object, or with the end of one that another document is in. The words that
+/// tell are not before `from`.
+pub(super) fn goes_on(bytes: &[u8], from: usize) -> bool {
+    let rest = bytes.get(from..).unwrap_or_default();
+    has_object(bytes, from)
+        || find_last(rest, b"endobj").is_some()
+        || find_last(rest, b"endstream").is_some()
 }
 
 /// Whether an object begins in `bytes`, such as `12 0 obj`, with its `obj` not before `from`.
@@ -188,8 +197,10 @@ mod tests {
                 let found = end(&body).expect("an end");
                 let at = before + document.len() - 6;
                 assert_eq!((found.at, found.xref), (at as u64, 27), "{before} {behind}");
-                let goes_on = [&body[..], b"\n7 0 obj\n<<>>", &vec![b' '; behind]].concat();
-                assert_eq!(end(&goes_on), None, "{before} {behind}");
+                for more in [&b"\n7 0 obj\n<<>>"[..], b"\nendstream\nendobj"] {
+                    let body = [&body[..], more, &vec![b' '; behind]].concat();
+                    assert_eq!(end(&body), None, "{before} {behind}");
+                }
             }
         }
         assert_eq!(end(b"%%EOF"), None);
