@@ -25,7 +25,7 @@
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{ErrorKind, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{env, fs, io, process};
 
 use anyhow::{Context, anyhow, bail, ensure};
@@ -81,7 +81,7 @@ const NO_SETTINGS: [&str; 3] = ["FETCHPDF_HELP", "FETCHPDF_VERSION", handover::V
 ///
 /// # Errors
 ///
-/// When the configuration file cannot be read or is wrong.
+/// When a configuration file that was asked for cannot be read, or one is wrong.
 pub(super) fn matches(mut command: Command) -> anyhow::Result<(ArgMatches, Vec<HostSettings>)> {
     command.build();
     let arguments = secrets::arguments()?;
@@ -217,11 +217,28 @@ fn read(matches: &ArgMatches) -> anyhow::Result<Option<(PathBuf, String)>> {
     let Some(path) = path.filter(|_| !matches.get_flag("no_config")) else {
         return Ok(None);
     };
-    match fs::read_to_string(&path) {
-        Ok(text) => Ok(Some((path, text))),
-        Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error)
-            .with_context(|| format!("cannot read the configuration `{}`", path.display())),
+    let text = match fs::read(&path) {
+        Ok(text) => String::from_utf8(text).map_err(|_| anyhow!("it is not valid UTF-8")),
+        Err(error) if named.is_none() => {
+            warn_of_unread(&path, &error);
+            return Ok(None);
+        }
+        Err(error) => Err(error.into()),
+    };
+    let text =
+        text.with_context(|| format!("cannot read the configuration `{}`", path.display()))?;
+    Ok(Some((path, text)))
+}
+
+/// Warns of a configuration that nobody has asked for, and that may be there: `HOME` may be that of somebody else, as it is
+/// with `docker run --user` and `sudo -u`.
+fn warn_of_unread(path: &Path, error: &io::Error) {
+    if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) {
+        let (path, why) = (path.display().to_string(), text::io_message(error));
+        log::print_line(&format!(
+            "warning: the configuration `{}` is not used: {why} (`--no-config` silences this)",
+            text::printable(&path)
+        ));
     }
 }
 

@@ -266,3 +266,92 @@ fn host_headers_go_to_that_host_only() {
         assert!(!format!("{run:?}").contains("s3cr3t"));
     });
 }
+
+#[test]
+fn a_configuration_that_nobody_asked_for_may_be_out_of_reach() {
+    let sandbox = Sandbox::new();
+    sandbox.write("file", "");
+    sandbox.write("here/fetchpdf/config.toml/x", "");
+    let variable = if cfg!(windows) {
+        "APPDATA"
+    } else {
+        "XDG_CONFIG_HOME"
+    };
+    let run = |folder: &str, args: &[&str]| {
+        let mut command = sandbox.command(&[&["--dry-run", LINK], args].concat());
+        command.env(variable, sandbox.path(folder));
+        Running::start(command).end()
+    };
+    for folder in ["none", "file"] {
+        let said = run(folder, &[]).exits(0).stderr;
+        assert!(!said.contains("warning"), "{said}");
+    }
+    // a folder in place of the file, and a link to itself, which nobody can follow
+    let mut unread = vec!["here"];
+    #[cfg(unix)]
+    {
+        let path = sandbox.path("loop");
+        std::os::unix::fs::symlink("loop", path).expect("a link");
+        unread.push("loop");
+    }
+    for folder in unread {
+        let said = run(folder, &[]).exits(0).stderr;
+        assert!(said.starts_with("warning: the configuration `"), "{said}");
+        assert!(said.contains("is not used"), "{said}");
+        let said = run(folder, &["--no-config"]).exits(0).stderr;
+        assert!(!said.contains("warning"), "{said}");
+    }
+    for named in ["none", "here/fetchpdf/config.toml"] {
+        let said = run("none", &["-K", named]).exits(2).stderr;
+        assert!(said.contains("cannot read the configuration"), "{said}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_home_of_somebody_else_is_no_error() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path("");
+    let is_root = std::fs::metadata(&folder).is_ok_and(|found| found.uid() == 0);
+    if !is_root
+        || std::process::Command::new("setpriv")
+            .arg("-V")
+            .output()
+            .is_err()
+    {
+        return;
+    }
+    let allow = |path: &str, mode| {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(sandbox.path(path), mode).expect("it is ours");
+    };
+    allow("", 0o777);
+    std::fs::copy(env!("CARGO_BIN_EXE_fetchpdf"), sandbox.path("fetchpdf")).expect("a copy");
+    sandbox.write("home/.config/fetchpdf/config.toml", "quiet = true");
+    allow("home", 0o700);
+    let server = Server::of_pdfs();
+    for_each_mode(|mode| {
+        let run = |args: &[&str]| {
+            let mut command = std::process::Command::new("setpriv");
+            command.args([
+                "--reuid",
+                "65534",
+                "--clear-groups",
+                "./fetchpdf",
+                "-m",
+                mode,
+            ]);
+            command.args(["-o", mode, &server.url("/x.pdf")]).args(args);
+            command
+                .env("HOME", sandbox.path("home"))
+                .current_dir(&folder);
+            Running::start(command).end()
+        };
+        let fetched = run(&[]).exits(0);
+        assert_eq!(fetched.count("downloaded"), 1);
+        let warning = "config.toml` is not used: permission denied (`--no-config` silences this)";
+        assert!(fetched.stderr.contains(warning), "{fetched:?}");
+        run(&["-K", "home/.config/fetchpdf/config.toml"]).exits(2);
+    });
+}
