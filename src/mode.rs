@@ -16,16 +16,19 @@ use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::Poll;
 use std::thread;
 
 use clap::ValueEnum;
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::task::TaskTracker;
 
-use crate::runtime::Runtimes;
+use crate::runtime::{Runtimes, SPARE};
+use crate::system::limits::NO_MORE_THREADS;
+use crate::system::threads::Idle;
 
 /// How links are scheduled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -87,11 +90,15 @@ impl Mode {
             Self::Threads => thread_per_job(runtime, limit, &next, &work),
             Self::Pool => thread::scope(|scope| {
                 let run = || runtime.block_on(run_all(&next, &work));
-                for _ in 1..limit.get() {
-                    let spawned = thread::Builder::new().spawn_scoped(scope, run);
-                    if spawned.is_err() {
-                        break; // out of threads: the running ones do all the work
-                    }
+                let spare = Idle::start(SPARE);
+                let start = |_: &usize| {
+                    let thread = thread::Builder::new();
+                    spare.is_ok() && thread.spawn_scoped(scope, run).is_ok()
+                };
+                let started = 1 + (1..limit.get()).take_while(start).count();
+                drop(spare);
+                if started < limit.get() {
+                    warn_of_few_threads(started); // this one does all the work if there is no other
                 }
                 run();
             }),
@@ -160,33 +167,56 @@ fn thread_per_job<J, F, G>(
     G: Future<Output = ()>,
 {
     let room = Semaphore::new(limit.get());
+    // how many of the permits are not to be used again
+    let excess = AtomicUsize::new(0);
     let next = || async {
         let permit = room.acquire().await.expect("it is never closed");
         Some((permit, next().await?))
     };
+    let run = |started: &Mutex<Option<(SemaphorePermit<'_>, J)>>| {
+        let (permit, job) = started.lock().take().expect("a job runs once");
+        runtime.block_on(work(job));
+        let less = excess.fetch_update(Relaxed, Relaxed, |excess| excess.checked_sub(1));
+        if less.is_ok() {
+            permit.forget();
+        }
+    };
+    // until the system refuses a thread, room for what must not wait for one, such as the commands of `--exec`
+    let spare = Idle::start(SPARE);
+    let (has_room, mut spare) = (spare.is_ok(), Some(spare));
     thread::scope(|scope| {
         while let Some(started) = runtime.block_on(next()) {
             // shared, because a thread that cannot be spawned does not give it back
             let started = Arc::new(Mutex::new(Some(started)));
-            let run = |started: &Mutex<Option<(_, J)>>| {
-                let (permit, job) = started.lock().take().expect("a job runs once");
-                runtime.block_on(work(job));
-                drop(permit);
-            };
             let theirs = Arc::clone(&started);
-            let spawned = thread::Builder::new().spawn_scoped(scope, move || run(&theirs));
-            if spawned.is_err() {
-                run(&started); // out of threads: this one does the job
+            let work = || {
+                let theirs = theirs;
+                run(&theirs);
+            };
+            let thread = thread::Builder::new();
+            if !(has_room && thread.spawn_scoped(scope, work).is_ok()) {
+                if spare.take().is_some() {
+                    let running = limit.get() - room.available_permits();
+                    let fewer = (running - 1).max(1);
+                    warn_of_few_threads(fewer);
+                    let less = limit.get() - fewer;
+                    excess.store(less - room.forget_permits(less), Relaxed);
+                }
+                run(&started); // this one does the job
             }
         }
     });
+}
+
+fn warn_of_few_threads(jobs: usize) {
+    tracing::warn!("`--jobs` is lowered to {jobs}: {NO_MORE_THREADS}");
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
     use std::pin::pin;
-    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    use std::sync::atomic::Ordering::SeqCst;
 
     use proptest::prelude::*;
     use tokio::sync::Barrier;

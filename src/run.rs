@@ -42,6 +42,7 @@ use crate::stats::Stats;
 use crate::stop::{Cause, Stop, attend};
 use crate::store::{Archive, Files, History, clear_leftovers, journal_of};
 use crate::system::folder::Folder;
+use crate::system::limits::explained;
 use accounts::Accounts;
 pub(crate) use config::Config;
 use exec::Executor;
@@ -100,12 +101,14 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     // not joined: after an interrupt, it may still be waiting for a pipe that never ends
     thread::Builder::new()
         .spawn(move || feed::feed(&feeder, plan, milestones))
+        .map_err(explained)
         .context(NO_THREADS)?;
     // last, because the run can do without their threads
     let progress = Progress::start(config.progress, status_line);
     let counter = (config.progress != Style::None).then(|| Counter::start(config, &stats));
     if config.limits.time.is_some() || will_fetch(&has_job, &worker.stop) {
-        let runtimes = config.mode.start().context(NO_THREADS)?;
+        let runtimes = config.mode.start().map_err(explained);
+        let runtimes = runtimes.context(NO_THREADS)?;
         watch(&runtimes.shared, &worker);
         if !waits {
             let _ = head.recv_timeout(HEAD_TIME);

@@ -4,22 +4,23 @@
 //! that another one opened. Tasks get one single-threaded runtime per core, each with its own connections, so that a
 //! response never has to wake another thread. That saves a fifth to a quarter of the time for many small files.
 //!
-//! A system may have no threads left (`ulimit -u`, a limit of its container), and tokio panics then. Each runtime is therefore
-//! started only if the system has enough of them, and keeps a thread for blocking work, such as looking up names, which waits
-//! for it if there is no other.
+//! A system may have no threads left (`ulimit -u`, a limit of its container), and tokio panics then, or waits for ever for a
+//! thread that it could not start. Each runtime is therefore started only if the system has enough of them, and keeps a thread
+//! for blocking work, such as looking up names, which waits for it if there is no other.
 
 use std::io;
-use std::thread::{self, available_parallelism};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::runtime::{Builder, Runtime};
+
+use crate::system::threads::Idle;
 
 /// More threads do not make a network faster.
 const MAX_THREADS: usize = 4;
 
-/// Threads that the rest of the program may start meanwhile.
-const SPARE: usize = 2;
+/// Threads and processes that the rest of the program may start meanwhile.
+pub(crate) const SPARE: usize = 2;
 
 /// How long a thread for blocking work waits for some: for the whole run.
 const FOREVER: Duration = Duration::from_hours(24 * 365);
@@ -40,16 +41,15 @@ impl Runtimes {
     /// If the system is out of threads or file descriptors.
     pub(crate) fn start(with_tasks: bool) -> io::Result<Self> {
         // on a single thread, disk access would hold up timers
-        let mut threads = vec![cores().max(2)];
+        let mut usual = vec![cores().max(2)];
         if with_tasks {
-            threads.extend([1].repeat(cores()));
+            usual.extend([1].repeat(cores()));
         }
-        probe(&threads).or_else(|_| {
-            // one for tasks has to do
-            threads.truncate(2);
-            probe(&threads)
-        })?;
-        let mut runtimes = threads.into_iter().map(start);
+        let fewer = &usual[..usual.len().min(2)];
+        let fewest = &[1, 1][..fewer.len()];
+        let probed = probe(&usual).or_else(|_| probe(fewer));
+        let threads = probed.or_else(|_| probe(fewest))?;
+        let mut runtimes = threads.iter().map(|threads| start(*threads));
         let shared = runtimes.next().expect("there is at least one")?;
         let tasks = runtimes.collect::<io::Result<_>>()?;
         Ok(Self { shared, tasks })
@@ -74,21 +74,10 @@ fn start(threads: usize) -> io::Result<Runtime> {
     Ok(runtime)
 }
 
-/// Whether the system lets this process start runtimes with so many threads each.
-fn probe(runtimes: &[usize]) -> io::Result<()> {
+/// The same numbers, if the system lets this process start runtimes with so many threads each.
+fn probe(runtimes: &[usize]) -> io::Result<&[usize]> {
     let threads = runtimes.iter().map(|threads| threads + 1).sum::<usize>() + SPARE;
-    let gate = Mutex::new(());
-    let closed = gate.lock();
-    thread::scope(|scope| {
-        // with stacks of the size that tokio's threads have, too: address space may be limited
-        let start = |_| {
-            let thread = thread::Builder::new();
-            thread.spawn_scoped(scope, || drop(gate.lock())).map(drop)
-        };
-        let started = (0..threads).try_for_each(start);
-        drop(closed);
-        started
-    })
+    Idle::start(threads).map(|_| runtimes)
 }
 
 fn cores() -> usize {

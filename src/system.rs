@@ -8,3 +8,4 @@ pub(crate) mod limits;
 pub(crate) mod processes;
 pub(crate) mod signals;
 pub(crate) mod streams;
+pub(crate) mod threads;

@@ -18,6 +18,7 @@ use crate::run::{Config, run};
 use crate::stop;
 use crate::store::journal_of;
 use crate::system::identity;
+use crate::system::limits::explained;
 use crate::text::{cut, io_message, printable};
 
 /// How much of an error is printed, in characters.
@@ -116,7 +117,8 @@ impl Invocation {
             .keep_files_apart(&self.reads, self.log.file.as_deref())?;
         log::start(&self.log)?;
         if !matches!(self.action, Action::Print(_)) {
-            stop::hear_signals().context("cannot start a thread that listens to signals")?;
+            let listening = stop::hear_signals().map_err(explained);
+            listening.context("cannot start a thread that listens to signals")?;
         }
         let mut outcome = match self.action {
             Action::Run(config) => CommandOutcome {

@@ -14,6 +14,7 @@ use tokio::runtime::Builder;
 use tokio::time::Instant;
 
 use crate::links::Input;
+use crate::system::limits::explained;
 
 /// Number of documents.
 const DOCUMENTS: usize = 10;
@@ -47,7 +48,8 @@ pub(crate) fn serve() -> anyhow::Result<Vec<Input>> {
             }
         });
     };
-    thread::Builder::new().spawn(run).context(FAILED)?;
+    let started = thread::Builder::new().spawn(run).map_err(explained);
+    started.context(FAILED)?;
     let link = |number| Input::Url(format!("http://{address}/sample-{number:02}.pdf"));
     Ok((1..=DOCUMENTS).map(link).collect())
 }

@@ -5,20 +5,23 @@
 //! started, because the next run starts it again.
 
 use std::ffi::OsString;
-use std::io::{IsTerminal, stderr};
+use std::io::{self, IsTerminal, stderr};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::Stdio;
 use std::str::FromStr;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
-use tokio::process::Child;
+use tokio::process::{Child, Command};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::system::limits::{explained, is_out_of_threads};
 use crate::system::processes;
+use crate::system::threads::Idle;
 use crate::text::{cut, printable};
 use crate::{log, output};
 
@@ -27,6 +30,13 @@ const OUTPUT_TIME: Duration = Duration::from_millis(200);
 
 /// How long a command may take to end when it is asked to.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// How often, and after which pauses, a command is started for which there are too many processes and threads.
+const ATTEMPTS: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// For how many commands there is room in any case.
+const ROOM: usize = 2;
 
 /// How much of the last line of a failed command its message has, in characters.
 const EXCERPT: usize = 300;
@@ -108,13 +118,22 @@ fn expand(mut word: &str, path: &Path, url: &str) -> OsString {
 pub(super) struct Executor {
     exec: Exec,
     permits: Semaphore,
+    /// A thread for each of a few commands. It ends just before the command starts, so that there is room for that under the
+    /// limits of the system, which the threads of links may have used up.
+    room: Mutex<Vec<Idle>>,
 }
 
 impl Executor {
     pub(super) fn new(exec: Exec) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let permits = Semaphore::new(cores);
-        Self { exec, permits }
+        let room = (0..cores.min(ROOM))
+            .map_while(|_| Idle::start(1).ok())
+            .collect();
+        Self {
+            exec,
+            permits: Semaphore::new(cores),
+            room: Mutex::new(room),
+        }
     }
 
     /// Runs the command for the file at `path`, and ends it once the run has `ended`. Its output goes to standard error, line by
@@ -144,7 +163,7 @@ impl Executor {
         }
         let file = printable(&path.to_string_lossy());
         tracing::info!("{file}: running `{shown}`");
-        let child = command.spawn();
+        let child = self.spawn(&mut command).await.map_err(explained);
         let mut child = child.map_err(|error| format!("cannot run `{shown}`: {error}"))?;
         let output = tokio::spawn(forward(child.stdout.take()));
         let errors = tokio::spawn(forward(child.stderr.take()));
@@ -155,6 +174,7 @@ impl Executor {
                 return Err(format!("`{shown}` was still running when the run ended"));
             }
         };
+        self.room.lock().extend(Idle::start(1).ok());
         let last = timeout(OUTPUT_TIME, errors).await;
         let _ = timeout(OUTPUT_TIME, output).await;
         if status.success() {
@@ -169,6 +189,22 @@ impl Executor {
             message.push_str(&cut(&printable(&line), EXCERPT));
         }
         Err(message)
+    }
+
+    /// Starts a command. If there are too many processes and threads, waits for others to end.
+    async fn spawn(&self, command: &mut Command) -> io::Result<Child> {
+        let mut attempts = 0;
+        loop {
+            let room = self.room.lock().pop();
+            drop(room);
+            match command.spawn() {
+                Err(error) if is_out_of_threads(&error) && attempts < ATTEMPTS => {
+                    attempts += 1;
+                    tokio::time::sleep(PAUSE).await;
+                }
+                result => return result,
+            }
+        }
     }
 }
 

@@ -1,6 +1,12 @@
-//! The limit of files that a process may open at the same time. Connections count as files.
+//! Limits of the system: of files that a process may open at the same time, where connections count as files; and of threads
+//! and processes.
 
+use std::io;
 use std::num::NonZeroUsize;
+
+/// Why there are no more threads, for messages.
+pub(crate) const NO_MORE_THREADS: &str =
+    "the system allows no more threads (`ulimit -u`, or the limit of a container)";
 
 /// Files for lists, records, the journal, the runtimes and signals.
 const RESERVED: usize = 48;
@@ -28,6 +34,20 @@ pub(crate) fn jobs_and_idle(wanted: NonZeroUsize) -> (NonZeroUsize, usize) {
     let jobs = jobs.min(wanted);
     let idle = free.saturating_sub(PER_JOB * jobs.get());
     (jobs, idle.min(max_idle(jobs)))
+}
+
+/// The `error` of a thread or a process that could not be started, in words that say what is missing.
+pub(crate) fn explained(error: io::Error) -> io::Error {
+    if is_out_of_threads(&error) {
+        io::Error::new(error.kind(), NO_MORE_THREADS)
+    } else {
+        error
+    }
+}
+
+/// Whether a thread or a process could not be started because there are too many.
+pub(crate) fn is_out_of_threads(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
 }
 
 /// The number of files that are open already, such as lists; 0 where the system does not say.

@@ -283,7 +283,7 @@ fn with_threads(sandbox: &Sandbox, most: u32, args: &[&str]) -> Running {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn run_without_enough_threads_is_refused_before_the_first_request() {
+fn with_few_threads_a_run_does_less_at_once_or_nothing() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
     let sandbox = Sandbox::new();
     let folder = sandbox.path("");
@@ -296,20 +296,34 @@ fn run_without_enough_threads_is_refused_before_the_first_request() {
     fs::copy(env!("CARGO_BIN_EXE_fetchpdf"), sandbox.path("fetchpdf")).expect("a copy");
     let server = Server::of_pdfs();
     // a name has to be looked up, which takes a thread
-    let links = links(&server, 20).replace("127.0.0.1", "localhost");
+    let links = links(&server, 12).replace("127.0.0.1", "localhost");
     sandbox.write("links.txt", links);
     for_each_mode(|mode| {
-        for most in [1, 4, 7, 10, 13, 40] {
+        let exec: &[&str] = &["--exec", "true"];
+        for (most, more) in [
+            (1, &[][..]),
+            (4, &[]),
+            (7, &[]),
+            (9, exec),
+            (10, &[]),
+            (12, exec),
+            (40, &[]),
+        ] {
             let output = format!("{mode}-{most}");
             let requests = server.requests().len();
-            let args = ["links.txt", "-o", &output, "-m", mode];
+            let args = [&["links.txt", "-o", &output, "-m", mode], more].concat();
             let run = with_threads(&sandbox, most, &args).end();
             let requests = server.requests().len() - requests;
             if run.code == Some(2) {
                 assert!(run.stderr.contains("cannot start"), "{run:?}");
-                assert_eq!((requests, most < 40), (0, true), "{run:?}");
+                assert!(run.stderr.contains("allows no more threads"), "{run:?}");
+                assert_eq!((requests, most < 12), (0, true), "{run:?}");
             } else {
-                assert_eq!(run.exits(0).count("downloaded"), 20);
+                // commands need processes, for which the threads of links leave room
+                let is_lowered = run.stderr.contains("`--jobs` is lowered to");
+                let has_threads = matches!(mode, "threads" | "pool");
+                assert_eq!(is_lowered, has_threads && most < 40, "{run:?}");
+                assert_eq!(run.exits(0).count("downloaded"), 12);
             }
         }
         let run = with_threads(&sandbox, 1, &["--demo"]).end().exits(2);
