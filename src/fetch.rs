@@ -28,6 +28,7 @@ mod refusal;
 mod request;
 mod request_options;
 mod response;
+mod words;
 
 use std::io::{self, ErrorKind::WouldBlock};
 use std::sync::Arc;

@@ -11,6 +11,7 @@
 //! test checks the table of layers). A link never vanishes: a line without a link, a duplicate and an interrupted transfer are
 //! outcomes, too.
 
+mod charset;
 pub mod cli;
 mod commands;
 mod digest;

@@ -150,7 +150,7 @@ impl Response {
     /// The file name that the server suggests.
     pub(super) fn file_name(&self) -> Option<String> {
         let disposition = self.inner.headers().get(header::CONTENT_DISPOSITION)?;
-        disposition::file_name(disposition.as_bytes())
+        disposition::file_name(disposition.as_bytes(), self.url.host_str())
     }
 
     /// The failure of a response that is not a file, with what its body says about the reason.

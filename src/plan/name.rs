@@ -3,10 +3,13 @@
 //! A safe name is valid on Linux, macOS and Windows, is not hidden, does not look like an option, and shows on a terminal as
 //! it is. A safe path never leaves the output folder. Does not make names unique.
 
+use std::borrow::Cow;
+
 use icu_normalizer::ComposingNormalizerBorrowed;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+use crate::charset;
 use crate::digest::fingerprint;
 use crate::text::is_invisible;
 
@@ -23,7 +26,7 @@ const EXTENSION: &str = ".pdf";
 
 /// The name from `url`: its last path segment, or else its host.
 pub fn of_url(url: &Url) -> String {
-    let name = safe(&percent_decode_str(last_segment(url)).decode_utf8_lossy());
+    let name = safe(&decoded(last_segment(url), url.host_str()));
     let name = name.or_else(|| safe(url.host_str().unwrap_or_default()));
     name.unwrap_or_else(|| format!("download{EXTENSION}"))
 }
@@ -35,8 +38,43 @@ pub(crate) fn is_said_by(url: &Url) -> bool {
 }
 
 fn last_segment(url: &Url) -> &str {
-    let path = url.path().trim_end_matches('/');
-    path.rsplit('/').next().unwrap_or_default()
+    let mut segments = url.path().rsplit('/').map(without_parameters);
+    segments
+        .find(|segment| !segment.is_empty())
+        .unwrap_or_default()
+}
+
+/// A segment of a path without its parameters (RFC 3986 section 3.3), such as `;jsessionid=0A1B` and `;v=1.2`. A `;` may also be
+/// part of a name.
+pub(super) fn without_parameters(segment: &str) -> &str {
+    let Some((name, parameters)) = segment.split_once(';') else {
+        return segment;
+    };
+    let is_parameter = |text: &str| {
+        let name = text.split_once('=').map(|(name, _)| name);
+        name.is_some_and(|name| !name.is_empty() && name.bytes().all(is_in_word))
+    };
+    let is_name = |text: &str| split_extension(text).0.len() < text.len();
+    let is_all_parameters = parameters.split(';').all(is_parameter);
+    match (is_name(name), is_name(segment)) {
+        (true, false) => name,
+        (false, true) => segment,
+        _ if is_all_parameters => name,
+        _ => segment,
+    }
+}
+
+fn is_in_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
+}
+
+/// A segment of the path of a URL without its escapes, as far as they can be read.
+pub(super) fn decoded<'a>(segment: &'a str, host: Option<&str>) -> Cow<'a, str> {
+    if !segment.contains('%') {
+        return segment.into(); // a URL is ASCII
+    }
+    let bytes: Vec<u8> = percent_decode_str(segment).collect();
+    charset::readable(&bytes, host).into()
 }
 
 /// `name` as one path component that ends in `.pdf`; `None` if nothing of it is left.
@@ -192,7 +230,20 @@ mod tests {
             ("https://a.example/a%00b%0ac%1b%5b31m.pdf", "a_b_c_[31m.pdf"),
             ("https://a.example/x%20.%20.pdf", "x.pdf"),
             ("https://a.example/%e2%80%aefdp.pdf", "_fdp.pdf"),
-            ("https://a.example/%ff%fe.pdf", "__.pdf"),
+            ("https://a.example/%ff%fe.pdf", "%FF%FE.pdf"),
+            ("https://a.example/%D6%D0%B9%FA.pdf", "中国.pdf"),
+            (
+                "https://a.example/x/thesis.pdf;jsessionid=0A1B?s=1",
+                "thesis.pdf",
+            ),
+            ("https://a.example/thesis.PDF;v", "thesis.PDF"),
+            ("https://a.example/get;jsessionid=0A1B;v=1.2", "get.pdf"),
+            ("https://a.example/papers/;jsessionid=0A1B", "papers.pdf"),
+            ("https://a.example/;jsessionid=0A1B", "a.example.pdf"),
+            ("https://a.example/a;b.pdf", "a;b.pdf"),
+            ("https://a.example/x;y=1.pdf", "x;y=1.pdf"),
+            ("https://a.example/a;b", "a;b.pdf"),
+            ("https://a.example/a%3Bb=1", "a;b=1.pdf"),
         ] {
             assert_eq!(name(url), expected, "{url}");
         }

@@ -7,7 +7,6 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::Job;
@@ -110,7 +109,7 @@ fn folders(url: &Url) -> String {
     let path = url.path().trim_end_matches('/');
     let folders = path.rsplit_once('/').map_or("", |(folders, _)| folders);
     let decode = |folder: &str| {
-        let folder = percent_decode_str(folder).decode_utf8_lossy();
+        let folder = name::decoded(name::without_parameters(folder), url.host_str());
         folder.replace(['/', '\\'], "_")
     };
     folders.split('/').map(decode).collect::<Vec<_>>().join("/")

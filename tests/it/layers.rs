@@ -23,7 +23,7 @@ const LAYERS: [&[&str]; 20] = [
     &["link"],
     &["header", "log"],
     &["digest", "text"],
-    &["host", "line", "output", "pdf", "timeout"],
+    &["charset", "host", "line", "output", "pdf", "timeout"],
     &["system"],
 ];
 

@@ -295,3 +295,81 @@ fn odd_times_of_servers_are_recognized() {
         }
     });
 }
+
+#[test]
+fn names_are_readable_however_they_are_encoded() {
+    let server = Server::start(|request, stream| {
+        let name: &[u8] = match request.path.as_str() {
+            "/b" => "filename=\"=?UTF-8?B?UsOpc3Vtw6kgMjAyNC5wZGY=?=\"".as_bytes(),
+            "/q" => b"filename==?iso-8859-1?Q?R=E9sum=E9?= =?iso-8859-1?Q?_2025.pdf?=",
+            "/percent" => b"filename=\"a%20b%C3%A9.pdf\"",
+            "/utf8" => "filename=\"naïve.pdf\"".as_bytes(),
+            "/latin1" => b"filename=\"caf\xe9.pdf\"",
+            "/gbk" => b"filename=\"\xd6\xd0\xb9\xfa.pdf\"",
+            "/extended" => b"filename=x.pdf; filename*=shift_jis''%8E%91%97%BF.pdf",
+            "/semicolon" => b"filename=c;d.pdf",
+            _ => b"",
+        };
+        let body = pdf(&request.path);
+        let length = body.len();
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nContent-Disposition: attachment; "
+        );
+        let response = [head.as_bytes(), name, b"\r\n\r\n", &body].concat();
+        std::io::Write::write_all(stream, &response).expect("it reads");
+    });
+    let mut expected = Vec::new();
+    let list: String = [
+        ("/b", "Résumé 2024.pdf"),
+        ("/q", "Résumé 2025.pdf"),
+        ("/percent", "a bé.pdf"),
+        ("/utf8", "naïve.pdf"),
+        ("/latin1", "café.pdf"),
+        ("/gbk", "中国.pdf"),
+        ("/extended", "資料.pdf"),
+        ("/semicolon", "c;d.pdf"),
+        ("/%C2%DB%CE%C4.pdf", "论文.pdf"),
+        ("/%8E%91%97%BF.pdf", "資料-"),
+        ("/%EE%F2%F7%E5%F2.pdf", "отчет.pdf"),
+        ("/gr%F6%DFe.pdf", "größe.pdf"),
+        ("/%FF%FE.pdf", "%FF%FE.pdf"),
+        ("/%EF%BF%BD.pdf", "%EF%BF%BD.pdf"),
+        (
+            "/bitstream/thesis.pdf;jsessionid=0A1B?sequence=1",
+            "thesis.pdf",
+        ),
+        ("/get;v=1.2", "get.pdf"),
+        ("/x;y.pdf", "x;y.pdf"),
+    ]
+    .iter()
+    .map(|(path, name)| {
+        expected.push((*name).to_owned());
+        server.url(&format!("{path}\n"))
+    })
+    .collect();
+    expected.sort();
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        sandbox.fetch(mode, &list, &[]).exits(0);
+        let mut names = sandbox.names();
+        for name in &mut names {
+            // the second one of its kind has the identity of its link in its name
+            if let Some((stem, _)) = name.split_once('-') {
+                *name = format!("{stem}-");
+            }
+        }
+        names.sort();
+        assert_eq!(names, expected);
+        assert_eq!(
+            sandbox.fetch(mode, &list, &[]).exits(0).count("present"),
+            17
+        );
+        fs::remove_file(sandbox.path("out/.fetchpdf/journal.jsonl")).expect("a journal");
+        // those that are named after their URLs
+        let links = list.lines().filter(|link| link.contains(".pdf"));
+        let links: Vec<_> = links.collect();
+        let again = sandbox.fetch(mode, links.join("\n"), &["--skip-existing"]);
+        let again = again.exits(0);
+        assert_eq!(again.count("downloaded"), 0);
+    });
+}
