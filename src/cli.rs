@@ -56,7 +56,7 @@ Lists, plain or compressed with gzip or Zstandard; the format is detected:
   CSV     and TSV, with a header: `--url-column`, `--name-column`, `--carry`
   JSONL   objects with the same fields, also the records of an earlier run: `--only failed`
   aria2   input files and sessions: several URLs per file, `out=`, `dir=`, `checksum=sha-256=`, `header=`
-  With `--extract`, links are extracted from any text, Markdown or HTML.
+  With `--extract`, links are extracted from any text (Markdown, BibTeX, JSON), HTML or XML.
 
 Names:
   {name} {stem} {host} {path} {index} {line} {sha256} {date} {col.NAME}; a width pads numbers and shortens text, as in

@@ -19,9 +19,11 @@ mod columns;
 mod compressed;
 mod count;
 mod csv;
+mod escapes;
 mod format;
 mod html;
 mod json;
+mod markdown;
 mod only;
 mod plain;
 mod text;
@@ -242,7 +244,10 @@ impl Context {
             Some(url) => url.path(),
             None => target.split(['?', '#']).next().unwrap_or_default(),
         };
-        let suffix = path.get(path.len().saturating_sub(4)..);
+        // without the parameters of a path, such as `;jsessionid=…`
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let name = name.split(';').next().unwrap_or_default();
+        let suffix = name.get(name.len().saturating_sub(4)..);
         let is_pdf = suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case(".pdf"));
         let is_wanted = is_pdf || declared || self.options.all_links;
         if !is_wanted || target.starts_with('#') || !url.as_ref().is_none_or(is_http) {

@@ -23,7 +23,7 @@ pub(super) struct ListArgs {
     /// Columns or fields to copy into the records, separated by commas
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     carry: Vec<String>,
-    /// Extract links that end in `.pdf` from text, Markdown or HTML
+    /// Extract links that end in `.pdf` from text, HTML or XML
     #[arg(long)]
     extract: bool,
     /// With `--extract`, extract all links

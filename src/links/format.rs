@@ -7,6 +7,7 @@ use std::io;
 use clap::ValueEnum;
 
 use super::compressed::{Source, decompressed};
+use super::html::Language;
 use super::{Context, Item, aria2, csv, html, only, plain, starts_with, text};
 use crate::line::fill;
 
@@ -30,7 +31,7 @@ pub enum Format {
     Aria2,
     /// Links in text or Markdown
     Text,
-    /// Links in an HTML page
+    /// Links in a page or an XML document
     Html,
 }
 
@@ -41,7 +42,7 @@ enum ListKind {
     Table(u8),
     Aria2,
     Text,
-    Html,
+    Markup(Language),
 }
 
 /// A reader of a list.
@@ -51,7 +52,7 @@ pub(super) type Reader = Box<dyn Iterator<Item = Item> + Send>;
 pub(super) fn open(source: Source, context: Context) -> io::Result<Reader> {
     let (source, kind) = begin(source, &context).map_err(|error| context.broken(0, &error))?;
     if context.options.only.is_some()
-        && matches!(kind, ListKind::Aria2 | ListKind::Text | ListKind::Html)
+        && matches!(kind, ListKind::Aria2 | ListKind::Text | ListKind::Markup(_))
     {
         only::warn("all links of other lists are taken");
     }
@@ -60,7 +61,7 @@ pub(super) fn open(source: Source, context: Context) -> io::Result<Reader> {
         ListKind::Table(separator) => csv::links(source, separator, context)?,
         ListKind::Aria2 => Box::new(aria2::links(source, context)),
         ListKind::Text => Box::new(text::links(source, context)),
-        ListKind::Html => Box::new(html::links(source, context)),
+        ListKind::Markup(language) => Box::new(html::links(source, language, context)),
     })
 }
 
@@ -99,9 +100,10 @@ fn kind(beginning: &[u8], context: &Context) -> ListKind {
         Format::Plain | Format::Jsonl => ListKind::Plain,
         Format::Aria2 => ListKind::Aria2,
         Format::Text => ListKind::Text,
-        Format::Html => ListKind::Html,
-        Format::Auto if context.options.extract && is_page(&beginning) => ListKind::Html,
-        Format::Auto if context.options.extract => ListKind::Text,
+        Format::Html => ListKind::Markup(language(&beginning).unwrap_or(Language::Html)),
+        Format::Auto if context.options.extract => {
+            language(&beginning).map_or(ListKind::Text, ListKind::Markup)
+        }
         Format::Auto if beginning.lines().any(aria2::is_option) => ListKind::Aria2,
         Format::Auto if first.trim_start().starts_with('{') || first.contains("://") => {
             ListKind::Plain
@@ -114,13 +116,59 @@ fn kind(beginning: &[u8], context: &Context) -> ListKind {
     }
 }
 
-/// Whether a text is an HTML page, and not Markdown with some HTML in it.
-fn is_page(beginning: &str) -> bool {
+/// What a text is written in, by its first element; none if it is text, perhaps Markdown with some HTML in it.
+fn language(beginning: &str) -> Option<Language> {
     const TAGS: [&str; 12] = [
-        "!doctype", "html", "head", "body", "?xml", "!--", "meta", "a ", "ul", "div", "p>", "table",
+        "html", "head", "body", "meta", "a ", "a\n", "ul", "div", "p>", "table", "script", "title",
     ];
-    let tag = beginning.trim_start().strip_prefix('<');
-    tag.is_some_and(|tag| TAGS.iter().any(|name| starts_with(tag, name)))
+    const ROOTS: [&str; 8] = [
+        "urlset",
+        "sitemapindex",
+        "rss",
+        "feed",
+        "rdf:",
+        "opml",
+        "oai-pmh",
+        "xml>",
+    ];
+    let mut rest = beginning.trim_start();
+    let is_declared = starts_with(rest, "<?xml");
+    let is_commented = rest.starts_with("<!--");
+    let default = if is_declared {
+        Some(Language::Xml)
+    } else {
+        is_commented.then_some(Language::Html)
+    };
+    // what may be before the first element
+    loop {
+        if starts_with(rest, "<!doctype html") {
+            return Some(Language::Html);
+        }
+        let end = match rest {
+            _ if rest.starts_with("<?") => "?>",
+            _ if rest.starts_with("<!--") => "-->",
+            _ if rest.starts_with("<!") => ">",
+            _ => break,
+        };
+        let Some((_, after)) = rest.split_once(end) else {
+            return default;
+        };
+        rest = after.trim_start();
+    }
+    let Some(tag) = rest.strip_prefix('<') else {
+        return default.filter(|_| is_declared || rest.is_empty());
+    };
+    let is_any = |names: &[&str]| names.iter().any(|name| starts_with(tag, name));
+    let has_namespace = || {
+        tag.split('>')
+            .next()
+            .is_some_and(|tag| tag.contains("xmlns"))
+    };
+    match () {
+        () if is_any(&TAGS) => Some(Language::Html),
+        () if is_declared || is_any(&ROOTS) || has_namespace() => Some(Language::Xml),
+        () => default,
+    }
 }
 
 #[cfg(test)]
@@ -164,5 +212,33 @@ mod tests {
         };
         let context = Context::new("list".into(), options.into());
         assert_eq!(kind(b"what,where\n", &context), ListKind::Table(b','));
+    }
+
+    #[test]
+    fn markup_is_known_by_its_first_element() {
+        for (beginning, expected) in [
+            ("<!DOCTYPE html>\n<p>", Some(Language::Html)),
+            (
+                "<?xml version='1.0'?>\n<!DOCTYPE html PUBLIC 'x'><html>",
+                Some(Language::Html),
+            ),
+            ("<!-- c -->\n<html>", Some(Language::Html)),
+            (
+                "<?xml version='1.0'?>\n<!-- c -->\n<records>",
+                Some(Language::Xml),
+            ),
+            ("<?xml version='1.0'?>\n<!-- c", Some(Language::Xml)),
+            ("<rss version='2.0'>", Some(Language::Xml)),
+            (
+                "<mods:mods xmlns:mods='http://a.example/'>",
+                Some(Language::Xml),
+            ),
+            ("<https://a.example/x.pdf>", None),
+            ("<!-- c -->\n# Notes", None),
+            ("# Notes\n<a href='x'>", None),
+            ("", None),
+        ] {
+            assert_eq!(language(beginning), expected, "{beginning}");
+        }
     }
 }

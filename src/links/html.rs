@@ -1,8 +1,12 @@
-//! Links in HTML, found by a tokenizer that follows the WHATWG standard, as browsers do.
+//! Links in HTML and XML, found by a tokenizer that follows the WHATWG standard for HTML, as browsers do.
 //!
-//! Of a page, [`Tags`] keeps the tag that the tokenizer is in, and each of its parts up to [`LONGEST_LINK`]; text, comments and
-//! everything else that may be of any length is dropped as it comes. What the tokenizer itself collects is bounded by
-//! [`LONGEST_WORD`].
+//! XML comes as sitemaps, feeds, libraries of reference managers and answers of repositories. It needs no other tokenizer: that
+//! of HTML takes everything that XML has (CDATA, processing instructions, references), keeps little in memory whatever comes,
+//! and does not end at the first mistake. It is only told that no element has a text of its own kind, as `<style>` has in HTML.
+//!
+//! Of a document, [`Tags`] keeps the tag that the tokenizer is in, and each of its parts up to [`LONGEST_LINK`]; comments and
+//! everything else that may be of any length is dropped as it comes. So is text, except for that of XML, which is searched
+//! piece by piece. What the tokenizer itself collects is bounded by [`LONGEST_WORD`].
 
 use std::collections::VecDeque;
 use std::io;
@@ -14,14 +18,26 @@ use html5gum::{Emitter, Error, IoReader, Reader, State, Tokenizer};
 use url::Url;
 
 use super::compressed::Source;
-use super::{Context, Item, LONGEST_LINK};
+use super::{Context, Item, LONGEST_LINK, MOST, starts_with, text};
+use crate::line::LONGEST_LINE;
 use crate::link::{BadLink, Link};
 
 /// The longest run of letters. The tokenizer collects them where they may be the name of an end tag.
 const LONGEST_WORD: usize = 1024 * 1024;
 
-/// The links of a page, in document order.
-pub(super) fn links(source: Source, context: Context) -> impl Iterator<Item = Item> {
+/// What a document is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Language {
+    Html,
+    Xml,
+}
+
+/// The links of a document, in document order.
+pub(super) fn links(
+    source: Source,
+    language: Language,
+    context: Context,
+) -> impl Iterator<Item = Item> {
     let line = Arc::new(AtomicU64::new(1));
     let counted = Counted {
         reader: IoReader::new(source),
@@ -29,19 +45,14 @@ pub(super) fn links(source: Source, context: Context) -> impl Iterator<Item = It
         letters: 0,
     };
     let broken = context.clone();
-    let tags = Tags {
-        context,
-        line: Arc::clone(&line),
-        tag: Tag::default(),
-        last_start: Vec::new(),
-        found: VecDeque::new(),
-    };
+    let tags = Tags::new(language, context, Arc::clone(&line));
     Tokenizer::new_with_emitter(counted, tags)
         .map(move |link| link.map_err(|error| broken.broken(line.load(Relaxed), &error)))
 }
 
-/// The links in tags.
+/// The links in tags, and in the text between those of XML.
 struct Tags {
+    language: Language,
     context: Context,
     /// The line that has been read.
     line: Arc<AtomicU64>,
@@ -49,6 +60,10 @@ struct Tags {
     tag: Tag,
     /// The name of the last start tag, if no end tag has followed.
     last_start: Vec<u8>,
+    /// The text since the last tag, as far as it has not been searched.
+    text: Vec<u8>,
+    /// Whether the tag before it declares that it is about a PDF.
+    text_is_pdf: bool,
     found: VecDeque<Result<Link, BadLink>>,
 }
 
@@ -59,23 +74,35 @@ struct Tag {
     name: Vec<u8>,
     /// The name and the value of the current attribute.
     attribute: (Vec<u8>, Vec<u8>),
+    targets: Vec<String>,
+    /// A target if the tag declares that it is about a PDF.
     content: Option<String>,
     is_pdf: bool,
 }
 
 impl Tag {
-    /// The target of the current attribute, which is complete.
-    fn target(&mut self) -> Option<String> {
+    /// Takes note of the current attribute, which is complete. Returns the value of a `<base>`.
+    fn end_attribute(&mut self, language: Language) -> Option<String> {
         let (attribute, value) = std::mem::take(&mut self.attribute);
         if !self.is_start || value.is_empty() {
             return None;
         }
-        let value = String::from_utf8_lossy(&value);
+        let value = String::from_utf8_lossy(&value).into_owned();
+        let media_type = value.split(';').next().unwrap_or_default();
+        if media_type.trim().eq_ignore_ascii_case("application/pdf") {
+            self.is_pdf = true;
+        }
+        if language == Language::Xml {
+            let target = may_link(&attribute, &value).then_some(value);
+            self.targets.extend(target);
+            return None;
+        }
         match (&self.name[..], &attribute[..]) {
-            (b"a" | b"area" | b"base", b"href")
+            (b"base", b"href") => return Some(value),
+            (b"a" | b"area", b"href")
             | (b"iframe" | b"embed" | b"frame", b"src")
-            | (b"object", b"data") => return Some(value.into_owned()),
-            (b"meta", b"content") => self.content = Some(value.into_owned()),
+            | (b"object", b"data") => self.targets.push(value),
+            (b"link", b"href") | (b"meta", b"content") => self.content = Some(value),
             // how publishers declare the PDF to search engines
             (b"meta", b"name" | b"property") => self.is_pdf = value == "citation_pdf_url",
             _ => {}
@@ -84,24 +111,77 @@ impl Tag {
     }
 }
 
+/// Whether the value of an attribute in XML may be a link: what usually has one, and whatever looks like one, except for
+/// names of languages.
+fn may_link(attribute: &[u8], value: &str) -> bool {
+    let mut parts = attribute.rsplit(|byte| *byte == b':');
+    let local = parts.next().unwrap_or_default();
+    if attribute.starts_with(b"xmlns") || local == b"schemalocation" {
+        return false;
+    }
+    matches!(local, b"href" | b"url" | b"src" | b"resource") || is_absolute(value)
+}
+
+fn is_absolute(value: &str) -> bool {
+    let value = value.trim_start();
+    starts_with(value, "http://") || starts_with(value, "https://")
+}
+
 impl Tags {
+    fn new(language: Language, context: Context, line: Arc<AtomicU64>) -> Self {
+        Self {
+            language,
+            context,
+            line,
+            tag: Tag::default(),
+            last_start: Vec::new(),
+            text: Vec::new(),
+            text_is_pdf: false,
+            found: VecDeque::new(),
+        }
+    }
+
+    /// Searches the text up to `end`, and drops it.
+    fn search_text(&mut self, end: usize) {
+        let rest = self.text.split_off(end);
+        let text = std::mem::replace(&mut self.text, rest);
+        let text = String::from_utf8_lossy(&text);
+        for target in text::targets(&text) {
+            self.find(&target, self.text_is_pdf);
+        }
+    }
+
+    fn end_text(&mut self) {
+        if !self.text.is_empty() {
+            self.search_text(self.text.len());
+        }
+        self.text_is_pdf = false;
+    }
+
     fn end_attribute(&mut self) {
-        let Some(target) = self.tag.target() else {
-            return;
-        };
-        if self.tag.name == b"base" {
+        if let Some(target) = self.tag.end_attribute(self.language) {
             // the first `<base>` counts (HTML, section 4.2.3), unless `--base` is given
             let base = Url::parse(&target).ok();
             let base = base.filter(|_| target.len() < LONGEST_LINK);
             self.context.base = self.context.base.take().or(base);
-        } else {
-            self.find(&target);
+        }
+        if self.tag.targets.len() >= MOST {
+            self.find_targets();
         }
     }
 
-    fn find(&mut self, target: &str) {
+    fn find_targets(&mut self) {
+        let is_pdf = self.tag.is_pdf;
+        let content = self.tag.content.take().filter(|_| is_pdf);
+        let targets = std::mem::take(&mut self.tag.targets);
+        for target in targets.into_iter().chain(content) {
+            self.find(&target, is_pdf);
+        }
+    }
+
+    fn find(&mut self, target: &str, is_pdf: bool) {
         let at = self.line.load(Relaxed);
-        let link = self.context.extracted(at, target, self.tag.is_pdf);
+        let link = self.context.extracted(at, target, is_pdf);
         self.found.extend(link);
     }
 }
@@ -120,6 +200,7 @@ impl Emitter for Tags {
     }
 
     fn init_start_tag(&mut self) {
+        self.end_text();
         self.tag = Tag {
             is_start: true,
             ..Tag::default()
@@ -127,6 +208,7 @@ impl Emitter for Tags {
     }
 
     fn init_end_tag(&mut self) {
+        self.end_text();
         self.tag = Tag::default();
     }
 
@@ -152,8 +234,10 @@ impl Emitter for Tags {
             self.last_start.clear();
             return None;
         }
-        if let Some(content) = self.tag.content.take().filter(|_| self.tag.is_pdf) {
-            self.find(&content);
+        self.find_targets();
+        if self.language == Language::Xml {
+            self.text_is_pdf = self.tag.is_pdf;
+            return None;
         }
         self.last_start = std::mem::take(&mut self.tag.name);
         naive_next_state(&self.last_start)
@@ -172,9 +256,27 @@ impl Emitter for Tags {
         false
     }
 
+    fn adjusted_current_node_present_but_not_in_html_namespace(&mut self) -> bool {
+        // so that CDATA is text, and no comment
+        self.language == Language::Xml
+    }
+
+    fn emit_string(&mut self, text: &[u8]) {
+        if self.language == Language::Html {
+            return;
+        }
+        self.text.extend_from_slice(text);
+        if self.text.len() >= LONGEST_LINE {
+            let end = self.text.iter().rposition(u8::is_ascii_whitespace);
+            self.search_text(end.map_or(self.text.len(), |end| end + 1));
+        }
+    }
+
+    fn emit_eof(&mut self) {
+        self.end_text();
+    }
+
     fn emit_error(&mut self, _: Error) {}
-    fn emit_eof(&mut self) {}
-    fn emit_string(&mut self, _: &[u8]) {}
     fn init_comment(&mut self) {}
     fn push_comment(&mut self, _: &[u8]) {}
     fn emit_current_comment(&mut self) {}
@@ -244,13 +346,8 @@ mod tests {
 
     #[test]
     fn a_tag_of_any_length_takes_little_memory() {
-        let mut tags = Tags {
-            context: Context::new("page".into(), Arc::default()),
-            line: Arc::default(),
-            tag: Tag::default(),
-            last_start: Vec::new(),
-            found: VecDeque::new(),
-        };
+        let context = Context::new("page".into(), Arc::default());
+        let mut tags = Tags::new(Language::Xml, context, Arc::default());
         let piece = [b'x'; 1000];
         tags.init_start_tag();
         for _ in 0..1000 {
@@ -263,5 +360,6 @@ mod tests {
         let (attribute, value) = &tags.tag.attribute;
         let kept = [&tags.tag.name, attribute, value].map(Vec::len);
         assert_eq!(kept, [LONGEST_LINK; 3]);
+        assert!(tags.text.len() < LONGEST_LINE);
     }
 }

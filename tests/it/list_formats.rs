@@ -347,6 +347,91 @@ fn links_are_extracted_from_markdown_and_html() {
 }
 
 #[test]
+fn links_are_extracted_however_they_are_written() {
+    let server = server();
+    let url = server.url("");
+    let lists = [
+        (
+            format!(
+                "@misc{{a,\n url = {{{url}/36\\_2/a\\_b.pdf}},\n note = \"{url}/x{{\\_}}y.pdf\",\n}}\n\
+                 @misc{{b, howpublished = {{\\url{{{url}/50\\%25.pdf}}}}, x = {{\\href{{{url}/{{\\textasciitilde}}c\\&d.pdf}}{{d}}}} }}\n"
+            ),
+            &["/36_2/a_b.pdf", "/50%25.pdf", "/x_y.pdf", "/~c&d.pdf"][..],
+        ),
+        (
+            format!(
+                "- [a](<My notes/a b.pdf>)\n- [b](<{url}/c d.pdf> \"t\") [c](e f.pdf)\n- <{url}/g.pdf>, [d][r]\n\n[r]: h.pdf 'title'\n"
+            ),
+            &[
+                "/My%20notes/a%20b.pdf",
+                "/c%20d.pdf",
+                "/e%20f.pdf",
+                "/g.pdf",
+                "/h.pdf",
+            ],
+        ),
+        (
+            format!("{{\"f\": [\"{url}/a.pdf?b=1&c=2\", \"{url}/d.pdf\"]}}")
+                .replace('/', "\\/")
+                .replace('&', "\\u0026"),
+            &["/a.pdf?b=1&c=2", "/d.pdf"],
+        ),
+        (
+            format!("“{url}/a.pdf” «{url}/b.pdf» {url}/c.pdf,{url}/d,e.pdf;\nf.pdf,g.pdf\n"),
+            &["/a.pdf", "/b.pdf", "/c.pdf", "/d,e.pdf", "/f.pdf", "/g.pdf"],
+        ),
+        (
+            format!(
+                "<?xml version='1.0'?><urlset xmlns='{url}/n.pdf'><url><loc>\n{url}/a.pdf?b=1&amp;c=2\n</loc></url>\
+                 <url><loc><![CDATA[{url}/d.pdf]]></loc></url><!-- {url}/no.pdf --></urlset>"
+            ),
+            &["/a.pdf?b=1&c=2", "/d.pdf"],
+        ),
+        (
+            format!(
+                "<rss version='2.0'><item><enclosure url='{url}/get' type='application/pdf'/><link>{url}/page</link>\
+                 <description>&lt;a href=\"{url}/a.pdf\"&gt;</description></item></rss>"
+            ),
+            &["/a.pdf", "/get"],
+        ),
+        (
+            format!(
+                "<xml><records><url><style face='normal'>{url}/a.pdf</style></url><style>{url}/b.pdf</style></records></xml>"
+            ),
+            &["/a.pdf", "/b.pdf"],
+        ),
+        (
+            format!(
+                "<feed xmlns='http://www.w3.org/2005/Atom'><link type='application/pdf' href='{url}/v1'/><link href='{url}/p'/>\
+                 <outline htmlUrl='{url}/a.pdf' xmlUrl='{url}/b.pdf'/></feed>"
+            ),
+            &["/a.pdf", "/b.pdf", "/v1"],
+        ),
+        (
+            format!(
+                "<html><link rel='alternate' type='application/pdf' href='{url}/v1'><link rel='stylesheet' href='{url}/x'>\
+                 <a href='{url}/get' type='application/pdf'>a</a><a href='{url}/b.pdf;v=1'>b</a>"
+            ),
+            &["/b.pdf;v=1", "/get", "/v1"],
+        ),
+    ];
+    for_each_mode(|mode| {
+        for (list, expected) in &lists {
+            let before = server.requests().len();
+            let base = format!("--base={url}/");
+            let run = Sandbox::new().fetch(mode, list, &["--extract", &base]);
+            run.exits(0);
+            let mut paths: Vec<_> = server.requests()[before..]
+                .iter()
+                .map(|request| request.path.clone())
+                .collect();
+            paths.sort();
+            assert_eq!(paths, *expected, "{list}");
+        }
+    });
+}
+
+#[test]
 fn compressed_lists_are_read() {
     let server = server();
     let list: String = (0..100)
@@ -427,6 +512,11 @@ fn text_is_searched_in_linear_time() {
         "{[(",
         "](http://.",
         "&gt;",
+        "“http://x ",
+        "](<",
+        "]:\t<x",
+        "http://\\\\\\\\",
+        "](\\(",
     ];
     let pieces = small.map(|piece| (piece, 64 * 1024)).into_iter();
     for (piece, length) in pieces.chain([("](", 1024 * 1024), ("http://)", 1024 * 1024)]) {
