@@ -1,11 +1,13 @@
 //! Hashes of links and of files.
 
-use std::array;
+mod checksum;
+
 use std::collections::HashSet;
-use std::fmt::{self, Write};
-use std::str::FromStr;
+use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
+
+pub(crate) use checksum::{Algorithm, Checksum, Hasher, in_header};
 
 /// A 64-bit hash of `text` that is the same on every machine and in every version, because it is stored on disk.
 pub(crate) fn fingerprint(text: &str) -> u64 {
@@ -48,47 +50,4 @@ pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
         write!(text, "{byte:02x}").expect("writing to a string cannot fail");
     }
     text
-}
-
-/// The SHA-256 that a file must have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Checksum([u8; 32]);
-
-impl Checksum {
-    /// Whether `digest` is equal to it.
-    pub fn is(&self, digest: &[u8]) -> bool {
-        self.0 == digest
-    }
-
-    /// Whether `digits` are it in lower-case hexadecimal.
-    pub fn is_hexadecimal(&self, digits: &str) -> bool {
-        hexadecimal(&self.0) == digits
-    }
-}
-
-impl FromStr for Checksum {
-    type Err = String;
-
-    /// 64 hexadecimal digits, with or without `sha-256=` before them.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (kind, digits) = text.split_once(['=', ':']).unwrap_or(("sha-256", text));
-        let (kind, digits) = (kind.trim().to_ascii_lowercase(), digits.trim());
-        if !matches!(&*kind, "sha-256" | "sha256") {
-            return Err("unsupported checksum: only `sha-256=` with 64 digits is verified".into());
-        }
-        if digits.len() != 64 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-            return Err("a SHA-256 has 64 hexadecimal digits".to_owned());
-        }
-        let byte = |n: usize| {
-            let digits = &digits[2 * n..2 * n + 2];
-            u8::from_str_radix(digits, 16).expect("both are hexadecimal digits")
-        };
-        Ok(Self(array::from_fn(byte)))
-    }
-}
-
-impl fmt::Display for Checksum {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sha-256={}", hexadecimal(&self.0))
-    }
 }

@@ -38,6 +38,7 @@ use std::time::{Duration, SystemTime};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use crate::digest::Checksum;
 use crate::http::{Client, HttpOptions, Load};
 use crate::outcome::{Failure, Outcome, Record, Saved, Status};
 use crate::plan::{Job, Trail};
@@ -111,7 +112,7 @@ pub(crate) enum Fetched {
 enum Unsaved {
     Failed(Failure),
     /// The body ended early, in good order; its SHA-256.
-    EndedEarly(Failure, [u8; 32]),
+    EndedEarly(Failure, Checksum),
     /// It continues at this URL of another host, after these requests.
     Redirected(Url, Trail),
 }
@@ -180,8 +181,8 @@ impl Fetcher {
                     job.redirect(target, trail);
                     return Fetched::Redirected;
                 }
-                Ok(Err(Unsaved::EndedEarly(failure, hash))) => {
-                    job.early_end = Some(Box::new(hash));
+                Ok(Err(Unsaved::EndedEarly(failure, checksum))) => {
+                    job.early_end = Some(Box::new(checksum));
                     failure
                 }
                 Ok(Err(Unsaved::Failed(failure))) => failure,
@@ -283,7 +284,9 @@ impl Fetcher {
             total,
             framed: response.is_framed() && (start == Start::Over || total.is_some()),
             codings: &codings,
-            checksum: job.checksum(),
+            listed: job.checksum(),
+            // what it says is about the bytes as they are sent
+            sent: response.checksum(start).filter(|_| codings.is_empty()),
         };
         let mut body = Body::begin(self, part, expected).await?;
         if start != Start::End {

@@ -15,6 +15,7 @@
 
 mod ahead;
 mod aria2;
+mod checksums;
 mod columns;
 mod compressed;
 mod count;

@@ -22,9 +22,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
-use crate::digest::Checksum;
+use crate::digest::{Checksum, Hasher};
 use crate::outcome::{Saved, nanoseconds};
 use crate::plan::{Inventory, Previous};
 use crate::system::folder::{Folder, Purpose};
@@ -247,9 +245,9 @@ impl Inventory for Archive {
     }
 
     fn matches(&self, saved: &Saved, checksum: Checksum) -> bool {
-        let mut hash = Sha256::new();
+        let mut hasher = Hasher::new(&[checksum.algorithm()]);
         let file = self.files.0.open(&saved.file, Purpose::Read);
-        let read = file.and_then(|file| part::each_block(&file, |block| hash.update(block)));
-        read.is_ok() && checksum.is(&hash.finalize())
+        let read = file.and_then(|file| part::each_block(&file, |block| hasher.update(block)));
+        read.is_ok() && hasher.finish() == [checksum]
     }
 }

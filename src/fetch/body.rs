@@ -4,7 +4,6 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
@@ -12,7 +11,7 @@ use super::coding::{Coding, Decoder};
 use super::error::{broken_body, disk};
 use super::response::Response;
 use super::{Fetcher, Unsaved};
-use crate::digest::{Checksum, hexadecimal};
+use crate::digest::{Algorithm, Checksum, Hasher};
 use crate::outcome::{Failure, Status};
 use crate::pdf::{BodyKind, Check, PdfVerdict};
 use crate::stats::{Transfer, rate};
@@ -39,7 +38,10 @@ pub(super) struct Body<'a> {
     total: Option<u64>,
     framed: bool,
     decoder: Option<Decoder>,
-    checksum: Option<Checksum>,
+    /// The checksum of the list.
+    listed: Option<Checksum>,
+    /// That of the response, and the header that has it.
+    sent: Option<(&'static str, Checksum)>,
 }
 
 /// What a body should be.
@@ -51,7 +53,9 @@ pub(super) struct Expected<'a> {
     /// What has been applied to it.
     pub(super) codings: &'a [Coding],
     /// The checksum of the file, from the list.
-    pub(super) checksum: Option<Checksum>,
+    pub(super) listed: Option<Checksum>,
+    /// That of the response, and the header that has it.
+    pub(super) sent: Option<(&'static str, Checksum)>,
 }
 
 /// What is known of a complete body.
@@ -67,8 +71,11 @@ impl<'a> Body<'a> {
         part: &'a mut Part,
         expected: Expected<'_>,
     ) -> Result<Self, Failure> {
-        let hashed = fetcher.options.sha256 || expected.checksum.is_some();
-        let seen = seen_again(part, hashed).await?;
+        let recorded = fetcher.options.sha256.then_some(Algorithm::Sha256);
+        let sent = expected.sent.map(|(_, checksum)| checksum);
+        let checksums = expected.listed.into_iter().chain(sent);
+        let algorithms = checksums.map(|checksum| checksum.algorithm());
+        let seen = seen_again(part, algorithms.chain(recorded).collect()).await?;
         let codings = expected.codings;
         Ok(Self {
             fetcher,
@@ -78,7 +85,8 @@ impl<'a> Body<'a> {
             total: expected.total,
             framed: expected.framed,
             decoder: (!codings.is_empty()).then(|| Decoder::new(codings)),
-            checksum: expected.checksum,
+            listed: expected.listed,
+            sent: expected.sent,
         })
     }
 
@@ -190,8 +198,8 @@ impl<'a> Body<'a> {
         self.fetcher.options.min_speed.is_none() && self.fetcher.bandwidth.is_none()
     }
 
-    /// The verdict on a body that has ended. `before` is the hash of one that has ended as early.
-    pub(super) async fn end(mut self, before: Option<&[u8; 32]>) -> Result<Proof, Unsaved> {
+    /// The verdict on a body that has ended. `before` is the checksum of one that has ended as early.
+    pub(super) async fn end(mut self, before: Option<&Checksum>) -> Result<Proof, Unsaved> {
         let received = self.received;
         if let Some(total) = self.total.filter(|total| *total != received) {
             return Err(truncated(format!("received {received} of {total} bytes")).into());
@@ -213,14 +221,30 @@ impl<'a> Body<'a> {
                 return Err(not_pdf(&kind).into());
             }
         };
-        let digest = self.seen.hash.map(Sha256::finalize);
-        let sha256 = digest.as_ref().map(|digest| hexadecimal(digest));
-        if let (Some(checksum), Some(digest)) = (self.checksum, digest)
-            && !checksum.is(&digest)
-        {
-            let message = format!("the file has the SHA-256 `{}`", hexadecimal(&digest));
-            return Err(Failure::new(Status::ChecksumMismatch, message).into());
+        let checksums = self.seen.hasher.finish();
+        let has = |wanted: Algorithm| checksums.iter().find(|found| found.algorithm() == wanted);
+        let differs = |wanted: &Checksum| has(wanted.algorithm()).filter(|found| *found != wanted);
+        let mismatch = |found: &Checksum| {
+            let (algorithm, digits) = (found.algorithm(), found.digits());
+            format!("the file has the {algorithm} `{digits}`")
+        };
+        if let Some(found) = self.listed.as_ref().and_then(differs) {
+            return Err(Failure::new(Status::ChecksumMismatch, mismatch(found)).into());
         }
+        if let Some((header, wanted)) = &self.sent
+            && self.listed.is_none()
+            && let Some(found) = differs(wanted)
+        {
+            let message = format!("{}, and not that of `{header}`", mismatch(found));
+            // whatever these bytes are, they cannot be resumed
+            self.part.restart(None).map_err(disk)?;
+            let failure = Failure::new(Status::ChecksumMismatch, message);
+            return Err(Unsaved::Failed(Failure {
+                passing: true,
+                ..failure
+            }));
+        }
+        let sha256 = has(Algorithm::Sha256).map(Checksum::digits);
         Ok(Proof { suspect, sha256 })
     }
 
@@ -229,25 +253,22 @@ impl<'a> Body<'a> {
     async fn check_early_end(
         &mut self,
         why: &str,
-        before: Option<&[u8; 32]>,
+        before: Option<&Checksum>,
     ) -> Result<(), Unsaved> {
         let length = self.part.len();
         if !self.framed {
             let message = format!("connection closed after {length} bytes, with {why}");
             return Err(truncated(message).into());
         }
-        if self.seen.hash.is_none() {
-            self.seen = seen_again(self.part, true).await?;
-        }
-        let hash = self.seen.hash.clone().expect("just computed");
-        let digest = hash.finalize().into();
-        if Some(&digest) == before {
+        let seen = seen_again(self.part, vec![Algorithm::Sha256]).await?;
+        let checksum = seen.hasher.finish()[0];
+        if Some(&checksum) == before {
             return Ok(());
         }
         // the rest of it would not be the whole that is to be compared
         self.part.restart(None).map_err(disk)?;
         let message = format!("the body ended after {length} bytes, with {why}");
-        Err(Unsaved::EndedEarly(truncated(message), digest))
+        Err(Unsaved::EndedEarly(truncated(message), checksum))
     }
 
     fn check_size(&self, length: u64) -> Result<(), Failure> {
@@ -291,21 +312,19 @@ fn below_floor(speed: u64, time: Duration) -> Failure {
 /// What the bytes of a body are, as far as they have been seen.
 struct Seen {
     check: Check,
-    hash: Option<Sha256>,
+    hasher: Hasher,
 }
 
 impl Seen {
-    fn new(hashed: bool) -> Self {
+    fn new(algorithms: &[Algorithm]) -> Self {
         Self {
             check: Check::default(),
-            hash: hashed.then(Sha256::new),
+            hasher: Hasher::new(algorithms),
         }
     }
 
     fn update(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        if let Some(hash) = &mut self.hash {
-            hash.update(bytes);
-        }
+        self.hasher.update(bytes);
         let checked = self.check.update(bytes);
         checked.map_err(|kind| not_pdf(&kind))
     }
@@ -320,13 +339,13 @@ impl Seen {
 }
 
 /// What the bytes are that `part` already has. There may be gigabytes: another thread reads them, until nobody waits any more.
-async fn seen_again(part: &mut Part, hashed: bool) -> Result<Seen, Failure> {
-    let mut seen = Seen::new(hashed);
+async fn seen_again(part: &mut Part, algorithms: Vec<Algorithm>) -> Result<Seen, Failure> {
+    let mut seen = Seen::new(&algorithms);
     if part.len() > PIECE as u64 {
         let mut pieces = part.pieces().map_err(disk)?;
         let (sender, receiver) = oneshot::channel();
         let read = move || {
-            let mut seen = Seen::new(hashed);
+            let mut seen = Seen::new(&algorithms);
             while !sender.is_closed() {
                 match seen.next(&mut pieces) {
                     Ok(true) => {}

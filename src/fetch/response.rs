@@ -14,6 +14,7 @@ use super::coding::{self, Coding};
 use super::range::ContentRange;
 use super::refusal::Refusal;
 use super::{Start, disposition};
+use crate::digest::{Checksum, in_header};
 use crate::line::LONGEST_LINE;
 use crate::outcome::{Answer, Failure, Status};
 use crate::store::{Origin, Partial};
@@ -119,6 +120,24 @@ impl Response {
             return Err(Failure::new(Status::NotPdf, message));
         }
         Ok(codings)
+    }
+
+    /// The checksum of the whole file according to its headers, and the name of the header that has it. They are about the
+    /// bytes as they are sent, and two of them about those of this response alone (RFC 9530, RFC 3230).
+    pub(super) fn checksum(&self, start: Start) -> Option<(&'static str, Checksum)> {
+        const NAMES: [&str; 4] = ["Repr-Digest", "Digest", "Content-Digest", "Content-MD5"];
+        let names = match start {
+            Start::Over => &NAMES[..],
+            Start::Middle => &NAMES[..2],
+            Start::End | Start::Unchanged => &[],
+        };
+        let headers = self.inner.headers();
+        let found = names.iter().filter_map(|name| {
+            let values = headers.get_all(*name).iter();
+            let values = values.filter_map(|value| in_header(name, value.to_str().ok()?));
+            Some((*name, values.max_by_key(Checksum::algorithm)?))
+        });
+        found.max_by_key(|(_, checksum)| checksum.algorithm())
     }
 
     /// What it takes to resume, should the body break off.

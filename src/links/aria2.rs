@@ -7,7 +7,7 @@
 use std::iter;
 
 use super::compressed::Source;
-use super::{Context, Item, MOST, Parsed, content, numbered_lines, parse_url};
+use super::{Context, Item, MOST, Parsed, checksums, content, numbered_lines, parse_url};
 use crate::header;
 use crate::link::{BadLink, Details, Link};
 
@@ -81,7 +81,7 @@ impl Entry {
         match name {
             "out" => details.name = Some(value.to_owned()),
             "dir" => self.folder = Some(value.to_owned()),
-            "checksum" => details.checksum = Some(value.parse()?),
+            "checksum" => details.checksum = checksums::of_option(value),
             // not even read: an entry may have any number of them
             "header" | "referer" | "user-agent" if details.headers.len() >= MOST => {
                 return Err(format!("more than {MOST} headers"));

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::checksums::{Kind, strongest};
 use super::only;
 use super::{LONGEST_DETAILS, Options, parse_url};
-use crate::digest::Checksum;
 use crate::link::Details;
 
 /// Usual names for the column of links, the most specific first. They are compared by [`is_same`].
@@ -54,12 +54,14 @@ fn is_same(name: &str, wanted: &str) -> bool {
     name.trim().bytes().map(same).eq(wanted.bytes().map(same))
 }
 
-/// The details of a row, in which `value` looks up a column by name; `None` if it is a record that is not wanted.
+/// The details of a row, in which `value` looks up a column by name, and `checksums` are the columns of checksums; `None` if it
+/// is a record that is not wanted.
 ///
 /// Records of an earlier run have columns of known meaning: their names and mirrors count without an option.
 pub(super) fn details<'a>(
     options: &Options,
     value: impl Fn(&str) -> Option<Cow<'a, str>>,
+    checksums: &[(impl AsRef<str>, Kind)],
 ) -> Result<Option<Details>, String> {
     let status = value("status");
     let is_record = status.is_some() && value("schema").is_some();
@@ -84,8 +86,9 @@ pub(super) fn details<'a>(
         None => recorded("name"),
     };
     // the `sha256` of a record is the hash of the earlier file, and the file on the server may have changed since
-    let sha256 = || value("sha256").filter(|_| !is_record);
-    let checksum = value("checksum").or_else(sha256);
+    let checksums = checksums.iter().map(|(name, kind)| (name.as_ref(), *kind));
+    let checksums = checksums.filter(|(name, _)| !is_record || *name == "checksum");
+    let checksum = strongest(checksums.filter_map(|(name, kind)| Some((name, kind, value(name)?))));
     let mirrors: Vec<String> = match recorded("mirrors") {
         Some(list) if list.len() > 2 * LONGEST_DETAILS => return Err("too many mirrors".to_owned()),
         Some(list) => serde_json::from_str(&list).map_err(|_| "`mirrors` is not a list of URLs")?,
@@ -97,7 +100,7 @@ pub(super) fn details<'a>(
     Ok(Some(Details {
         mirrors: mirrors.collect(),
         name: name.map(Cow::into_owned),
-        checksum: checksum.map(|text| text.parse::<Checksum>()).transpose()?,
+        checksum,
         headers: Vec::new(),
         columns: columns.collect(),
     }))

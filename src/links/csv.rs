@@ -6,6 +6,7 @@ use std::iter;
 
 use csv::{ByteRecord, ReaderBuilder};
 
+use super::checksums::Kind;
 use super::columns::{details, url_column};
 use super::compressed::Source;
 use super::format::Reader;
@@ -81,6 +82,10 @@ pub(super) fn links(source: Source, separator: u8, context: Context) -> io::Resu
     } else {
         LONGEST_ROW
     };
+    let checksums = names
+        .iter()
+        .filter_map(|name| Some((name.clone(), Kind::of(name)?)));
+    let checksums = checksums.collect();
     // of columns with the same name, the first one counts
     let positions = 0..names.len();
     let columns = names.into_iter().zip(positions).rev().collect();
@@ -89,6 +94,7 @@ pub(super) fn links(source: Source, separator: u8, context: Context) -> io::Resu
         row: ByteRecord::new(),
         longest,
         columns,
+        checksums,
         url,
         context,
     }))
@@ -101,6 +107,8 @@ struct Rows {
     /// The longest row, in bytes.
     longest: u64,
     columns: HashMap<String, usize>,
+    /// Those of checksums.
+    checksums: Vec<(String, Kind)>,
     url: usize,
     context: Context,
 }
@@ -146,7 +154,8 @@ impl Rows {
         };
         let parsed = match std::str::from_utf8(cell) {
             Ok(url) => {
-                let details = details(&self.context.options, value).transpose()?;
+                let details = details(&self.context.options, value, &self.checksums);
+                let details = details.transpose()?;
                 details.map(|details| (url.to_owned(), details))
             }
             Err(_) => Err("the link is not valid UTF-8".to_owned()),

@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::Options;
+use super::checksums::Kind;
 use super::columns::{details, url_column};
 use crate::link::Details;
 
@@ -71,7 +72,11 @@ pub(super) fn parse(line: &str, options: &Options) -> Result<Option<(String, Det
         Some(value) => text(value),
         None => carried.text(name),
     };
-    let Some(mut details) = details(options, value)? else {
+    let checksums = fields.0.keys().map(String::as_str);
+    let checksums: Vec<_> = checksums
+        .filter_map(|name| Some((name, Kind::of(name)?)))
+        .collect();
+    let Some(mut details) = details(options, value, &checksums)? else {
         return Ok(None);
     };
     for (name, value) in &carried.0 {

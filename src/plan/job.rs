@@ -47,7 +47,7 @@ pub(crate) struct Job {
     /// The redirects of the current attempt, if they have led to another host.
     pub redirects: Option<Box<Redirects>>,
     /// The SHA-256 of the body of an earlier attempt that ended before its PDF did, although nothing had broken off.
-    pub early_end: Option<Box<[u8; 32]>>,
+    pub early_end: Option<Box<Checksum>>,
     /// How often it has begun anew because the target of a redirect was no longer valid.
     renewals: u8,
 }

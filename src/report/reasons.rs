@@ -179,6 +179,9 @@ fn hint((status, code, cause): Reason, retryable: bool) -> Option<&'static str> 
             "run the same command again, or allow more time: `--first-byte-timeout`, `--stall-timeout`, `--max-time`"
         }
         (Status::TooLarge, _) => "`--max-filesize` raises the limit",
+        (Status::ChecksumMismatch, _) if retryable => {
+            "damaged on the way, or the checksum that the server sends is wrong: run the same command again later"
+        }
         (Status::ChecksumMismatch, _) => "either the file or its checksum in the list has changed",
         (Status::Dns, _) => "check the host names and the network connection",
         (Status::Disk, _) => "free up disk space, or choose another folder with `--output`",

@@ -181,7 +181,7 @@ impl Publisher {
         let fits = |saved: &Saved| {
             let hash = saved.sha256.as_deref();
             let checksum = job.checksum();
-            checksum.is_none_or(|checksum| hash.is_some_and(|hash| checksum.is_hexadecimal(hash)))
+            checksum.is_none_or(|checksum| hash.is_some_and(|hash| checksum.digits() == hash))
         };
         turn.saved_by_others(job.id, |saved| self.store.has(saved) && fits(saved))
     }

@@ -1,6 +1,7 @@
 //! The binary, run as a user runs it, against servers on loopback.
 
 mod bodies;
+mod checksums;
 mod codings;
 mod command_line;
 mod concurrent_runs;
