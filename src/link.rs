@@ -1,5 +1,7 @@
 //! A link: a URL, its position in a list, and the details that the list gives.
 
+mod identity;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,6 +10,7 @@ use url::Url;
 use crate::digest::Checksum;
 use crate::header::HeaderFields;
 use crate::text::printable;
+pub(crate) use identity::identity;
 
 /// The position of a link: its list and the line in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +34,7 @@ pub struct Link {
     pub source_line: SourceLine,
     /// An http or https URL without its fragment.
     pub url: Url,
-    /// Its identity: a hash of its URL without fragment and credentials, the same on every run.
+    /// Its identity: a hash of its URL without fragment, credentials and signature, the same on every run.
     pub id: u64,
     /// Its details; `None` if the list gives none, because most lists are long and plain.
     pub details: Option<Box<Details>>,

@@ -37,9 +37,8 @@ use std::sync::Arc;
 
 use url::Url;
 
-use crate::digest::fingerprint;
 use crate::line::{LONGEST_LINE, Line, fill, read_line};
-use crate::link::{BadLink, Details, Link, SourceLine};
+use crate::link::{BadLink, Details, Link, SourceLine, identity};
 use crate::text::{cut, masked, printable, shown};
 pub(crate) use ahead::Ahead;
 pub(crate) use columns::Columns;
@@ -223,7 +222,7 @@ impl Context {
         match checked {
             Ok((url, details)) => Ok(Link {
                 source_line,
-                id: fingerprint(&shown(&url)),
+                id: identity(&shown(&url)),
                 url,
                 details: (details != Details::default()).then(|| Box::new(details)),
             }),

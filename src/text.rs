@@ -26,11 +26,13 @@ pub(crate) fn shown(url: &Url) -> Cow<'_, str> {
 
 /// Parameters of queries that grant access by themselves: of signed URLs, as the object stores of clouds make them, and of
 /// tokens in URLs. In lower case.
-const SECRET_PARAMETERS: [&str; 11] = [
+const SECRET_PARAMETERS: [&str; 13] = [
     "api_key",
     "apikey",
     "auth",
     "awsaccesskeyid",
+    "hdnea",
+    "hdnts",
     "hmac",
     "jwt",
     "key",

@@ -12,7 +12,8 @@ use anyhow::Context;
 use sha2::{Digest, Sha256};
 
 use self::Problem::{Changed, Missing, NotPdf, Unreadable};
-use crate::digest::{fingerprint, hexadecimal};
+use crate::digest::hexadecimal;
+use crate::link::identity;
 use crate::links::Input;
 use crate::outcome::{Saved, nanoseconds};
 use crate::pdf::{Check, PdfVerdict};
@@ -68,7 +69,7 @@ pub(crate) fn verify(output: &Path) -> anyhow::Result<Findings> {
         let journal = open_journal(&folder).with_context(unreadable)?;
         let read = each_saved(journal, |line| {
             number += 1;
-            see(fingerprint(&line.url), number, line);
+            see(identity(&line.url), number, line);
         });
         read.with_context(unreadable)
     };
@@ -150,7 +151,7 @@ impl Findings {
         let urls = || self.bad.iter().map(|finding| &finding.url);
         Config {
             inputs: urls().cloned().map(Input::Url).collect(),
-            forget: urls().map(|url| fingerprint(url)).collect(),
+            forget: urls().map(|url| identity(url)).collect(),
             ..config
         }
     }

@@ -16,6 +16,7 @@ use super::refusal::Refusal;
 use super::{Start, disposition};
 use crate::digest::{Checksum, in_header};
 use crate::line::LONGEST_LINE;
+use crate::link::identity;
 use crate::outcome::{Answer, Failure, Status};
 use crate::store::{Origin, Partial};
 use crate::text::{self, has_credentials, shown};
@@ -98,12 +99,12 @@ impl Response {
     }
 
     /// Whether this response is about the file of `origin`, given the length that it states. A validator is meaningful for
-    /// its own URL only (RFC 9110 section 8.8.1).
+    /// its own URL only (RFC 9110 section 8.8.1), whatever its signature.
     fn is_of(&self, origin: &Origin, total: Option<u64>) -> bool {
         let by_tag = origin.validator.starts_with('"');
         let validator = self.header(if by_tag { ETAG } else { LAST_MODIFIED });
         (origin.total.is_none() || total.is_none() || origin.total == total)
-            && shown(&self.url) == origin.url.as_str()
+            && identity(&shown(&self.url)) == identity(&origin.url)
             && validator.is_none_or(|validator| validator == origin.validator)
     }
 

@@ -14,8 +14,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde::Deserialize;
 
 use super::journal::{between_turns, open_journal};
-use crate::digest::fingerprint;
 use crate::line::read_line;
+use crate::link::identity;
 use crate::outcome::Saved;
 use crate::plan::{Previous, name};
 use crate::system::folder::Folder;
@@ -186,7 +186,7 @@ impl History {
     }
 
     fn add(&mut self, line: &SavedLine, detail: Detail) {
-        let id = fingerprint(&line.url);
+        let id = identity(&line.url);
         if line.exec_error.is_some() {
             self.unfinished.insert(id);
         } else {
@@ -342,6 +342,7 @@ mod tests {
     use url::Url;
 
     use super::*;
+    use crate::digest::fingerprint;
     use crate::link::SourceLine;
     use crate::outcome::{Answer, Failure, Outcome, Record, Status};
 

@@ -25,7 +25,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::history::{History, SavedLine, each_saved, each_saved_at, next_saved};
 use super::{JOURNAL, LOCK};
-use crate::digest::fingerprint;
+use crate::link::identity;
 use crate::outcome::{Outcome, Record, Saved};
 use crate::plan::name;
 use crate::system::files;
@@ -311,7 +311,7 @@ struct Others {
 
 impl Others {
     fn add(&mut self, place: u64, line: &SavedLine) {
-        let id = fingerprint(&line.url);
+        let id = identity(&line.url);
         self.links.insert((id, place));
         self.names.insert((name::key(&line.file), id));
     }
@@ -374,6 +374,7 @@ mod tests {
     use url::Url;
 
     use super::*;
+    use crate::digest::fingerprint;
     use crate::link::SourceLine;
     use crate::store::{Detail, History};
 

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::part::{self, NEW, PART, SIDECAR};
 use super::{Files, PARTS, Part, SavedLine, each_saved, open_journal};
-use crate::digest::fingerprint;
+use crate::link::identity;
 use crate::system::folder::{Folder, Purpose};
 
 /// Removes what nobody will continue from the folder of parts of `output`, as far as it can.
@@ -40,7 +40,7 @@ pub(crate) fn clear_leftovers(output: &Path) -> io::Result<()> {
     }
     let files = Files(folder.clone());
     each_saved(open_journal(&folder)?, |line: &SavedLine| {
-        if let Some(known) = links.get_mut(&fingerprint(&line.url))
+        if let Some(known) = links.get_mut(&identity(&line.url))
             && files.has(&line.to_saved())
         {
             *known = Known::of(line);

@@ -15,6 +15,7 @@ mod hosts;
 #[cfg(target_os = "linux")]
 mod http2;
 mod http_bounds;
+mod identity;
 mod layers;
 mod limits;
 mod list_formats;
