@@ -293,6 +293,8 @@ impl Fetcher {
             body.receive(response, transfer).await?;
         }
         let proof = body.end(job.early_end.as_deref()).await?;
+        let sealed = self.disk.act(|| part.seal(modified));
+        let (modified, inode) = sealed.map_err(disk)?;
         let saved = Saved {
             status: match start {
                 Start::Over => Status::Downloaded,
@@ -300,9 +302,11 @@ impl Fetcher {
             },
             file: String::new(),
             bytes: part.len(),
-            modified: self.disk.act(|| part.seal(modified)).map_err(disk)?,
+            modified,
+            inode,
             sha256: proof.sha256,
             suspect: proof.suspect,
+            kept: None,
             answer,
         };
         let publish = || self.publisher.publish(job, part, &saved, name.as_deref());

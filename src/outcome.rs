@@ -48,10 +48,15 @@ pub struct Saved {
     pub bytes: u64,
     /// Its modification time, by which the next run recognizes it.
     pub modified: SystemTime,
+    /// Its inode, which it keeps when it is renamed, where the system has inodes.
+    pub inode: Option<u64>,
     /// The SHA-256 of its bytes in hexadecimal, if it was computed.
     pub sha256: Option<String>,
     /// What is odd about it although it arrived complete, such as a missing `%%EOF`.
     pub suspect: Option<&'static str>,
+    /// The earlier file of its link that somebody has changed, and that was kept: this is another one, or the same if it counts
+    /// as the file of the link now.
+    pub kept: Option<String>,
     /// The response that it came with; none for a file from before this run.
     pub answer: Option<Answer>,
 }
@@ -64,8 +69,10 @@ impl Saved {
             file,
             bytes,
             modified,
+            inode: None,
             sha256: None,
             suspect: None,
+            kept: None,
             answer: None,
         }
     }

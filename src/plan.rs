@@ -72,6 +72,8 @@ pub(crate) enum Step {
     Fetch(Box<Job>),
     /// Nothing: the outcome is known without a request.
     Settled(Box<Record>),
+    /// Nothing, either, but the journal does not know yet what the file is called now, or which time it has.
+    Found(Box<Record>),
 }
 
 /// What to do about an existing file.
@@ -86,8 +88,9 @@ pub(crate) enum Existing {
     Overwrite,
 }
 
-/// A file that an earlier run saved, and the validators of its response (RFC 9110 section 8.8).
+/// A file that an earlier run saved, with the validators of its response (RFC 9110 section 8.8), and what else is known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub struct Previous {
     /// The file.
     pub saved: Saved,
@@ -95,12 +98,56 @@ pub struct Previous {
     pub etag: Option<String>,
     /// The `Last-Modified`, if there was one.
     pub last_modified: Option<String>,
+    /// The checksums that it had when it was saved, as far as they are known.
+    pub checksums: Vec<Checksum>,
+    /// Whether it was suspect then.
+    pub is_suspect: bool,
+    /// Whether its record is from a run that found it as it is, and did not fetch it.
+    pub is_found: bool,
+    /// Whether it was saved beside an earlier file of its link that somebody had changed.
+    pub is_second: bool,
+    /// Whether its record is not true any more: it has another name, or another time.
+    pub is_outdated: bool,
+}
+
+impl Previous {
+    /// A file of which nothing else is known.
+    pub(crate) fn of(saved: Saved) -> Self {
+        Self {
+            saved,
+            etag: None,
+            last_modified: None,
+            checksums: Vec::new(),
+            is_suspect: false,
+            is_found: false,
+            is_second: false,
+            is_outdated: false,
+        }
+    }
+}
+
+/// What has become of the files that earlier runs saved for a link, if none is as it was saved.
+#[derive(Debug)]
+pub(crate) enum Trace {
+    /// None is there any more, or there never was one.
+    Lost,
+    /// This is one of them: it only has another time or another name.
+    Found(Previous),
+    /// The last one has been changed since by somebody, to whom it belongs now.
+    Changed,
+    /// The same, for the second time: what was fetched in place of the first one has been changed, too, or removed. This file
+    /// is what the user wants to have.
+    Adopted(Previous),
 }
 
 /// What is known of the output folder before anything is fetched.
 pub(crate) trait Inventory {
     /// The file that was last saved for the link with this identity, unless it has changed since.
     fn previous(&self, id: u64) -> Option<Previous>;
+
+    /// What has become of the files of the link with this identity, none of which is as it was saved. May read files, and look
+    /// through the folder.
+    fn trace(&mut self, id: u64) -> Trace;
 
     /// Whether the file with this name is that of another link than the one with this identity.
     fn is_of_another(&self, name: &str, id: u64) -> bool;
@@ -112,7 +159,7 @@ pub(crate) trait Inventory {
     fn file(&self, name: String) -> Option<Saved>;
 
     /// Whether a file has this checksum.
-    fn matches(&self, saved: &Saved, checksum: Checksum) -> bool;
+    fn matches(&self, file: &Previous, checksum: Checksum) -> bool;
 }
 
 /// How links become files.
@@ -160,13 +207,21 @@ impl<L, I: Inventory> Plan<L, I> {
             }));
         }
         let mut job = Job::new(link, self.index);
-        let previous = self.previous(&job);
+        let previous = self.previous(&mut job);
         let Some(existing) = previous.or_else(|| self.name(&mut job)) else {
             return Step::Fetch(Box::new(job));
         };
-        let keeps = self.options.existing == Existing::Keep;
-        if keeps && !(self.options.exec && self.inventory.awaits_exec(id)) {
-            return Step::Settled(Box::new(job.record(Outcome::Saved(existing.saved))));
+        // what the user has made of a file is not the server's to replace
+        let keeps = self.options.existing == Existing::Keep || existing.saved.kept.is_some();
+        let awaits_exec = self.inventory.awaits_exec(id);
+        if keeps && !(self.options.exec && awaits_exec) {
+            let record = Box::new(job.record(Outcome::Saved(existing.saved)));
+            // a new record would say that the command has been run
+            return if existing.is_outdated && !awaits_exec {
+                Step::Found(record)
+            } else {
+                Step::Settled(record)
+            };
         }
         job.only_exec = keeps;
         job.name = existing.saved.file.as_str().into();
@@ -176,13 +231,30 @@ impl<L, I: Inventory> Plan<L, I> {
 
     /// The file that an earlier run saved for a link, if neither it nor its checksum in the list has changed. Claims its
     /// name.
-    fn previous(&mut self, job: &Job) -> Option<Previous> {
-        let previous = self.inventory.previous(job.id)?;
-        if !self.fits(job, &previous.saved) {
+    fn previous(&mut self, job: &mut Job) -> Option<Previous> {
+        let previous = match self.inventory.previous(job.id) {
+            Some(previous) => previous,
+            None => self.traced(job)?,
+        };
+        if !self.fits(job, &previous) {
             return None;
         }
         self.claim(&previous.saved.file);
         Some(previous)
+    }
+
+    /// The file that an earlier run saved for a link, if it is known again although it is not as it was saved.
+    fn traced(&mut self, job: &mut Job) -> Option<Previous> {
+        let overwrites = self.options.existing == Existing::Overwrite;
+        match self.inventory.trace(job.id) {
+            Trace::Found(found) => Some(found),
+            Trace::Adopted(adopted) if !overwrites => Some(adopted),
+            Trace::Changed => {
+                job.keeps_changed = !overwrites;
+                None
+            }
+            Trace::Lost | Trace::Adopted(_) => None,
+        }
     }
 
     /// Claims a name for a link. Returns the existing file with that name if it counts as the link's.
@@ -200,18 +272,14 @@ impl<L, I: Inventory> Plan<L, I> {
         if !self.options.skip_existing || self.options.naming.needs_hash() {
             return None;
         }
-        let saved = self.inventory.file(name)?;
-        self.fits(job, &saved).then_some(Previous {
-            saved,
-            etag: None,
-            last_modified: None,
-        })
+        let existing = Previous::of(self.inventory.file(name)?);
+        self.fits(job, &existing).then_some(existing)
     }
 
     /// Whether a file has the checksum from the list, if there is one.
-    fn fits(&self, job: &Job, saved: &Saved) -> bool {
+    fn fits(&self, job: &Job, file: &Previous) -> bool {
         let checksum = job.checksum();
-        checksum.is_none_or(|checksum| self.inventory.matches(saved, checksum))
+        checksum.is_none_or(|checksum| self.inventory.matches(file, checksum))
     }
 
     /// Claims `name` for a link of this run; false if another link has it. Ignores case, as some file systems do.

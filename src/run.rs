@@ -40,7 +40,7 @@ use crate::report::Report;
 use crate::runtime::Runtimes;
 use crate::stats::Stats;
 use crate::stop::{Cause, Stop, attend};
-use crate::store::{Archive, Files, History, clear_leftovers, journal_of};
+use crate::store::{Archive, History, clear_leftovers, journal_of};
 use crate::system::folder::Folder;
 use crate::system::limits::explained;
 use accounts::Accounts;
@@ -65,7 +65,8 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     let started = Instant::now();
     let links = Links::open(&config.inputs, &config.lists)?;
     let journal = journal_of(&config.output);
-    let mut history = History::of(&Folder::at(&config.output), config.detail())
+    let folder = Folder::at(&config.output);
+    let mut history = History::of(&folder, config.detail())
         .with_context(|| format!("cannot read the journal `{}`", journal.display()))?;
     for id in &config.forget {
         history.forget(*id);
@@ -77,10 +78,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     } else {
         Box::new(Ahead::new(links))
     };
-    let archive = Archive {
-        files: Files::of(&config.output),
-        history: Arc::clone(&history),
-    };
+    let archive = Archive::new(folder, Arc::clone(&history));
     let plan = Plan::new(links, archive, config.plan.clone());
 
     let stats = Arc::new(Stats::default());

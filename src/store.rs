@@ -10,22 +10,22 @@
 //!
 //! Nothing gets a final name before it is checked, and an existing file is replaced only on request. Knows nothing of HTTP.
 
+mod archive;
 mod history;
 mod journal;
 mod leftover;
 mod part;
 mod publish;
+mod strays;
 
 use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use crate::digest::{Checksum, Hasher};
 use crate::outcome::{Saved, nanoseconds};
-use crate::plan::{Inventory, Previous};
-use crate::system::folder::{Folder, Purpose};
+use crate::system::folder::Folder;
+pub(crate) use archive::Archive;
 pub use history::{Detail, History};
 pub(crate) use history::{SavedLine, each_saved};
 pub(crate) use journal::{Journal, open_journal};
@@ -213,41 +213,5 @@ impl Store {
     pub(crate) fn link(&self, of: &str, file: &str) -> io::Result<()> {
         let folder = &self.folder;
         folder.with_parent(file, || folder.hard_link(of, folder, file))
-    }
-}
-
-/// The files in an output folder, and what earlier runs saved there.
-#[derive(Debug)]
-pub(crate) struct Archive {
-    /// The files.
-    pub files: Files,
-    /// What the journal says about them.
-    pub history: Arc<History>,
-}
-
-impl Inventory for Archive {
-    fn previous(&self, id: u64) -> Option<Previous> {
-        self.history.find(id, |saved| self.files.has(saved))
-    }
-
-    fn is_of_another(&self, name: &str, id: u64) -> bool {
-        let mut sharers = self.files.sharers(&self.history, name, id);
-        sharers.next().is_some()
-    }
-
-    fn awaits_exec(&self, id: u64) -> bool {
-        self.history.awaits_exec(id)
-    }
-
-    fn file(&self, name: String) -> Option<Saved> {
-        let found = self.files.0.file(&name)?;
-        (found.length > 0).then(|| Saved::present(name, found.length, found.modified))
-    }
-
-    fn matches(&self, saved: &Saved, checksum: Checksum) -> bool {
-        let mut hasher = Hasher::new(&[checksum.algorithm()]);
-        let file = self.files.0.open(&saved.file, Purpose::Read);
-        let read = file.and_then(|file| part::each_block(&file, |block| hasher.update(block)));
-        read.is_ok() && hasher.finish() == [checksum]
     }
 }

@@ -12,7 +12,7 @@ use crate::output::{stdout, wait_for_room};
 use crate::plan::{Existing, Plan, Step};
 use crate::report::{is_whole, tell_of_stdout};
 use crate::run::Config;
-use crate::store::{Archive, Files, History};
+use crate::store::{Archive, History};
 use crate::system::folder::Folder;
 use crate::text::{printable, shown};
 
@@ -43,12 +43,10 @@ pub(crate) struct Intent {
 /// When a list cannot be opened, or the journal cannot be read.
 pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
     let links = Links::open(&config.inputs, &config.lists)?;
-    let history = History::of(&Folder::at(&config.output), config.detail())
-        .context("cannot read the journal")?;
-    let archive = Archive {
-        files: Files::of(&config.output),
-        history: Arc::new(history),
-    };
+    let folder = Folder::at(&config.output);
+    let history = History::of(&folder, config.detail());
+    let history = history.context("cannot read the journal")?;
+    let archive = Archive::new(folder, Arc::new(history));
     let renewal = match config.plan.existing {
         Existing::Update => "update",
         _ => "overwrite",
@@ -73,7 +71,7 @@ pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
                 log::print_line(&record.to_string());
                 continue;
             }
-            Ok(Step::Settled(record)) => {
+            Ok(Step::Settled(record) | Step::Found(record)) => {
                 let (url, word) = (record.url, record.outcome.status().word());
                 match record.outcome {
                     Outcome::Saved(saved) => (&mut intent.present, word, saved.file, url),

@@ -9,10 +9,9 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use anyhow::Context;
-use sha2::{Digest, Sha256};
 
 use self::Problem::{Changed, Missing, NotPdf, Unreadable};
-use crate::digest::hexadecimal;
+use crate::digest::{Checksum, Hasher};
 use crate::link::identity;
 use crate::links::Input;
 use crate::outcome::{Saved, nanoseconds};
@@ -47,7 +46,7 @@ pub(crate) struct Finding {
 pub(crate) enum Problem {
     /// The file does not exist.
     Missing,
-    /// Its length or its hash differs, or its modification time if the journal has no hash.
+    /// Its length or its checksum differs, or, if the journal has no checksum, its modification time and its end.
     Changed,
     /// It is not a PDF.
     NotPdf,
@@ -55,8 +54,7 @@ pub(crate) enum Problem {
     Unreadable,
 }
 
-/// Checks every file in the journal of `output`: its length, its hash or else its modification time, and that it is a
-/// PDF.
+/// Checks every file in the journal of `output`: its length, its checksum if that is known, and that it is a PDF.
 ///
 /// # Errors
 ///
@@ -112,37 +110,39 @@ fn problem(output: &Folder, line: &SavedLine) -> Option<Problem> {
             Missing
         });
     };
-    let hashed = line.sha256.is_some();
-    let time = nanoseconds(found.modified);
-    if found.length != line.bytes || !(hashed || time == line.mtime_ns) {
+    if found.length != line.bytes {
         return Some(Changed);
     }
-    match read(output, line) {
+    let checksum = line.checksums().into_iter().max_by_key(Checksum::algorithm);
+    // a folder that was copied has other times
+    let is_as_saved = checksum.is_some() || nanoseconds(found.modified) == line.mtime_ns;
+    match read(output, line, checksum) {
         Err(_) => Some(Unreadable),
         Ok((PdfVerdict::NotPdf(_), _)) => Some(NotPdf),
-        Ok((_, hash)) => (hash.as_deref() != line.sha256.as_deref()).then_some(Changed),
+        Ok((PdfVerdict::Suspect(_), _)) if !is_as_saved && !line.is_suspect() => Some(Changed),
+        Ok((_, found)) => (found != checksum).then_some(Changed),
     }
 }
 
-/// Checks the file of `line`, and hashes it if its hash is known.
-fn read(output: &Folder, line: &SavedLine) -> io::Result<(PdfVerdict, Option<String>)> {
+/// Checks the file of `line`, and computes the same `checksum` if that is known.
+fn read(
+    output: &Folder,
+    line: &SavedLine,
+    checksum: Option<Checksum>,
+) -> io::Result<(PdfVerdict, Option<Checksum>)> {
     let mut file = output.open(&line.file, Purpose::Read)?;
-    let (mut check, mut hash) = (
-        Check::default(),
-        line.sha256.as_ref().map(|_| Sha256::new()),
-    );
+    let mut check = Check::default();
+    let algorithm = checksum.as_ref().map(Checksum::algorithm);
+    let mut hasher = Hasher::new(algorithm.as_slice());
     let mut buffer = vec![0; 256 * 1024];
     while let length @ 1.. = file.read(&mut buffer)? {
         let bytes = &buffer[..length];
         if let Err(kind) = check.update(bytes) {
             return Ok((PdfVerdict::NotPdf(kind), None));
         }
-        if let Some(hash) = &mut hash {
-            hash.update(bytes);
-        }
+        hasher.update(bytes);
     }
-    let hash = hash.map(|hash| hexadecimal(&hash.finalize()));
-    Ok((check.finish(|| Ok(&file))?, hash))
+    Ok((check.finish(|| Ok(&file))?, hasher.finish().pop()))
 }
 
 impl Findings {

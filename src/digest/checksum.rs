@@ -112,6 +112,25 @@ impl Checksum {
         })
     }
 
+    /// Appends it to `bytes`, as short as it can be.
+    pub(crate) fn store(&self, bytes: &mut Vec<u8>) {
+        bytes.push(self.algorithm as u8);
+        bytes.extend_from_slice(self.digest());
+    }
+
+    /// The one that has been stored at the beginning of `bytes`, and what follows it.
+    pub(crate) fn stored(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let (algorithm, rest) = bytes.split_first()?;
+        let algorithm = *Algorithm::ALL.get(usize::from(*algorithm))?;
+        let (digest, rest) = rest.split_at_checked(algorithm.length())?;
+        Some((Self::new(algorithm, digest)?, rest))
+    }
+
+    /// A SHA-256 in hexadecimal.
+    pub(crate) fn of_sha256(digits: &str) -> Option<Self> {
+        Self::bare(Some(SHA256), digits)
+    }
+
     /// Its algorithm.
     pub(crate) fn algorithm(&self) -> Algorithm {
         self.algorithm
@@ -334,6 +353,10 @@ mod tests {
             let checksum = of(Algorithm::ALL[strength], &bytes);
             prop_assert_eq!(Checksum::parse(&checksum.to_string(), None), Some(checksum));
             prop_assert_eq!(Checksum::parse(&checksum.digits(), None), Some(checksum));
+            let mut stored = Vec::new();
+            checksum.store(&mut stored);
+            stored.push(7);
+            prop_assert_eq!(Checksum::stored(&stored), Some((checksum, &[7][..])));
         }
 
         #[test]

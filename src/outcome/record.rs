@@ -217,6 +217,8 @@ fields! {
     "bytes", |record| Number(record.saved()?.bytes), "length of the file";
     "mtime_ns", |record| Number(nanoseconds(record.saved()?.modified)),
         "modification time of the file, in nanoseconds since 1970";
+    "inode", |record| Number(record.saved()?.inode?),
+        "inode of the file, which it keeps when it is renamed, where the system has inodes";
     "sha256", |record| Text(record.saved()?.sha256.as_deref()?),
         "SHA-256 of the file in hexadecimal, if it was computed";
     "etag", |record| Text(record.answer()?.etag.as_deref()?), "`ETag` header of the response, as sent, up to 1,024 bytes";
@@ -227,6 +229,8 @@ fields! {
     "elapsed", |record| Seconds((record.elapsed.as_secs_f64() * 1000.0).round() / 1000.0),
         "seconds from the first attempt to the end, pauses included";
     "suspect", |record| Text(record.saved()?.suspect?), "why a complete file may be damaged";
+    "kept", |record| Text(record.saved()?.kept.as_deref()?),
+        "path of the earlier file of the link that was changed here since, and was kept";
     "retryable", |record| Flag(record.failure()?.retryable()),
         "for a failure: whether another run may succeed";
     "error", |record| Text(&record.failure()?.message),
@@ -236,7 +240,7 @@ fields! {
     "name", |record| Text(record.details.as_ref()?.name.as_deref()?),
         "file name given by the list; one that ends in `/` is a folder";
     "checksum", |record| Text(record.details.as_ref()?.checksum?.to_string()),
-        "checksum given by the list, as `sha-256=…`";
+        "checksum given by the list, as `sha-256=…` or `md5=…`, if it is understood";
     "mirrors", |record| Texts(record.mirrors()?), "other URLs of the same file given by the list";
     "columns", |record| Columns(record.columns()?),
         "columns of the list that were carried along, by name";

@@ -50,7 +50,7 @@ statuses! {
     Resumed, "resumed", Saved, "completed from what an earlier attempt or run had left, and checked";
     Present, "present", Saved, "existing file, kept as it is";
     Duplicate, "duplicate", Neither,
-        "an earlier line has the same URL, or, with `--dedupe skip`, another link has the same bytes";
+        "an earlier line has the same identity (most often, URL), or, with `--dedupe skip`, another link has the same bytes";
     BadLink, "bad_link", Failed, "not an http or https URL, or one that this run must not fetch";
     Dns, "dns", Failed, "the host name has no address, or could not be looked up";
     Connect, "connect", Failed, "no connection, or one that was lost before the response";
@@ -61,7 +61,7 @@ statuses! {
     TooManyRedirects, "too_many_redirects", Failed, "more redirects than `--max-redirs`, or a redirect loop";
     Truncated, "truncated", Failed, "the body ended before it was complete";
     NotPdf, "not_pdf", Failed, "the body is not a PDF, but for example an HTML page, JSON, or empty";
-    ChecksumMismatch, "checksum_mismatch", Failed, "the file does not have the checksum given by the list";
+    ChecksumMismatch, "checksum_mismatch", Failed, "the file does not have the checksum given by the list, or by the server";
     TooLarge, "too_large", Failed, "the file is larger than `--max-filesize`";
     HostUnhealthy, "host_unhealthy", Failed, "given up because its host kept failing (circuit breaker)";
     Disk, "disk", Failed, "the file cannot be written";

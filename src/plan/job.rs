@@ -36,6 +36,8 @@ pub(crate) struct Job {
     pub details: Option<Box<Details>>,
     /// The existing file, which the response may replace.
     pub existing: Option<Box<Previous>>,
+    /// Whether somebody has changed the file that an earlier run saved for it, so that it gets another one.
+    pub keeps_changed: bool,
     /// Whether only the command for the existing file has yet to run.
     pub only_exec: bool,
     /// The number of attempts.
@@ -86,6 +88,7 @@ impl Job {
             name_taken: false,
             details,
             existing: None,
+            keeps_changed: false,
             only_exec: false,
             attempts: 0,
             attempts_at_candidate: 0,

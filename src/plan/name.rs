@@ -112,6 +112,25 @@ pub(crate) fn is_given(path: &str) -> bool {
     is_plain(rest) || safe_path(rest).is_some_and(|safe| safe == rest)
 }
 
+/// Whether `path` can be the name of a file that this program has saved, or of one that its user has given another name: one
+/// that people write may have `:` or `?` in it. It stays in the folder, and nothing in it is hidden.
+pub(crate) fn is_acceptable(path: &str) -> bool {
+    let is_tame =
+        |c: char| !c.is_control() && !is_invisible(c) && c != '\\' && (cfg!(unix) || c != ':');
+    let is_component = |name: &str| {
+        !name.is_empty()
+            && !name.starts_with('.')
+            && name.len() <= LONGEST
+            && name.chars().all(is_tame)
+    };
+    let has_extension =
+        || path.len() > EXTENSION.len() && split_extension(path).0.len() < path.len();
+    is_given(path)
+        || has_extension()
+            && path.matches('/').count() <= DEEPEST + SHARDS
+            && path.split('/').all(is_component)
+}
+
 /// Whether a name without folders is safe at first sight, as most are: journals have millions.
 fn is_plain(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');

@@ -16,7 +16,7 @@ use crate::queue::GiveUp;
 use crate::report::{Hosts, Reasons, Report, Sinks};
 use crate::stats::Stats;
 use crate::stop::{Cause, RunLimits, Stop};
-use crate::text::io_message;
+use crate::text::{io_message, printable};
 
 /// The accounts of a run, shared by all of its workers.
 pub(super) struct Accounts {
@@ -26,6 +26,8 @@ pub(super) struct Accounts {
     reasons: Mutex<Reasons>,
     sinks: Sinks,
     journal_lost: AtomicBool,
+    /// Whether the journal cannot take what is new about existing files.
+    is_read_only: AtomicBool,
     limits: RunLimits,
     stop: Arc<Stop>,
     problem: Mutex<Option<Problem>>,
@@ -60,6 +62,7 @@ impl Accounts {
             reasons: Mutex::default(),
             sinks: Sinks::open(&config.records, &config.output, closed)?,
             journal_lost: AtomicBool::new(false),
+            is_read_only: AtomicBool::new(false),
             limits: config.limits,
             stop,
             problem: Mutex::default(),
@@ -79,6 +82,7 @@ impl Accounts {
             self.write_to_journal(record);
         }
         self.sinks.write(record);
+        tell_of_kept(record);
         let status = record.outcome.status();
         let failed = status.failed() && status != Status::Interrupted;
         if failed || record.exec_error.is_some() {
@@ -131,6 +135,20 @@ impl Accounts {
         }
     }
 
+    /// Writes to the journal what is new about an existing file. If that is not possible, as in a folder that is read-only, the
+    /// next run finds it out again.
+    pub(super) fn amend(&self, record: &Record) {
+        if self.is_read_only.load(Relaxed) {
+            return;
+        }
+        let opened = self.session.open();
+        let written = opened.and_then(|opened| Ok(opened.journal.append(record)?));
+        if let Err(error) = written {
+            self.is_read_only.store(true, Relaxed);
+            tracing::info!("cannot write to the journal where files are now: {error:#}");
+        }
+    }
+
     /// Notes a problem of the run as a whole. The first one counts, unless nothing can be fetched.
     pub(super) fn fail(&self, problem: Problem) {
         let mut noted = self.problem.lock();
@@ -180,5 +198,23 @@ impl Accounts {
             list_error,
             lost_records,
         })
+    }
+}
+
+/// Says what has become of a file that somebody has changed.
+fn tell_of_kept(record: &Record) {
+    let Outcome::Saved(saved) = &record.outcome else {
+        return;
+    };
+    let Some(kept) = &saved.kept else { return };
+    let (line, kept, file) = (&record.source_line, printable(kept), printable(&saved.file));
+    if saved.status == Status::Present {
+        tracing::warn!(
+            "{line}: {file} was changed here since; kept as the file of this link, and not fetched again"
+        );
+    } else {
+        tracing::warn!(
+            "{line}: {kept} was changed here since; kept, and the server's copy saved as {file}"
+        );
     }
 }

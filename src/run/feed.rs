@@ -67,6 +67,10 @@ fn take(worker: &Worker, step: io::Result<Step>) -> bool {
     match step {
         Ok(Step::Fetch(job)) => return queue(worker, job),
         Ok(Step::Settled(record)) => accounts.settle(&record),
+        Ok(Step::Found(record)) => {
+            accounts.amend(&record);
+            accounts.settle(&record);
+        }
         Err(error) => accounts.fail(Problem::Incomplete(error.to_string())),
     }
     !worker.stop.is_stopped() && !accounts.is_impossible()

@@ -90,6 +90,13 @@ impl Worker {
         }
         // before the command runs, so that the host is free for the next link
         self.finish(ticket, Finished::Ended, feedback);
+        let is_outdated = job
+            .existing
+            .as_ref()
+            .is_some_and(|existing| existing.is_outdated);
+        if is_outdated && record.outcome.status() == Status::Present {
+            self.accounts.amend(&record);
+        }
         self.exec(job.only_exec, &mut record).await;
         self.accounts.settle_for_host(&job.origin(), &record);
     }

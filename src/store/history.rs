@@ -1,7 +1,8 @@
 //! What earlier runs saved, according to the journal of an output folder.
 //!
 //! Reads records, and remembers some tens of bytes per saved file, because there may be millions. The last record of a link
-//! counts whose file is there. Anything that is not the record of a saved file is ignored: torn lines, failures, what others
+//! counts whose file is there. A record of a file that was found and not fetched (`present`) says only what is new about it:
+//! the rest is as in the record before. Anything that is not the record of a saved file is ignored: torn lines, failures, what others
 //! wrote.
 
 use std::borrow::Cow;
@@ -12,11 +13,14 @@ use std::sync::OnceLock;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
 use super::journal::{between_turns, open_journal};
+use crate::digest::{Algorithm, Checksum};
 use crate::line::read_line;
 use crate::link::identity;
-use crate::outcome::Saved;
+use crate::outcome::{Saved, Status};
 use crate::plan::{Previous, name};
 use crate::system::folder::Folder;
 
@@ -29,14 +33,16 @@ const BUFFER: usize = 256 * 1024;
 /// The files that earlier runs saved, by the identity of the link.
 #[derive(Debug, Default)]
 pub struct History {
-    /// The names of all files, each followed by its validators.
-    names: String,
+    /// The names of all files, each followed by its validators and its checksums.
+    names: Vec<u8>,
     /// Links whose command failed or was not run.
     unfinished: HashSet<u64>,
     /// In the order of their identities.
     files: Vec<Entry>,
     /// The key of each name with a link that has had a file of that name, in order; only if somebody asks.
     owners: OnceLock<Vec<(u64, u64)>>,
+    /// The length and the time of the last file of each link with the key of its name, in order; only if somebody asks.
+    looks: OnceLock<Vec<(u64, u64, u64)>>,
     /// The length of the journal in bytes, as far as it has been read.
     pub(super) length: u64,
 }
@@ -49,8 +55,23 @@ struct Entry {
     /// Where its name begins in `names`.
     name: u32,
     name_length: u16,
-    /// The length of what follows the name: entity tag, line end, date; or nothing.
-    validators_length: u16,
+    /// The length of what follows the name (entity tag, line end, date; or nothing), the number of the checksums after
+    /// that, and the flags below.
+    rest: u16,
+}
+
+impl Entry {
+    const VALIDATORS: u16 = 0x07ff;
+    const CHECKSUM: u16 = 0x0800;
+    const CHECKSUMS: u16 = 0x1800;
+    /// See [`Previous::is_suspect`], and so on.
+    const SUSPECT: u16 = 0x2000;
+    const FOUND: u16 = 0x4000;
+    const SECOND: u16 = 0x8000;
+
+    fn has(&self, flag: u16) -> bool {
+        self.rest & flag != 0
+    }
 }
 
 impl History {
@@ -72,8 +93,12 @@ impl History {
             Err(error) => return Err(error),
         };
         let length = between_turns(output, || file.metadata())?.len();
-        let history = Self::read(file.take(length), detail)?;
-        Ok(Self { length, ..history })
+        let mut history = Self {
+            length,
+            ..Self::default()
+        };
+        history.add_all(file.take(length), detail)?;
+        Ok(history)
     }
 
     /// Reads a journal.
@@ -83,8 +108,7 @@ impl History {
     /// When it cannot be read.
     pub fn read(journal: impl Read, detail: Detail) -> io::Result<Self> {
         let mut history = Self::default();
-        each_saved(journal, |line| history.add(line, detail))?;
-        history.files.sort_by_key(|entry| entry.id);
+        history.add_all(journal, detail)?;
         Ok(history)
     }
 
@@ -108,6 +132,58 @@ impl History {
         };
         let left = *file != last.saved.file && self.owners(file, id).any(has_it);
         (!left).then_some(found)
+    }
+
+    /// All files that were saved for the link `id`, the last one first.
+    pub(super) fn all(&self, id: u64) -> impl Iterator<Item = Previous> {
+        let entries = self.files[self.range(id)].iter().rev();
+        entries.map(|entry| self.previous(entry))
+    }
+
+    /// The file that was saved last for each link.
+    pub(super) fn each_last(&self) -> impl Iterator<Item = Last<'_>> {
+        let groups = self.files.chunk_by(|one, other| one.id == other.id);
+        let lasts = groups.filter_map(<[Entry]>::last);
+        lasts.map(|last| Last {
+            id: last.id,
+            file: self.name(last),
+            look: (last.bytes, last.mtime_ns),
+        })
+    }
+
+    /// Whether a file with exactly this name was saved for any link.
+    pub(super) fn has_name(&self, file: &str) -> bool {
+        let mut entries = self
+            .owners_of(file)
+            .flat_map(|id| &self.files[self.range(id)]);
+        entries.any(|entry| self.name(entry) == file)
+    }
+
+    /// Whether a file looks like that of another link, which has another name than `file`.
+    pub(super) fn looks_like_another(&self, file: &str, bytes: u64, mtime_ns: u64) -> bool {
+        let looks = self.looks.get_or_init(|| {
+            let lasts = self.each_last();
+            let looks = lasts.map(|last| (last.look.0, last.look.1, name::key(last.file)));
+            let mut looks: Vec<_> = looks.collect();
+            looks.sort_unstable();
+            looks
+        });
+        let begin = looks.partition_point(|look| *look < (bytes, mtime_ns, 0));
+        let same = looks[begin..].iter();
+        let mut same = same.take_while(|look| (look.0, look.1) == (bytes, mtime_ns));
+        let key = name::key(file);
+        same.any(|look| look.2 != key)
+    }
+
+    /// Whether a file of this name and of `bytes` was saved for a link other than `id`.
+    pub(super) fn is_of_another(&self, file: &str, bytes: u64, id: u64) -> bool {
+        let entries = self
+            .owners(file, id)
+            .flat_map(|other| &self.files[self.range(other)]);
+        let key = name::key(file);
+        entries
+            .into_iter()
+            .any(|entry| entry.bytes == bytes && name::key(self.name(entry)) == key)
     }
 
     /// The file that the link `id` should have: the one that it has, or else the one that was saved last.
@@ -136,6 +212,11 @@ impl History {
 
     /// The links other than `id` that have or had a file of this name.
     fn owners(&self, file: &str, id: u64) -> impl Iterator<Item = u64> {
+        self.owners_of(file).filter(move |owner| *owner != id)
+    }
+
+    /// The links that have or had a file of this name.
+    fn owners_of(&self, file: &str) -> impl Iterator<Item = u64> {
         let owners = self.owners.get_or_init(|| {
             let entries = self.files.iter();
             let owner = |entry: &Entry| (name::key(self.name(entry)), entry.id);
@@ -148,7 +229,6 @@ impl History {
         let begin = owners.partition_point(|owner| *owner < (key, 0));
         let same = owners[begin..].iter().take_while(move |(of, _)| *of == key);
         same.map(|(_, owner)| *owner)
-            .filter(move |owner| *owner != id)
     }
 
     /// Whether the command for the file of the link `id` must still be run.
@@ -168,21 +248,57 @@ impl History {
     }
 
     fn name(&self, entry: &Entry) -> &str {
-        &self.names[entry.name as usize..][..entry.name_length.into()]
+        text(&self.names[entry.name as usize..][..entry.name_length.into()])
+    }
+
+    /// The validators of a file, and the bytes of its checksums with what follows them.
+    fn rest(&self, entry: &Entry) -> (&str, &[u8]) {
+        let rest = &self.names[entry.name as usize + usize::from(entry.name_length)..];
+        let (validators, checksums) = rest.split_at((entry.rest & Entry::VALIDATORS).into());
+        (text(validators), checksums)
+    }
+
+    fn checksums(&self, entry: &Entry) -> Vec<Checksum> {
+        let mut rest = self.rest(entry).1;
+        let count = (entry.rest & Entry::CHECKSUMS) / Entry::CHECKSUM;
+        let next = |_| {
+            let (checksum, after) = Checksum::stored(rest)?;
+            rest = after;
+            Some(checksum)
+        };
+        (0..count).map_while(next).collect()
     }
 
     fn previous(&self, entry: &Entry) -> Previous {
-        let file = self.name(entry);
-        let rest = &self.names[entry.name as usize + file.len()..];
-        let validators = &rest[..entry.validators_length.into()];
-        let (etag, last_modified) = validators.split_once('\n').unwrap_or_default();
+        let (etag, last_modified) = self.rest(entry).0.split_once('\n').unwrap_or_default();
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let modified = UNIX_EPOCH + Duration::from_nanos(entry.mtime_ns);
+        let mut saved = Saved::present(self.name(entry).to_owned(), entry.bytes, modified);
+        let checksums = self.checksums(entry);
+        let sha256 = checksums
+            .iter()
+            .find(|known| known.algorithm() == Algorithm::Sha256);
+        saved.sha256 = sha256.map(Checksum::digits);
         Previous {
-            saved: Saved::present(file.to_owned(), entry.bytes, modified),
             etag: given(etag),
             last_modified: given(last_modified),
+            checksums,
+            is_suspect: entry.has(Entry::SUSPECT),
+            is_found: entry.has(Entry::FOUND),
+            is_second: entry.has(Entry::SECOND),
+            ..Previous::of(saved)
         }
+    }
+
+    fn add_all(&mut self, journal: impl Read, detail: Detail) -> io::Result<()> {
+        each_saved(journal, |line| self.add(line, detail))?;
+        self.files.sort_by_key(|entry| entry.id);
+        for index in 1..self.files.len() {
+            if self.files[index].has(Entry::FOUND) {
+                self.complete(index);
+            }
+        }
+        Ok(())
     }
 
     fn add(&mut self, line: &SavedLine, detail: Detail) {
@@ -198,22 +314,107 @@ impl History {
             Detail::Files => String::new(),
             Detail::Validators => format!("{etag}\n{date}"),
         };
-        let (name, name_length) = (self.names.len().try_into(), line.file.len().try_into());
-        // all names together are shorter than 4 GiB
-        if let (Ok(name), Ok(name_length)) = (name, name_length) {
-            let validators_length = u16::try_from(validators.len()).unwrap_or(0);
+        let flags = [
+            (line.is_suspect(), Entry::SUSPECT),
+            (line.is_found(), Entry::FOUND),
+            (line.kept.is_some(), Entry::SECOND),
+        ];
+        let flags = flags.iter().filter(|(is_set, _)| *is_set);
+        let flags = flags.map(|(_, flag)| flag).sum();
+        let file = File {
+            name: &line.file,
+            validators: &validators,
+            checksums: &line.checksums(),
+            flags,
+        };
+        if let Some((name, name_length, rest)) = self.keep(&file) {
             self.files.push(Entry {
                 id,
                 bytes: line.bytes,
                 mtime_ns: line.mtime_ns,
                 name,
                 name_length,
-                validators_length,
+                rest,
             });
-            self.names.push_str(&line.file);
-            self.names.push_str(&validators[..validators_length.into()]);
         }
     }
+
+    /// Stores what is known of a file besides its numbers. Returns where, and what is needed to find it again.
+    fn keep(&mut self, file: &File) -> Option<(u32, u16, u16)> {
+        // all names together are shorter than 4 GiB
+        let name = self.names.len().try_into().ok()?;
+        let name_length = file.name.len().try_into().ok()?;
+        let length = u16::try_from(file.validators.len()).unwrap_or(u16::MAX);
+        let length = if length > Entry::VALIDATORS {
+            0
+        } else {
+            length
+        };
+        let most = Entry::CHECKSUMS / Entry::CHECKSUM;
+        let checksums = file.checksums.iter().take(most.into());
+        self.names.extend_from_slice(file.name.as_bytes());
+        self.names
+            .extend_from_slice(&file.validators.as_bytes()[..length.into()]);
+        let mut rest = length | file.flags;
+        for checksum in checksums {
+            checksum.store(&mut self.names);
+            rest += Entry::CHECKSUM;
+        }
+        Some((name, name_length, rest))
+    }
+
+    /// Completes an entry of a file that was found with what the one before says about the same file.
+    fn complete(&mut self, index: usize) {
+        let (before, found) = (&self.files[index - 1], &self.files[index]);
+        if before.id != found.id || before.bytes != found.bytes {
+            return;
+        }
+        let known = |entry: &Entry| (self.rest(entry).0.to_owned(), self.checksums(entry));
+        let ((old_validators, old_checksums), (validators, checksums)) =
+            (known(before), known(found));
+        let name = self.name(found).to_owned();
+        let is_blank = |validators: &String| matches!(&**validators, "" | "\n");
+        let file = File {
+            name: &name,
+            validators: if is_blank(&validators) {
+                &old_validators
+            } else {
+                &validators
+            },
+            checksums: if checksums.is_empty() {
+                &old_checksums
+            } else {
+                &checksums
+            },
+            flags: (before.rest & (Entry::SUSPECT | Entry::SECOND))
+                | (found.rest & !Entry::VALIDATORS & !Entry::CHECKSUMS),
+        };
+        if let Some((name, _, rest)) = self.keep(&file) {
+            let found = &mut self.files[index];
+            (found.name, found.rest) = (name, rest);
+        }
+    }
+}
+
+/// The file that was saved last for a link.
+pub(super) struct Last<'a> {
+    pub(super) id: u64,
+    pub(super) file: &'a str,
+    /// Its length, and its time in nanoseconds since 1970.
+    pub(super) look: (u64, u64),
+}
+
+/// What is known of a file besides its numbers.
+struct File<'a> {
+    name: &'a str,
+    validators: &'a str,
+    checksums: &'a [Checksum],
+    flags: u16,
+}
+
+/// Bytes that were a text when they were stored.
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("a text is stored as a whole")
 }
 
 /// How much of the journal a run needs to remember.
@@ -246,6 +447,18 @@ pub(crate) struct SavedLine<'a> {
     pub last_modified: Option<String>,
     /// Why the command for the file must still be run, if so.
     pub exec_error: Option<String>,
+    /// The inode of the file.
+    pub inode: Option<u64>,
+    /// The word for its outcome, as it is in the line: for each of millions, this is quicker than a text.
+    #[serde(borrow)]
+    status: Option<&'a RawValue>,
+    /// Why the file may be damaged.
+    suspect: Option<IgnoredAny>,
+    /// The earlier file that was kept beside it.
+    kept: Option<IgnoredAny>,
+    /// The checksum from the list, which the file has.
+    #[serde(borrow)]
+    checksum: Option<Cow<'a, str>>,
 }
 
 impl<'a> SavedLine<'a> {
@@ -253,7 +466,29 @@ impl<'a> SavedLine<'a> {
     /// journal may have been tampered with.
     pub(super) fn parse(line: &'a [u8]) -> Option<Self> {
         let saved: Self = serde_json::from_slice(line).ok()?;
-        name::is_given(&saved.file).then_some(saved)
+        name::is_acceptable(&saved.file).then_some(saved)
+    }
+
+    /// The checksums that its file had.
+    pub(crate) fn checksums(&self) -> Vec<Checksum> {
+        let sha256 = self.sha256.as_deref().and_then(Checksum::of_sha256);
+        let listed = self
+            .checksum
+            .as_deref()
+            .and_then(|text| Checksum::parse(text, None));
+        let listed =
+            listed.filter(|listed| listed.algorithm() != Algorithm::Sha256 || sha256.is_none());
+        sha256.into_iter().chain(listed).collect()
+    }
+
+    /// Whether its file was suspect.
+    pub(crate) fn is_suspect(&self) -> bool {
+        self.suspect.is_some()
+    }
+
+    fn is_found(&self) -> bool {
+        let word = self.status.map(|status| status.get().trim_matches('"'));
+        word == Some(Status::Present.word())
     }
 
     /// The file.
@@ -299,14 +534,17 @@ pub(super) fn each_saved_at(
     }
 }
 
-/// The file that the next line of `journal` records, if so.
+/// The file that the next line of `journal` records, if so, and its checksums.
 ///
 /// # Errors
 ///
 /// When the journal cannot be read.
-pub(super) fn next_saved(journal: impl Read) -> io::Result<Option<Saved>> {
+pub(super) fn next_saved(journal: impl Read) -> io::Result<Option<(Saved, Vec<Checksum>)>> {
     let line = read_line(&mut BufReader::new(journal), LONGEST_RECORD)?;
-    Ok(line.and_then(|line| Some(SavedLine::parse(&line.text)?.to_saved())))
+    Ok(line.and_then(|line| {
+        let line = SavedLine::parse(&line.text)?;
+        Some((line.to_saved(), line.checksums()))
+    }))
 }
 
 /// Counts the bytes that are taken from a reader.
@@ -344,7 +582,7 @@ mod tests {
     use super::*;
     use crate::digest::fingerprint;
     use crate::link::SourceLine;
-    use crate::outcome::{Answer, Failure, Outcome, Record, Status};
+    use crate::outcome::{Answer, Failure, Outcome, Record};
 
     /// One line of a journal, or what others made of it.
     #[derive(Debug, Clone)]
@@ -429,9 +667,9 @@ mod tests {
             |(file, (bytes, mtime_ns), etag, last_modified)| {
                 let modified = UNIX_EPOCH + Duration::from_nanos(mtime_ns);
                 Previous {
-                    saved: Saved::present(file, bytes, modified),
                     etag,
                     last_modified,
+                    ..Previous::of(Saved::present(file, bytes, modified))
                 }
             },
         )
@@ -564,7 +802,7 @@ mod tests {
             let journal = line.to_string();
             each_saved(journal.as_bytes(), |line| found = Some(line.file.to_string()))
                 .expect("bytes can be read");
-            let ours = name::safe_path(&file).filter(|safe| *safe == file);
+            let ours = name::is_acceptable(&file).then_some(file);
             prop_assert_eq!(&found, &ours);
             prop_assert!(found.is_none_or(|file| !file.starts_with(['/', '.']) && !file.contains("/.")));
         }
@@ -576,7 +814,8 @@ mod tests {
             each_saved_at(BufReader::new(&journal[..]), |place, line| seen.push((place, line.to_saved()))).expect("bytes can be read");
             for (place, saved) in seen {
                 let place = usize::try_from(place).expect("a short journal");
-                prop_assert_eq!(next_saved(&journal[place..]).expect("bytes can be read"), Some(saved));
+                let next = next_saved(&journal[place..]).expect("bytes can be read");
+                prop_assert_eq!(next, Some((saved, Vec::new())));
             }
         }
     }

@@ -25,6 +25,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::history::{History, SavedLine, each_saved, each_saved_at, next_saved};
 use super::{JOURNAL, LOCK};
+use crate::digest::Checksum;
 use crate::link::identity;
 use crate::outcome::{Outcome, Record, Saved};
 use crate::plan::name;
@@ -251,15 +252,16 @@ impl Turn<'_> {
     pub(super) fn saved_by_others(
         &self,
         id: u64,
-        exists: impl Fn(&Saved) -> bool,
+        exists: impl Fn(&Saved, &[Checksum]) -> bool,
     ) -> io::Result<Option<Saved>> {
         let mut file = &self.journal.file;
         let state = self.journal.state.lock();
         for place in state.others.records(id) {
             file.seek(SeekFrom::Start(place))?;
-            let saved = next_saved(file)?;
-            if saved.as_ref().is_some_and(&exists) {
-                return Ok(saved);
+            if let Some((saved, checksums)) = next_saved(file)?
+                && exists(&saved, &checksums)
+            {
+                return Ok(Some(saved));
             }
         }
         Ok(None)
@@ -408,7 +410,7 @@ mod tests {
                 let id = fingerprint(url.as_str());
                 if *other {
                     let turn = ours.turn().expect("it can be read");
-                    let found = |exists| turn.saved_by_others(id, |_| exists).expect("it can be read");
+                    let found = |exists| turn.saved_by_others(id, |_, _| exists).expect("it can be read");
                     prop_assert_eq!((found(true), found(false)), (Some(saved.clone()), None));
                     prop_assert!(turn.is_of_others(&saved.file.to_ascii_uppercase(), 0));
                     prop_assert!(!turn.is_of_others(&saved.file, id));

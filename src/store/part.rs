@@ -11,6 +11,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::line::fill;
+use crate::system::files::inode;
 use crate::system::folder::{Folder, Purpose};
 use crate::text::is_signed;
 
@@ -204,18 +205,22 @@ impl Part {
         Ok(&self.file)
     }
 
-    /// Writes the last bytes, and returns the final modification time of the file: `modified`, if there is one.
+    /// Writes the last bytes, and returns the final modification time of the file (`modified`, if there is one) and its inode.
     ///
     /// # Errors
     ///
     /// When the last bytes cannot be written.
-    pub(crate) fn seal(&mut self, modified: Option<SystemTime>) -> io::Result<SystemTime> {
+    pub(crate) fn seal(
+        &mut self,
+        modified: Option<SystemTime>,
+    ) -> io::Result<(SystemTime, Option<u64>)> {
         self.flush()?;
         if let Some(modified) = modified {
             // a file system that cannot keep such a time is no reason to lose the file
             let _ = self.file.set_modified(modified);
         }
-        self.file.metadata()?.modified()
+        let sealed = self.file.metadata()?;
+        Ok((sealed.modified()?, inode(&sealed)))
     }
 
     pub(super) fn publish(&mut self, folder: &Folder, file: &str) -> io::Result<()> {

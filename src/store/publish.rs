@@ -18,6 +18,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::journal::Turn;
 use super::{History, Journal, Part, SavedLine, Store};
+use crate::digest::Checksum;
 use crate::outcome::{Outcome, Saved, Status};
 use crate::plan::{self, Existing, Job, name};
 use crate::system::files::has_no_hard_link;
@@ -178,12 +179,11 @@ impl Publisher {
     }
 
     fn theirs(&self, turn: &Turn, job: &Job) -> io::Result<Option<Saved>> {
-        let fits = |saved: &Saved| {
-            let hash = saved.sha256.as_deref();
+        let fits = |known: &[Checksum]| {
             let checksum = job.checksum();
-            checksum.is_none_or(|checksum| hash.is_some_and(|hash| checksum.digits() == hash))
+            checksum.is_none_or(|checksum| known.contains(&checksum))
         };
-        turn.saved_by_others(job.id, |saved| self.store.has(saved) && fits(saved))
+        turn.saved_by_others(job.id, |saved, known| self.store.has(saved) && fits(known))
     }
 }
 
@@ -211,7 +211,7 @@ impl Publication<'_> {
         let names = || job.names(&plan.naming, suggested, saved.sha256.as_deref());
         if let Some(first) = self.same_bytes() {
             let mut same = saved.clone();
-            same.modified = first.modified;
+            (same.modified, same.inode) = (first.modified, None);
             if *dedupe == Dedupe::Skip {
                 same.status = Status::Duplicate;
                 return self.give(&same, first.file, |_, _| Ok(()));
@@ -294,6 +294,7 @@ impl Publication<'_> {
     ) -> io::Result<Saved> {
         let mut saved = saved.clone();
         saved.file = file;
+        saved.kept = self.kept().filter(|kept| *kept != saved.file);
         let mut record = self.job.record(Outcome::Saved(saved.clone()));
         // replaced when the command has run; if that never happens, the next run runs it
         let exec = self.publisher.plan.exec;
@@ -301,6 +302,13 @@ impl Publication<'_> {
         self.turn.append(&record)?;
         act(&self.publisher.store, &saved.file)?;
         Ok(saved)
+    }
+
+    /// The earlier file of the link that somebody has changed.
+    fn kept(&self) -> Option<String> {
+        let Self { publisher, job, .. } = self;
+        let last = || publisher.history.all(job.id).next();
+        job.keeps_changed.then(last)?.map(|last| last.saved.file)
     }
 
     /// Remembers that the link has the file `saved` now.

@@ -80,6 +80,16 @@ pub(crate) fn protect(file: &File) -> io::Result<()> {
     Ok(())
 }
 
+/// The number that a file keeps when it is renamed, where the file system has such numbers.
+pub(crate) fn inode(found: &Metadata) -> Option<u64> {
+    #[cfg(unix)]
+    let inode = Some(std::os::unix::fs::MetadataExt::ino(found));
+    #[cfg(not(unix))]
+    let inode = None;
+    let _ = found;
+    inode
+}
+
 /// Whether a file has no second name.
 pub(crate) fn has_one_name(found: &Metadata) -> bool {
     #[cfg(unix)]

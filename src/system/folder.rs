@@ -11,6 +11,7 @@ use std::time::SystemTime;
 use super::files::has_one_name;
 
 /// What a folder says about a file in it.
+#[derive(Debug)]
 pub(crate) struct Found {
     /// Its length in bytes.
     pub(crate) length: u64,
@@ -33,6 +34,13 @@ pub(crate) enum Purpose {
     New { private: bool },
     /// Reading and appending to it, after creating it if it does not exist.
     Append,
+}
+
+impl Found {
+    /// The inode of the file, where the system has inodes.
+    pub(crate) fn inode(&self) -> Option<u64> {
+        self.identity.map(|(_, inode)| inode)
+    }
 }
 
 pub(crate) use imp::Folder;

@@ -21,6 +21,7 @@ mod limits;
 mod list_formats;
 mod lists;
 mod modes;
+mod moved_files;
 mod names;
 mod output_folder;
 mod outputs;
