@@ -10,7 +10,7 @@ use url::Url;
 use crate::digest::Checksum;
 use crate::header::HeaderFields;
 use crate::text::printable;
-pub(crate) use identity::identity;
+pub(crate) use identity::{identity, without_session};
 
 /// The position of a link: its list and the line in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +49,8 @@ pub struct Details {
     pub name: Option<String>,
     /// The checksum that its file must have.
     pub checksum: Option<Checksum>,
+    /// What identifies the link in place of its URL, if `--identity` says so.
+    pub identity: Option<String>,
     /// Headers for its requests.
     pub headers: HeaderFields,
     /// Columns of the list that go into the record, with their names.
@@ -66,7 +68,8 @@ impl Details {
         let headers = headers.map(|(name, value)| name.as_str().len() + value.len() + 64);
         let columns = self.columns.iter();
         let columns = columns.map(|(_, value)| value.len() + size_of::<(Arc<str>, String)>());
-        let name = self.name.as_ref().map_or(0, String::len);
+        let names = [&self.name, &self.identity].into_iter().flatten();
+        let name: usize = names.map(String::len).sum();
         size_of::<Self>() + name + mirrors.chain(headers).chain(columns).sum::<usize>()
     }
 }

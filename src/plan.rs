@@ -5,6 +5,7 @@
 //! implements [`Inventory`].
 
 mod candidates;
+mod identity;
 mod job;
 pub(crate) mod name;
 pub(crate) mod template;
@@ -17,6 +18,7 @@ use crate::digest::{Checksum, Fingerprints};
 use crate::link::{BadLink, Link};
 use crate::outcome::{Outcome, Record, Saved};
 pub(crate) use candidates::Candidates;
+pub(crate) use identity::Identity;
 pub(crate) use job::Job;
 use job::nth_name;
 pub(crate) use template::Template;
@@ -173,6 +175,8 @@ pub(crate) struct Options {
     pub skip_existing: bool,
     /// Whether a command is run for each file.
     pub exec: bool,
+    /// What tells links apart.
+    pub identity: Identity,
 }
 
 /// Turns the lines of a list into steps, lazily.
@@ -198,7 +202,8 @@ impl<L, I: Inventory> Plan<L, I> {
         }
     }
 
-    fn step(&mut self, link: Link) -> Step {
+    fn step(&mut self, mut link: Link) -> Step {
+        self.options.identity.apply(&mut link);
         let id = link.id;
         if !self.seen.insert(id) {
             return Step::Settled(Box::new(Record {

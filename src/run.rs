@@ -65,8 +65,8 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     let started = Instant::now();
     let links = Links::open(&config.inputs, &config.lists)?;
     let journal = journal_of(&config.output);
-    let folder = Folder::at(&config.output);
-    let mut history = History::of(&folder, config.detail())
+    let (folder, identity) = (Folder::at(&config.output), &config.plan.identity);
+    let mut history = History::of(&folder, config.detail(), identity.clone())
         .with_context(|| format!("cannot read the journal `{}`", journal.display()))?;
     for id in &config.forget {
         history.forget(*id);
@@ -122,7 +122,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
         counter.finish(worker.stop.is_stopped());
     }
     if !worker.stop.is_stopped()
-        && let Err(error) = clear_leftovers(&config.output)
+        && let Err(error) = clear_leftovers(&config.output, &config.plan.identity)
     {
         tracing::info!("cannot clear what earlier runs have left in `.fetchpdf/parts`: {error}");
     }

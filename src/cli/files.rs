@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use crate::plan::{Existing, Naming, Options, Template};
+use crate::plan::{Existing, Identity, Naming, Options, Template};
 use crate::run::exec::Exec;
 use crate::store::Dedupe;
 
@@ -18,6 +18,12 @@ pub(super) struct FileArgs {
     /// Distribute files over folders by a hash, `ab/cd/name.pdf`, for lists of more than 10,000 links
     #[arg(long)]
     shard_dirs: bool,
+    /// What identifies a link in place of its URL, such as `{col.id}` or `{host}{path}`: links of the same identity are one
+    ///
+    /// The fields are those of `--name`, except that `{path}` is the whole path of the URL. A link without a value for one of
+    /// them is identified by its URL, without a signature.
+    #[arg(long, value_name = "TEMPLATE")]
+    identity: Option<Identity>,
     /// Accept an existing file under the name of a link as its file, unless it is known to be that of another link
     #[arg(long)]
     skip_existing: bool,
@@ -48,14 +54,15 @@ pub(super) struct FileArgs {
 }
 
 impl FileArgs {
-    /// The template for file names, if there is one.
-    pub(super) fn template(&self) -> Option<&Template> {
-        self.name.as_ref()
+    /// The columns of lists that names and identities are made of.
+    pub(super) fn columns(&self) -> impl Iterator<Item = &Arc<str>> {
+        let of_names = self.name.iter().flat_map(Template::columns);
+        of_names.chain(self.identity.iter().flat_map(Identity::columns))
     }
 
     /// Whether an option requires the SHA-256 of each file.
     pub(super) fn need_hash(&self) -> bool {
-        let in_name = self.template().is_some_and(Template::needs_hash);
+        let in_name = self.name.as_ref().is_some_and(Template::needs_hash);
         self.sha256 || in_name || self.dedupe != Dedupe::None
     }
 
@@ -73,6 +80,7 @@ impl FileArgs {
             },
             skip_existing: self.skip_existing,
             exec: self.exec.is_some(),
+            identity: self.identity.unwrap_or_default(),
         }
     }
 }

@@ -6,7 +6,6 @@ use clap::Args;
 use url::Url;
 
 use crate::links::{Columns, Format, Only, Options};
-use crate::plan::Template;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Lists")]
@@ -38,10 +37,10 @@ pub(super) struct ListArgs {
 }
 
 impl ListArgs {
-    /// How to read lists. Columns are kept for the records, and for the `template` of file names.
-    pub(super) fn options(self, template: Option<&Template>) -> Arc<Options> {
+    /// How to read lists. Columns are kept for the records, and those that are `used` for names and identities.
+    pub(super) fn options<'a>(self, used: impl Iterator<Item = &'a Arc<str>>) -> Arc<Options> {
         let carried = self.carry.iter().map(|name| name.trim().into());
-        let used = template.into_iter().flat_map(Template::columns).cloned();
+        let used = used.cloned();
         let mut kept: Vec<Arc<str>> = Vec::new();
         for name in carried.chain(used) {
             if !kept.contains(&name) {

@@ -131,7 +131,7 @@ impl RunArgs {
             limits.extend(host.limits.map(|limits| (limits.name.clone(), limits)));
             headers.insert(host.scope, host.headers);
         }
-        let lists = self.lists.options(self.files.template());
+        let lists = self.lists.options(self.files.columns());
         let records = SinkOptions {
             columns: lists.columns.kept.clone(),
             ..records

@@ -43,8 +43,8 @@ pub(crate) struct Intent {
 /// When a list cannot be opened, or the journal cannot be read.
 pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
     let links = Links::open(&config.inputs, &config.lists)?;
-    let folder = Folder::at(&config.output);
-    let history = History::of(&folder, config.detail());
+    let (folder, identity) = (Folder::at(&config.output), config.plan.identity.clone());
+    let history = History::of(&folder, config.detail(), identity);
     let history = history.context("cannot read the journal")?;
     let archive = Archive::new(folder, Arc::new(history));
     let renewal = match config.plan.existing {

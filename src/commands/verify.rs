@@ -16,6 +16,7 @@ use crate::link::identity;
 use crate::links::Input;
 use crate::outcome::{Saved, nanoseconds};
 use crate::pdf::{Check, PdfVerdict};
+use crate::plan::{self, Identity};
 use crate::run::Config;
 use crate::store::{Detail, Files, History, SavedLine, each_saved, open_journal};
 use crate::system::folder::{Folder, Purpose};
@@ -67,11 +68,12 @@ pub(crate) fn verify(output: &Path) -> anyhow::Result<Findings> {
         let journal = open_journal(&folder).with_context(unreadable)?;
         let read = each_saved(journal, |line| {
             number += 1;
-            see(identity(&line.url), number, line);
+            see(line.id(&Identity::Recorded), number, line);
         });
         read.with_context(unreadable)
     };
-    let history = History::of(&folder, Detail::Files).with_context(unreadable)?;
+    let history =
+        History::of(&folder, Detail::Files, Identity::Recorded).with_context(unreadable)?;
     // of several records of the same file, the last one applies: it may have another hash
     let mut last = HashMap::new();
     each(&mut |id, number, line| {
@@ -152,6 +154,11 @@ impl Findings {
         Config {
             inputs: urls().cloned().map(Input::Url).collect(),
             forget: urls().map(|url| identity(url)).collect(),
+            // the columns that another one may need are not there
+            plan: plan::Options {
+                identity: Identity::Url,
+                ..config.plan
+            },
             ..config
         }
     }

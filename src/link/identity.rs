@@ -216,7 +216,7 @@ impl Parameter {
 }
 
 /// `path` without the sessions of Java servers.
-fn without_session(path: &str) -> Cow<'_, str> {
+pub(crate) fn without_session(path: &str) -> Cow<'_, str> {
     if !path.contains(';') {
         return path.into();
     }

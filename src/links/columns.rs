@@ -101,6 +101,7 @@ pub(super) fn details<'a>(
         mirrors: mirrors.collect(),
         name: name.map(Cow::into_owned),
         checksum,
+        identity: None,
         headers: Vec::new(),
         columns: columns.collect(),
     }))

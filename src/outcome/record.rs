@@ -241,6 +241,8 @@ fields! {
         "file name given by the list; one that ends in `/` is a folder";
     "checksum", |record| Text(record.details.as_ref()?.checksum?.to_string()),
         "checksum given by the list, as `sha-256=…` or `md5=…`, if it is understood";
+    "identity", |record| Text(record.details.as_ref()?.identity.as_deref()?),
+        "what identifies the link in place of its URL, with `--identity`";
     "mirrors", |record| Texts(record.mirrors()?), "other URLs of the same file given by the list";
     "columns", |record| Columns(record.columns()?),
         "columns of the list that were carried along, by name";

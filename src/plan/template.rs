@@ -11,6 +11,7 @@ use url::Url;
 
 use super::Job;
 use super::name;
+use crate::link::{Details, without_session};
 
 /// The fields, except `{date}` and the columns of the list.
 static FIELDS: [(&str, Field); 7] = [
@@ -66,6 +67,45 @@ impl Template {
         self.0.iter().any(is_hash)
     }
 
+    /// The identity of a link with this `url` and these `details`; none if one of the fields has no value, because all such
+    /// links would be the same. `{path}` is the whole path here.
+    pub(super) fn identity(&self, url: &Url, details: Option<&Details>) -> Option<String> {
+        let listed = || details?.name.clone();
+        let name = || listed().unwrap_or_else(|| name::of_url(url));
+        let text = |piece: &Piece| {
+            let (field, width) = match piece {
+                Piece::Text(text) => return Some(text.clone()),
+                Piece::Field(field, width) => (field, *width),
+            };
+            let text = match field {
+                Field::Name => name(),
+                Field::Stem => name::split_extension(&name()).0.to_owned(),
+                Field::Host => url.host_str()?.to_owned(),
+                Field::Path => without_session(url.path()).into_owned(),
+                Field::Column(wanted) => {
+                    let mut columns = details?.columns.iter();
+                    let (_, value) = columns.find(|(column, _)| column == wanted)?;
+                    value.trim().to_owned()
+                }
+                Field::Index | Field::Line | Field::Sha256 => return None,
+            };
+            let text = shortened(&text, width);
+            (!text.is_empty()).then_some(text)
+        };
+        self.0.iter().map(text).collect()
+    }
+
+    /// Whether it uses what a link does not have of itself: its place in a list, or its contents.
+    pub(super) fn needs_more_than_link(&self) -> bool {
+        let is_foreign = |piece: &Piece| {
+            matches!(
+                piece,
+                Piece::Field(Field::Index | Field::Line | Field::Sha256, _)
+            )
+        };
+        self.0.iter().any(is_foreign)
+    }
+
     /// The path of the file of `job`, which would be `name` without the template; `None` if nothing of it is left.
     pub(super) fn path(&self, job: &Job, name: &str, sha256: Option<&str>) -> Option<String> {
         let text = |piece: &Piece| match piece {
@@ -82,10 +122,7 @@ impl Field {
     fn text(&self, job: &Job, name: &str, sha256: Option<&str>, width: Option<u8>) -> String {
         let url = job.candidates.first();
         let number = |number: u64| format!("{number:0width$}", width = width.unwrap_or(0).into());
-        let short = |text: &str| match width {
-            Some(width) => text.chars().take(width.into()).collect(),
-            None => text.to_owned(),
-        };
+        let short = |text: &str| shortened(text, width);
         let component = |text: &str| short(&text.replace(['/', '\\'], "_"));
         match self {
             Self::Name => name.to_owned(),
@@ -101,6 +138,13 @@ impl Field {
                 values.map(|(_, value)| component(value)).collect()
             }
         }
+    }
+}
+
+fn shortened(text: &str, width: Option<u8>) -> String {
+    match width {
+        Some(width) => text.chars().take(width.into()).collect(),
+        None => text.to_owned(),
     }
 }
 
@@ -146,7 +190,10 @@ impl FromStr for Template {
         literal.push_str(rest);
         pieces.push(Piece::Text(literal));
         if !pieces.iter().any(|piece| matches!(piece, Piece::Field(..))) {
-            return Err(format!("all files would have the same name: {}", known()));
+            return Err(format!(
+                "all files would have the same name, or links the same identity: {}",
+                known()
+            ));
         }
         Ok(Self(pieces))
     }
@@ -186,7 +233,7 @@ mod tests {
 
     use super::super::Naming;
     use super::*;
-    use crate::link::{Details, Link, SourceLine};
+    use crate::link::{Link, SourceLine};
 
     fn job(url: &str, name: Option<String>, column: String) -> Job {
         let source_line = SourceLine {

@@ -6,7 +6,7 @@
 //! wrote.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -19,9 +19,9 @@ use serde_json::value::RawValue;
 use super::journal::{between_turns, open_journal};
 use crate::digest::{Algorithm, Checksum};
 use crate::line::read_line;
-use crate::link::identity;
+use crate::link::Details;
 use crate::outcome::{Saved, Status};
-use crate::plan::{Previous, name};
+use crate::plan::{Identity, Previous, name};
 use crate::system::folder::Folder;
 
 /// The longest record that is read, in bytes. Ours are longer than a line of a list may be if they carry long columns.
@@ -45,6 +45,8 @@ pub struct History {
     looks: OnceLock<Vec<(u64, u64, u64)>>,
     /// The length of the journal in bytes, as far as it has been read.
     pub(super) length: u64,
+    /// The rule for the identities of its links.
+    pub(super) identity: Identity,
 }
 
 #[derive(Debug)]
@@ -81,23 +83,20 @@ impl History {
     /// # Errors
     ///
     /// When it cannot be read, or is not a regular file with one name.
-    pub(crate) fn of(output: &Folder, detail: Detail) -> io::Result<Self> {
+    pub(crate) fn of(output: &Folder, detail: Detail, identity: Identity) -> io::Result<Self> {
         let file = match open_journal(output) {
             Ok(file) => file,
             // no run has written one yet; if its folder cannot be created, the first write fails
             Err(error)
                 if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
             {
-                return Ok(Self::default());
+                return Ok(Self::with(identity));
             }
             Err(error) => return Err(error),
         };
-        let length = between_turns(output, || file.metadata())?.len();
-        let mut history = Self {
-            length,
-            ..Self::default()
-        };
-        history.add_all(file.take(length), detail)?;
+        let mut history = Self::with(identity);
+        history.length = between_turns(output, || file.metadata())?.len();
+        history.add_all(file.take(history.length), detail)?;
         Ok(history)
     }
 
@@ -110,6 +109,13 @@ impl History {
         let mut history = Self::default();
         history.add_all(journal, detail)?;
         Ok(history)
+    }
+
+    fn with(identity: Identity) -> Self {
+        Self {
+            identity,
+            ..Self::default()
+        }
     }
 
     /// The file of the link `id`: the one that was saved last and still `exists` as it was saved.
@@ -302,7 +308,7 @@ impl History {
     }
 
     fn add(&mut self, line: &SavedLine, detail: Detail) {
-        let id = identity(&line.url);
+        let id = line.id(&self.identity);
         if line.exec_error.is_some() {
             self.unfinished.insert(id);
         } else {
@@ -459,6 +465,15 @@ pub(crate) struct SavedLine<'a> {
     /// The checksum from the list, which the file has.
     #[serde(borrow)]
     checksum: Option<Cow<'a, str>>,
+    /// The identity of the link, if it is not its URL.
+    #[serde(borrow)]
+    identity: Option<Cow<'a, str>>,
+    /// The name for the file from the list.
+    #[serde(borrow)]
+    name: Option<Cow<'a, str>>,
+    /// The columns of the list that were carried along.
+    #[serde(borrow)]
+    columns: Option<&'a RawValue>,
 }
 
 impl<'a> SavedLine<'a> {
@@ -467,6 +482,24 @@ impl<'a> SavedLine<'a> {
     pub(super) fn parse(line: &'a [u8]) -> Option<Self> {
         let saved: Self = serde_json::from_slice(line).ok()?;
         name::is_acceptable(&saved.file).then_some(saved)
+    }
+
+    /// The identity of its link by this `rule`.
+    pub(crate) fn id(&self, rule: &Identity) -> u64 {
+        let details = || {
+            let columns = self.columns.map(RawValue::get);
+            let columns = columns.and_then(|columns| serde_json::from_str(columns).ok());
+            let columns: BTreeMap<String, String> = columns.unwrap_or_default();
+            Details {
+                name: self.name.as_deref().map(str::to_owned),
+                columns: columns
+                    .into_iter()
+                    .map(|(name, value)| (name.into(), value))
+                    .collect(),
+                ..Details::default()
+            }
+        };
+        rule.of_record(&self.url, self.identity.as_deref(), details)
     }
 
     /// The checksums that its file had.

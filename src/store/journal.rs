@@ -26,9 +26,8 @@ use parking_lot::{Condvar, Mutex};
 use super::history::{History, SavedLine, each_saved, each_saved_at, next_saved};
 use super::{JOURNAL, LOCK};
 use crate::digest::Checksum;
-use crate::link::identity;
 use crate::outcome::{Outcome, Record, Saved};
-use crate::plan::name;
+use crate::plan::{Identity, name};
 use crate::system::files;
 use crate::system::folder::{Folder, Purpose};
 use crate::text::{has_credentials, is_signed};
@@ -101,7 +100,10 @@ impl Journal {
             known: history.length,
             torn: ends_without_newline(&file)?,
             is_protected: false,
-            others: Others::default(),
+            others: Others {
+                identity: history.identity.clone(),
+                ..Others::default()
+            },
         });
         let sharing = Mutex::new(Sharing {
             threads: 0,
@@ -305,6 +307,8 @@ fn grants_access(record: &Record) -> bool {
 /// What other processes have appended since the journal was opened: some tens of bytes a record.
 #[derive(Debug, Default)]
 struct Others {
+    /// The rule for the identities of links.
+    identity: Identity,
     /// Each link with the place of a record of it.
     links: BTreeSet<(u64, u64)>,
     /// The key of each name with a link that has a file of that name.
@@ -313,7 +317,7 @@ struct Others {
 
 impl Others {
     fn add(&mut self, place: u64, line: &SavedLine) {
-        let id = identity(&line.url);
+        let id = line.id(&self.identity);
         self.links.insert((id, place));
         self.names.insert((name::key(&line.file), id));
     }
@@ -393,7 +397,7 @@ mod tests {
             std::fs::create_dir(path.parent().expect("a folder")).expect("a folder");
             let output = Folder::at(folder.path());
             std::fs::write(&path, &before).expect("it can be written");
-            let history = History::of(&output, Detail::Files).expect("it can be read");
+            let history = History::of(&output, Detail::Files, Identity::Url).expect("it can be read");
             let open = || Journal::open(&output, &history).expect("it can be opened");
             let (ours, theirs) = (open(), open());
             let place = SourceLine { source: "argument".into(), line: 1 };
@@ -415,7 +419,7 @@ mod tests {
                     prop_assert!(turn.is_of_others(&saved.file.to_ascii_uppercase(), 0));
                     prop_assert!(!turn.is_of_others(&saved.file, id));
                 }
-                let history = History::of(&output, Detail::Files).expect("it can be read");
+                let history = History::of(&output, Detail::Files, Identity::Url).expect("it can be read");
                 prop_assert_eq!(history.find(id, |_| true).map(|found| found.saved), Some(saved));
             }
         }

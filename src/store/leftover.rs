@@ -9,15 +9,16 @@ use std::path::Path;
 
 use super::part::{self, NEW, PART, SIDECAR};
 use super::{Files, PARTS, Part, SavedLine, each_saved, open_journal};
-use crate::link::identity;
+use crate::plan::Identity;
 use crate::system::folder::{Folder, Purpose};
 
-/// Removes what nobody will continue from the folder of parts of `output`, as far as it can.
+/// Removes what nobody will continue from the folder of parts of `output`, as far as it can. `identity` is the rule for the
+/// identities of links.
 ///
 /// # Errors
 ///
 /// When the folder or the journal cannot be read.
-pub(crate) fn clear_leftovers(output: &Path) -> io::Result<()> {
+pub(crate) fn clear_leftovers(output: &Path, identity: &Identity) -> io::Result<()> {
     let folder = Folder::at(output);
     let names = folder.below(PARTS).and_then(|parts| parts.names());
     let names = match names {
@@ -40,7 +41,7 @@ pub(crate) fn clear_leftovers(output: &Path) -> io::Result<()> {
     }
     let files = Files(folder.clone());
     each_saved(open_journal(&folder)?, |line: &SavedLine| {
-        if let Some(known) = links.get_mut(&identity(&line.url))
+        if let Some(known) = links.get_mut(&line.id(identity))
             && files.has(&line.to_saved())
         {
             *known = Known::of(line);

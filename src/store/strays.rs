@@ -15,7 +15,6 @@ use super::history::{Last, each_saved, each_saved_at};
 use super::journal::{between_turns, open_journal};
 use super::{Files, History};
 use crate::digest::Checksum;
-use crate::link::identity;
 use crate::outcome::nanoseconds;
 use crate::plan::{Previous, name};
 use crate::system::folder::{Folder, Found};
@@ -223,7 +222,7 @@ fn claim(strays: &mut [Stray], files: &Files, history: &History) {
             [] => Claim::None,
             [key] => Claim::One(key),
             _ => {
-                let inodes = inodes.get_or_insert_with(|| inodes_of(&all, files));
+                let inodes = inodes.get_or_insert_with(|| inodes_of(&all, files, history));
                 let is_it = |last: &&Last| inodes.get(&last.id) == stray.found.inode().as_ref();
                 let found = alike
                     .iter()
@@ -235,13 +234,17 @@ fn claim(strays: &mut [Stray], files: &Files, history: &History) {
 }
 
 /// The inodes of those files that look the same, by the identities of their links.
-fn inodes_of(all: &HashMap<(u64, u64), Vec<Last>>, files: &Files) -> HashMap<u64, u64> {
+fn inodes_of(
+    all: &HashMap<(u64, u64), Vec<Last>>,
+    files: &Files,
+    history: &History,
+) -> HashMap<u64, u64> {
     let alike = all.values().filter(|alike| alike.len() > 1).flatten();
     let looks: HashMap<_, _> = alike.map(|last| (last.id, last.look)).collect();
     let mut inodes = HashMap::new();
     let read = open_journal(&files.0).and_then(|journal| {
         each_saved(journal, |line| {
-            let id = identity(&line.url);
+            let id = line.id(&history.identity);
             if looks.get(&id) == Some(&(line.bytes, line.mtime_ns))
                 && let Some(inode) = line.inode
             {

@@ -1,7 +1,11 @@
-//! What tells links apart: URLs without signatures.
+//! What tells links apart: URLs without signatures, or a template.
+
+use std::fs;
+
+use serde_json::Value;
 
 use crate::harness::{Sandbox, for_each_mode, list};
-use crate::server::{Server, close, pdf_of, respond, send};
+use crate::server::{Server, close, pdf, pdf_of, respond, send};
 
 /// Queries that sign a link, with a signature of this `night`.
 fn signatures(night: u32) -> [String; 9] {
@@ -103,4 +107,88 @@ fn partial_is_resumed_with_a_fresh_signature() {
         assert!(run.stdout.contains("\"resumed\""), "{run:?}");
         assert_eq!(sandbox.files()["x.pdf"], pdf_of("x", 3_000_000));
     });
+}
+
+#[test]
+fn template_identifies_links() {
+    for_each_mode(|mode| {
+        let server = Server::of_pdfs();
+        let sandbox = Sandbox::new();
+        let args = ["--identity", "{host}{path}", "--json"];
+        let links = |token: u32| {
+            list(
+                ["/d/a.pdf", "/d/b.pdf", "/e/a.pdf"]
+                    .map(|path| server.url(&format!("{path}?token={token}"))),
+            )
+        };
+        // also files of a run without the option are known
+        sandbox
+            .fetch(mode, server.url("/d/a.pdf?token=0"), &[])
+            .exits(0);
+        let run = sandbox.fetch(mode, links(1), &args).exits(0);
+        assert_eq!(run.stdout.matches("\"downloaded\"").count(), 2, "{run:?}");
+        let run = sandbox.fetch(mode, links(2) + &links(3), &args).exits(0);
+        assert_eq!(run.stdout.matches("\"present\"").count(), 3);
+        assert_eq!(run.stdout.matches("\"duplicate\"").count(), 3);
+        assert_eq!((server.requests().len(), sandbox.names().len()), (3, 3));
+        let journal = sandbox.journal();
+        let identified = journal
+            .iter()
+            .filter(|record| record["identity"] == "127.0.0.1/d/b.pdf");
+        assert_eq!(identified.count(), 1);
+        assert_eq!(sandbox.run(&["verify", "out"]).exits(0).count("good"), 3);
+        // and those of runs with it by one without
+        let run = sandbox.fetch(mode, links(1), &[]).exits(0);
+        assert_eq!(run.count("present"), 2);
+    });
+}
+
+#[test]
+fn columns_identify_links() {
+    for_each_mode(|mode| {
+        let server = Server::of_pdfs();
+        let sandbox = Sandbox::new();
+        sandbox.write("fetchpdf.toml", "identity = \"{col.doi}\"\n");
+        let table = |host: &str| {
+            // a row without a value is identified by its URL, and not by nothing
+            let rows = [("10.1/x", "a"), ("10.1_x", "b"), ("", "c"), ("", "d")];
+            let row = |(doi, name): (&str, &str)| {
+                let host = if doi.is_empty() { "" } else { host };
+                format!("{doi},{}\n", server.url(&format!("/{host}{name}.pdf")))
+            };
+            format!("doi,url\n{}", rows.map(row).concat())
+        };
+        let args = ["-K", "fetchpdf.toml"];
+        let run = sandbox.fetch(mode, table("one/"), &args).exits(0);
+        assert_eq!(run.count("downloaded"), 4);
+        let run = sandbox.fetch(mode, table("two/"), &args).exits(0);
+        assert_eq!((run.count("present"), server.requests().len()), (4, 4));
+        // a replaced file has one record that counts
+        fs::remove_file(sandbox.path("out/a.pdf")).expect("a file");
+        sandbox.fetch(mode, table("three/"), &args).exits(0);
+        assert_eq!(sandbox.files()["a.pdf"], pdf("/three/a.pdf"));
+        assert_eq!(sandbox.run(&["verify", "out"]).exits(0).count("good"), 4);
+        let record = &sandbox.journal()[0];
+        assert_eq!(
+            record["columns"]["doi"].is_null(),
+            record["identity"] == Value::Null
+        );
+    });
+}
+
+#[test]
+fn identities_that_are_none_are_refused() {
+    for (template, message) in [
+        ("{sha256}", "do not identify a link"),
+        ("{index}", "do not identify a link"),
+        ("{host}-{line}", "do not identify a link"),
+        ("{nonsense}", "unknown field"),
+        ("x", "links the same identity"),
+    ] {
+        let sandbox = Sandbox::new();
+        let run = sandbox
+            .run(&["http://a.invalid/", "--identity", template])
+            .exits(2);
+        assert!(run.stderr.contains(message), "{run:?}");
+    }
 }

@@ -48,7 +48,10 @@ fn templates_build_names() {
             "unknown field `{nope}`: the fields are `{name}`, `{stem}`",
         ),
         ("{name", "`{` without `}`"),
-        ("x", "all files would have the same name"),
+        (
+            "x",
+            "all files would have the same name, or links the same identity",
+        ),
     ] {
         let run = sandbox
             .fetch("async", "http://a.invalid/", &["--name", template])
