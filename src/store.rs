@@ -16,6 +16,7 @@ mod journal;
 mod leftover;
 mod part;
 mod publish;
+mod saved_line;
 mod strays;
 
 use std::collections::HashSet;
@@ -27,11 +28,11 @@ use crate::outcome::{Saved, nanoseconds};
 use crate::system::folder::Folder;
 pub(crate) use archive::Archive;
 pub use history::{Detail, History};
-pub(crate) use history::{SavedLine, each_saved};
 pub(crate) use journal::{Journal, open_journal};
 pub(crate) use leftover::clear_leftovers;
 pub(crate) use part::{Origin, PIECE, Part, Partial, Pieces};
 pub(crate) use publish::{Dedupe, Publisher};
+pub(crate) use saved_line::{SavedLine, each_saved};
 
 /// The folder for parts.
 const PARTS: &str = ".fetchpdf/parts";

@@ -23,7 +23,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::history::{History, SavedLine, each_saved, each_saved_at, next_saved};
+use super::history::History;
+use super::saved_line::{SavedLine, each_saved, each_saved_at, next_saved};
 use super::{JOURNAL, LOCK};
 use crate::digest::Checksum;
 use crate::outcome::{Outcome, Record, Saved};

@@ -11,8 +11,9 @@ use std::fs::File;
 use std::io::{self, BufReader, Seek, SeekFrom};
 
 use super::archive::{now, strongest};
-use super::history::{Last, each_saved, each_saved_at};
+use super::history::Last;
 use super::journal::{between_turns, open_journal};
+use super::saved_line::{each_saved, each_saved_at};
 use super::{Files, History};
 use crate::digest::Checksum;
 use crate::outcome::nanoseconds;
