@@ -41,11 +41,13 @@ impl Refusal<'_> {
         };
         let phrase = self.status.canonical_reason().unwrap_or("(unknown status)");
         let words = reason.map(|reason| from_server(&reason.text));
-        let range = self.header(header::CONTENT_RANGE).filter(|_| code == 206);
         let about = match cause {
-            _ if range.is_some() => range.map(|range| format!("only `{}`", from_server(range))),
             Cause::Challenge => Some("bot check of a firewall".to_owned()),
             Cause::Unknown if code == 202 => Some("the file is still being made".to_owned()),
+            Cause::Unknown if code == 206 => {
+                let range = self.header(header::CONTENT_RANGE);
+                range.map(|range| format!("only `{}`", from_server(range)))
+            }
             _ => requirement,
         };
         let parts = [Some(format!("{code} {phrase}")), about, words];
@@ -60,7 +62,10 @@ impl Refusal<'_> {
 
     /// What the server says about the reason, if that is more than the name of the status.
     fn reason(&self, body: &[u8]) -> Option<Reason> {
-        if body.starts_with(b"%PDF-") {
+        if self.status.is_success() && self.status != StatusCode::ACCEPTED
+            || body.starts_with(b"%PDF-")
+        {
+            // a file, or a part of one
             return None;
         }
         let kind = self.header(header::CONTENT_TYPE).unwrap_or_default();

@@ -158,6 +158,8 @@ impl Requester {
                 return Ok(response);
             };
             request.digest = Some(digest);
+            // the response may have set some
+            request.cookies = self.cookies.of_url(url);
             response.drain().await;
             attempt += 1;
         }

@@ -63,7 +63,8 @@ fn server(challenge: &'static str) -> Server {
         );
         let mut count = count.lock().expect("no panic");
         let is_current = proof.0 == format!("n/{}", *count / 4);
-        let is_proven = is_proven(request, algorithm);
+        let has_cookie = request.header("cookie") == Some("challenged=1");
+        let is_proven = has_cookie && is_proven(request, algorithm);
         let is_new = proof.1.is_empty() || used.lock().expect("no panic").insert(proof);
         if is_proven && is_current && is_new {
             *count += 1;
@@ -73,7 +74,7 @@ fn server(challenge: &'static str) -> Server {
         let challenge = challenge.replace("NONCE", &format!("n/{}", *count / 4));
         respond(
             stream,
-            &format!("401 Unauthorized\r\n{challenge}{stale}"),
+            &format!("401 Unauthorized\r\nSet-Cookie: challenged=1; Path=/\r\n{challenge}{stale}"),
             b"no",
         );
     })

@@ -98,7 +98,7 @@ fn pauses_are_measured_by_the_clock_of_the_server() {
 
 #[test]
 fn the_reason_of_the_server_is_shown() {
-    let cases: [(&'static str, &'static [u8], &str); 9] = [
+    let cases: [(&'static str, &'static [u8], &str); 10] = [
         (
             "403 Forbidden\r\nContent-Type: application/xml",
             b"<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>",
@@ -125,6 +125,11 @@ fn the_reason_of_the_server_is_shown() {
             "400 Bad Request: No such paper\"",
         ),
         ("451 Unavailable", b"Blocked by a court order.\nmore", "451 Unavailable For Legal Reasons: Blocked by a court order.\""),
+        (
+            "206 Partial\r\nContent-Range: bytes 0-4/9",
+            b"%PDF-",
+            "206 Partial Content: only `bytes 0-4/9`\"",
+        ),
         ("401 No\r\nWWW-Authenticate: Negotiate\r\nWWW-Authenticate: NTLM", b"", "401 Unauthorized: requires `Negotiate` or `NTLM` authentication, which is not supported\""),
         ("401 No\r\nWWW-Authenticate: Bearer realm=\"x\"", b"", "401 Unauthorized: requires `Bearer` authentication\""),
         ("404 Not Found", &[b'x'; 4000], "xxx\u{2026}\""),
