@@ -44,7 +44,8 @@ impl Folders {
     ///
     /// When the temporary folder cannot be created.
     pub(crate) fn new(kept: Option<PathBuf>) -> anyhow::Result<Self> {
-        let temporary = tempfile::tempdir().context("cannot create a temporary folder")?;
+        let temporary = tempfile::tempdir()
+            .context("cannot create a temporary folder (`TMPDIR` says where)")?;
         Ok(Self { kept, temporary })
     }
 

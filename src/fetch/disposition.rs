@@ -43,14 +43,7 @@ fn unescaped(name: &str, host: Option<&str>) -> Option<String> {
         Cow::Borrowed(_) => None,
         Cow::Owned(bytes) => charset::undeclared(&bytes, host),
     };
-    let name = decoded.unwrap_or_else(|| name.to_owned());
-    // the whole path on the server's own disk
-    let is_path = matches!(
-        name.as_bytes(),
-        [b'A'..=b'Z' | b'a'..=b'z', b':', b'\\', ..]
-    );
-    let end = name.rfind('\\').filter(|_| is_path);
-    Some(end.map_or(name.clone(), |end| name[end + 1..].to_owned()))
+    Some(decoded.unwrap_or_else(|| name.to_owned()))
 }
 
 /// The parameters, with quoted strings unquoted. Anything else, such as the disposition type, is skipped.
@@ -179,7 +172,10 @@ mod tests {
                 Some("say \"hi\".pdf"),
             ),
             ("attachment; filename=\"x.pdf\" size=\"3\"", Some("x.pdf")),
-            ("attachment; filename=\"C:\\docs\\x.pdf\"", Some("x.pdf")),
+            (
+                "attachment; filename=\"C:\\docs\\x.pdf\"",
+                Some("C:\\docs\\x.pdf"),
+            ),
             (
                 "attachment; filename=\"=?UTF-8?B?UsOpc3Vtw6kucGRm?=\"",
                 Some("Résumé.pdf"),
