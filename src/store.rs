@@ -70,6 +70,16 @@ impl Files {
         })
     }
 
+    /// Takes over what a command of the user has made of the file `saved`, which stays the file of its link.
+    pub(crate) fn look_again(&self, saved: &mut Saved) {
+        if let Some(found) = self.0.file(&saved.file)
+            && !self.has(saved)
+        {
+            (saved.bytes, saved.modified) = (found.length, found.modified);
+            (saved.inode, saved.sha256) = (found.inode(), None);
+        }
+    }
+
     /// Whether anything has the name `file`.
     fn is_taken(&self, file: &str) -> bool {
         self.0.is_taken(file)

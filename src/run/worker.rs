@@ -18,6 +18,7 @@ use crate::output;
 use crate::plan::Job;
 use crate::queue::{Feedback, Finished, Queue, Started, Ticket};
 use crate::stop::{Cause, Stop};
+use crate::store::Files;
 use crate::text::{legible, shown};
 
 /// The prefix of the message of a panic.
@@ -126,6 +127,9 @@ impl Worker {
         let path = self.config.output.join(&saved.file);
         let result = executor.run(&path, &record.url, &self.stop.token()).await;
         record.exec_error = result.err();
+        if let Outcome::Saved(saved) = &mut record.outcome {
+            Files::of(&self.config.output).look_again(saved);
+        }
         // replaces the line written ahead, which says that the command is still to be run
         self.accounts.write_to_journal(record);
     }

@@ -33,6 +33,28 @@ fn command_runs_for_each_new_file_without_a_shell() {
 }
 
 #[test]
+fn file_that_the_command_changes_is_still_that_of_its_link() {
+    for_each_mode(|mode| {
+        let server = Server::of_pdfs();
+        let sandbox = Sandbox::new();
+        let links = list(["/a.pdf", "/b.pdf"].map(|path| server.url(path)));
+        let command = "sh -c 'echo more >> $0; test $0 != out/b.pdf || test -e done' {}";
+        let args = ["--exec", command, "--sha256"];
+        sandbox.fetch(mode, &links, &args).exits(1);
+        sandbox.write("done", "");
+        for _ in 0..2 {
+            let run = sandbox.fetch(mode, &links, &args).exits(0);
+            assert_eq!(
+                (run.count("present"), server.requests().len()),
+                (2, 2),
+                "{run:?}"
+            );
+        }
+        assert_eq!(sandbox.names(), ["a.pdf", "b.pdf"]);
+    });
+}
+
+#[test]
 fn failed_command_is_reported_and_file_is_kept() {
     let server = Server::of_pdfs();
     for_each_mode(|mode| {
