@@ -25,6 +25,7 @@ mod format;
 mod html;
 mod json;
 mod markdown;
+mod markup;
 mod only;
 mod plain;
 mod text;

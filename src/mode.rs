@@ -198,8 +198,10 @@ fn thread_per_job<J, F, G>(
                 if spare.take().is_some() {
                     let running = limit.get() - room.available_permits();
                     let fewer = (running - 1).max(1);
-                    warn_of_few_threads(fewer);
                     let less = limit.get() - fewer;
+                    if less > 0 {
+                        warn_of_few_threads(fewer);
+                    }
                     excess.store(less - room.forget_permits(less), Relaxed);
                 }
                 run(&started); // this one does the job

@@ -1,6 +1,6 @@
 //! The file name in a `Content-Disposition` header (RFC 6266), parsed as leniently as browsers do.
 //!
-//! Servers also write it as encoded words of mails (RFC 2047, see [`words`](super::words)), percent-encoded as in URLs, or in
+//! Servers also write it as encoded words of mails (RFC 2047, see [`words`]), percent-encoded as in URLs, or in
 //! the bytes of their own encoding. Browsers read all of them.
 
 use std::borrow::Cow;

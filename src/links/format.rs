@@ -7,8 +7,8 @@ use std::io;
 use clap::ValueEnum;
 
 use super::compressed::{Source, decompressed};
-use super::html::Language;
-use super::{Context, Item, aria2, csv, html, only, plain, starts_with, text};
+use super::markup::Language;
+use super::{Context, Item, aria2, csv, html, only, plain, text};
 use crate::line::fill;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -100,9 +100,9 @@ fn kind(beginning: &[u8], context: &Context) -> ListKind {
         Format::Plain | Format::Jsonl => ListKind::Plain,
         Format::Aria2 => ListKind::Aria2,
         Format::Text => ListKind::Text,
-        Format::Html => ListKind::Markup(language(&beginning).unwrap_or(Language::Html)),
+        Format::Html => ListKind::Markup(Language::of(&beginning).unwrap_or(Language::Html)),
         Format::Auto if context.options.extract => {
-            language(&beginning).map_or(ListKind::Text, ListKind::Markup)
+            Language::of(&beginning).map_or(ListKind::Text, ListKind::Markup)
         }
         Format::Auto if beginning.lines().any(aria2::is_option) => ListKind::Aria2,
         Format::Auto if first.trim_start().starts_with('{') || first.contains("://") => {
@@ -113,61 +113,6 @@ fn kind(beginning: &[u8], context: &Context) -> ListKind {
             ListKind::Table(separator().unwrap_or(b','))
         }
         Format::Auto => separator().map_or(ListKind::Plain, ListKind::Table),
-    }
-}
-
-/// What a text is written in, by its first element; none if it is text, perhaps Markdown with some HTML in it.
-fn language(beginning: &str) -> Option<Language> {
-    const TAGS: [&str; 12] = [
-        "html", "head", "body", "meta", "a ", "a\n", "ul", "div", "p>", "table", "script", "title",
-    ];
-    const ROOTS: [&str; 8] = [
-        "urlset",
-        "sitemapindex",
-        "rss",
-        "feed",
-        "rdf:",
-        "opml",
-        "oai-pmh",
-        "xml>",
-    ];
-    let mut rest = beginning.trim_start();
-    let is_declared = starts_with(rest, "<?xml");
-    let is_commented = rest.starts_with("<!--");
-    let default = if is_declared {
-        Some(Language::Xml)
-    } else {
-        is_commented.then_some(Language::Html)
-    };
-    // what may be before the first element
-    loop {
-        if starts_with(rest, "<!doctype html") {
-            return Some(Language::Html);
-        }
-        let end = match rest {
-            _ if rest.starts_with("<?") => "?>",
-            _ if rest.starts_with("<!--") => "-->",
-            _ if rest.starts_with("<!") => ">",
-            _ => break,
-        };
-        let Some((_, after)) = rest.split_once(end) else {
-            return default;
-        };
-        rest = after.trim_start();
-    }
-    let Some(tag) = rest.strip_prefix('<') else {
-        return default.filter(|_| is_declared || rest.is_empty());
-    };
-    let is_any = |names: &[&str]| names.iter().any(|name| starts_with(tag, name));
-    let has_namespace = || {
-        tag.split('>')
-            .next()
-            .is_some_and(|tag| tag.contains("xmlns"))
-    };
-    match () {
-        () if is_any(&TAGS) => Some(Language::Html),
-        () if is_declared || is_any(&ROOTS) || has_namespace() => Some(Language::Xml),
-        () => default,
     }
 }
 
@@ -212,33 +157,5 @@ mod tests {
         };
         let context = Context::new("list".into(), options.into());
         assert_eq!(kind(b"what,where\n", &context), ListKind::Table(b','));
-    }
-
-    #[test]
-    fn markup_is_known_by_its_first_element() {
-        for (beginning, expected) in [
-            ("<!DOCTYPE html>\n<p>", Some(Language::Html)),
-            (
-                "<?xml version='1.0'?>\n<!DOCTYPE html PUBLIC 'x'><html>",
-                Some(Language::Html),
-            ),
-            ("<!-- c -->\n<html>", Some(Language::Html)),
-            (
-                "<?xml version='1.0'?>\n<!-- c -->\n<records>",
-                Some(Language::Xml),
-            ),
-            ("<?xml version='1.0'?>\n<!-- c", Some(Language::Xml)),
-            ("<rss version='2.0'>", Some(Language::Xml)),
-            (
-                "<mods:mods xmlns:mods='http://a.example/'>",
-                Some(Language::Xml),
-            ),
-            ("<https://a.example/x.pdf>", None),
-            ("<!-- c -->\n# Notes", None),
-            ("# Notes\n<a href='x'>", None),
-            ("", None),
-        ] {
-            assert_eq!(language(beginning), expected, "{beginning}");
-        }
     }
 }

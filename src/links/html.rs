@@ -18,19 +18,13 @@ use html5gum::{Emitter, Error, IoReader, Reader, State, Tokenizer};
 use url::Url;
 
 use super::compressed::Source;
+use super::markup::Language;
 use super::{Context, Item, LONGEST_LINK, MOST, starts_with, text};
 use crate::line::LONGEST_LINE;
 use crate::link::{BadLink, Link};
 
 /// The longest run of letters. The tokenizer collects them where they may be the name of an end tag.
 const LONGEST_WORD: usize = 1024 * 1024;
-
-/// What a document is written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Language {
-    Html,
-    Xml,
-}
 
 /// The links of a document, in document order.
 pub(super) fn links(

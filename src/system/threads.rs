@@ -58,6 +58,9 @@ mod linux {
     /// How long a thread that has ended may take to leave the process. It has to be scheduled once more for that.
     const PATIENCE: Duration = Duration::from_secs(1);
 
+    /// How long that takes at most if nothing else runs: a sleep would take longer.
+    const SOON: Duration = Duration::from_micros(200);
+
     pub(super) fn id() -> Id {
         rustix::thread::gettid().as_raw_nonzero().get()
     }
@@ -66,7 +69,11 @@ mod linux {
     pub(super) fn wait_until_gone(id: Id) {
         let (path, since) = (format!("/proc/self/task/{id}"), Instant::now());
         while Path::new(&path).exists() && since.elapsed() < PATIENCE {
-            thread::sleep(Duration::from_micros(20));
+            if since.elapsed() < SOON {
+                thread::yield_now();
+            } else {
+                thread::sleep(SOON);
+            }
         }
     }
 }
