@@ -3,10 +3,13 @@
 //! Owns the formats of lists and the position of each link in its list. Knows nothing of HTTP or of the files that are written.
 //!
 //! ```text
-//!  Input ──► compressed ──► format ──► plain, csv, aria2, text, html ──► Link or BadLink
-//!  a file,   gzip, Zstandard   by the first   one reader per format,
-//!  a pipe    or neither        buffer         `json` and `columns` below
+//!  input ──► compressed ──► characters ──► format ──► plain, csv, document, ──► tally ──► Link or BadLink
+//!  a file,   gzip, Zstandard  UTF-16,       by the      aria2, text, html        counts,
+//!  a pipe    or neither       windows-1252  first lines                          says what is odd
 //! ```
+//!
+//! Below the readers: `lines` and `split` for one or several links per line; `shape`, `headings` and `columns` for tables; `json` and
+//! `fields` for objects. What is no list at all, `foreign` knows.
 //!
 //! No reader looks further ahead than its format requires, so that a link from a pipe starts while the pipe is still open.
 //!
@@ -15,38 +18,50 @@
 
 mod ahead;
 mod aria2;
+mod characters;
 mod checksums;
 mod columns;
 mod compressed;
 mod count;
 mod csv;
+mod document;
 mod escapes;
+mod fields;
+mod foreign;
 mod format;
+mod headings;
 mod html;
+mod input;
 mod json;
+mod lines;
 mod markdown;
 mod markup;
 mod only;
 mod plain;
+mod shape;
+mod split;
+mod tally;
 mod text;
 
-use std::fs::File;
+use std::borrow::Cow;
 use std::io::{self, BufReader};
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
 
 use url::Url;
 
-use crate::line::{LONGEST_LINE, Line, fill, read_line};
+use crate::line::{LONGEST_LINE, Line};
 use crate::link::{BadLink, Details, Link, SourceLine, identity};
 use crate::text::{cut, masked, printable, shown};
 pub(crate) use ahead::Ahead;
 pub(crate) use columns::Columns;
 use compressed::Source;
-pub(crate) use count::count;
+pub(crate) use count::{count, survey};
 pub(crate) use format::Format;
+pub use input::Input;
+use input::open_list;
 pub(crate) use only::Only;
+use plain::Found;
+pub(crate) use tally::Seen;
 
 /// The longest line that is a JSON object, in bytes: a record of our own with [`LONGEST_DETAILS`], each byte of which may
 /// take six in JSON, is a line of a list, too.
@@ -70,41 +85,6 @@ type Item = io::Result<Result<Link, BadLink>>;
 /// The URL of a line with its details, or the problem with the line.
 type Parsed = Result<(String, Details), String>;
 
-/// A source of links, as named on the command line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
-    /// A link list.
-    List(PathBuf),
-    /// A link list on standard input.
-    Stdin,
-    /// A single link.
-    Url(String),
-}
-
-impl Input {
-    /// Whether reading it may block until another process writes to it.
-    pub fn may_wait(&self) -> bool {
-        match self {
-            Self::Url(_) => false,
-            Self::Stdin => true,
-            Self::List(path) => !path.metadata().is_ok_and(|list| list.is_file()),
-        }
-    }
-}
-
-impl FromStr for Input {
-    type Err = std::convert::Infallible;
-
-    /// `-` is standard input, text with a scheme is a link, and anything else is the path of a list.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(match text {
-            "-" => Self::Stdin,
-            link if link.contains("://") => Self::Url(link.to_owned()),
-            path => Self::List(path.into()),
-        })
-    }
-}
-
 /// How to read lists.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -122,10 +102,25 @@ pub struct Options {
     pub only: Option<Only>,
 }
 
+/// The beginning of the problem with a line that is not a link.
+const NOT_A_URL: &str = "not a URL";
+
+/// The beginning of the problem with an object that has no link.
+const NO_FIELD: &str = "no field";
+
+/// Whether the `problem` with a line is that there is no link in it, as if the list were something else.
+fn is_no_link(problem: &str) -> bool {
+    [NOT_A_URL, NO_FIELD, "invalid JSON"]
+        .iter()
+        .any(|no| problem.starts_with(no))
+}
+
 /// All links of several inputs, one input after the other.
 pub struct Links {
     inputs: std::vec::IntoIter<(Context, OpenInput)>,
     current: Option<format::Reader>,
+    /// What the lists turn out to be.
+    seen: Vec<Arc<Seen>>,
 }
 
 /// An input that is open, but has not been read yet.
@@ -159,10 +154,17 @@ impl Links {
             Ok((Context::new(source, Arc::clone(options)), input))
         };
         let inputs: Vec<_> = (1..).zip(inputs).map(open).collect::<io::Result<_>>()?;
+        let seen = inputs.iter().map(|(context, _)| Arc::clone(&context.seen));
         Ok(Self {
+            seen: seen.collect(),
             inputs: inputs.into_iter(),
             current: None,
         })
+    }
+
+    /// What the list of each input turns out to be, as far as it has been read.
+    pub(crate) fn seen(&self) -> Vec<Arc<Seen>> {
+        self.seen.clone()
     }
 }
 
@@ -181,8 +183,9 @@ impl Iterator for Links {
             self.current = match input {
                 OpenInput::Argument(link, number) => {
                     let text = link.into_bytes();
-                    let link = plain::link(&Line { text, whole: true }, number, &context);
-                    Some(Box::new(link.map(Ok).into_iter()))
+                    let mut found = Found::new();
+                    plain::read(&Line { text, whole: true }, number, &context, &mut found);
+                    Some(Box::new(found.into_iter().map(Ok)))
                 }
                 OpenInput::List(source) => match format::open(source, context) {
                     Ok(reader) => Some(reader),
@@ -199,14 +202,30 @@ struct Context {
     source: Arc<str>,
     options: Arc<Options>,
     base: Option<Url>,
+    /// The lines before those that the reader sees.
+    lines_before: u64,
+    seen: Arc<Seen>,
+    /// Whether to warn of what is odd about the list.
+    tells: bool,
 }
 
 impl Context {
     fn new(source: Arc<str>, options: Arc<Options>) -> Self {
         Self {
+            seen: Arc::new(Seen::new(Arc::clone(&source))),
             source,
             base: options.base.clone(),
             options,
+            lines_before: 0,
+            tells: true,
+        }
+    }
+
+    /// The context of a list that is read besides the run.
+    fn silent(options: Arc<Options>) -> Self {
+        Self {
+            tells: false,
+            ..Self::new("".into(), options)
         }
     }
 
@@ -276,22 +295,6 @@ impl Context {
     }
 }
 
-/// The lines of a list with their numbers, counted from 1.
-fn numbered_lines(
-    mut source: Source,
-    context: Context,
-) -> impl Iterator<Item = io::Result<(u64, Line)>> {
-    (1..).map_while(move |number| match next_line(&mut source) {
-        Ok(line) => Some(Ok((number, line?))),
-        Err(error) => Some(Err(context.broken(number - 1, &error))),
-    })
-}
-
-fn next_line(source: &mut Source) -> io::Result<Option<Line>> {
-    let longest = longest(fill(source)?);
-    read_line(source, longest)
-}
-
 /// The length up to which a line with this beginning is read, in bytes.
 fn longest(beginning: &[u8]) -> usize {
     match beginning {
@@ -300,18 +303,15 @@ fn longest(beginning: &[u8]) -> usize {
     }
 }
 
-/// The text of a line without the white space around it; `None` for a blank line or a comment.
-fn content(line: &Line) -> Option<Result<&str, String>> {
-    let text = line.text.trim_ascii();
-    if text.starts_with(b"#") || (text.is_empty() && line.whole) {
-        return None;
-    }
-    if !line.whole {
+/// The text of a line; `None` for a blank line or a comment.
+fn content(line: &Line) -> Option<Result<Cow<'_, str>, String>> {
+    if !line.whole && !line.text.trim_ascii_start().starts_with(b"#") {
         let problem = format!("the line is longer than {} bytes", longest(&line.text));
         return Some(Err(problem));
     }
-    let text = std::str::from_utf8(text);
-    Some(text.map_err(|_| "the line is not valid UTF-8".to_owned()))
+    let text = characters::text(&line.text);
+    let is_content = !matches!(characters::trim(&text).chars().next(), None | Some('#'));
+    is_content.then_some(Ok(text))
 }
 
 /// Whether `text` starts with `prefix`, whatever the case.
@@ -354,16 +354,25 @@ fn parse_url(text: &str) -> Result<Url, String> {
         return Err(too_long());
     }
     let mut url = match Url::parse(text) {
-        Ok(url) => url,
-        Err(error) if text.contains("://") => return Err(format!("not a URL: {error}")),
-        Err(_) => return Err("not a URL: a link begins with `http://` or `https://`".to_owned()),
+        Ok(url) if is_http(&url) => url,
+        parsed => match (input::with_scheme(text), parsed) {
+            (Some(url), _) => url,
+            (None, Ok(url)) => {
+                let scheme = url.scheme();
+                return Err(format!(
+                    "only `http` and `https` links are fetched, not `{scheme}`"
+                ));
+            }
+            (None, Err(error)) if text.contains("://") => {
+                return Err(format!("{NOT_A_URL}: {error}"));
+            }
+            (None, Err(_)) => {
+                return Err(format!(
+                    "{NOT_A_URL}: a link begins with `http://` or `https://`"
+                ));
+            }
+        },
     };
-    if !is_http(&url) {
-        let scheme = url.scheme();
-        return Err(format!(
-            "only `http` and `https` links are fetched, not `{scheme}`"
-        ));
-    }
     url.set_fragment(None);
     if url.as_str().len() > LONGEST_LINE {
         return Err(too_long());
@@ -396,21 +405,6 @@ fn brief(text: &str) -> String {
     printable(&cut(text, LONGEST_SHOWN))
 }
 
-fn open_list(path: &Path) -> io::Result<Source> {
-    let file = File::open(path).and_then(|file| {
-        if file.metadata()?.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
-        }
-        Ok(file)
-    });
-    let file = file.map_err(|error| {
-        let path = printable(&path.to_string_lossy());
-        let message = format!("cannot read the list `{path}`: {error}");
-        io::Error::new(error.kind(), message)
-    })?;
-    Ok(Box::new(BufReader::with_capacity(64 * 1024, file)))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -424,8 +418,7 @@ mod tests {
             ..Options::default()
         };
         let context = Context::new("list".into(), Arc::new(options));
-        format::open(Box::new(reader), context)
-            .expect("memory can be read")
+        plain::links(Box::new(reader), context)
             .map(|line| line.expect("memory can be read"))
             .collect()
     }
@@ -464,7 +457,6 @@ mod tests {
                 "not a URL: a link begins with `http://` or `https://`",
             ),
             (b"http://", "not a URL: empty host"),
-            (b"http://a.example/\xff", "the line is not valid UTF-8"),
             (&long, "the line is longer than 65536 bytes"),
         ] {
             let found = lines(line);
@@ -503,12 +495,12 @@ mod tests {
         }
 
         #[test]
-        fn every_line_is_accounted_for(text in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let expected = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text).split(|byte| *byte == b'\n')
-                .map(<[u8]>::trim_ascii)
-                .filter(|line| !line.is_empty() && !line.starts_with(b"#"))
-                .count();
-            prop_assert_eq!(lines(&text).len(), expected);
+        fn every_line_is_accounted_for(text in "(\\PC|[#\t\n\r\u{85}\u{2028}\u{feff}]){0,99}") {
+            prop_assume!(!text.contains('{') && !text.contains("//"));
+            let ends = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
+            let lines_of_text = text.split(ends).map(characters::trim);
+            let content = lines_of_text.filter(|line| !line.is_empty() && !line.starts_with('#'));
+            prop_assert_eq!(lines(text.as_bytes()).len(), content.count());
         }
     }
 }

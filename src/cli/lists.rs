@@ -13,7 +13,7 @@ pub(super) struct ListArgs {
     /// Format of the lists
     #[arg(long, value_enum, default_value_t)]
     input_format: Format,
-    /// Column or field of links [default: the first of `pdf_url`, `url`, `link` and the like]
+    /// Column or field of links, such as `URL` or `best.pdf_url` [default: the one whose name says so]
     #[arg(long, value_name = "NAME")]
     url_column: Option<String>,
     /// Column or field of file names

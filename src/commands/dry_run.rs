@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
-use crate::links::Links;
+use crate::links::{Input, Links, Seen, survey};
 use crate::log;
 use crate::outcome::Outcome;
 use crate::output::{stdout, wait_for_room};
@@ -43,6 +43,7 @@ pub(crate) struct Intent {
 /// When a list cannot be opened, or the journal cannot be read.
 pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
     let links = Links::open(&config.inputs, &config.lists)?;
+    let pipes = tell_of_lists(config, &links);
     let (folder, identity) = (Folder::at(&config.output), config.plan.identity.clone());
     let history = History::of(&folder, config.detail(), identity);
     let history = history.context("cannot read the journal")?;
@@ -92,8 +93,26 @@ pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
         }
         wait_for_room(|| false);
     }
+    for list in pipes.iter().filter(|list| list.is_known()) {
+        log::print_line(&list.to_string());
+    }
     intent.lost_lines = !is_whole(stdout().finish());
     Ok(intent)
+}
+
+/// Prints how each list is understood, and how many links it has. Returns the lists of which that is not known before they have
+/// been read.
+fn tell_of_lists(config: &Config, links: &Links) -> Vec<Arc<Seen>> {
+    let lists = config.inputs.iter().zip(links.seen());
+    let lists = lists.filter(|(input, _)| !matches!(input, Input::Url(_)));
+    let unknown = lists.filter_map(|(input, seen)| match survey(input, &config.lists) {
+        Some(list) => {
+            log::print_line(&list.to_string());
+            None
+        }
+        None => Some(seen),
+    });
+    unknown.collect()
 }
 
 impl Intent {

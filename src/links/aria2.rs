@@ -7,7 +7,8 @@
 use std::iter;
 
 use super::compressed::Source;
-use super::{Context, Item, MOST, Parsed, checksums, content, numbered_lines, parse_url};
+use super::lines::Lines;
+use super::{Context, Item, MOST, Parsed, characters, checksums, content, parse_url};
 use crate::header;
 use crate::link::{BadLink, Details, Link};
 
@@ -22,7 +23,7 @@ pub(super) fn is_option(line: &str) -> bool {
 
 /// The links of an input file of aria2.
 pub(super) fn links(source: Source, context: Context) -> impl Iterator<Item = Item> {
-    let mut lines = numbered_lines(source, context.clone());
+    let mut lines = Lines::new(source, context.clone());
     let mut open: Option<Entry> = None;
     iter::from_fn(move || {
         loop {
@@ -34,7 +35,7 @@ pub(super) fn links(source: Source, context: Context) -> impl Iterator<Item = It
             let Some(text) = content(&line) else { continue };
             let is_indented = line.text.starts_with(b" ") || line.text.starts_with(b"\t");
             if is_indented && let Some(entry) = &mut open {
-                let option = String::from_utf8_lossy(line.text.trim_ascii());
+                let option = characters::text(line.text.trim_ascii());
                 let added = match text {
                     // a part of an option would be another one
                     Err(problem) if !line.whole => Err(problem),
@@ -47,7 +48,7 @@ pub(super) fn links(source: Source, context: Context) -> impl Iterator<Item = It
             }
             let parsed = match text {
                 Ok(_) if is_indented => Err("an option without a link above it".to_owned()),
-                text => text.map(mirrors),
+                text => text.map(|text| mirrors(&text)),
             };
             let entry = Entry {
                 line: number,
@@ -111,6 +112,7 @@ impl Entry {
 
 /// The first URL that can be fetched, and the others as its mirrors.
 fn mirrors(line: &str) -> (String, Details) {
+    let line = characters::trim(line);
     let mut urls = line.split('\t').filter_map(|url| parse_url(url).ok());
     let url = match urls.next() {
         Some(url) => url.into(),

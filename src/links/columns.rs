@@ -8,50 +8,15 @@ use super::only;
 use super::{LONGEST_DETAILS, Options, parse_url};
 use crate::link::Details;
 
-/// Usual names for the column of links, the most specific first. They are compared by [`is_same`].
-const URL_COLUMNS: [&str; 9] = [
-    "pdf_url",
-    "url_for_pdf",
-    "pdf_link",
-    "url",
-    "link",
-    "href",
-    "uri",
-    "download_url",
-    "pdf",
-];
-
 /// The columns with a role, by name.
 #[derive(Debug, Clone, Default)]
 pub struct Columns {
-    /// The column of links; `None` to look for a usual name.
+    /// The column of links; `None` to look for one by the words in its name.
     pub url: Option<String>,
     /// The column of names for the files.
     pub name: Option<String>,
     /// The columns to carry into the records.
     pub kept: Vec<Arc<str>>,
-}
-
-/// The position of the column of links among `names`.
-pub(super) fn url_column<'a>(
-    columns: &Columns,
-    names: &(impl Iterator<Item = &'a str> + Clone),
-) -> Option<usize> {
-    let find = |wanted: &str| names.clone().position(|name| is_same(name, wanted));
-    let Some(wanted) = &columns.url else {
-        return URL_COLUMNS.iter().find_map(|wanted| find(wanted));
-    };
-    let exact = names.clone().position(|name| name == wanted);
-    exact.or_else(|| find(wanted))
-}
-
-/// Whether two names of columns differ at most in case and in `_`, `-` and spaces.
-fn is_same(name: &str, wanted: &str) -> bool {
-    let same = |c: u8| match c {
-        b' ' | b'-' => b'_',
-        c => c.to_ascii_lowercase(),
-    };
-    name.trim().bytes().map(same).eq(wanted.bytes().map(same))
 }
 
 /// The details of a row, in which `value` looks up a column by name, and `checksums` are the columns of checksums; `None` if it

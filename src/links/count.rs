@@ -5,8 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::compressed::Source;
-use super::{Context, Input, Options, format, open_list};
-use crate::line::{LONGEST_LINE, read_line};
+use super::input::open_list;
+use super::lines::Lines;
+use super::plain::{self, Found};
+use super::{Context, Input, Options, Seen, format};
 
 /// The largest list, in bytes, that is counted: it takes noticeable time to read a larger one twice.
 const LARGEST: u64 = 256 * 1024 * 1024;
@@ -26,6 +28,26 @@ pub(crate) fn count(
     counts.sum()
 }
 
+/// What the list of `input` turns out to be, by reading it to its end; `None` if that would take a pipe or too much time.
+pub(crate) fn survey(input: &Input, options: &Arc<Options>) -> Option<Arc<Seen>> {
+    let Input::List(path) = input else {
+        return None;
+    };
+    let list = path.metadata().ok()?;
+    if !list.is_file() || list.len() > LARGEST {
+        return None;
+    }
+    let name = path.to_string_lossy().into();
+    let context = Context {
+        tells: false,
+        ..Context::new(name, Arc::clone(options))
+    };
+    let seen = Arc::clone(&context.seen);
+    let mut links = format::open(open_list(path).ok()?, context).ok()?;
+    links.by_ref().take_while(Result::is_ok).for_each(drop);
+    Some(seen)
+}
+
 fn count_list(
     path: &Path,
     options: &Arc<Options>,
@@ -40,23 +62,24 @@ fn count_list(
         let is_over = is_over.clone();
         Some(Box::new(Wanted { list, is_over }))
     };
-    let context = Context::new("".into(), Arc::clone(options));
+    let mut context = Context::silent(Arc::clone(options));
     if options.only.is_none()
-        && let Some(source) = format::plain_lines(open()?, &context)
+        && let Some(source) = format::plain_lines(open()?, &mut context)
     {
-        return count_lines(source);
+        return count_links(source, &context);
     }
     let mut links = format::open(open()?, context).ok()?;
     let count = links.by_ref().take_while(Result::is_ok).count() as u64;
     (!is_over()).then_some(count)
 }
 
-/// The number of lines that are neither blank nor comments.
-fn count_lines(mut source: Source) -> Option<u64> {
+/// The number of links in a plain list, of which most are not parsed.
+fn count_links(source: Source, context: &Context) -> Option<u64> {
+    let mut found = Found::new();
     let mut count = 0;
-    while let Some(line) = read_line(&mut source, LONGEST_LINE).ok()? {
-        let text = line.text.trim_ascii_start();
-        count += u64::from(!text.is_empty() && !text.starts_with(b"#"));
+    for line in Lines::new(source, context.clone()) {
+        let (_, line) = line.ok()?;
+        count += plain::count(&line, context, &mut found);
     }
     Some(count)
 }

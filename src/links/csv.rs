@@ -1,17 +1,23 @@
-//! Tables with a header: CSV, TSV, and semicolons as spreadsheets write them (RFC 4180 otherwise).
+//! Tables: CSV, TSV, and what spreadsheets separate by semicolons and databases by `|` (RFC 4180 otherwise).
+//!
+//! The column of links is the one that is named, or whose name says so (see [`headings`](super::headings)). Where none does, it
+//! is the first one with a link in it. A table without a header has numbers for the names of its columns, from 1 on.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt::Write as _;
 use std::io::{self, Read};
 use std::iter;
 
 use csv::{ByteRecord, ReaderBuilder};
 
 use super::checksums::Kind;
-use super::columns::{details, url_column};
+use super::columns::details;
 use super::compressed::Source;
 use super::format::Reader;
-use super::{Context, Item, brief};
-use crate::link::{BadLink, Link};
+use super::headings::{LinkColumns, link_columns, stand_in};
+use super::plain::Found;
+use super::shape::{NO_SEPARATOR, Shape};
+use super::{Context, Item, brief, characters, parse_url, split};
 
 /// The longest row, in bytes. In a longer one, a quote is missing, and the rest of the list would become one value.
 const LONGEST_ROW: u64 = 4 * 1024 * 1024;
@@ -25,35 +31,19 @@ const MOST_LINES: usize = 1_000_000;
 /// The most columns of a table.
 const MOST_COLUMNS: usize = 10_000;
 
-/// The separators of tables.
-const SEPARATORS: [u8; 3] = [b'\t', b',', b';'];
-
-/// The separator for a table of one column: a character that does not occur.
-const NO_SEPARATOR: u8 = 0x1f;
-
-/// The separator of the table with the header `line`; `None` if that does not name a column of links.
-pub(super) fn separator(line: &str, context: &Context) -> Option<u8> {
-    let names_url = |separator: &u8| {
-        let names = line.split(char::from(*separator));
-        let names = names.map(|name| name.trim().trim_matches('"'));
-        url_column(&context.options.columns, &names).is_some()
-    };
-    let mut present = SEPARATORS
-        .into_iter()
-        .filter(|separator| line.as_bytes().contains(separator))
-        .chain([NO_SEPARATOR]);
-    present.find(names_url)
-}
+/// What tables have in cells without a link, besides nothing.
+const NO_LINK: [&str; 8] = ["-", "–", "n/a", "na", "nan", "nil", "none", "null"];
 
 /// Reads the header of a table, and then its links.
-pub(super) fn links(source: Source, separator: u8, context: Context) -> io::Result<Reader> {
+pub(super) fn links(source: Source, shape: Shape, context: Context) -> io::Result<Reader> {
     let mut reader = ReaderBuilder::new()
-        .delimiter(separator)
+        .delimiter(shape.separator)
+        .has_headers(shape.has_header)
         .flexible(true)
         .buffer_capacity(64 * 1024)
-        .from_reader(Bounded::new(source));
+        .from_reader(Bounded::new(source, context.lines_before + 1));
     let names = reader.byte_headers();
-    let names = names.map_err(|error| context.broken(0, &error.into()))?;
+    let names = names.map_err(|error| context.broken(context.lines_before, &error.into()))?;
     if names.is_empty() {
         return Ok(Box::new(iter::empty()));
     }
@@ -62,20 +52,26 @@ pub(super) fn links(source: Source, separator: u8, context: Context) -> io::Resu
         let error = io::Error::new(io::ErrorKind::InvalidData, message);
         return Err(context.broken(0, &error));
     }
-    let names = names.iter().map(|name| String::from_utf8_lossy(name));
-    let names: Vec<_> = names.map(|name| name.trim().to_owned()).collect();
+    let names: Vec<_> = if shape.has_header {
+        let names = names.iter().map(|name| characters::text(name));
+        names
+            .map(|name| characters::trim(&name).to_owned())
+            .collect()
+    } else {
+        (1..=names.len()).map(|number| number.to_string()).collect()
+    };
     let columns = &context.options.columns;
-    let url = url_column(columns, &names.iter().map(String::as_str));
+    let links = link_columns(columns, &names.iter().map(String::as_str));
     let carried = columns.kept.iter().map(AsRef::as_ref);
     let mut wanted = columns.name.as_deref().into_iter().chain(carried);
     let missing = wanted.find(|wanted| !names.iter().any(|name| name == wanted));
-    let (Some(url), None) = (url, missing) else {
-        let missing = missing.or(columns.url.as_deref()).unwrap_or("url");
+    let missing = missing.or(columns.url.as_deref().filter(|_| links.is_none()));
+    if let Some(missing) = missing {
         let (missing, source) = (brief(missing), brief(&context.source));
         let names = brief(&names.join("`, `"));
         let message = format!("no column `{missing}` in `{source}`; its columns are `{names}`");
         return Err(io::Error::new(io::ErrorKind::InvalidData, message));
-    };
+    }
     let has = |wanted: &str| names.iter().any(|name| name == wanted);
     let longest = if has("schema") && has("status") {
         LONGEST_RECORD
@@ -88,29 +84,39 @@ pub(super) fn links(source: Source, separator: u8, context: Context) -> io::Resu
     let checksums = checksums.collect();
     // of columns with the same name, the first one counts
     let positions = 0..names.len();
-    let columns = names.into_iter().zip(positions).rev().collect();
-    Ok(Box::new(Rows {
+    let columns = names.iter().cloned().zip(positions).rev().collect();
+    let rows = Rows {
         reader,
         row: ByteRecord::new(),
         longest,
+        shape,
+        names,
         columns,
         checksums,
-        url,
+        links,
         context,
-    }))
+        found: Found::new(),
+    };
+    rows.describe();
+    Ok(Box::new(rows))
 }
 
-/// The rows below the header.
+/// The rows of a table, below its header if it has one.
 struct Rows {
     reader: csv::Reader<Bounded>,
     row: ByteRecord,
     /// The longest row, in bytes.
     longest: u64,
+    shape: Shape,
+    names: Vec<String>,
     columns: HashMap<String, usize>,
     /// Those of checksums.
     checksums: Vec<(String, Kind)>,
-    url: usize,
+    /// The columns of links, once they are known.
+    links: Option<LinkColumns>,
     context: Context,
+    /// The links of the current row that have not been taken yet.
+    found: Found,
 }
 
 impl Iterator for Rows {
@@ -118,50 +124,143 @@ impl Iterator for Rows {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
+            if let Some(link) = self.found.pop_front() {
+                return Some(Ok(link));
+            }
             self.reader.get_mut().allow(self.longest);
             let begin = self.reader.position().byte();
             let read = self.reader.read_byte_record(&mut self.row);
             let line = self.reader.get_mut().line_at(begin);
             match read {
-                Ok(true) => {}
+                Ok(true) => self.find(line),
                 Ok(false) => return None,
                 Err(error) => return Some(Err(self.context.broken(line - 1, &error.into()))),
-            }
-            if let Some(link) = self.link(line) {
-                return Some(Ok(link));
             }
         }
     }
 }
 
 impl Rows {
-    /// The link in the current row; `None` if its cell is empty or the row is not wanted.
-    fn link(&self, line: u64) -> Option<Result<Link, BadLink>> {
-        let Some(cell) = self.row.get(self.url) else {
-            let (columns, url) = (self.row.len(), self.url + 1);
+    /// Finds the links of the current row.
+    fn find(&mut self, line: u64) {
+        if self.links.is_none() {
+            let first = self
+                .row
+                .iter()
+                .position(|cell| split::begins_link(cell.trim_ascii()));
+            let others = Vec::new();
+            self.links = first.map(|first| LinkColumns { first, others });
+            self.describe();
+        }
+        let mut add =
+            |text: &[u8], parsed| self.found.push_back(self.context.link(line, text, parsed));
+        let Some(columns) = &self.links else {
+            return self.context.seen.has_none();
+        };
+        let Some(cell) = self.row.get(columns.first) else {
+            let (columns, url) = (self.row.len(), columns.first + 1);
             let problem =
                 format!("the row ends after column {columns}, and the link is in column {url}");
-            return Some(self.context.link(line, self.row.as_slice(), Err(problem)));
+            return add(self.row.as_slice(), Err(problem));
         };
-        let cell = cell.trim_ascii();
-        if cell.is_empty() {
-            return None;
-        }
         let value = |name: &str| {
             let cell = self.row.get(*self.columns.get(name)?)?;
-            let text = String::from_utf8_lossy(cell);
+            let text = characters::text(cell);
             (!text.trim().is_empty()).then_some(text)
         };
-        let parsed = match std::str::from_utf8(cell) {
-            Ok(url) => {
-                let details = details(&self.context.options, value, &self.checksums);
-                let details = details.transpose()?;
-                details.map(|details| (url.to_owned(), details))
-            }
-            Err(_) => Err("the link is not valid UTF-8".to_owned()),
+        let mut details = match details(&self.context.options, value, &self.checksums) {
+            Ok(Some(details)) => Ok(details),
+            Ok(None) => return,
+            Err(problem) => Err(problem),
         };
-        Some(self.context.link(line, cell, parsed))
+        let first = characters::text(cell);
+        if is_rule(&first) {
+            return;
+        }
+        let mut links = links_of(&first);
+        let others = columns.others.iter().filter_map(|at| self.row.get(*at));
+        let others: Vec<_> = others.map(characters::text).collect();
+        let mut others = others.iter().flat_map(|cell| links_of(cell));
+        if let Some(stands_in) = stand_in(links.first()) {
+            links = others
+                .by_ref()
+                .find(|link| stands_in(link))
+                .map_or(links, |link| vec![link]);
+        }
+        let Some(last) = links.pop() else {
+            return self.context.seen.has_none();
+        };
+        if let Ok(details) = &mut details
+            && !links.is_empty()
+        {
+            // it cannot be that of several files
+            details.checksum = None;
+        }
+        for link in links {
+            add(
+                link.as_bytes(),
+                details.clone().map(|details| (link.to_owned(), details)),
+            );
+        }
+        if let Ok(details) = &mut details {
+            let others = others.filter(|other| *other != last);
+            details
+                .mirrors
+                .extend(others.filter_map(|other| parse_url(other).ok()));
+        }
+        add(
+            last.as_bytes(),
+            details.map(|details| (last.to_owned(), details)),
+        );
     }
+
+    /// Notes what is known about the table.
+    fn describe(&self) {
+        let separator = match self.shape.separator {
+            b',' => "commas",
+            b';' => "semicolons",
+            b'\t' => "tabs",
+            b'|' => "`|`",
+            NO_SEPARATOR => "nothing",
+            _ => "its own separator",
+        };
+        let name = |at: usize| brief(&self.names[at.min(self.names.len() - 1)]);
+        let header = if self.shape.has_header {
+            ""
+        } else {
+            " without a header"
+        };
+        let mut kind = format!("a table{header}, separated by {separator}");
+        if let Some(links) = &self.links {
+            let _ = write!(kind, ", with links in column `{}`", name(links.first));
+            let others: Vec<_> = links.others.iter().map(|at| name(*at)).collect();
+            if !others.is_empty() {
+                let _ = write!(kind, " and mirrors in `{}`", others.join("`, `"));
+            }
+        }
+        let names = brief(&self.names.join("`, `"));
+        let advice =
+            format!("its columns are `{names}`; `--url-column NAME` says which one has the links");
+        self.context.seen.is(kind);
+        self.context.seen.advise(advice);
+    }
+}
+
+/// The links in a cell, or what is there in place of one; empty if the cell says that there is none.
+fn links_of(cell: &str) -> Vec<&str> {
+    let cell = characters::trim(cell);
+    let mut says_none = NO_LINK.iter().map(|word| cell.eq_ignore_ascii_case(word));
+    if cell.is_empty() || says_none.any(|is_same| is_same) {
+        return Vec::new();
+    }
+    let links = split::links(cell);
+    if links.is_empty() { vec![cell] } else { links }
+}
+
+/// Whether a cell is part of the line below the header of a table in Markdown.
+fn is_rule(cell: &str) -> bool {
+    let cell = cell.trim();
+    cell.len() > 2 && cell.bytes().all(|byte| matches!(byte, b'-' | b':'))
 }
 
 /// A reader that fails when a row does not end, and that maps positions to lines.
@@ -180,14 +279,15 @@ struct Bounded {
 }
 
 impl Bounded {
-    fn new(source: Source) -> Self {
+    /// A reader whose first byte is in `line`.
+    fn new(source: Source, line: u64) -> Self {
         Self {
             source,
             longest: LONGEST_ROW,
             left: LONGEST_ROW,
             length: 0,
             ends: VecDeque::new(),
-            line: 1,
+            line,
         }
     }
 
@@ -199,9 +299,12 @@ impl Bounded {
     /// The line of the row that begins at `byte`, or behind the line ends at `byte`. Positions must not decrease.
     fn line_at(&mut self, mut byte: u64) -> u64 {
         while let Some((at, end)) = self.ends.front().filter(|(at, _)| *at <= byte) {
+            let (at, is_cr) = (*at, *end == b'\r');
             byte = byte.max(at + 1);
-            self.line += u64::from(*end == b'\n');
             self.ends.pop_front();
+            // CRLF is one end
+            let is_pair = is_cr && self.ends.front() == Some(&(at + 1, b'\n'));
+            self.line += u64::from(!is_pair);
         }
         self.line
     }
@@ -240,7 +343,12 @@ mod tests {
             let table = format!("{header}\n1,timeout,http://a.example/,{cell}\n");
             let source = Box::new(io::Cursor::new(table.into_bytes()));
             let context = Context::new("list".into(), std::sync::Arc::default());
-            let mut links = links(source, b',', context).expect("a header");
+            let (separator, has_header) = (b',', true);
+            let shape = Shape {
+                separator,
+                has_header,
+            };
+            let mut links = links(source, shape, context).expect("a header");
             let first = links.next().expect("a row");
             assert_eq!(first.is_ok(), is_whole, "{header}");
         }

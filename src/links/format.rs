@@ -1,17 +1,21 @@
 //! The formats of lists, and how to detect one.
 //!
-//! `auto` decides by the first buffer of the list, and mostly by its first line: waiting for more would delay the links of a pipe.
+//! `auto` decides by the beginning of the list, and mostly by its first line: waiting for more would delay the links of a pipe. A
+//! second line is waited for if there is no link in the first one.
 
-use std::io;
+use std::io::{self, BufRead, Read};
+use std::iter;
 
 use clap::ValueEnum;
 
 use super::compressed::{Source, decompressed};
 use super::markup::Language;
-use super::{Context, Item, aria2, csv, html, only, plain, text};
+use super::shape::{self, Shape};
+use super::tally::Tally;
+use super::{
+    Context, Item, aria2, brief, characters, csv, document, foreign, html, only, plain, text,
+};
 use crate::line::fill;
-
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The format of a list, as the user names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -21,11 +25,11 @@ pub enum Format {
     Auto,
     /// One link per line; after a tab, the name for its file
     Plain,
-    /// A table with a header
+    /// A table
     Csv,
     /// The same, separated by tabs
     Tsv,
-    /// One JSON object per line
+    /// JSON objects, one per line or in a document
     Jsonl,
     /// An input file or a session of aria2
     Aria2,
@@ -39,7 +43,9 @@ pub enum Format {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ListKind {
     Plain,
-    Table(u8),
+    Jsonl,
+    Document,
+    Table(Shape),
     Aria2,
     Text,
     Markup(Language),
@@ -48,72 +54,237 @@ enum ListKind {
 /// A reader of a list.
 pub(super) type Reader = Box<dyn Iterator<Item = Item> + Send>;
 
+/// How much of a list is looked at to see its first lines.
+const LONGEST_BEGINNING: usize = 64 * 1024;
+
 /// Reads the list in `source`. Blocks until its beginning is there.
-pub(super) fn open(source: Source, context: Context) -> io::Result<Reader> {
-    let (source, kind) = begin(source, &context).map_err(|error| context.broken(0, &error))?;
+pub(super) fn open(source: Source, mut context: Context) -> io::Result<Reader> {
+    let begun = begin(source, &mut context).map_err(|error| context.broken(0, &error))?;
+    let (source, kind) = begun;
     if context.options.only.is_some()
         && matches!(kind, ListKind::Aria2 | ListKind::Text | ListKind::Markup(_))
     {
         only::warn("all links of other lists are taken");
     }
-    Ok(match kind {
-        ListKind::Plain => Box::new(plain::links(source, context)),
-        ListKind::Table(separator) => csv::links(source, separator, context)?,
+    describe(kind, &context);
+    let same = context.clone();
+    let reader: Reader = match kind {
+        ListKind::Plain | ListKind::Jsonl => Box::new(plain::links(source, context)),
+        ListKind::Table(shape) => csv::links(source, shape, context)?,
+        ListKind::Document => Box::new(document::links(source, context)),
         ListKind::Aria2 => Box::new(aria2::links(source, context)),
         ListKind::Text => Box::new(text::links(source, context)),
         ListKind::Markup(language) => Box::new(html::links(source, language, context)),
-    })
+    };
+    Ok(Box::new(Tally::new(reader, same)))
+}
+
+/// Notes what a list is read as, and what to try if nothing is found in it.
+fn describe(kind: ListKind, context: &Context) {
+    let seen = &context.seen;
+    let wanted = if context.options.all_links {
+        "links"
+    } else {
+        "links that end in `.pdf`"
+    };
+    let kind = match kind {
+        ListKind::Plain => "a plain list",
+        ListKind::Jsonl => "JSON lines",
+        ListKind::Document => "a JSON document",
+        ListKind::Aria2 => "an aria2 file",
+        ListKind::Text => &format!("text, for {wanted}"),
+        ListKind::Markup(Language::Xml) => &format!("an XML document, for {wanted}"),
+        ListKind::Markup(Language::Html) => &format!("a page, for {wanted}"),
+        // described with its columns
+        ListKind::Table(_) => return,
+    };
+    seen.is(kind.to_owned());
+    if context.options.extract {
+        let advice = if context.options.all_links {
+            "is it the right file?"
+        } else {
+            "`--all-links` takes links that end in something else"
+        };
+        seen.advise(advice.to_owned());
+    }
 }
 
 /// The decompressed lines of `source` if it has one link per line, so that they can be counted without parsing them.
-pub(super) fn plain_lines(source: Source, context: &Context) -> Option<Source> {
+pub(super) fn plain_lines(source: Source, context: &mut Context) -> Option<Source> {
     let (source, kind) = begin(source, context).ok()?;
-    (kind == ListKind::Plain).then_some(source)
+    matches!(kind, ListKind::Plain | ListKind::Jsonl).then_some(source)
 }
 
-fn begin(source: Source, context: &Context) -> io::Result<(Source, ListKind)> {
-    let mut source = decompressed(source)?;
+/// Decodes a list, detects its format, and passes what is before its header.
+fn begin(source: Source, context: &mut Context) -> io::Result<(Source, ListKind)> {
+    let source = decompressed(source)?;
+    let source = look_ahead(source, |beginning| beginning.len() >= 4)?;
+    let source = characters::decoded(source)?;
+    let mut source = look_ahead(source, |beginning| is_enough(beginning, context))?;
     let beginning = fill(&mut source)?;
-    if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] = beginning {
-        let message = "UTF-16 is not supported: save it as UTF-8, or convert it with `iconv -f UTF-16 -t UTF-8`";
-        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+    let kind = recognized(beginning, context)?;
+    if matches!(kind, ListKind::Table(_)) {
+        let (length, lines) = preface(beginning);
+        context.lines_before = lines;
+        source.consume(length);
     }
-    if beginning.starts_with(BYTE_ORDER_MARK) {
-        source.consume(BYTE_ORDER_MARK.len());
-    }
-    let kind = kind(fill(&mut source)?, context);
     Ok((source, kind))
 }
 
-fn kind(beginning: &[u8], context: &Context) -> ListKind {
-    let beginning = String::from_utf8_lossy(beginning);
-    let mut lines = beginning.lines();
-    let first = lines.find(|line| !line.trim().is_empty());
-    let first = first.unwrap_or_default();
-    let separator = || csv::separator(first, context);
+/// The kind of a list. Refuses what is none, and notes what looks like another kind than it is read as.
+fn recognized(beginning: &[u8], context: &Context) -> io::Result<ListKind> {
+    let text = characters::text(&beginning[..beginning.len().min(LONGEST_BEGINNING)]);
+    let is_auto = context.options.format == Format::Auto && !context.options.extract;
+    let other = foreign::binary(beginning, &brief(&context.source));
+    let other = other.or_else(|| foreign::text(&text).filter(|_| is_auto));
+    if let Some(other) = other {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, other));
+    }
+    let kind = kind(&text, context);
+    let mut lines = content_lines(&text).chain(iter::repeat(""));
+    let (first, second) = (
+        lines.next().unwrap_or_default(),
+        lines.next().unwrap_or_default(),
+    );
+    if kind == ListKind::Plain
+        && !(first.contains("://") || second.contains("://"))
+        && let Some(names) = shape::header(first, second)
+    {
+        let names = brief(&names);
+        let advice = format!(
+            "it looks like a table with the columns `{names}`: `--url-column NAME` says which one has the links"
+        );
+        context.seen.suspect(advice);
+    }
+    Ok(kind)
+}
+
+/// Reads on until there is `enough`, all of which is buffered then.
+fn look_ahead(mut source: Source, enough: impl Fn(&[u8]) -> bool) -> io::Result<Source> {
+    if enough(fill(&mut source)?) {
+        return Ok(source);
+    }
+    let mut beginning = Vec::new();
+    loop {
+        let bytes = fill(&mut source)?;
+        let length = bytes.len();
+        beginning.extend_from_slice(bytes);
+        source.consume(length);
+        if length == 0 || beginning.len() >= LONGEST_BEGINNING || enough(&beginning) {
+            return Ok(Box::new(io::Cursor::new(beginning).chain(source)));
+        }
+    }
+}
+
+/// Whether the `beginning` of a list says what it is: its first line, and the second one if there is no link in the first.
+fn is_enough(beginning: &[u8], context: &Context) -> bool {
+    if beginning.len() >= LONGEST_BEGINNING {
+        return true;
+    }
+    let end = beginning
+        .iter()
+        .rposition(|byte| matches!(byte, b'\n' | b'\r'));
+    let text = characters::text(&beginning[..end.map_or(0, |end| end + 1)]);
+    let mut lines = content_lines(&text);
+    let Some(first) = lines.next() else {
+        return false;
+    };
+    let is_clear = context.options.extract
+        || context.options.format != Format::Auto
+        || (first.contains("://") && !characters::trim(first).starts_with(['{', '[']))
+        || shape::of(first, "", context).is_some()
+        || (characters::trim(first).starts_with('{') && document::is_balanced(first));
+    is_clear || lines.next().is_some()
+}
+
+/// The lines of a text that are neither blank nor comments.
+fn content_lines(text: &str) -> impl Iterator<Item = &str> + Clone {
+    let lines = text.split(['\n', '\r']);
+    lines.filter(|line| !characters::trim(line).is_empty() && !is_comment(line))
+}
+
+/// Whether a line is a comment. The first column of a table may be called `#` or `#id`.
+fn is_comment(line: &str) -> bool {
+    let name = characters::trim(line).strip_prefix('#');
+    let is_header = |name: &str| {
+        let is_named = name.starts_with(char::is_alphanumeric) && name.contains('\t');
+        is_named || name.starts_with(['\t', ',', ';', '|'])
+    };
+    name.is_some_and(|name| !is_header(name))
+}
+
+fn kind(beginning: &str, context: &Context) -> ListKind {
+    let mut lines = content_lines(beginning);
+    let mut first = lines.next().unwrap_or_default();
+    let mut second = lines.next().unwrap_or_default();
+    let declared = shape::declared(first);
+    if declared.is_some() {
+        (first, second) = (second, lines.next().unwrap_or_default());
+    }
+    let columns = &context.options.columns;
+    let has_link = first.contains("://");
+    let numbered = columns
+        .url
+        .as_ref()
+        .is_some_and(|name| name.parse::<usize>().is_ok());
+    let header = || match shape::of(first, second, context) {
+        Some(shape) => Some(shape),
+        None if has_link => Some(shape::headless(first)),
+        None => None,
+    };
+    let table = |separator: Option<u8>| {
+        let shape = header();
+        let has_header = shape.is_none_or(|shape| shape.has_header);
+        let separator = separator.or(shape.map(|shape| shape.separator));
+        let separator = separator.unwrap_or_else(|| shape::headless(first).separator);
+        ListKind::Table(Shape {
+            separator,
+            has_header,
+        })
+    };
     match context.options.format {
         Format::Csv => {
-            let separator = separator().filter(|separator| *separator != b'\t');
-            ListKind::Table(separator.unwrap_or(b','))
+            let found = header().map(|shape| shape.separator);
+            let found = found.filter(|separator| *separator != b'\t');
+            table(declared.or(found).or(Some(b',')))
         }
-        Format::Tsv => ListKind::Table(b'\t'),
-        Format::Plain | Format::Jsonl => ListKind::Plain,
+        Format::Tsv => table(Some(b'\t')),
+        Format::Plain => ListKind::Plain,
         Format::Aria2 => ListKind::Aria2,
         Format::Text => ListKind::Text,
-        Format::Html => ListKind::Markup(Language::of(&beginning).unwrap_or(Language::Html)),
+        Format::Html => ListKind::Markup(Language::of(beginning).unwrap_or(Language::Html)),
+        Format::Jsonl | Format::Auto if document::is_one(beginning) => ListKind::Document,
+        Format::Jsonl => ListKind::Jsonl,
         Format::Auto if context.options.extract => {
-            Language::of(&beginning).map_or(ListKind::Text, ListKind::Markup)
+            Language::of(beginning).map_or(ListKind::Text, ListKind::Markup)
         }
+        Format::Auto if declared.is_some() => table(declared),
         Format::Auto if beginning.lines().any(aria2::is_option) => ListKind::Aria2,
-        Format::Auto if first.trim_start().starts_with('{') || first.contains("://") => {
-            ListKind::Plain
-        }
+        Format::Auto if characters::trim(first).starts_with('{') => ListKind::Jsonl,
+        Format::Auto if has_link && numbered => table(None),
+        Format::Auto if has_link => ListKind::Plain,
         // the error for a table without the column says more than one for each line of a plain list
-        Format::Auto if context.options.columns.url.is_some() => {
-            ListKind::Table(separator().unwrap_or(b','))
-        }
-        Format::Auto => separator().map_or(ListKind::Plain, ListKind::Table),
+        Format::Auto if columns.url.is_some() => table(None),
+        Format::Auto => shape::of(first, second, context).map_or(ListKind::Plain, ListKind::Table),
     }
+}
+
+/// How many bytes and lines are before the header of a table: comments, blank lines, and the line that declares its separator.
+fn preface(beginning: &[u8]) -> (usize, u64) {
+    let (mut length, mut lines) = (0, 0);
+    let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    while let Some(end) = beginning[length..].iter().position(is_end) {
+        let line = characters::text(&beginning[length..length + end]);
+        let is_passed =
+            line.trim().is_empty() || is_comment(&line) || shape::declared(&line).is_some();
+        if !is_passed {
+            break;
+        }
+        let is_pair = beginning[length + end..].starts_with(b"\r\n");
+        length += end + 1 + usize::from(is_pair);
+        lines += 1;
+    }
+    (length, lines)
 }
 
 #[cfg(test)]
@@ -121,41 +292,70 @@ mod tests {
     use super::super::{Columns, Options};
     use super::*;
 
+    fn kind_of(beginning: &str, options: Options) -> ListKind {
+        let context = Context::new("list".into(), options.into());
+        kind(beginning, &context)
+    }
+
     #[test]
     fn detects_the_format_by_the_beginning() {
+        let table = |separator| {
+            let has_header = true;
+            ListKind::Table(Shape {
+                separator,
+                has_header,
+            })
+        };
         for (beginning, expected) in [
             ("http://a.example/x.pdf\n", ListKind::Plain),
             ("# url, name\nhttp://a.example/x.pdf\n", ListKind::Plain),
             (
                 "{\"url\":\"http://a.example/x.pdf\",\"name\":\"x\"}\n",
-                ListKind::Plain,
+                ListKind::Jsonl,
             ),
-            ("Title,URL\n", ListKind::Table(b',')),
-            ("\"Key\",\"Item Type\",\"Url\"\n", ListKind::Table(b',')),
-            ("id;pdf-url\n", ListKind::Table(b';')),
-            ("name\tlink\n", ListKind::Table(b'\t')),
-            ("url\nhttp://a.example/x,y.pdf\n", ListKind::Table(0x1f)),
+            ("Title,URL\n", table(b',')),
+            ("# exported\n\nTitle,URL\n", table(b',')),
+            ("#,Title,URL\n", table(b',')),
+            ("\"Key\",\"Item Type\",\"Url\"\n", table(b',')),
+            ("id;pdf-url\n", table(b';')),
+            ("A, B;PDF Link\n", table(b';')),
+            ("sep=;\r\nTitle;URL\r\n", table(b';')),
+            ("sep=|\nTitle|Where\nA|http://a.example/\n", table(b'|')),
+            ("name\tlink\n", table(b'\t')),
+            ("| Title | URL |\n", table(b'|')),
+            ("url\nhttp://a.example/x,y.pdf\n", table(0x1f)),
+            ("Titel,Volltext\nA,http://a.example/x.pdf\n", table(b',')),
+            ("Volltext,Titel\nhttp://a.example/x.pdf,A\n", table(b',')),
+            ("Dear all, see\nhttp://a.example/x,y.pdf\n", ListKind::Plain),
             ("http://a.example/x.pdf\n  out=x.pdf\n", ListKind::Aria2),
             ("http://a.example/x.pdf\tname.pdf\n", ListKind::Plain),
+            ("[{\"url\": 1}]", ListKind::Document),
+            ("[\n  \"http://a.example/\"\n]", ListKind::Document),
+            ("{\n  \"url\": 1\n}", ListKind::Document),
+            ("{\"results\": [\n{", ListKind::Document),
+            ("{\"url\":[[\nhttp://a.example/", ListKind::Jsonl),
+            ("[x](http://a.example/x.pdf)", ListKind::Plain),
             ("", ListKind::Plain),
             ("no header at all\n", ListKind::Plain),
         ] {
-            let context = Context::new("list".into(), Options::default().into());
             assert_eq!(
-                kind(beginning.as_bytes(), &context),
+                kind_of(beginning, Options::default()),
                 expected,
                 "{beginning}"
             );
         }
-        let columns = Columns {
-            url: Some("where".to_owned()),
-            ..Columns::default()
-        };
-        let options = Options {
-            columns,
+        let named = |name: &str| Options {
+            columns: Columns {
+                url: Some(name.to_owned()),
+                ..Columns::default()
+            },
             ..Options::default()
         };
-        let context = Context::new("list".into(), options.into());
-        assert_eq!(kind(b"what,where\n", &context), ListKind::Table(b','));
+        assert_eq!(kind_of("what,where\n", named("where")), table(b','));
+        let headless = ListKind::Table(Shape {
+            separator: b';',
+            has_header: false,
+        });
+        assert_eq!(kind_of("A;http://a.example/\n", named("2")), headless);
     }
 }

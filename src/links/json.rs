@@ -1,140 +1,187 @@
-//! One JSON object per line: records of an earlier run, and the output of other programs.
+//! Links in JSON objects: records of an earlier run, and the output of other programs.
 //!
-//! A line may be long, and is parsed no further than it is used: values stay as they are in the line, and there is a limit on
-//! the number of fields.
+//! The link is in the field whose name says so best (see [`fields`](super::fields)). Where only the objects of an array have links,
+//! as in `{"results": [{…}, {…}]}`, each of them is a row of its own.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::VecDeque;
 
-use serde::de::{Error, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::Options;
 use super::checksums::Kind;
-use super::columns::{details, url_column};
+use super::columns::{Columns, details};
+use super::fields::{DEEPEST, Fields, Place, each_element, text, texts};
+use super::headings::stand_in;
+use super::{Context, NO_FIELD, Parsed, brief, parse_url, plain, split};
 use crate::link::Details;
 
-/// The most fields of an object.
-const MOST_FIELDS: usize = 10_000;
-
-/// The fields of an object, with values in JSON.
-#[derive(Default)]
-struct Fields<'a>(BTreeMap<String, &'a RawValue>);
-
-impl<'a> Fields<'a> {
-    fn text(&self, name: &str) -> Option<Cow<'a, str>> {
-        text(self.0.get(name)?)
+/// Reads the links of `text`, a JSON object. Calls `see` with the position in `text` of each one's object, and with the link.
+pub(super) fn read(text: &str, context: &Context, see: &mut dyn FnMut(usize, Parsed)) {
+    match serde_json::from_str(text) {
+        Ok(fields) => {
+            let object = Object {
+                fields,
+                at: 0,
+                outer: None,
+            };
+            let mut search = Search { text, context, see };
+            search.read(&object, DEEPEST);
+        }
+        Err(error) => see(0, Err(format!("invalid JSON: {error}"))),
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(FieldsVisitor)
+/// An object that may have a link.
+struct Object<'a> {
+    fields: Fields<'a>,
+    /// Its position in the text.
+    at: usize,
+    /// The object that has it in an array, whose fields count, too.
+    outer: Option<&'a Object<'a>>,
+}
+
+impl Object<'_> {
+    /// The first value at a path, here or in an object around this one.
+    fn value(&self, path: &str) -> Option<Cow<'_, str>> {
+        let own = self.fields.at_path(path);
+        match own.first() {
+            Some(value) => text(value),
+            None => self.outer?.value(path),
+        }
     }
 }
 
-struct FieldsVisitor;
+/// The links of a text.
+struct Search<'s> {
+    text: &'s str,
+    context: &'s Context,
+    see: &'s mut dyn FnMut(usize, Parsed),
+}
 
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
-        let mut fields = Fields::default();
-        while let Some((name, value)) = object.next_entry()? {
-            fields.0.insert(name, value);
-            if fields.0.len() > MOST_FIELDS {
-                return Err(A::Error::custom(format!("more than {MOST_FIELDS} fields")));
+impl Search<'_> {
+    /// Reads the links of `object`: its own one, or else those of the objects in its arrays.
+    fn read(&mut self, object: &Object, depth: usize) {
+        let options = &self.context.options;
+        // columns that an earlier run carried along count as fields
+        let carried = object.fields.0.get("columns");
+        let carried = carried.and_then(|columns| serde_json::from_str(columns.get()).ok());
+        let carried: Fields = carried.unwrap_or_default();
+        let Columns { name, kept, .. } = &options.columns;
+        let is_named = |wanted: &str| {
+            name.as_deref() == Some(wanted) || kept.iter().any(|name| **name == *wanted)
+        };
+        let value = |name: &str| match object.fields.0.get(name) {
+            Some(value) => text(value),
+            None if is_named(name) => carried.text(name).or_else(|| object.value(name)),
+            None => carried.text(name),
+        };
+        let names = object.fields.0.keys().map(String::as_str);
+        let checksums = names.filter_map(|name| Some((name, Kind::of(name)?)));
+        let checksums: Vec<_> = checksums.collect();
+        let mut details = match details(options, value, &checksums) {
+            Ok(Some(details)) => details,
+            Ok(None) => return,
+            Err(problem) => return (self.see)(object.at, Err(problem)),
+        };
+        for (name, value) in &carried.0 {
+            let mut known = details.columns.iter().map(|(known, _)| &**known);
+            if !known.any(|known| known == name)
+                && let Some(value) = text(value)
+            {
+                let column = (name.as_str().into(), value.into_owned());
+                details.columns.push(column);
             }
         }
-        Ok(fields)
-    }
-}
-
-/// The URL and the details of a line; `None` if it has no link, or is a record that is not wanted.
-///
-/// # Errors
-///
-/// The problem with the line.
-pub(super) fn parse(line: &str, options: &Options) -> Result<Option<(String, Details)>, String> {
-    let parsed = serde_json::from_str(line);
-    let fields: Fields = parsed.map_err(|error| format!("invalid JSON: {error}"))?;
-    // columns that an earlier run carried along count as fields
-    let carried = fields.0.get("columns");
-    let carried = carried.and_then(|columns| serde_json::from_str(columns.get()).ok());
-    let carried: Fields = carried.unwrap_or_default();
-    let value = |name: &str| match fields.0.get(name) {
-        Some(value) => text(value),
-        None => carried.text(name),
-    };
-    let checksums = fields.0.keys().map(String::as_str);
-    let checksums: Vec<_> = checksums
-        .filter_map(|name| Some((name, Kind::of(name)?)))
-        .collect();
-    let Some(mut details) = details(options, value, &checksums)? else {
-        return Ok(None);
-    };
-    for (name, value) in &carried.0 {
-        let mut known = details.columns.iter().map(|(known, _)| &**known);
-        if !known.any(|known| known == name)
-            && let Some(value) = text(value)
-        {
-            let column = (name.as_str().into(), value.into_owned());
-            details.columns.push(column);
+        match object.fields.links(&options.columns) {
+            Place::Here(names) => self.take(object, &names, details),
+            Place::In(arrays) if depth > 0 => {
+                for array in arrays {
+                    self.descend(object, array, depth);
+                }
+            }
+            Place::In(_) | Place::Nowhere { says_so: true } => self.context.seen.has_none(),
+            Place::Nowhere { says_so: false } => {
+                let name = options.columns.url.as_deref().unwrap_or("url");
+                let names: Vec<_> = object.fields.0.keys().map(String::as_str).collect();
+                let names = brief(&names.join("`, `"));
+                let advice = format!(
+                    "the fields are `{names}`; `--url-column NAME` says which one has the links, as in `best.pdf_url` or `links[].url`"
+                );
+                self.context.seen.suspect(advice);
+                (self.see)(object.at, Err(format!("{NO_FIELD} `{name}`")));
+            }
         }
     }
-    let Some(column) = url_column(&options.columns, &fields.0.keys().map(String::as_str)) else {
-        let name = options.columns.url.as_deref().unwrap_or("url");
-        return Err(format!("no field `{name}`"));
-    };
-    let url = fields.0.values().nth(column).and_then(|value| text(value));
-    Ok(url.map(|url| (url.into_owned(), details)))
-}
 
-/// A value as text; `None` for `null` and for blank text.
-fn text(value: &RawValue) -> Option<Cow<'_, str>> {
-    match value.get() {
-        "null" => None,
-        json if json.starts_with('"') => {
-            // what is not text, such as half a surrogate pair, is nothing else either
-            let text = serde_json::from_str(json).unwrap_or_else(|_| json.to_owned());
-            (!text.trim().is_empty()).then_some(Cow::Owned(text))
+    /// Takes the links in the fields with these `names`, the best one first.
+    fn take(&mut self, object: &Object, names: &[String], mut details: Details) {
+        let mut values = names.iter().map(|name| object.fields.at_path(name));
+        let texts = |values: Vec<&RawValue>| -> Vec<String> {
+            let texts = values.into_iter().flat_map(texts);
+            let links = texts.flat_map(|text| {
+                let links = split::links(&text).into_iter().map(str::to_owned);
+                let links: Vec<_> = links.collect();
+                if links.is_empty() { vec![text] } else { links }
+            });
+            links.collect()
+        };
+        let mut links = values.next().map(texts).unwrap_or_default();
+        let mut others: VecDeque<_> = values.flat_map(texts).collect();
+        if let Some(stands_in) = stand_in(links.first()) {
+            let other = others.iter().position(|link| stands_in(link));
+            links = other
+                .and_then(|at| others.remove(at))
+                .map_or(links, |link| vec![link]);
         }
-        json => Some(json.into()),
+        let Some(last) = links.pop() else {
+            return self.context.seen.has_none();
+        };
+        if !links.is_empty() {
+            // it cannot be that of several files
+            details.checksum = None;
+        }
+        if let Some(name) = names.first().filter(|name| *name != "url") {
+            self.context.seen.is_in_field(name);
+        }
+        for link in links {
+            (self.see)(object.at, Ok((link, details.clone())));
+        }
+        let others = others.iter().filter(|other| **other != last);
+        details
+            .mirrors
+            .extend(others.filter_map(|other| parse_url(other).ok()));
+        (self.see)(object.at, Ok((last, details)));
+    }
+
+    /// Reads the objects and links in an array of `object`.
+    fn descend(&mut self, object: &Object, array: &RawValue, depth: usize) {
+        let begin = self.text.as_ptr().addr();
+        each_element(array, &mut |element| {
+            let at = element.get().as_ptr().addr() - begin;
+            if let Ok(fields) = serde_json::from_str(element.get()) {
+                let outer = Some(object);
+                self.read(&Object { fields, at, outer }, depth - 1);
+            } else if let Some(text) = text(element) {
+                let mut add = |_: &[u8], parsed| (self.see)(at, parsed);
+                plain::read_text(&text, &mut add);
+            } else {
+                self.context.seen.has_none();
+            }
+            true
+        });
     }
 }
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::{Map, Value};
 
     use super::*;
 
     proptest! {
         #[test]
         fn any_line_is_parsed_without_panic(line in "\\{?(\"[a-z]{0,3}\"|[\\[\\]{},:]|null|1|\\PC){0,40}") {
-            let _ = parse(&line, &Options::default());
-        }
-
-        #[test]
-        fn fields_are_those_of_any_other_parser(
-            fields in proptest::collection::btree_map("\\PC{0,5}", "\\PC{0,9}|[\"\\\\\n]{0,3}", 0..9),
-        ) {
-            let object: Map<_, _> = fields.clone().into_iter().map(|(name, text)| (name, Value::from(text))).collect();
-            let line = Value::from(object).to_string();
-            let parsed: Fields = serde_json::from_str(&line).expect("an object");
-            prop_assert_eq!(parsed.0.len(), fields.len());
-            for (name, value) in &fields {
-                let expected = Some(value.as_str()).filter(|value| !value.trim().is_empty());
-                let text = parsed.text(name);
-                prop_assert_eq!(text.as_deref(), expected);
-            }
+            let context = Context::new("list".into(), std::sync::Arc::default());
+            read(&line, &context, &mut |_, _| {});
         }
     }
 }

@@ -1,45 +1,122 @@
-//! Plain lists: one link per line. After tabs, a line may name the file and give other URLs of it; a line may also be JSON.
+//! Plain lists: one link per line, or several (see [`split`]). After tabs, a line may name the file and give other
+//! URLs of it; a line may also be JSON.
 
+use std::collections::VecDeque;
+use std::iter;
+
+use memchr::memmem;
+
+use super::characters::trim;
 use super::compressed::Source;
-use super::{Context, Item, content, json, numbered_lines, only, parse_url};
+use super::lines::Lines;
+use super::{Context, Item, Parsed, content, json, only, parse_url, split};
 use crate::line::Line;
 use crate::link::{BadLink, Details, Link};
 
+/// The links of one line that have not been taken yet.
+pub(super) type Found = VecDeque<Result<Link, BadLink>>;
+
 /// The links of a plain list.
 pub(super) fn links(source: Source, context: Context) -> impl Iterator<Item = Item> {
-    let lines = numbered_lines(source, context.clone());
-    lines.filter_map(move |line| {
-        let link = line.map(|(number, line)| link(&line, number, &context));
-        link.transpose()
+    let mut lines = Lines::new(source, context.clone());
+    let mut found = Found::new();
+    iter::from_fn(move || {
+        loop {
+            if let Some(link) = found.pop_front() {
+                return Some(Ok(link));
+            }
+            match lines.next()? {
+                Ok((number, line)) => read(&line, number, &context, &mut found),
+                Err(error) => return Some(Err(error)),
+            }
+        }
     })
 }
 
-/// The link of a line; `None` for a blank line, a comment, or a record that is not wanted.
-pub(super) fn link(line: &Line, number: u64, context: &Context) -> Option<Result<Link, BadLink>> {
-    let parsed = match content(line)?.map(str::trim) {
-        Ok(text) if text.starts_with('{') => json::parse(text, &context.options).transpose()?,
-        text => {
-            if context.options.only.is_some() {
-                only::warn("all links of other lists are taken");
-            }
-            text.map(fields)
-        }
+/// Adds the links of a line to `found`: none of a blank line, a comment, or a record that is not wanted.
+pub(super) fn read(line: &Line, number: u64, context: &Context, found: &mut Found) {
+    let mut add = |text: &[u8], parsed| found.push_back(context.link(number, text, parsed));
+    if line.whole && split::is_single(&line.text) {
+        warn_of_only(context);
+        let text = String::from_utf8_lossy(&line.text).into_owned();
+        return add(&line.text, Ok((text, Details::default())));
+    }
+    let text = match content(line) {
+        None => return,
+        Some(Err(problem)) => return add(&line.text, Err(problem)),
+        Some(Ok(text)) => text,
     };
-    Some(context.link(number, &line.text, parsed))
+    let text = trim(&text);
+    if text.starts_with('{') {
+        return json::read(text, context, &mut |_, parsed| add(&line.text, parsed));
+    }
+    warn_of_only(context);
+    read_text(text, &mut add);
 }
 
-/// The fields of a line, separated by tabs: a URL, then mirrors, and one name in any position among them.
-fn fields(text: &str) -> (String, Details) {
-    let fields = text.split('\t').map(str::trim);
+fn warn_of_only(context: &Context) {
+    if context.options.only.is_some() {
+        only::warn("all links of other lists are taken");
+    }
+}
+
+/// The number of links in a line. An object is taken for one without a closer look.
+pub(super) fn count(line: &Line, context: &Context, found: &mut Found) -> u64 {
+    let is_record = line.text.starts_with(b"{") && memmem::find(&line.text, b"[{").is_none();
+    if line.whole && (is_record || split::is_single(&line.text)) {
+        return 1;
+    }
+    read(line, 0, context, found);
+    found.drain(..).count() as u64
+}
+
+/// Adds the links of a line that is neither blank nor JSON. Its fields are separated by tabs: links, then mirrors, and one name in
+/// any position among them. Where another field is the first, it is a cell of a table without a header.
+pub(super) fn read_text(text: &str, add: &mut impl FnMut(&[u8], Parsed)) {
+    let fields = text.split('\t').map(trim);
     let mut fields = fields.filter(|field| !field.is_empty());
-    let url = fields.next().unwrap_or_default().to_owned();
+    let first = fields.next().unwrap_or_default();
+    let mut links = split::links(first);
+    let mut details = Details::default();
+    let begin = links.first().map_or(first.len(), |link| {
+        link.as_ptr().addr() - first.as_ptr().addr()
+    });
+    let before = first[..begin].trim_start_matches(['-', '*', '•', '>', ' ']);
+    for link in split::without_scheme(before) {
+        links.insert(0, link);
+    }
+    if links.is_empty() {
+        let later = fields.by_ref().map(split::links);
+        links = later
+            .into_iter()
+            .find(|links| !links.is_empty())
+            .unwrap_or_default();
+    } else {
+        details = details_of(fields);
+    }
+    let Some(last) = links.pop() else {
+        return add(text.as_bytes(), Ok((first.into(), details)));
+    };
+    for link in links {
+        add(link.as_bytes(), Ok((link.into(), Details::default())));
+    }
+    add(last.as_bytes(), Ok((last.into(), details)));
+}
+
+/// The mirrors and the name in the fields behind a link.
+fn details_of<'a>(fields: impl Iterator<Item = &'a str>) -> Details {
     let mut details = Details::default();
     for field in fields {
         match parse_url(field) {
-            Ok(mirror) => details.mirrors.push(mirror),
-            Err(_) if details.name.is_none() => details.name = Some(field.to_owned()),
-            Err(_) => {}
+            Ok(_) if field.contains("://") => {
+                let urls = split::links(field).into_iter();
+                details
+                    .mirrors
+                    .extend(urls.filter_map(|url| parse_url(url).ok()));
+            }
+            _ if details.name.is_none() => details.name = Some(field.to_owned()),
+            _ => {}
         }
     }
-    (url, details)
+    details
 }

@@ -524,7 +524,8 @@ fn text_is_searched_in_linear_time() {
         sandbox.write("notes.md", piece.repeat(length / piece.len()));
         let base = "--base=http://a.invalid/";
         let run = sandbox.run(&["notes.md", "--extract", base, "--dry-run"]);
-        assert!(run.code.is_some_and(|code| code < 2), "{piece}");
+        // with 2, it says that there is no link
+        assert!(run.code.is_some_and(|code| code <= 2), "{piece}");
     }
 }
 
@@ -773,14 +774,15 @@ fn only_says_where_it_does_not_apply() {
 fn quoted_lines_show_no_secrets() {
     let long = "x".repeat(1000);
     let list = format!(
-        "ftp://u:s3cr3t{long}@h/x\nftp://h/?a=1&X-Amz-Signature=s3cr3t\nx\tftp://h/?sig=s3cr3t\nhttp://:x/?token=s3cr3t http://h/?sig=s3cr3t\n\
+        "ftp://u:s3cr3t{long}@h/x\nftp://h/?a=1&X-Amz-Signature=s3cr3t\nx\tftp://h/?sig=s3cr3t\nhttp://:x/?token=s3cr3t ftp://h/?sig=s3cr3t\n\
          {{\"url\":\"ftp://h/?a=1\",\"b\":\"http://h/?sig=s3cr3t\"}}\n{long}s3cr3t@h\n"
     );
     let sandbox = Sandbox::new();
     let run = sandbox
         .fetch("async", list, &["--json", "--error-file", "e.txt"])
         .exits(1);
-    assert_eq!(records(&run.stdout).len(), 6);
+    // one of the lines has two links
+    assert_eq!(records(&run.stdout).len(), 7);
     let errors = std::fs::read_to_string(sandbox.path("e.txt")).expect("a file");
     assert!(!format!("{run:?}{errors}").contains("s3cr3t"), "{run:?}");
     // and what is masked does not become a link

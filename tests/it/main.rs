@@ -9,6 +9,7 @@ mod config_file;
 mod digest_auth;
 mod display;
 mod exec;
+mod found_links;
 mod handshakes;
 mod harness;
 mod hosts;

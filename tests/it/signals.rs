@@ -190,11 +190,11 @@ fn status_signal_without_a_run_is_harmless() {
     let mut command = sandbox.command(&["-", "--dry-run"]);
     command.stdin(Stdio::piped());
     let mut running = Running::start(command);
-    running.type_in("nonsense\n");
+    // after a link, it is a list, and what is none in it is said at once
+    running.type_in("http://a.example/x.pdf\nnonsense\n");
     running.until_it_says("nonsense");
     running.signal("USR1");
     running.until_it_says("no links are being fetched");
-    running.type_in("http://a.example/x.pdf\n");
     let run = running.end().exits(1);
     assert!(run.stdout.contains("http://a.example/x.pdf"), "{run:?}");
 }

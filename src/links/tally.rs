@@ -1,0 +1,228 @@
+//! What a list turns out to be, so that none is passed over in silence.
+//!
+//! [`Tally`] counts what a reader yields. A list that has content but no link is an error, which says what was looked at.
+//! While nothing but lines without any link has come, they are held back: if that goes on for long enough, the list is
+//! something else, and one message says so in place of one for each line. Up to [`FEW`] such lines are a list with mistakes
+//! in it, even if there is nothing else, unless the first line looks like another kind of list.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use parking_lot::Mutex;
+
+use super::format::Reader;
+use super::{Context, Item, brief, is_no_link};
+
+/// A list has mistakes in it up to this many lines, if it has no links.
+const FEW: usize = 10;
+
+/// So many lines are held back, of some hundred bytes each.
+const MOST_HELD: usize = 1000;
+
+/// What a list has turned out to be so far. [`fmt::Display`] is a line for `--dry-run`.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    list: Arc<str>,
+    /// What it is read as: format, columns.
+    kind: Mutex<String>,
+    /// What to try if there is no link in it; empty if having none is no mistake.
+    advice: Mutex<String>,
+    /// Whether it looks like another kind.
+    is_suspect: AtomicBool,
+    links: AtomicU64,
+    bad: AtomicU64,
+    without: AtomicU64,
+}
+
+impl Seen {
+    pub(super) fn new(list: Arc<str>) -> Self {
+        Self {
+            list,
+            kind: Mutex::default(),
+            advice: Mutex::default(),
+            is_suspect: AtomicBool::new(false),
+            links: AtomicU64::new(0),
+            bad: AtomicU64::new(0),
+            without: AtomicU64::new(0),
+        }
+    }
+
+    /// Notes what the list is read as.
+    pub(super) fn is(&self, kind: String) {
+        *self.kind.lock() = kind;
+    }
+
+    /// Notes the field of a JSON object that has links.
+    pub(super) fn is_in_field(&self, name: &str) {
+        let mut kind = self.kind.lock();
+        let known = kind
+            .rsplit_once('`')
+            .and_then(|(known, _)| known.strip_suffix(name));
+        if known.is_none() {
+            *kind = format!("JSON, with links in field `{}`", brief(name));
+        }
+    }
+
+    /// Notes what to try if there is no link in the list.
+    pub(super) fn advise(&self, advice: String) {
+        *self.advice.lock() = advice;
+    }
+
+    /// The same, for a list that looks like another kind.
+    pub(super) fn suspect(&self, advice: String) {
+        self.advise(advice);
+        self.is_suspect.store(true, Relaxed);
+    }
+
+    /// Whether it is known what the list is read as.
+    pub(crate) fn is_known(&self) -> bool {
+        !self.kind.lock().is_empty()
+    }
+
+    /// Notes a row or an object that has no link.
+    pub(super) fn has_none(&self) {
+        add_one(&self.without);
+    }
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (list, kind) = (brief(&self.list), self.kind.lock());
+        let [links, without, bad] =
+            [&self.links, &self.without, &self.bad].map(|n| n.load(Relaxed));
+        write!(f, "{list}: {kind}: {}", counted(links, "link"))?;
+        if without > 0 {
+            write!(f, ", {} without a link", counted(without, "row"))?;
+        }
+        if bad > 0 {
+            write!(f, ", {}", counted(bad, "bad link"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Counts one more. Only the reader of a list counts, so that it takes no turns with others.
+fn add_one(count: &AtomicU64) {
+    count.store(count.load(Relaxed) + 1, Relaxed);
+}
+
+/// A number of things.
+fn counted(number: u64, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{plural}")
+}
+
+/// The items of a reader, counted.
+pub(super) struct Tally {
+    reader: Reader,
+    context: Context,
+    /// Lines without a link that are held back.
+    held: VecDeque<Item>,
+    /// Whether lines are still held back.
+    holds: bool,
+    is_over: bool,
+}
+
+impl Tally {
+    pub(super) fn new(reader: Reader, context: Context) -> Self {
+        Self {
+            reader,
+            context,
+            held: VecDeque::new(),
+            holds: true,
+            is_over: false,
+        }
+    }
+
+    /// Reads until it is known what the list is.
+    fn hold(&mut self) {
+        while self.holds {
+            let item = self.reader.next();
+            let is_doubtful = matches!(&item, Some(Ok(Err(bad))) if is_no_link(&bad.problem));
+            self.holds = is_doubtful && self.held.len() < MOST_HELD;
+            let is_end = item.is_none();
+            self.held.extend(item);
+            let is_suspect = self.context.seen.is_suspect.load(Relaxed);
+            let few = if is_suspect { 1 } else { FEW };
+            let is_other = self.held.len() > few && (is_end || (is_doubtful && !self.holds));
+            if is_other {
+                let count = self.held.len() as u64;
+                self.held = [Err(self.nothing(&format!(" in {}", counted(count, "line"))))].into();
+                self.is_over = true;
+            } else if is_end {
+                self.finish();
+            }
+        }
+    }
+
+    /// What there is to say at the end of the list.
+    fn finish(&mut self) {
+        self.is_over = true;
+        let seen = &self.context.seen;
+        let [links, bad, without] =
+            [&seen.links, &seen.bad, &seen.without].map(|n| n.load(Relaxed));
+        let is_empty =
+            links + bad == 0 && self.held.is_empty() && self.context.options.only.is_none();
+        let rows = counted(without, "row");
+        if is_empty && without > 0 {
+            self.held
+                .push_back(Err(self.nothing(&format!(" in {rows}"))));
+        } else if is_empty && !seen.advice.lock().is_empty() {
+            self.held.push_back(Err(self.nothing("")));
+        } else if is_empty {
+            self.say("no links: all lines are blank or comments");
+        } else if without > 0 {
+            self.say(&format!("{rows} without a link"));
+        }
+    }
+
+    /// Warns, unless the list is only counted.
+    fn say(&self, what: &str) {
+        if self.context.tells {
+            let (list, kind) = (brief(&self.context.source), self.context.seen.kind.lock());
+            tracing::warn!("{list}: {what} ({kind})");
+        }
+    }
+
+    /// The error for a list without a link.
+    fn nothing(&self, place: &str) -> io::Error {
+        let (list, kind) = (brief(&self.context.source), self.context.seen.kind.lock());
+        let advice = self.context.seen.advice.lock();
+        let advice = match &**advice {
+            "" => {
+                "a table needs a header or links in its cells, and `--extract` takes links out of text, Markdown and HTML"
+            }
+            advice => advice,
+        };
+        let message = format!("no link in `{list}`{place}, read as {kind}: {advice}");
+        io::Error::new(ErrorKind::InvalidData, message)
+    }
+}
+
+impl Iterator for Tally {
+    type Item = Item;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.holds {
+            self.hold();
+        }
+        let mut item = self.held.pop_front();
+        if item.is_none() && !self.is_over {
+            item = self.reader.next();
+            if item.is_none() {
+                self.finish();
+                item = self.held.pop_front();
+            }
+        }
+        let seen = &self.context.seen;
+        match &item {
+            Some(Ok(Ok(_))) => add_one(&seen.links),
+            Some(Ok(Err(_))) => add_one(&seen.bad),
+            _ => {}
+        }
+        item
+    }
+}
