@@ -126,15 +126,20 @@ impl Response {
     /// The checksum of the whole file according to its headers, and the name of the header that has it. They are about the
     /// bytes as they are sent, and two of them about those of this response alone (RFC 9530, RFC 3230).
     pub(super) fn checksum(&self, start: Start) -> Option<(&'static str, Checksum)> {
-        const NAMES: [&str; 4] = ["Repr-Digest", "Digest", "Content-Digest", "Content-MD5"];
+        const NAMES: [(HeaderName, &str); 4] = [
+            (HeaderName::from_static("repr-digest"), "Repr-Digest"),
+            (HeaderName::from_static("digest"), "Digest"),
+            (HeaderName::from_static("content-digest"), "Content-Digest"),
+            (HeaderName::from_static("content-md5"), "Content-MD5"),
+        ];
         let names = match start {
             Start::Over => &NAMES[..],
             Start::Middle => &NAMES[..2],
             Start::End | Start::Unchanged => &[],
         };
         let headers = self.inner.headers();
-        let found = names.iter().filter_map(|name| {
-            let values = headers.get_all(*name).iter();
+        let found = names.iter().filter_map(|(header, name)| {
+            let values = headers.get_all(header).iter();
             let values = values.filter_map(|value| in_header(name, value.to_str().ok()?));
             Some((*name, values.max_by_key(Checksum::algorithm)?))
         });
