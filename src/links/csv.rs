@@ -253,6 +253,9 @@ fn links_of(cell: &str) -> Vec<&str> {
     if cell.is_empty() || says_none.any(|is_same| is_same) {
         return Vec::new();
     }
+    if let Some(link) = split::only(cell) {
+        return vec![link];
+    }
     let links = split::links(cell);
     if links.is_empty() { vec![cell] } else { links }
 }

@@ -15,7 +15,7 @@ use std::{iter, mem};
 use memchr::memchr_iter;
 
 use super::compressed::Source;
-use super::plain::{Found, read_text};
+use super::plain::{Found, read_value};
 use super::{Context, Item, LONGEST_OBJECT, characters, is_no_link, json};
 use crate::line::fill;
 
@@ -145,7 +145,7 @@ fn read(value: &[u8], line: u64, context: &Context, found: &mut Found) {
         Err(_) => value.into_owned(),
     };
     let text = characters::trim(&text);
-    read_text(text, &mut |text, parsed| {
+    read_value(text, &mut |text, parsed| {
         found.push_back(context.link(line, text, parsed));
     });
 }

@@ -253,11 +253,11 @@ fn kind(beginning: &str, context: &Context) -> ListKind {
         Format::Aria2 => ListKind::Aria2,
         Format::Text => ListKind::Text,
         Format::Html => ListKind::Markup(Language::of(beginning).unwrap_or(Language::Html)),
-        Format::Jsonl | Format::Auto if document::is_one(beginning) => ListKind::Document,
-        Format::Jsonl => ListKind::Jsonl,
         Format::Auto if context.options.extract => {
             Language::of(beginning).map_or(ListKind::Text, ListKind::Markup)
         }
+        Format::Jsonl | Format::Auto if document::is_one(beginning) => ListKind::Document,
+        Format::Jsonl => ListKind::Jsonl,
         Format::Auto if declared.is_some() => table(declared),
         Format::Auto if beginning.lines().any(aria2::is_option) => ListKind::Aria2,
         Format::Auto if characters::trim(first).starts_with('{') => ListKind::Jsonl,
@@ -357,5 +357,12 @@ mod tests {
             has_header: false,
         });
         assert_eq!(kind_of("A;http://a.example/\n", named("2")), headless);
+        let extract = || Options {
+            extract: true,
+            ..Options::default()
+        };
+        for text in ["[{\"url\": 1}]", "{\n  \"url\": 1\n}"] {
+            assert_eq!(kind_of(text, extract()), ListKind::Text, "{text}");
+        }
     }
 }

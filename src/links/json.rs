@@ -119,8 +119,11 @@ impl Search<'_> {
         let texts = |values: Vec<&RawValue>| -> Vec<String> {
             let texts = values.into_iter().flat_map(texts);
             let links = texts.flat_map(|text| {
-                let links = split::links(&text).into_iter().map(str::to_owned);
-                let links: Vec<_> = links.collect();
+                let links = match split::only(&text) {
+                    Some(link) => vec![link],
+                    None => split::links(&text),
+                };
+                let links: Vec<_> = links.into_iter().map(str::to_owned).collect();
                 if links.is_empty() { vec![text] } else { links }
             });
             links.collect()
@@ -163,7 +166,7 @@ impl Search<'_> {
                 self.read(&Object { fields, at, outer }, depth - 1);
             } else if let Some(text) = text(element) {
                 let mut add = |_: &[u8], parsed| (self.see)(at, parsed);
-                plain::read_text(&text, &mut add);
+                plain::read_value(&text, &mut add);
             } else {
                 self.context.seen.has_none();
             }

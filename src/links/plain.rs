@@ -103,6 +103,14 @@ pub(super) fn read_text(text: &str, add: &mut impl FnMut(&[u8], Parsed)) {
     add(last.as_bytes(), Ok((last.into(), details)));
 }
 
+/// Adds the links of a string of JSON.
+pub(super) fn read_value(text: &str, add: &mut impl FnMut(&[u8], Parsed)) {
+    match split::only(text) {
+        Some(link) => add(link.as_bytes(), Ok((link.into(), Details::default()))),
+        None => read_text(text, add),
+    }
+}
+
 /// The mirrors and the name in the fields behind a link.
 fn details_of<'a>(fields: impl Iterator<Item = &'a str>) -> Details {
     let mut details = Details::default();

@@ -10,12 +10,14 @@
 //!   first: a list of links through a proxy.
 //! - A quote or a bracket before a link ends it where it is closed. One that only closes is not part of it, and neither is a
 //!   separator behind it, nor a comment.
-//! - Behind `.pdf` nothing is part of a path, except path parameters such as `;jsessionid=…`, and except for what ends in `.pdf`
-//!   again. In a path without it, `, ` with its space is the end, or a comma before words: cells of a table without a header. If
-//!   another cell is before the link, the same separator ends it.
+//! - Behind `.pdf` nothing is part of a path, except path parameters such as `;jsessionid=…`, brackets and quotes that close what
+//!   the link has opened, what leads on as in `x.pdf,v2/download`, and what ends in `.pdf` again. In a path without it, `, ` with
+//!   its space is the end, or a comma before words: cells of a table without a header. If another cell is before the link, the
+//!   same separator ends it.
+//! - A string of JSON or a cell of a table says itself where it ends. If it has one link, it is one (see [`only`]).
 
 use super::characters::{is_space, trim};
-use super::{input, starts_with};
+use super::{LONGEST_LINK, input, starts_with};
 
 /// Characters that separate links, besides white space.
 const SEPARATORS: &[char] = &[',', ';', '|', '，', '；', '、'];
@@ -81,6 +83,21 @@ pub(super) fn links(text: &str) -> Vec<&str> {
         trimmed(&text[start.at..end], start)
     });
     links.collect()
+}
+
+/// The link that a delimited value is as a whole: a string of JSON, or a cell of a table. `None` if there are several links, other
+/// fields or a comment in it, or if only a note is behind `.pdf`.
+pub(super) fn only(value: &str) -> Option<&str> {
+    let value = trim(value);
+    if !begins_link(value.as_bytes()) || value.contains('\t') || comment(value, 0).is_some() {
+        return None;
+    }
+    let links = links(value);
+    let [link] = links[..] else {
+        return None;
+    };
+    let is_noted = is_pdf(link) && !value[link.len()..].contains('/');
+    Some(if is_noted { link } else { value })
 }
 
 /// The links in `text` that have no scheme, the last one first; none if there is anything else in it.
@@ -222,20 +239,21 @@ fn end(text: &str, start: &Start) -> usize {
         // anything may be in a query
         return text.len();
     }
+    let text = text.trim_end_matches(|c| is_space(c) || SEPARATORS.contains(&c));
+    // behind another cell of a table, the link is one, too
+    let same = start.separator.filter(|_| start.is_first);
     let mut last = None;
     for (at, _) in text
         .match_indices('.')
         .filter(|(at, _)| starts_with(&text[*at..], ".pdf"))
     {
-        let end = at + ".pdf".len();
+        let end = with_closers(text, at + ".pdf".len());
         let behind = &text[end..];
         let Some(next) = behind.chars().next() else {
             return end;
         };
-        let parameter = || behind[1..].split([';', ',', '/', ' ']).next();
-        let is_parameter = next == ';' && parameter().is_some_and(|text| text.contains('='));
         let ends = is_space(next) || SEPARATORS.contains(&next) || "\"'>)]}”»）".contains(next);
-        if ends && !is_parameter {
+        if ends && (same == Some(next) || !goes_on(behind)) {
             if is_strong(behind) {
                 return end;
             }
@@ -245,8 +263,6 @@ fn end(text: &str, start: &Start) -> usize {
     if let Some(end) = last {
         return end;
     }
-    // behind another cell of a table, the link is one, too
-    let same = start.separator.filter(|_| start.is_first);
     if let Some(end) = same.and_then(|separator| text.find(separator)) {
         return end;
     }
@@ -259,9 +275,56 @@ fn end(text: &str, start: &Start) -> usize {
     let cell = separators.find(|(at, _)| {
         let at = slash + at;
         let has_words = last_space > Some(at) && last_slash < Some(at);
-        has_words || is_strong(&text[at..])
+        has_words || (is_strong(&text[at..]) && !leads_on(&text[at..]))
     });
     cell.map_or(text.len(), |(at, _)| slash + at)
+}
+
+/// The end of the link in `text` that is known up to `end`, with the brackets and quotes that close what is open in it.
+fn with_closers(text: &str, mut end: usize) -> usize {
+    while let Some(next) = text[end..].chars().next().filter(|_| end < LONGEST_LINK) {
+        let count = |c: char| text[..end].matches(c).count();
+        let is_own = match next {
+            ')' => count('(') > count(')'),
+            ']' => count('[') > count(']'),
+            '}' => count('{') > count('}'),
+            '\'' => count('\'') % 2 == 1,
+            _ => false,
+        };
+        if !is_own {
+            break;
+        }
+        end += next.len_utf8();
+    }
+    end
+}
+
+/// Whether a path goes on `behind` its `.pdf`: with parameters, as in `;jsessionid=1` and `,property=pub`, or as in `,v2/download`.
+fn goes_on(behind: &str) -> bool {
+    let Some(separator) = behind.chars().next().filter(|c| SEPARATORS.contains(c)) else {
+        return false;
+    };
+    let rest = &behind[separator.len_utf8()..];
+    let parameter = rest.split([';', ',', '/', ' ']).next();
+    let is_parameter = parameter.is_some_and(|text| text.contains('='));
+    (matches!(separator, ';' | ',') && is_parameter)
+        || (!rest.contains(|c| is_space(c) || SEPARATORS.contains(&c)) && leads_on(behind))
+}
+
+/// Whether a path goes on behind the separator that `text` begins with. Dates, DOIs, media types and paths of files are cells.
+fn leads_on(text: &str) -> bool {
+    let mut characters = text.chars();
+    characters.next();
+    let rest = characters.as_str();
+    let word = || rest.rsplit(is_space).next();
+    let is_cell = |first: &str| {
+        first == "application"
+            || first
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || byte == b'.')
+    };
+    let is_path = |word: &str| matches!(word.split_once('/'), Some((first, _)) if !is_cell(first));
+    !rest.contains(SEPARATORS) && word().is_some_and(is_path)
 }
 
 /// Whether `text` begins with a separator and white space.
@@ -385,6 +448,14 @@ mod tests {
             ("\"A, \"\"B\"\"\",", ""),
             ("curl -O ", " \\"),
             ("", ",2020"),
+            ("", ",2020/05/01"),
+            ("", ",10.1000/xyz"),
+            ("", ",application/pdf"),
+            ("", ",application/pdf,200"),
+            ("", ",/papers/a"),
+            ("", ",Title and/or subtitle"),
+            ("", " (12/2020)"),
+            ("A,", ",B/C"),
             ("{", "}"),
             ("`", "`"),
             ("«", "»"),
@@ -406,6 +477,8 @@ mod tests {
             ("A;http://a.example/1;2020", "http://a.example/1"),
             ("A,http://a.example/1,B", "http://a.example/1"),
             ("A,http://a.example/g,h.pdf", "http://a.example/g,h.pdf"),
+            ("http://a.example/(x.pdf) Title", "http://a.example/(x.pdf)"),
+            ("http://a.example/1, 5/2020", "http://a.example/1"),
         ] {
             assert_eq!(links(text), [expected]);
         }
@@ -423,7 +496,16 @@ mod tests {
             "http://a.example/x_(1)",
             "http://a.example/a;b,c|d",
             "http://a.example/x.pdf;jsessionid=1A",
+            "http://a.example/x.pdf,property=pub,template=raw",
             "http://a.example/x.pdf?title=My paper, part 2",
+            "http://a.example/web/GetFile('/sites/x/y.pdf')/$value",
+            "http://a.example/get(x.pdf)/download",
+            "http://a.example/(x.pdf)",
+            "http://a.example/doc/[x.pdf]/raw",
+            "http://a.example/x.pdf,v2/download",
+            "http://a.example/x.pdf;version/raw",
+            "http://a.example/x.pdf|v2/raw",
+            "http://a.example/Smith, A/thesis",
             "https://web.archive.org/web/2020/https://x.example/y.pdf",
             "https://proxy.example/login?url=https://x.example/y.pdf",
             "http://a.example/?u=http://b.example,http://c.example",
@@ -447,6 +529,30 @@ mod tests {
             "host/?u=http://a.example",
         ] {
             assert_eq!(links(none), [""; 0], "{none}");
+        }
+    }
+
+    #[test]
+    fn a_value_with_one_link_is_that_link() {
+        for (value, expected) in [
+            ("http://a.example/x, 1", Some("http://a.example/x, 1")),
+            (" http://a.example/x) ", Some("http://a.example/x)")),
+            ("http://a.example/x,", Some("http://a.example/x,")),
+            ("http://a.example/no 1; 2", Some("http://a.example/no 1; 2")),
+            (
+                "http://a.example/x.pdf (draft)/get",
+                Some("http://a.example/x.pdf (draft)/get"),
+            ),
+            (
+                "http://a.example/x.pdf, Title",
+                Some("http://a.example/x.pdf"),
+            ),
+            ("http://a.example/1, http://a.example/2", None),
+            ("http://a.example/1  # mine", None),
+            ("<http://a.example/1>", None),
+            ("Title", None),
+        ] {
+            assert_eq!(only(value), expected, "{value}");
         }
     }
 
