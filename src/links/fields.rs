@@ -5,13 +5,14 @@
 //! the number of fields and on how deep they are.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::{fmt, iter};
 
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use super::checksums::Kind;
 use super::columns::Columns;
 use super::headings::{LinkColumns, Rank, is_same, link_columns, rank};
 use super::split;
@@ -66,7 +67,7 @@ const SAMPLE: usize = 3;
 pub(super) enum Place<'a> {
     /// In the fields with these paths, the best one first.
     Here(Vec<String>),
-    /// In the elements of these arrays.
+    /// In these objects and texts, and in the elements of these arrays.
     In(Vec<&'a RawValue>),
     /// There are none. Where something is `null`, the object says so itself.
     Nowhere { says_so: bool },
@@ -100,26 +101,53 @@ impl<'a> Fields<'a> {
         let mut leaves = Vec::new();
         self.leaves("", DEEPEST, &mut leaves);
         let names: Vec<_> = leaves.iter().map(|(name, _)| name.as_str()).collect();
-        let is_pdf = |(_, value): &(String, &RawValue)| {
-            let text = text(value);
-            text.is_some_and(|text| split::is_pdf_link(&text))
+        let Some(found) = link_columns(columns, &names.iter().copied()) else {
+            return unnamed(&leaves);
         };
-        let found = link_columns(columns, &names.iter().copied()).or_else(|| {
-            Some(LinkColumns {
-                first: leaves.iter().position(is_pdf)?,
-                others: Vec::new(),
-            })
-        });
-        match found {
-            None => Place::Nowhere {
-                says_so: leaves.iter().any(|(_, value)| value.get() == "null"),
+        let first = names[found.first];
+        match first.split_once("[]") {
+            // an array of texts is a field with several links
+            None | Some((_, "")) => match self.files(first) {
+                Some(values) => Place::In(values),
+                None => here(found, &names),
             },
-            Some(found) => match names[found.first].split_once("[]") {
-                // an array of texts is a field with several links
-                None | Some((_, "")) => here(found, &names),
-                Some((array, _)) => Place::In(self.at_path(array)),
-            },
+            Some((_, field)) => {
+                let arrays = names.iter().filter(|name| rank(name) == rank(first));
+                let arrays = arrays.filter_map(|name| name.strip_suffix(field)?.strip_suffix("[]"));
+                let arrays: BTreeSet<_> = arrays.filter(|array| !array.contains("[]")).collect();
+                let values = arrays.into_iter().flat_map(|array| self.at_path(array));
+                Place::In(values.collect())
+            }
         }
+    }
+
+    /// The values beside the one on the way to `path`, if they are those of a map from keys such as `0` or `smith2020` to files.
+    fn files(&self, path: &str) -> Option<Vec<&'a RawValue>> {
+        let rest_behind = |name: &str| {
+            let rest = path.strip_prefix(name)?;
+            (rest.is_empty() || rest.starts_with('.')).then_some(rest)
+        };
+        let mut fields = self.0.iter();
+        let (name, value, rest) =
+            fields.find_map(|(name, value)| Some((name, value, rest_behind(name)?)))?;
+        let is_key = |name: &str| {
+            let has_number = name.contains(|c: char| c.is_ascii_digit());
+            has_number && rank(name).is_none() && Kind::of(name).is_none()
+        };
+        if !is_key(name) {
+            let inside: Fields = serde_json::from_str(value.get()).ok()?;
+            return inside.files(rest.strip_prefix('.')?);
+        }
+        let is_file = |value: &RawValue| match rest {
+            "" => text(value).is_some_and(|text| split::begins_link(text.as_bytes())),
+            _ => value.get().starts_with('{') && value.get().contains("http"),
+        };
+        let files = self.0.iter().filter(|(name, _)| is_key(name));
+        let files = files
+            .map(|(_, value)| *value)
+            .filter(|value| is_file(value));
+        let files: Vec<_> = files.collect();
+        (files.len() > 1).then_some(files)
     }
 
     /// Where the field of links is that the user has named.
@@ -188,6 +216,25 @@ impl<'a> Fields<'a> {
                 enter(value);
             }
         }
+    }
+}
+
+/// Where the links of an object with these `leaves` are if no name says so: where there are PDFs.
+fn unnamed<'a>(leaves: &[(String, &'a RawValue)]) -> Place<'a> {
+    let mut pdfs = leaves.iter().filter(|(_, value)| {
+        let text = text(value);
+        text.is_some_and(|text| split::is_pdf_link(&text))
+    });
+    let Some((first, value)) = pdfs.next() else {
+        let says_so = leaves.iter().any(|(_, value)| value.get() == "null");
+        return Place::Nowhere { says_so };
+    };
+    let object = |path: &str| path.rsplit_once('.').map(|(object, _)| object.to_owned());
+    let others = pdfs.filter(|(path, _)| object(path) == object(first));
+    let others: Vec<_> = others.map(|(_, value)| *value).collect();
+    match others.is_empty() || first.contains("[]") {
+        true => Place::Here(vec![first.clone()]),
+        false => Place::In(iter::once(*value).chain(others).collect()),
     }
 }
 

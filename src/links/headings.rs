@@ -191,6 +191,14 @@ pub(super) struct LinkColumns {
     pub others: Vec<usize>,
 }
 
+/// Whether the first array on the way to a field has files, as in `files[].download_url`.
+fn has_files(path: &str) -> bool {
+    let array = path.split("[]").next().map(words).unwrap_or_default();
+    // `oa_locations` are places of one file
+    let is_file = |word: &&str| *word != "oa" && (PDF.contains(word) || FILE.contains(word));
+    array.iter().map(String::as_str).any(|word| is_file(&word))
+}
+
 /// The most columns of mirrors.
 const MOST_OTHERS: usize = 4;
 
@@ -217,23 +225,24 @@ pub(super) fn link_columns<'a>(
     let ranked = names.clone().enumerate().filter_map(|(at, name)| {
         let is_best = name.contains("best");
         let (depth, rank) = (name.matches("[]").count(), rank(name)?);
-        // in arrays of objects are usually other things with links of their own
+        // in arrays of objects are usually other things with links of their own, but not in those of files
         let class = match (depth, rank) {
             (0, Rank::PdfLink | Rank::Pdf | Rank::FileLink | Rank::Link) => 0,
+            (_, Rank::PdfLink | Rank::Pdf | Rank::FileLink) if has_files(name) => 0,
             (_, Rank::PdfLink | Rank::Pdf | Rank::FileLink) => 1,
             (0, _) => 2,
             _ => 3,
         };
         let usual = usual(name).unwrap_or(USUAL.len());
-        Some((class, rank, usual, !is_best, at))
+        Some((class, rank, depth > 0, usual, !is_best, at))
     });
     let mut ranked: Vec<_> = ranked.collect();
     ranked.sort_unstable();
     let (_, best, .., first) = *ranked.first()?;
     let is_file = best <= Rank::FileLink;
-    let others = ranked[1..].iter().filter(|(class, rank, ..)| {
+    let others = ranked[1..].iter().filter(|(class, rank, is_inside, ..)| {
         let is_same = matches!(class, 0 | 2) && !matches!(rank, Rank::OtherLink | Rank::File);
-        is_file && is_same
+        is_file && is_same && !is_inside
     });
     let others = others.map(|(.., at)| *at).take(MOST_OTHERS).collect();
     Some(LinkColumns { first, others })
@@ -388,6 +397,12 @@ mod tests {
             (&["link", "url"], "url", &[]),
             (&["url", "landing_page_url"], "url", &[]),
             (&["locations[].pdf_url", "url"], "url", &[]),
+            (
+                &["files[].download_url", "url"],
+                "files[].download_url",
+                &[1],
+            ),
+            (&["url", "pdf_url", "files[].pdf_url"], "pdf_url", &[0]),
             (
                 &["files[].links.self", "links.self"],
                 "files[].links.self",

@@ -94,9 +94,9 @@ impl Search<'_> {
         }
         match object.fields.links(&options.columns) {
             Place::Here(names) => self.take(object, &names, details),
-            Place::In(arrays) if depth > 0 => {
-                for array in arrays {
-                    self.descend(object, array, depth);
+            Place::In(values) if depth > 0 => {
+                for value in values {
+                    self.descend(object, value, depth);
                 }
             }
             Place::In(_) | Place::Nowhere { says_so: true } => self.context.seen.has_none(),
@@ -156,22 +156,30 @@ impl Search<'_> {
         (self.see)(object.at, Ok((last, details)));
     }
 
-    /// Reads the objects and links in an array of `object`.
-    fn descend(&mut self, object: &Object, array: &RawValue, depth: usize) {
-        let begin = self.text.as_ptr().addr();
-        each_element(array, &mut |element| {
-            let at = element.get().as_ptr().addr() - begin;
-            if let Ok(fields) = serde_json::from_str(element.get()) {
-                let outer = Some(object);
-                self.read(&Object { fields, at, outer }, depth - 1);
-            } else if let Some(text) = text(element) {
-                let mut add = |_: &[u8], parsed| (self.see)(at, parsed);
-                plain::read_value(&text, &mut add);
-            } else {
-                self.context.seen.has_none();
-            }
-            true
-        });
+    /// Reads the objects and links in a value of `object`, which may be an array of them.
+    fn descend(&mut self, object: &Object, value: &RawValue, depth: usize) {
+        if value.get().starts_with('[') {
+            each_element(value, &mut |element| {
+                self.enter(object, element, depth);
+                true
+            });
+        } else {
+            self.enter(object, value, depth);
+        }
+    }
+
+    /// Reads an object or a link inside of `object`.
+    fn enter(&mut self, object: &Object, value: &RawValue, depth: usize) {
+        let at = value.get().as_ptr().addr() - self.text.as_ptr().addr();
+        if let Ok(fields) = serde_json::from_str(value.get()) {
+            let outer = Some(object);
+            self.read(&Object { fields, at, outer }, depth - 1);
+        } else if let Some(text) = text(value) {
+            let mut add = |_: &[u8], parsed| (self.see)(at, parsed);
+            plain::read_value(&text, &mut add);
+        } else {
+            self.context.seen.has_none();
+        }
     }
 }
 #[cfg(test)]
@@ -179,6 +187,46 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn all_files_of_an_object_are_taken() {
+        let a = "http://a.example/a.pdf";
+        let b = "http://b.example/b.pdf";
+        for (json, expected) in [
+            (r#"{"pdf_url":{"0":"A","1":"B"}}"#, &[a, b][..]),
+            (r#"{"title":{"0":"x"},"pdf_url":{"0":"A","1":null}}"#, &[a]),
+            (r#"{"paper1":"A","paper2":"B"}"#, &[a, b]),
+            (r#"{"first":"A","second":"B","x":"y"}"#, &[a, b]),
+            (r#"{"p1":{"pdf_url":"A"},"p2":{"pdf_url":"B"}}"#, &[a, b]),
+            (
+                r#"{"data":{"p1":{"url":"A","n":1},"p2":{"pdf_url":"B"}},"n":2}"#,
+                &[a, b],
+            ),
+            (r#"{"10.1/x.y":{"url":"A"},"10.1/z":{"url":"B"}}"#, &[a, b]),
+            (r#"{"a":[{"pdf_url":"A"}],"b":[{"pdf_url":"B"}]}"#, &[a, b]),
+            // mirrors
+            (
+                r#"{"best":{"pdf_url":"A"},"primary":{"pdf_url":"B"}}"#,
+                &[a],
+            ),
+            (r#"{"pdf_url1":"A","pdf_url2":"B"}"#, &[a]),
+            (r#"{"pdf_url":"","landing_page_url":"B"}"#, &[b]),
+            (
+                r#"{"files":[{"download_url":"A"},{"download_url":"B"}],"url":"http://c.example/"}"#,
+                &[a, b],
+            ),
+            (r#"{"link":[{"URL":"http://d.example/"}],"URL":"B"}"#, &[b]),
+        ] {
+            let json = json.replace("\"A\"", &format!("\"{a}\""));
+            let json = json.replace("\"B\"", &format!("\"{b}\""));
+            let context = Context::new("list".into(), std::sync::Arc::default());
+            let mut found = Vec::new();
+            read(&json, &context, &mut |_, parsed| {
+                found.push(parsed.map_or_else(|problem| problem, |(link, _)| link));
+            });
+            assert_eq!(found, expected, "{json}");
+        }
+    }
 
     proptest! {
         #[test]
