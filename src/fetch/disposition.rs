@@ -25,12 +25,30 @@ pub(super) fn file_name(value: &[u8], host: Option<&str>) -> Option<String> {
         // the first of several parameters with the same name counts
         match name.to_ascii_lowercase().as_str() {
             "filename" => plain = plain.or(Some(value)),
-            "filename*" => extended = extended.or_else(|| decode(&value)),
+            "filename*" => {
+                extended = extended.or_else(|| decode(&value).filter(|name| !name.is_empty()));
+            }
             _ => {}
         }
     }
     let plain = || plain.and_then(|name| unescaped(&name, host));
-    extended.or_else(plain).filter(|name| !name.is_empty())
+    let name = extended.or_else(plain)?;
+    Some(last_segment(&name).to_owned()).filter(|name| !name.is_empty())
+}
+
+/// The last segment of a name that is a path (RFC 6266 section 4.3), also one of Windows. Anything else may have a `/` as a text does.
+fn last_segment(name: &str) -> &str {
+    let drive = name.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+    let has_drive = drive.len() + 1 == name.len() && drive.starts_with(":\\");
+    let is_path = ["/", "./", "../"]
+        .iter()
+        .any(|start| name.starts_with(start));
+    match () {
+        () if has_drive || name.starts_with("\\\\") => name.rsplit(['/', '\\']).next(),
+        () if is_path => name.rsplit('/').next(),
+        () => None,
+    }
+    .unwrap_or(name)
 }
 
 /// A plain `filename` without the encodings that it must not have; `None` if it has one that cannot be decoded.
@@ -172,9 +190,18 @@ mod tests {
                 Some("say \"hi\".pdf"),
             ),
             ("attachment; filename=\"x.pdf\" size=\"3\"", Some("x.pdf")),
+            ("attachment; filename=\"C:\\docs\\x.pdf\"", Some("x.pdf")),
             (
-                "attachment; filename=\"C:\\docs\\x.pdf\"",
-                Some("C:\\docs\\x.pdf"),
+                "attachment; filename=\"\\\\\\\\a\\docs\\x.pdf\"",
+                Some("x.pdf"),
+            ),
+            ("attachment; filename=\"../../x.pdf\"", Some("x.pdf")),
+            ("attachment; filename=\"/tmp/x.pdf\"", Some("x.pdf")),
+            ("attachment; filename=\"a/b.pdf\"", Some("a/b.pdf")),
+            ("attachment; filename=\"a\\b.pdf\"", Some("a\\b.pdf")),
+            (
+                "attachment; filename*=UTF-8''; filename=x.pdf",
+                Some("x.pdf"),
             ),
             (
                 "attachment; filename=\"=?UTF-8?B?UsOpc3Vtw6kucGRm?=\"",
@@ -246,7 +273,9 @@ mod tests {
         #[test]
         fn a_quoted_name_is_read_back(name in "[^\u{0}%=:\u{fffd}]{1,40}") {
             let quoted = name.replace('\\', "\\\\").replace('"', "\\\"");
-            prop_assert_eq!(super::file_name(format!("attachment; filename=\"{quoted}\"").as_bytes(), None), Some(name));
+            let segment = last_segment(&name).to_owned();
+            let read = super::file_name(format!("attachment; filename=\"{quoted}\"").as_bytes(), None);
+            prop_assert_eq!(read, Some(segment).filter(|name| !name.is_empty()));
         }
 
         #[test]

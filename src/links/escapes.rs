@@ -2,7 +2,7 @@
 //!
 //! | written | where | read |
 //! | --- | --- | --- |
-//! | `\/`, `\u0026`, `\x26` | JSON, scripts | `/`, `&` |
+//! | `\/`, `\u0026`, `\ud83d\ude00`, `\x26` | JSON, scripts | `/`, `&`, `😀`, `&` |
 //! | `\_`, `\(` | Markdown, TeX | `_`, `(` |
 //! | `{\_}`, `\~{}`, `{\textasciitilde}`, `$\sim$` | BibTeX | `_`, `~` |
 //! | `&amp;`, `&#38;` | HTML | `&` |
@@ -66,7 +66,7 @@ fn escape(text: &str) -> Option<(char, usize)> {
     let escaped = &text[slashes..];
     let c = escaped.chars().next()?;
     let (c, length) = match c {
-        'u' => (code(escaped.get(1..5)?)?, 5),
+        'u' => unicode(escaped, &text[..slashes])?,
         'x' => (code(escaped.get(1..3)?)?, 3),
         c if c.is_ascii_alphabetic() => name(escaped)?,
         '~' | '^' => (c, 1 + empty_group(&escaped[1..])),
@@ -74,8 +74,27 @@ fn escape(text: &str) -> Option<(char, usize)> {
         _ => return None,
     };
     let known = if slashes == 1 { PUNCTUATION } else { NESTED };
-    let is_known = known.contains(c) || c.is_alphanumeric();
+    let is_known = known.contains(c) || c.is_alphanumeric() || u32::from(c) > 0xffff;
     is_known.then_some((c, slashes + length))
+}
+
+/// The character of `u0041`, or of a pair such as `ud83d\ude00` with `slashes` between, and its length.
+fn unicode(text: &str, slashes: &str) -> Option<(char, usize)> {
+    const LENGTH: usize = "u0041".len();
+    let digits = text.get(1..LENGTH)?;
+    if let Some(c) = code(digits) {
+        return Some((c, LENGTH));
+    }
+    let second = text[LENGTH..].strip_prefix(slashes)?.strip_prefix('u')?;
+    let is_hex = |digits: &str| digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let half = |digits| {
+        u16::from_str_radix(digits, 16)
+            .ok()
+            .filter(|_| is_hex(digits))
+    };
+    let pair = [half(digits)?, half(second.get(..4)?)?];
+    let c = char::decode_utf16(pair).next()?.ok()?;
+    Some((c, 2 * LENGTH + slashes.len()))
 }
 
 /// The character with this number in hexadecimal.

@@ -19,7 +19,7 @@ use url::Url;
 
 use super::compressed::Source;
 use super::markup::Language;
-use super::{Context, Item, LONGEST_LINK, MOST, starts_with, text};
+use super::{Context, Item, LONGEST_LINK, MOST, characters, starts_with, text};
 use crate::line::LONGEST_LINE;
 use crate::link::{BadLink, Link};
 
@@ -81,7 +81,7 @@ impl Tag {
         if !self.is_start || value.is_empty() {
             return None;
         }
-        let value = String::from_utf8_lossy(&value).into_owned();
+        let value = characters::text(&value).into_owned();
         let media_type = value.split(';').next().unwrap_or_default();
         if media_type.trim().eq_ignore_ascii_case("application/pdf") {
             self.is_pdf = true;
@@ -139,7 +139,7 @@ impl Tags {
     fn search_text(&mut self, end: usize) {
         let rest = self.text.split_off(end);
         let text = std::mem::replace(&mut self.text, rest);
-        let text = String::from_utf8_lossy(&text);
+        let text = characters::text(&text);
         for target in text::targets(&text) {
             self.find(&target, self.text_is_pdf);
         }

@@ -12,9 +12,8 @@ pub(super) enum Language {
 impl Language {
     /// What a text is written in, by its first element; none if it is text, perhaps Markdown with some HTML in it.
     pub(super) fn of(beginning: &str) -> Option<Self> {
-        const TAGS: [&str; 12] = [
-            "html", "head", "body", "meta", "a ", "a\n", "ul", "div", "p>", "table", "script",
-            "title",
+        const TAGS: [&str; 11] = [
+            "html", "head", "body", "meta", "a", "ul", "div", "p", "table", "script", "title",
         ];
         const ROOTS: [&str; 8] = [
             "urlset",
@@ -55,13 +54,21 @@ impl Language {
             return default.filter(|_| !is_commented || rest.is_empty());
         };
         let is_any = |names: &[&str]| names.iter().any(|name| starts_with(tag, name));
+        let name = tag
+            .split(|c: char| c.is_whitespace() || matches!(c, '>' | '/'))
+            .next();
+        let is_tag = |names: &[&str]| {
+            name.is_some_and(|name| names.iter().any(|tag| name.eq_ignore_ascii_case(tag)))
+        };
+        // XHTML is declared, too
+        let tags = if is_declared { &TAGS[..1] } else { &TAGS[..] };
         let has_namespace = || {
             tag.split('>')
                 .next()
                 .is_some_and(|tag| tag.contains("xmlns"))
         };
         match () {
-            () if is_any(&TAGS) => Some(Self::Html),
+            () if is_tag(tags) => Some(Self::Html),
             () if is_declared || is_any(&ROOTS) || has_namespace() => Some(Self::Xml),
             () => default,
         }
@@ -90,6 +97,15 @@ mod tests {
                 Some(Language::Xml),
             ),
             ("<?xml version='1.0'?>\n<!-- c", Some(Language::Xml)),
+            (
+                "<?xml version='1.0'?>\n<metalink version='3.0'>",
+                Some(Language::Xml),
+            ),
+            ("<?xml version='1.0'?>\n<headlines>", Some(Language::Xml)),
+            ("<?xml version='1.0'?>\n<table>", Some(Language::Xml)),
+            ("<HEAD><title>", Some(Language::Html)),
+            ("<body\nclass='x'>", Some(Language::Html)),
+            ("<titles>", None),
             ("<rss version='2.0'>", Some(Language::Xml)),
             (
                 "<mods:mods xmlns:mods='http://a.example/'>",

@@ -16,7 +16,7 @@ use std::{iter, mem};
 
 use super::compressed::Source;
 use super::escapes::{Unit, unit};
-use super::{Context, Item, LONGEST_LINK, markdown, starts_with};
+use super::{Context, Item, LONGEST_LINK, characters, markdown, starts_with};
 use crate::line::LONGEST_LINE;
 
 /// Characters that are never part of a link.
@@ -52,7 +52,7 @@ pub(super) fn links(mut source: Source, context: Context) -> impl Iterator<Item 
             Ok(piece) => piece?,
             Err(error) => return Some(vec![Err(context.broken(line, &error))]),
         };
-        let text = String::from_utf8_lossy(&piece);
+        let text = characters::text(&piece);
         let mut found = targets(&text);
         if found.is_empty() && context.base.is_some() {
             found = names(&text);
@@ -207,8 +207,12 @@ fn is_end(c: char, before: Option<char>) -> bool {
         || matches!((c, before), ('\'', Some('\'')) | ('’', Some('‘')))
 }
 
-/// Whether another link begins after `link`: right behind `.pdf`, or after a separator.
+/// Whether something else begins after `link`: another link right behind `.pdf` or after a separator, or the type of a file, as in
+/// BibTeX: `{:https\://a.example/a.pdf:PDF}`.
 fn begins_another(rest: &str, link: &str) -> bool {
+    if is_pdf(link) && starts_with(rest, ":pdf") {
+        return true;
+    }
     match rest.strip_prefix([',', ';']) {
         Some(next) => has_scheme(next),
         None => is_pdf(link) && (rest.starts_with('[') || has_scheme(rest)),
@@ -255,6 +259,10 @@ mod tests {
             (
                 "see http://a.example/x.pdf.",
                 &["http://a.example/x.pdf"][..],
+            ),
+            (
+                "file = {:https\\://a.example/c.pdf:PDF},",
+                &["https://a.example/c.pdf"],
             ),
             (
                 "(http://a.example/x_(1).pdf), HTTPS://b.example/y.pdf!",

@@ -83,7 +83,7 @@ pub(super) fn decoded<'a>(segment: &'a str, host: Option<&str>) -> Cow<'a, str> 
 /// trailing white space and dots are removed. The name of a Windows device gets a `_` in front.
 pub(crate) fn safe(name: &str) -> Option<String> {
     let name = harmless(name);
-    let (stem, extension) = split_extension(&name);
+    let (stem, extension) = split_extension(name.trim_end_matches(is_padding));
     component(stem, extension)
 }
 
@@ -248,6 +248,7 @@ mod tests {
             ("https://a.example/com1", "_com1.pdf"),
             ("https://a.example/a%00b%0ac%1b%5b31m.pdf", "a_b_c_[31m.pdf"),
             ("https://a.example/x%20.%20.pdf", "x.pdf"),
+            ("https://a.example/x.pdf%20", "x.pdf"),
             ("https://a.example/%e2%80%aefdp.pdf", "_fdp.pdf"),
             ("https://a.example/%ff%fe.pdf", "%FF%FE.pdf"),
             ("https://a.example/%D6%D0%B9%FA.pdf", "中国.pdf"),
