@@ -9,6 +9,7 @@ use std::io::{self, Read};
 use std::iter;
 
 use csv::{ByteRecord, ReaderBuilder};
+use memchr::memchr;
 
 use super::checksums::Kind;
 use super::columns::details;
@@ -132,7 +133,16 @@ impl Iterator for Rows {
             let read = self.reader.read_byte_record(&mut self.row);
             let line = self.reader.get_mut().line_at(begin);
             match read {
-                Ok(true) => self.find(line),
+                Ok(true) => match self.torn() {
+                    None => self.find(line),
+                    Some(rows) => {
+                        for row in rows {
+                            let before = row.position().map_or(0, |position| position.line() - 1);
+                            self.row = row;
+                            self.find(line + before);
+                        }
+                    }
+                },
                 Ok(false) => return None,
                 Err(error) => return Some(Err(self.context.broken(line - 1, &error.into()))),
             }
@@ -141,6 +151,28 @@ impl Iterator for Rows {
 }
 
 impl Rows {
+    /// The rows that a quote without an end has made one of: each line of the current one has all columns, and a link among them.
+    fn torn(&self) -> Option<Vec<ByteRecord>> {
+        let url = self.links.as_ref()?.first;
+        memchr(b'\n', self.row.as_slice())?;
+        let separator = self.shape.separator;
+        let text = self.row.iter().collect::<Vec<_>>().join(&separator);
+        let mut lines = ReaderBuilder::new()
+            .delimiter(separator)
+            .has_headers(false)
+            .flexible(true)
+            .quoting(false)
+            .from_reader(&text[..]);
+        let rows: Vec<_> = lines.byte_records().collect::<Result<_, _>>().ok()?;
+        let is_link = |cell: &[u8]| {
+            let cell = cell.trim_ascii();
+            cell.is_empty() || split::begins_link(cell)
+        };
+        let is_whole =
+            |row: &ByteRecord| row.len() == self.names.len() && row.get(url).is_some_and(is_link);
+        rows.iter().all(is_whole).then_some(rows)
+    }
+
     /// Finds the links of the current row.
     fn find(&mut self, line: u64) {
         if self.links.is_none() {
@@ -338,6 +370,45 @@ impl Read for Bounded {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_quote_without_an_end_costs_no_other_row() {
+        for (table, expected) in [
+            (
+                "t,y,url\n\"A,1,http://a.example/1\nB,2,http://a.example/2\nC,3,http://a.example/3\n",
+                &[(2, "/1"), (3, "/2"), (4, "/3")][..],
+            ),
+            (
+                "t,url,y\nA,http://a.example/1,2\n\"B,http://a.example/2,3\nC \"D\",http://a.example/3,4\n",
+                &[(2, "/1"), (3, "/2"), (4, "/3")],
+            ),
+            (
+                "t,url,y\n\"A\nB, C\",http://a.example/1\nD,http://a.example/2,1\n",
+                &[(2, "/1"), (4, "/2")],
+            ),
+            (
+                "t,url,y\n\"A, B, C\nD\",http://a.example/1,1\n",
+                &[(2, "/1")],
+            ),
+        ] {
+            let source = Box::new(io::Cursor::new(table.to_owned().into_bytes()));
+            let context = Context::new("list".into(), std::sync::Arc::default());
+            let shape = Shape {
+                separator: b',',
+                has_header: true,
+            };
+            let links = links(source, shape, context).expect("a header");
+            let links = links.map(|link| link.expect("a row").expect("a link"));
+            let found: Vec<_> = links
+                .map(|link| (link.source_line.line, link.url.path().to_owned()))
+                .collect();
+            let found: Vec<_> = found
+                .iter()
+                .map(|(line, path)| (*line, &path[..]))
+                .collect();
+            assert_eq!(found, expected, "{table}");
+        }
+    }
 
     #[test]
     fn a_row_of_a_report_may_be_longer_than_that_of_a_list() {

@@ -232,10 +232,10 @@ fn unnamed<'a>(leaves: &[(String, &'a RawValue)]) -> Place<'a> {
     let object = |path: &str| path.rsplit_once('.').map(|(object, _)| object.to_owned());
     let others = pdfs.filter(|(path, _)| object(path) == object(first));
     let others: Vec<_> = others.map(|(_, value)| *value).collect();
-    match others.is_empty() || first.contains("[]") {
-        true => Place::Here(vec![first.clone()]),
-        false => Place::In(iter::once(*value).chain(others).collect()),
+    if others.is_empty() || first.contains("[]") {
+        return Place::Here(vec![first.clone()]);
     }
+    Place::In(iter::once(*value).chain(others).collect())
 }
 
 /// Whether a value is a text, several of them, or says that there is none.

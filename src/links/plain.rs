@@ -48,6 +48,8 @@ pub(super) fn read(line: &Line, number: u64, context: &Context, found: &mut Foun
     };
     let text = trim(&text);
     if text.starts_with('{') {
+        // a line of an array
+        let text = text.trim_end_matches(',');
         return json::read(text, context, &mut |_, parsed| add(&line.text, parsed));
     }
     warn_of_only(context);

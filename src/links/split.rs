@@ -202,10 +202,20 @@ fn trimmed<'a>(text: &'a str, start: &Start) -> &'a str {
         _ => None,
     };
     let text = match closed {
+        Some(end) if matches!(start.opener, Some('(' | '[' | '{')) => {
+            without_label(&text[..end], start)
+        }
         Some(end) => &text[..end],
         None => &text[..end(text, start)],
     };
     without_tail(text)
+}
+
+/// The link in brackets, without the title of Markdown or a label behind it: `(http://a.example/a "title")`.
+fn without_label<'a>(text: &'a str, start: &Start) -> &'a str {
+    let text = text.find(" \"").map_or(text, |title| &text[..title]);
+    let link = &text[..end(text, start)];
+    if is_pdf(link) { link } else { text }
 }
 
 /// Where a quote closes that is an apostrophe, too.
@@ -428,6 +438,9 @@ mod tests {
             ("<", ">, "),
             ("[x](", ")"),
             ("(see ", ")."),
+            ("[x](", " \"Title (draft)\")"),
+            ("[", " label]"),
+            ("(", ", p. 3)"),
             ("[[", "][title]]"),
             ("", ","),
             ("", ";"),
@@ -474,6 +487,11 @@ mod tests {
             ("https://a.example/1, Title", "https://a.example/1"),
             ("(http://a.example/x_(1).pdf)", "http://a.example/x_(1).pdf"),
             ("<http://a.example/a b>", "http://a.example/a b"),
+            ("[x](http://a.example/a b)", "http://a.example/a b"),
+            (
+                "[x](http://a.example/a 'b.pdf \"c\")",
+                "http://a.example/a 'b.pdf",
+            ),
             ("A;http://a.example/1;2020", "http://a.example/1"),
             ("A,http://a.example/1,B", "http://a.example/1"),
             ("A,http://a.example/g,h.pdf", "http://a.example/g,h.pdf"),
