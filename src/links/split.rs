@@ -479,6 +479,10 @@ mod tests {
                 "{before:?} {behind:?}"
             );
         }
+    }
+
+    #[test]
+    fn links_end_with_the_cell_or_brackets_that_they_are_in() {
         for (text, expected) in [
             (
                 "https://arxiv.org/pdf/2101.00001,Attention is all you need",
