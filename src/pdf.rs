@@ -9,10 +9,11 @@
 //! - The header may be anywhere in the first 1,024 bytes, behind a byte order mark, the header of an old Mac, or the warning of
 //!   a script. But a page that mentions it is not a PDF, so there has to be more: an object or an end; and behind text, binary
 //!   data as well, or a cross-reference table just where the end says. An object or an end is also asked of a body that is
-//!   hardly longer than a header.
+//!   hardly longer than a header, and an object or binary data of one that has nothing but a comment behind its header.
 //! - The end may be in front of kilobytes of something else, such as zeros, or the page that the server appends. It is an end
 //!   if its cross-reference table is in front of it, and no object behind it. A document that was cut off may have an end, too:
-//!   that of an earlier revision, of the first part of a linearized one, or of another one that is attached to it.
+//!   that of an earlier revision, of the first part of a linearized one, which states its length, or of another one that is
+//!   attached to it.
 //!
 //! What begins as a PDF but has no end is suspect, and its caller decides whether it was cut off.
 
@@ -22,7 +23,7 @@ mod structure;
 use std::io::{self, Read, Seek};
 
 pub(crate) use kind::BodyKind;
-use structure::{End, find_last, goes_on, has_object, is_binary};
+use structure::{End, find_last, goes_on, has_content, has_object, is_binary, stated_length};
 
 /// How many bytes of either end are searched: readers accept up to this much junk before `%PDF-` and after `%%EOF` (PDF
 /// Reference 1.4, appendix H, notes 13 and 18).
@@ -145,7 +146,13 @@ impl Check {
         let is_first_part = number.starts_with(b"0")
             && !number.get(1).is_some_and(u8::is_ascii_digit)
             && find_last(&self.head, b"/Linearized").is_some();
-        is_first_part.then_some("only the first part of a linearized document")
+        (is_first_part || self.is_short()).then_some("only the first part of a linearized document")
+    }
+
+    /// Whether it is shorter than it says itself. Only its last line end may be missing.
+    fn is_short(&self) -> bool {
+        let length = self.length - self.header.unwrap_or(0) as u64;
+        stated_length(&self.head).is_some_and(|stated| length.saturating_add(2) < stated)
     }
 
     /// The verdict on a body that is odd.
@@ -156,7 +163,7 @@ impl Check {
         body: &mut (impl Read + Seek),
     ) -> io::Result<PdfVerdict> {
         let end = End::last(body, self.length)?;
-        let is_padded = problem.is_some() && end.is_some_and(End::has_xref);
+        let is_padded = problem.is_some() && !self.is_short() && end.is_some_and(End::has_xref);
         let has_end = problem.is_none() || is_padded;
         let rest = &self.head[header..];
         let is_pdf = match BodyKind::of(&self.head[..header]) {
@@ -165,7 +172,8 @@ impl Check {
                 has_object(rest, 0)
                     || has_object(&self.tail, 0)
                     || has_end && end.is_some_and(is_end)
-                    || self.is_usual() && (is_binary(rest) || has_comment(rest))
+                    || self.is_usual()
+                        && (is_binary(rest) || has_comment(rest) && has_content(body)?)
             }
             BodyKind::Unknown => has_object(rest, 0) || has_end,
             _ if is_quoted(&self.head[..header]) => false,
@@ -312,7 +320,8 @@ mod tests {
         let late = [&late[..end - 1], b"\n9061\n%%EOF\n"].concat();
         assert_eq!(of(&late), PdfVerdict::Whole);
         assert_eq!(of([warning, &late[..]].concat()), PdfVerdict::Whole);
-        assert!(matches!(of(&late[..5000]), PdfVerdict::Suspect(_)));
+        let cut = &late[..late.len() - 40];
+        assert!(matches!(of(cut), PdfVerdict::Suspect(_)));
         let old = [&b"%!PS-Adobe-3.0 PDF-1.2\n"[..], &long[9..]].concat();
         assert_eq!(of(old), PdfVerdict::Whole);
     }
@@ -370,6 +379,54 @@ mod tests {
             let text = header.to_owned() + &" and so on".repeat(300);
             for body in [header.as_bytes(), text.as_bytes(), &text.as_bytes()[..900]] {
                 assert_eq!(of(body), PdfVerdict::NotPdf(BodyKind::Header), "{header}");
+            }
+        }
+    }
+
+    #[test]
+    fn text_behind_a_header_and_a_comment_is_not_a_pdf() {
+        let page = "<html><p>The document is not available.</p>\n".repeat(9000);
+        for front in [
+            &b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"[..],
+            b"%PDF-1.5\n% This is a template\n\\documentclass{article}\n",
+            b"%PDF-1.7\r\n%\r\n",
+        ] {
+            let body = [front, page.as_bytes()].concat();
+            assert_eq!(of(&body), PdfVerdict::NotPdf(BodyKind::Header), "{front:?}");
+            for content in [&b"\n7 0 obj\n<<>>\n"[..], b"\x01\x02\x03"] {
+                for place in [front.len() + 2000, 65_534, 131_075, body.len() - 2000] {
+                    let body = [&body[..place], content, &body[place..]].concat();
+                    let verdict = of(&body);
+                    assert!(
+                        matches!(verdict, PdfVerdict::Suspect(_)),
+                        "{front:?}, {content:?} at {place}: {verdict:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_linearized_document_is_as_long_as_it_says() {
+        let linearized = |stated: usize| {
+            let first = format!("%PDF-1.4\n9 0 obj\n<</Linearized 1/L {stated}/O 3>>\nendobj\n");
+            [first.as_bytes(), &document(&b"BT ET ".repeat(1000))[9..]].concat()
+        };
+        let length = linearized(1000).len();
+        for (front, stated, more, is_whole) in [
+            ("", length, "", true),
+            ("", length + 1, "", true),
+            ("\r\n", length, "", true),
+            ("", 1000, "", true),
+            ("", length + 1000, "", false),
+            ("\r\n", length + 3, "", false),
+            ("", 90_000, &*"x".repeat(5000), false),
+        ] {
+            let body = [front.as_bytes(), &linearized(stated), more.as_bytes()].concat();
+            match of(body) {
+                PdfVerdict::Whole => assert!(is_whole, "{stated}"),
+                PdfVerdict::Suspect(_) => assert!(!is_whole, "{stated}"),
+                other => panic!("{stated}: {other:?}"),
             }
         }
     }

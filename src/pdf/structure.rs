@@ -148,6 +148,39 @@ pub(super) fn find_last(bytes: &[u8], mark: &[u8]) -> Option<usize> {
     bytes.windows(mark.len()).rposition(|window| window == mark)
 }
 
+/// Whether a `body` that begins with a header has anything else of a PDF: an object, or the bytes of a stream.
+pub(super) fn has_content(body: &mut (impl Read + Seek)) -> io::Result<bool> {
+    /// Room for the begun object at the end of a block.
+    const OVERLAP: usize = 32;
+    body.seek(SeekFrom::Start(0))?;
+    let mut rest = body.take(FARTHEST);
+    let mut block = Vec::new();
+    loop {
+        let kept = block.len().min(OVERLAP);
+        block.drain(..block.len() - kept);
+        if rest.by_ref().take(BLOCK).read_to_end(&mut block)? == 0 {
+            return Ok(false);
+        }
+        if is_binary(&block) || has_object(&block, 0) {
+            return Ok(true);
+        }
+    }
+}
+
+/// The length that a linearized document states in its first object, which is in `head` (ISO 32000-1, annex F).
+pub(super) fn stated_length(head: &[u8]) -> Option<u64> {
+    let mark = find_last(head, b"/Linearized")?;
+    let start = find_last(&head[..mark], b"<<")?;
+    let dictionary = &head[start..];
+    let end = dictionary.windows(2).position(|mark| mark == b">>")?;
+    let dictionary = str::from_utf8(&dictionary[..end]).ok()?;
+    let mut entries = dictionary
+        .split('/')
+        .filter_map(|entry| entry.strip_prefix('L'));
+    let value = entries.find_map(|rest| rest.strip_prefix(|c: char| c.is_ascii_whitespace()))?;
+    value.trim().parse().ok()
+}
+
 /// Whether `bytes` have control characters that no text has. Streams of a PDF have many.
 pub(super) fn is_binary(bytes: &[u8]) -> bool {
     (bytes.iter()).any(|byte| matches!(byte, 1..=8 | 0x0e..=0x1a | 0x1c..=0x1f))
@@ -180,6 +213,31 @@ mod tests {
             " 0 obj",
         ] {
             assert!(!has_object(no.as_bytes(), 0), "{no}");
+        }
+    }
+
+    #[test]
+    fn linearized_documents_state_their_length() {
+        let of = |entries: &str| {
+            let head = format!("%PDF-1.4\n7 0 obj<<{entries}>>endobj\n8 0 obj<</L 5/Length 6>>");
+            stated_length(head.as_bytes())
+        };
+        for entries in [
+            "/Linearized 1/L 99/H[1 2]/O 3",
+            " /Linearized 1.0 /L 99 /O 3 ",
+            "/Linearized 1\n/Length 7\n/L\r\n0000000099",
+            "/L 99/Linearized 1",
+        ] {
+            assert_eq!(of(entries), Some(99), "{entries}");
+        }
+        for entries in [
+            "",
+            "/L 99",
+            "/Linearized 1",
+            "/Linearized 1/L 9 0 R",
+            "/Linearized 1/L -9",
+        ] {
+            assert_eq!(of(entries), None, "{entries}");
         }
     }
 
