@@ -103,8 +103,13 @@ impl<'a> Body<'a> {
         let (mut window, mut long_window) = (Window::new(), Window::new());
         loop {
             let next = timeout(options.stall_timeout, response.inner.chunk()).await;
-            let chunk = next.map_err(|_| self.too_slow("no data"))?;
-            let chunk = chunk.map_err(|error| broken_body(&error, self.received, self.total))?;
+            let chunk = match next {
+                // it is complete, even if the server does not end it in good order
+                Err(_) | Ok(Err(_)) if self.total == Some(self.received) => None,
+                Err(_) => return Err(self.too_slow("no data")),
+                Ok(Err(error)) => return Err(broken_body(&error, self.received, self.total)),
+                Ok(Ok(chunk)) => chunk,
+            };
             let Some(chunk) = chunk else {
                 return self.take_last().await;
             };

@@ -232,6 +232,29 @@ fn cut_off_body_is_truncated_or_resumed() {
 }
 
 #[test]
+fn stream_that_breaks_off_behind_its_last_byte_is_whole() {
+    let ways: [fn(Vec<u8>) -> Answer; 2] = [
+        |body| {
+            let length = body.len();
+            Answer::new(200, body).broken_off_after(length)
+        },
+        |body| {
+            let length = body.len();
+            Answer::new(200, body).called_off_after(length)
+        },
+    ];
+    for way in ways {
+        for_each_mode(|mode| {
+            let sandbox = Sandbox::new();
+            let server = TlsServer::start(&sandbox, Rules::default(), move |_| way(pdf("x")));
+            fetch(&sandbox, mode, server.url("/x.pdf"), &[]).exits(0);
+            assert!(sandbox.files()["x.pdf"] == pdf("x"), "{mode}");
+            assert_eq!(server.requests().len(), 1, "{mode}");
+        });
+    }
+}
+
+#[test]
 fn early_end_of_a_stream_is_asked_for_again() {
     let ways: [fn(Vec<u8>) -> Answer; 3] = [
         |body| Answer::new(200, body[..3000].to_vec()).without_length(),

@@ -433,7 +433,7 @@ impl Relay {
             }
             if frame.kind == Frame::DATA {
                 match self.ends.lock().expect("no panic").get_mut(&stream) {
-                    Some(End::BrokenOff(left, reason)) if *left < frame.payload.len() => {
+                    Some(End::BrokenOff(left, reason)) if *left <= frame.payload.len() => {
                         frame.payload.truncate(*left);
                         frame.flags = 0;
                         over = Some(*reason);
