@@ -3,7 +3,7 @@
 //! No coding is ever asked for, since ranges of coded bytes are of no use, but some servers send what they have: objects that
 //! were stored compressed, or a proxy that compresses everything. Other servers name a coding that is none, such as `UTF-8` or
 //! `aws-chunked`, or one that they have not applied. So only names of codings count, and of those only what the first bytes
-//! confirm: what begins with `%PDF-` is taken as it is.
+//! confirm: what begins with `%PDF-`, or as text does, is taken as it is.
 //!
 //! Each coding takes a piece of its input and returns a piece of its output, so that a few bytes that stand for gigabytes are
 //! met by the limit on the size of a file. The memory is bounded, too: 16 MiB for Brotli, 8 MiB for Zstandard (RFC 9659), less
@@ -27,7 +27,7 @@ pub(super) const MOST: usize = 4;
 const PIECE: usize = 64 * 1024;
 
 /// How many bytes are needed to tell whether a coding has been applied.
-const BEGINNING: usize = 5;
+const BEGINNING: usize = 16;
 
 /// A content coding, or a transfer coding, which has the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,9 +41,12 @@ pub(super) enum Coding {
 impl Coding {
     /// The coding with this name; none for all names that say nothing about the bytes.
     pub(super) fn named(name: &str) -> Option<Self> {
+        let name = name.split(';').next()?;
         let name = name.trim_matches(|c: char| c.is_whitespace() || c == '"');
         match name.to_ascii_lowercase().as_str() {
-            "gzip" | "x-gzip" => Some(Self::Gzip),
+            "gzip" | "x-gzip" | "gz" | "application/gzip" | "application/x-gzip" => {
+                Some(Self::Gzip)
+            }
             "deflate" => Some(Self::Deflate),
             "br" => Some(Self::Brotli),
             "zstd" => Some(Self::Zstandard),
@@ -54,7 +57,7 @@ impl Coding {
     /// Undoes it for a body with this `beginning`; none if it has not been applied.
     fn decoder(self, beginning: &[u8]) -> Option<Box<dyn Decode>> {
         match self {
-            _ if beginning.starts_with(b"%PDF-") => None,
+            _ if is_plain(beginning) => None,
             Self::Gzip if inflate::is_gzip(beginning) => Some(Box::new(Gzip::default())),
             Self::Zstandard if zstandard::is_frame(beginning) => Some(Box::new(Zstandard::new())),
             Self::Gzip | Self::Zstandard => None,
@@ -62,6 +65,13 @@ impl Coding {
             Self::Brotli => Some(Box::new(Brotli::new())),
         }
     }
+}
+
+/// Whether a body with this `beginning` is a PDF or plain ASCII, which the first bytes of coded data never are.
+fn is_plain(beginning: &[u8]) -> bool {
+    let text = beginning.strip_prefix(b"\xef\xbb\xbf").unwrap_or(beginning);
+    let is_text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
+    text.trim_ascii_start().starts_with(b"%PDF-") || text.iter().all(is_text)
 }
 
 impl fmt::Display for Coding {
@@ -87,6 +97,21 @@ trait Decode: Send {
 
     /// Whether the input may end here.
     fn is_complete(&self) -> bool;
+}
+
+/// What these first `bytes` of a body stand for, as far as they tell, and no more than the beginning of that.
+pub(super) fn beginning(codings: &[Coding], bytes: Vec<u8>) -> Vec<u8> {
+    if codings.is_empty() {
+        return bytes;
+    }
+    let mut decoder = Decoder::new(codings);
+    decoder.push(&bytes);
+    decoder.end();
+    let (mut text, mut piece) = (Vec::new(), Vec::new());
+    while text.len() < PIECE && matches!(decoder.next(&mut piece), Ok(true)) {
+        text.append(&mut piece);
+    }
+    text
 }
 
 /// Undoes all codings of a body.

@@ -180,7 +180,9 @@ impl Response {
 
     /// The failure of a response that is not a file, with what its body says about the reason.
     pub(super) async fn refusal(mut self) -> Failure {
+        let codings = self.codings().unwrap_or_default();
         let body = self.beginning(REASON).await;
+        let body = coding::beginning(&codings, body);
         Refusal {
             status: self.inner.status(),
             headers: self.inner.headers(),

@@ -88,6 +88,38 @@ fn names_that_are_no_codings_are_ignored() {
 }
 
 #[test]
+fn codings_that_have_not_been_applied_are_ignored() {
+    let behind = |front: &[u8]| [front, &document("BT ET")].concat();
+    let old = [&b"%!PS-Adobe-3.0 PDF-1.4\n"[..], &document("BT ET")[9..]].concat();
+    let bodies = [
+        behind(b""),
+        behind(b"\r\n"),
+        behind(b"\xef\xbb\xbf"),
+        behind(&b" \n".repeat(20)),
+        behind(b"<br />\n<b>Warning</b>: date(): no time zone<br />\n"),
+        old,
+    ];
+    for_each_mode(|mode| {
+        for name in ["br", "deflate", "gzip", "zstd"] {
+            let with_name = |body: &Vec<u8>| (coding(name), body.clone());
+            let mut answers: Vec<_> = bodies.iter().map(with_name).collect();
+            let page = "<!doctype html><title>Please sign in</title>";
+            answers.push((coding(name), page.into()));
+            let (_server, links) = server_of(answers);
+            let sandbox = Sandbox::new();
+            let run = sandbox.fetch(mode, links, &[]).exits(1);
+            let message = "6.pdf: not_pdf: an HTML page, `Please sign in`";
+            assert!(run.stderr.contains(message), "no `{message}` in {run:#?}");
+            let files = sandbox.files();
+            assert_eq!(files.len(), bodies.len(), "{name}: {run:#?}");
+            for (number, body) in bodies.iter().enumerate() {
+                assert!(files[&format!("{number}.pdf")] == *body, "{name}: {number}");
+            }
+        }
+    });
+}
+
+#[test]
 fn codings_are_undone() {
     let body = pdf_of("x", 300_000);
     let (first, second) = body.split_at(1000);
@@ -115,6 +147,9 @@ fn codings_are_undone() {
         (coding("gzip, gzip"), gzip(&body)),
         (in_transfer.to_owned(), chunks(&gzip(&body))),
         (coding("br"), bytes(BROTLI)),
+        (coding("gz"), gzip(&body)),
+        (coding("application/gzip"), gzip(&body)),
+        (coding("gzip;q=1.0"), gzip(&body)),
     ];
     for_each_mode(|mode| {
         let (server, links) = server_of(answers.clone());
@@ -131,7 +166,7 @@ fn codings_are_undone() {
         }
         assert_eq!(sandbox.names().len(), answers.len(), "{run:?}");
         assert_eq!(server.requests().len(), answers.len());
-        assert_eq!(sandbox.run(&["verify", "out"]).exits(0).count("good"), 12);
+        assert_eq!(sandbox.run(&["verify", "out"]).exits(0).count("good"), 15);
     });
 }
 
@@ -168,6 +203,38 @@ fn coded_pages_and_damaged_data_are_described() {
         }
         assert!(sandbox.names().is_empty());
         assert_eq!(server.requests().len(), answers.len());
+    });
+}
+
+#[test]
+fn coded_refusals_say_why() {
+    let page = b"<!doctype html><title>Just a moment...</title>";
+    let error = "{\"error\": \"Embargoed\"}".to_owned() + &" ".repeat(50_000);
+    let bomb = [&b"<title>Too much</title>"[..], &vec![b' '; 20_000_000]].concat();
+    let answers = vec![
+        ("gzip", gzip(page)),
+        ("zstd, deflate", zlib(&zstd(error.as_bytes()))),
+        ("gzip", error.clone().into()),
+        ("gzip", gzip(&bomb)),
+        ("gzip", gzip(page)[..20].to_vec()),
+    ];
+    for_each_mode(|mode| {
+        let answers = answers.clone();
+        let server = Server::start(move |request, stream| {
+            let number: usize = request.path[1..].parse().expect("a number");
+            let (name, body) = &answers[number];
+            respond(stream, &format!("403 Forbidden{}", coding(name)), body);
+        });
+        let links = list((0..5).map(|number| server.url(&format!("/{number}"))));
+        let run = Sandbox::new().fetch(mode, links, &["-v"]).exits(1);
+        for message in [
+            "/0: http_status: 403 Forbidden: bot check of a firewall: Just a moment...",
+            "/1: http_status: 403 Forbidden: Embargoed",
+            "/3: http_status: 403 Forbidden: Too much",
+            "/4: http_status: 403 Forbidden\n",
+        ] {
+            assert!(run.stderr.contains(message), "no `{message}` in {run:#?}");
+        }
     });
 }
 
