@@ -73,6 +73,11 @@ impl Check {
         Ok(())
     }
 
+    /// The first bytes, at least a kilobyte if there are as many.
+    pub fn head(&self) -> &[u8] {
+        &self.head
+    }
+
     /// The verdict on a body that has ended. If it is an odd one, `body` returns its bytes to look at again.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use tokio::task::yield_now;
 
 use super::coding::{Coding, Decoder};
 use super::error::{broken_body, disk};
+use super::reason::Reason;
 use super::response::Response;
 use super::{Fetcher, Unsaved};
 use crate::digest::{Algorithm, Checksum, Hasher};
@@ -16,6 +17,7 @@ use crate::outcome::{Failure, Status};
 use crate::pdf::{BodyKind, Check, PdfVerdict};
 use crate::stats::{Transfer, rate};
 use crate::store::{PIECE, Part, Pieces};
+use crate::text::from_server;
 use crate::timeout::{Moment, timeout};
 
 /// The lowest speed of a body that other links wait for, in bytes per second, over two stall timeouts. No link is that slow,
@@ -223,7 +225,7 @@ impl<'a> Body<'a> {
                 if kind == BodyKind::Header && self.total.is_none() {
                     self.check_early_end(ONLY_A_HEADER, before).await?;
                 }
-                return Err(not_pdf(&kind).into());
+                return Err(not_pdf(&kind, self.seen.check.head()).into());
             }
         };
         let checksums = self.seen.hasher.finish();
@@ -298,11 +300,20 @@ fn truncated(message: String) -> Failure {
     Failure::new(Status::Truncated, message)
 }
 
-/// The failure of a body that is not a PDF. An empty one may be the work of a server that has failed.
-fn not_pdf(kind: &BodyKind) -> Failure {
+/// The failure of a body that is not a PDF but of this `kind`, with what its `head` says about the reason. An empty one may be
+/// the work of a server that has failed.
+fn not_pdf(kind: &BodyKind, head: &[u8]) -> Failure {
+    let reason = match kind {
+        BodyKind::Text(_) => Reason::of_body("", head),
+        _ => None,
+    };
+    let message = match reason {
+        Some(reason) => format!("{kind}: {}", from_server(&reason.text)),
+        None => kind.to_string(),
+    };
     Failure {
         passing: *kind == BodyKind::Empty,
-        ..Failure::new(Status::NotPdf, kind.to_string())
+        ..Failure::new(Status::NotPdf, message)
     }
 }
 
@@ -331,7 +342,7 @@ impl Seen {
     fn update(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.hasher.update(bytes);
         let checked = self.check.update(bytes);
-        checked.map_err(|kind| not_pdf(&kind))
+        checked.map_err(|kind| not_pdf(&kind, self.check.head()))
     }
 
     /// Sees the next piece; false at the end.

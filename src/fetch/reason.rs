@@ -1,4 +1,4 @@
-//! What a response that is not a file says about the reason, in the first bytes of its body.
+//! What a response that is not a file, or not a PDF, says about the reason, in the first bytes of its body.
 //!
 //! | body | words |
 //! | --- | --- |

@@ -328,11 +328,14 @@ fn body_without_length_needs_a_pdf_end() {
 #[test]
 fn non_pdf_bodies_are_described_and_not_saved() {
     let page = b"<!doctype html><html><head><title>Please sign in</title></head></html>";
-    let cases: [(&[u8], &str); 4] = [
+    let store = b"<?xml version='1.0'?><Error><Code>NoSuchKey</Code><Message>No such key.</Message></Error>";
+    let cases: [(&[u8], &str); 6] = [
         (page, "not_pdf: an HTML page, `Please sign in`"),
-        (b"{\"error\":\"quota\"}", "not_pdf: JSON"),
+        (b"{\"error\":\"quota\"}", "not_pdf: JSON: quota"),
+        (b"{\"status\": [0]}", "not_pdf: JSON"),
+        (store, "not_pdf: XML: NoSuchKey: No such key."),
         (b"\x1f\x8b\x08\x00\x00\x00\x00\x00", "not_pdf: gzip data"),
-        (b"see you later", "not_pdf: plain text"),
+        (b"see you later", "not_pdf: plain text: see you later"),
     ];
     for (body, message) in cases {
         for_each_mode(|mode| {
