@@ -329,7 +329,7 @@ impl Fetcher {
             let response = self.requester.get(job, wanted).await?;
             let start = match (response.status(), partial) {
                 (304, _) if previous.is_some() => Start::Unchanged,
-                (200 | 203 | 226, _) => Start::Over,
+                (200 | 201 | 203 | 226, _) => Start::Over,
                 // not asked for, but there may be nothing else
                 (206, None) if response.is_whole() => Start::Over,
                 (206, Some(partial)) if response.continues(partial) => Start::Middle,

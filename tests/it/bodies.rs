@@ -261,7 +261,11 @@ fn partial_response_that_is_all_is_saved() {
 #[test]
 fn other_successes_are_successes() {
     for_each_mode(|mode| {
-        for status in ["203 Non-Authoritative Information", "226 IM Used"] {
+        for status in [
+            "201 Created",
+            "203 Non-Authoritative Information",
+            "226 IM Used",
+        ] {
             let server = Server::start(move |_, stream| respond(stream, status, &pdf("x")));
             let (run, sandbox) = fetch_one(&server, mode, &[]);
             run.exits(0);
