@@ -83,7 +83,11 @@ fn parse(line: &str) -> Option<(Cookie, u64)> {
         return None;
     };
     let value = rest.first().copied().unwrap_or_default();
-    let expires = expires.split('.').next()?.trim_start_matches('-');
+    let expires = match expires.split('.').next()? {
+        // how some programs write that it is a session cookie
+        unset if unset.is_empty() || unset.starts_with('-') => 0,
+        seconds => seconds.parse().ok()?,
+    };
     let domain = to_bytes(domain.trim_start_matches('.'));
     let host = host::parse(&String::from_utf8_lossy(&domain))?;
     let secure = secure.eq_ignore_ascii_case("TRUE");
@@ -97,7 +101,7 @@ fn parse(line: &str) -> Option<(Cookie, u64)> {
     if secure {
         text.push_str("; Secure");
     }
-    Some((Cookie { url, text }, expires.parse().ok()?))
+    Some((Cookie { url, text }, expires))
 }
 
 #[cfg(test)]
@@ -125,6 +129,11 @@ mod tests {
             text("127.0.0.1\tFALSE\t/\tFALSE\t0\tn\t"),
             ("http://127.0.0.1/".to_owned(), "n=; Path=/".to_owned(), 0)
         );
+        for unset in ["0", "-1", "-1.0", ""] {
+            let line = format!("a.example\ttrue\t/\tfalse\t{unset}\tn\tv");
+            let (url, cookie) = ("http://a.example/", "n=v; Path=/; Domain=a.example");
+            assert_eq!(text(&line), (url.to_owned(), cookie.to_owned(), 0));
+        }
         for (domain, host) in [
             ("::1", "[::1]"),
             (".BÜCHER.example.", "xn--bcher-kva.example"),
