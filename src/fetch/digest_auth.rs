@@ -74,6 +74,11 @@ impl DigestChallenges {
     }
 }
 
+/// Whether `challenge` is for Digest, of a kind that is known.
+pub(super) fn is_supported(challenge: &Challenge) -> bool {
+    DigestChallenge::new(challenge).is_some()
+}
+
 fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
 }

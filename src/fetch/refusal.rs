@@ -11,6 +11,7 @@ use httpdate::parse_http_date;
 use url::Url;
 
 use super::challenge::Challenge;
+use super::digest_auth;
 use super::reason::Reason;
 use crate::outcome::{Cause, Failure, Status};
 use crate::retry::retry_after;
@@ -125,11 +126,9 @@ impl Refusal<'_> {
             let mut challenges = challenges.iter();
             challenges.any(|challenge| schemes.iter().any(|scheme| challenge.is(scheme)))
         };
-        let is_supported = any(if by_proxy {
-            &["Basic"]
-        } else {
-            &["Basic", "Digest"]
-        });
+        let has_digest = !by_proxy && any(&["Digest"]);
+        let is_supported =
+            any(&["Basic"]) || has_digest && challenges.iter().any(digest_auth::is_supported);
         if self.had_credentials && (is_supported || challenges.is_empty()) {
             let message = "the credentials were not accepted".to_owned();
             return Some((Cause::Credentials, message));
@@ -146,7 +145,12 @@ impl Refusal<'_> {
             let message = format!("requires {schemes} authentication");
             Some((Cause::Unknown, message))
         } else {
-            let message = format!("requires {schemes} authentication, which is not supported");
+            let which = if has_digest {
+                " of a kind that"
+            } else {
+                ", which"
+            };
+            let message = format!("requires {schemes} authentication{which} is not supported");
             Some((Cause::Authentication, message))
         }
     }

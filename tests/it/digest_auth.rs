@@ -122,6 +122,21 @@ fn jobs_share_a_nonce() {
 }
 
 #[test]
+fn unknown_kinds_are_not_supported() {
+    for_each_mode(|mode| {
+        for kind in ["qop=\"auth-int\"", "algorithm=X", "qop=auth,algorithm=X"] {
+            let challenge = format!("WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", {kind}");
+            let server = Server::start(move |_, stream| {
+                respond(stream, &format!("401 Unauthorized\r\n{challenge}"), b"");
+            });
+            let run = Sandbox::new().fetch(mode, server.url("/x.pdf"), &["-u", "me:it"]);
+            run.fails_with("401 Unauthorized: requires `Digest` authentication of a kind that is not supported");
+            assert_eq!(server.requests().len(), 1, "{mode}: {kind}");
+        }
+    });
+}
+
+#[test]
 fn a_wrong_password_is_tried_once() {
     for_each_mode(|mode| {
         let server =
