@@ -176,7 +176,7 @@ fn hint((status, code, cause): Reason, retryable: bool) -> Option<&'static str> 
             "a site that redirects in circles may require a login (`--cookie`); `--max-redirs` raises the limit"
         }
         (Status::Timeout, _) => {
-            "run the same command again, or allow more time: `--first-byte-timeout`, `--stall-timeout`, `--max-time`"
+            "run the same command again, or allow more time: `--connect-timeout`, `--first-byte-timeout`, `--stall-timeout`, `--max-time`"
         }
         (Status::TooLarge, _) => "`--max-filesize` raises the limit",
         (Status::ChecksumMismatch, _) if retryable => {
