@@ -9,7 +9,7 @@
 //! - The header may be anywhere in the first 1,024 bytes, behind a byte order mark, the header of an old Mac, or the warning of
 //!   a script. But a page that mentions it is not a PDF, so there has to be more: an object or an end; and behind text, binary
 //!   data as well, or a cross-reference table just where the end says. An object or an end is also asked of a body that is
-//!   hardly longer than a header, and an object or binary data of one that has nothing but a comment behind its header.
+//!   hardly longer than a header, and an object or binary data of one that has text behind the comment after its header.
 //! - The end may be in front of kilobytes of something else, such as zeros, or the page that the server appends. It is an end
 //!   if its cross-reference table is in front of it, and no object behind it. A document that was cut off may have an end, too:
 //!   that of an earlier revision, of the first part of a linearized one, which states its length, or of another one that is
@@ -178,7 +178,8 @@ impl Check {
                     || has_object(&self.tail, 0)
                     || has_end && end.is_some_and(is_end)
                     || self.is_usual()
-                        && (is_binary(rest) || has_comment(rest) && has_content(body)?)
+                        && (is_binary(rest)
+                            || has_comment(rest) && (has_only_comments(rest) || has_content(body)?))
             }
             BodyKind::Unknown => has_object(rest, 0) || has_end,
             _ if is_quoted(&self.head[..header]) => false,
@@ -244,6 +245,12 @@ fn has_comment(rest: &[u8]) -> bool {
     let header = lines.next().unwrap_or_default().trim_ascii_end();
     let next = lines.find(|line| !line.is_empty());
     header.len() == b"%PDF-1.7".len() && next.is_some_and(|line| line.starts_with(b"%"))
+}
+
+/// Whether nothing but comments follows the header, so that the document may have been cut off before its first object.
+fn has_only_comments(rest: &[u8]) -> bool {
+    let mut lines = rest.split(|byte| matches!(byte, b'\r' | b'\n'));
+    lines.all(|line| line.is_empty() || line.starts_with(b"%"))
 }
 
 /// Whether `head` begins with a header and its version: `%PDF-1.7`, or `%!PS-Adobe-3.0 PDF-1.4` (PDF Reference 1.4, appendix
@@ -390,6 +397,8 @@ mod tests {
 
     #[test]
     fn text_behind_a_header_and_a_comment_is_not_a_pdf() {
+        let comment = [&b"%PDF-1.4\n% "[..], &[b'.'; 5000]].concat();
+        assert!(matches!(of(&comment), PdfVerdict::Suspect(_)));
         let page = "<html><p>The document is not available.</p>\n".repeat(9000);
         for front in [
             &b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"[..],
