@@ -145,7 +145,7 @@ fn is_delimited(rest: &[u8]) -> bool {
 
 /// Where `mark` is for the last time: backwards, because it usually is near the end.
 pub(super) fn find_last(bytes: &[u8], mark: &[u8]) -> Option<usize> {
-    bytes.windows(mark.len()).rposition(|window| window == mark)
+    memchr::memmem::rfind(bytes, mark)
 }
 
 /// Whether a `body` that begins with a header has anything else of a PDF: an object, or the bytes of a stream.
