@@ -52,9 +52,9 @@ Examples:
   fetchpdf compare --demo                     compare the four modes
 
 Lists, plain or compressed with gzip or Zstandard; the format is detected:
-  plain   one link per line, optionally a tab and a file name; blank lines and lines that begin with `#` are skipped
-  CSV     and TSV, with a header: `--url-column`, `--name-column`, `--carry`
-  JSONL   objects with the same fields, also the records of an earlier run: `--only failed`
+  plain   one link per line or several, optionally a tab and a file name; blank lines and `#` comments are skipped
+  tables  CSV, TSV and the like: `--url-column`, `--name-column`, `--carry`
+  JSON    lines or documents with the same fields, also the records of an earlier run: `--only failed`
   aria2   input files and sessions: several URLs per file, `out=`, `dir=`, `checksum=`, `header=`
   With `--extract`, links are extracted from any text (Markdown, BibTeX, JSON), HTML or XML.
 
