@@ -2,9 +2,10 @@
 //! folder below it.
 //!
 //! They are looked for once in a run, and only if a file is missing. A stray is the file of a link if it has the length and the
-//! modification time that only this link's file had (or also its inode, if the files of several links look the same), or a checksum that the journal knows, or if its name is the same but for
-//! case and the form of its letters, as after a copy by way of another file system. It is never the file of two links, unless
-//! they have shared one before, and never one that has been saved since the journal was read.
+//! modification time that only this link's file had (or also its inode, if the files of several links look the same), or a
+//! checksum that the journal knows, or if its name is the same but for case and the form of its letters, as after a copy by way
+//! of another file system. It is never the file of two links, unless they have shared one before, and never one that has been
+//! saved since the journal was read.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
