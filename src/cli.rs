@@ -11,11 +11,13 @@ mod http;
 mod invocation;
 mod limits;
 mod lists;
+mod pages;
 mod records;
 mod retries;
 mod run;
 mod safety;
 mod secrets;
+mod sites;
 mod values;
 
 use std::path::PathBuf;
@@ -36,9 +38,9 @@ use records::RecordArgs;
 use run::RunArgs;
 
 /// The options and arguments in `-h`, which fits on a small terminal.
-const IN_SHORT_HELP: [&str; 15] = [
-    "mode", "output", "jobs", "per_host", "retry", "quiet", "verbose", "help", "version", "modes",
-    "keep", "svg", "refetch", "shell", "page",
+const IN_SHORT_HELP: [&str; 14] = [
+    "mode", "output", "jobs", "per_host", "quiet", "verbose", "help", "version", "modes", "keep",
+    "svg", "refetch", "shell", "page",
 ];
 
 const SHORT: &str = "LINKS: lists, URLs, or `-` for standard input. See `--help` for all options.";
@@ -106,7 +108,6 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is only one value")]
 enum Subcommands {
     /// Run a list once in each mode and compare the times
     Compare {
@@ -135,6 +136,14 @@ enum Subcommands {
         #[arg(short, long)]
         quiet: bool,
     },
+    /// Show which PDF of a page would be fetched, and why
+    Landing {
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        run: RunArgs,
+    },
     /// Print a completion script for a shell
     Completions {
         /// Shell
@@ -151,7 +160,20 @@ enum Subcommands {
 
 /// The command line as clap knows it.
 fn command() -> Command {
-    mut_all_args(Cli::command(), |arg| {
+    // there, it is the URL of a saved page
+    let base = |base: Arg| {
+        base.requires(clap::builder::Resettable::Reset)
+            .help("URL of a saved page")
+    };
+    let page = |links: Arg| {
+        links
+            .value_name("URL|FILE")
+            .help("A page, or a saved one; `-` is standard input")
+    };
+    let command = Cli::command().mut_subcommand("landing", |landing| {
+        landing.mut_arg("base", base).mut_arg("links", page)
+    });
+    mut_all_args(command, |arg| {
         let is_short = IN_SHORT_HELP.contains(&arg.get_id().as_str());
         arg.hide_short_help(!is_short)
     })
@@ -175,7 +197,7 @@ fn active(matches: &ArgMatches) -> &ArgMatches {
 ///
 /// When a file named by an option cannot be used, or the server of `--demo` cannot be started.
 pub fn parse() -> anyhow::Result<Invocation> {
-    let (matches, hosts) = config_file::matches(command())?;
+    let (matches, tables) = config_file::matches(command())?;
     let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let (action, quiet, log) = match cli.command {
         None => {
@@ -183,7 +205,7 @@ pub fn parse() -> anyhow::Result<Invocation> {
             run.refuse_late_command();
             let (quiet, dry_run, log) = (run.quiet, run.files.dry_run, run.log());
             run.complete_links()?;
-            let config = run.config(cli.mode, cli.output, cli.records.options(), hosts)?;
+            let config = run.config(cli.mode, cli.output, cli.records.options(), tables)?;
             let action = if dry_run { Action::DryRun } else { Action::Run };
             (action(config), quiet, log)
         }
@@ -197,7 +219,7 @@ pub fn parse() -> anyhow::Result<Invocation> {
             run.complete_links()?;
             let folders = Folders::new(keep)?;
             let first = modes.first().copied().unwrap_or_default();
-            let config = run.config(first, folders.of(first), SinkOptions::default(), hosts)?;
+            let config = run.config(first, folders.of(first), SinkOptions::default(), tables)?;
             (Action::Compare(config, modes, folders, svg), quiet, log)
         }
         Some(Subcommands::Verify {
@@ -208,9 +230,15 @@ pub fn parse() -> anyhow::Result<Invocation> {
             cli.run.quiet = quiet;
             let log = cli.run.log();
             let (mode, records) = (Mode::default(), SinkOptions::default());
-            let config = refetch.then(|| cli.run.config(mode, verified.clone(), records, hosts));
+            let config = refetch.then(|| cli.run.config(mode, verified.clone(), records, tables));
             let config = config.transpose()?.map(Box::new);
             (Action::Verify(verified, config), quiet, log)
+        }
+        Some(Subcommands::Landing { json, mut run }) => {
+            let (quiet, log) = (run.quiet, run.log());
+            run.complete_links()?;
+            let config = run.config(Mode::default(), cli.output, SinkOptions::default(), tables)?;
+            (Action::Landing(config, json), quiet, log)
         }
         Some(Subcommands::Completions { shell }) => {
             let mut script = Vec::new();

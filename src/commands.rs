@@ -3,4 +3,5 @@
 pub(crate) mod compare;
 pub(crate) mod demo;
 pub(crate) mod dry_run;
+pub(crate) mod landing;
 pub(crate) mod verify;

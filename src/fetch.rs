@@ -11,6 +11,7 @@
 //! record of the link, or a retry after a pause. It knows nothing of modes or terminals; all modes share one [`Fetcher`].
 
 mod bandwidth;
+mod blocks;
 mod body;
 mod challenge;
 mod coding;
@@ -21,7 +22,10 @@ mod digest_auth;
 mod disk;
 mod disposition;
 mod error;
+mod landing;
+mod look;
 mod netrc;
+mod page_body;
 mod range;
 mod reason;
 mod refusal;
@@ -41,27 +45,36 @@ use url::Url;
 use crate::digest::Checksum;
 use crate::http::{Client, HttpOptions, Load};
 use crate::outcome::{Failure, Outcome, Record, Saved, Status};
+use crate::page::Rules;
 use crate::plan::{Job, Trail};
 use crate::retry::RetryPolicy;
 use crate::stats::{Stats, Transfer};
 use crate::store::{Part, Publisher, Store};
 use crate::system::files::is_exhausted;
 use crate::timeout::{Moment, timeout};
+pub(crate) use blocks::{Kept, Standing};
 pub(crate) use cookies_txt::read_cookies;
 pub(crate) use credentials::Credentials;
+pub(crate) use landing::Landing;
+pub(crate) use look::{Look, look, look_at};
 pub(crate) use netrc::Netrc;
 pub(crate) use request::DEFAULT_REDIRECTS;
 pub(crate) use request_options::{HostHeaders, RequestOptions, Scope};
 
 use bandwidth::Bandwidth;
+use blocks::{Arrival, Blocks, face, lasting};
 use body::{Body, Expected};
 use disk::Disk;
 use error::disk;
+use landing::Page;
 use request::{Requester, Wanted};
 use response::Response;
 
 /// How often to check whether another process has released a part.
 const PART_POLL: Duration = Duration::from_millis(200);
+
+/// What is odd about a file that many links of a host lead to.
+const REPEATED: &str = "the same as for other links of its host";
 
 /// How links are fetched.
 #[derive(Debug, Clone)]
@@ -91,6 +104,12 @@ pub(crate) struct Options {
     pub max_redirects: u16,
     /// Whether a redirect from https to http is followed.
     pub allow_downgrade: bool,
+    /// Which candidates of pages are followed.
+    pub landing: Landing,
+    /// What is known of the pages of sites.
+    pub rules: Arc<Rules>,
+    /// Whether a body that many links of a host have is taken for a block.
+    pub block_detection: bool,
     /// What requests carry.
     pub request: RequestOptions,
     /// How hosts are reached.
@@ -104,8 +123,8 @@ pub(crate) enum Fetched {
     Done(Box<Record>),
     /// The attempt failed like this; retry after the pause.
     Again(Duration, Failure),
-    /// The attempt continues at another host, to which the job was redirected.
-    Redirected,
+    /// It continues elsewhere: at another host, to which the job was redirected, or with what a page leads to.
+    Moved,
 }
 
 /// Why an attempt has no file.
@@ -115,6 +134,8 @@ enum Unsaved {
     EndedEarly(Failure, Checksum),
     /// It continues at this URL of another host, after these requests.
     Redirected(Url, Trail),
+    /// There is a page in its place.
+    Page(Box<Page>),
 }
 
 impl From<Failure> for Unsaved {
@@ -128,6 +149,7 @@ pub(crate) struct Fetcher {
     options: Options,
     requester: Requester,
     bandwidth: Option<Bandwidth>,
+    blocks: Blocks,
     /// Whether a transfer has been too slow for the links that wait.
     floor_applied: AtomicBool,
     disk: Disk,
@@ -152,6 +174,7 @@ impl Fetcher {
         let client = Client::new(&options.http, load)?;
         Ok(Self {
             bandwidth: options.limit_rate.map(Bandwidth::new),
+            blocks: Blocks::default(),
             floor_applied: AtomicBool::new(false),
             disk: Disk::default(),
             requester: Requester::new(options, client),
@@ -167,19 +190,41 @@ impl Fetcher {
         if let Some(existing) = job.existing.as_ref().filter(|_| job.only_exec) {
             return done(job, Outcome::Saved(existing.saved.clone()));
         }
+        if let Some(ended) = self.begin(job).await {
+            return ended;
+        }
         let transfer = stats.begin(job.name.to_string());
         let started = job.begin_attempt();
-        let limit = self.options.max_time.unwrap_or(Duration::MAX);
+        let limit = self.time_limit();
         let left = limit.saturating_sub(started.elapsed());
         let attempt = timeout(left, self.attempt(job, &transfer));
         let failure = tokio::select! {
             biased;
             () = self.stop.cancelled() => Failure::interrupted(),
             result = attempt => match result {
-                Ok(Ok(saved)) => return done(job, Outcome::Saved(saved)),
+                Ok(Ok(saved)) => {
+                    if self.options.block_detection && saved.suspect != Some(REPEATED) {
+                        match job.body {
+                            Some(body) if body.is_new => self.note_other(job, body.host, true),
+                            Some(_) => {}
+                            None => self.note_other(job, face(job, job.url()), true),
+                        }
+                    }
+                    return done(job, Outcome::Saved(saved));
+                }
                 Ok(Err(Unsaved::Redirected(target, trail))) => {
                     job.redirect(target, trail);
-                    return Fetched::Redirected;
+                    return Fetched::Moved;
+                }
+                Ok(Err(Unsaved::Page(page))) => {
+                    let face = face(job, &page.url);
+                    match self.follow(job, &page) {
+                        Ok(moved) => {
+                            self.note_other(job, face, false);
+                            return moved;
+                        }
+                        Err(failure) => failure,
+                    }
                 }
                 Ok(Err(Unsaved::EndedEarly(failure, checksum))) => {
                     job.early_end = Some(Box::new(checksum));
@@ -189,9 +234,33 @@ impl Fetcher {
                 Err(_) => out_of_time(limit),
             },
         };
-        let retry = &self.options.retry;
-        let failure = match retry.pause(job.attempts_at_candidate, &failure) {
-            Some(pause) if started.elapsed() + pause < limit => {
+        self.after(job, failure)
+    }
+
+    /// The longest time for a link.
+    fn time_limit(&self) -> Duration {
+        self.options.max_time.unwrap_or(Duration::MAX)
+    }
+
+    /// What follows from the `failure` of an attempt at a link.
+    fn after(&self, job: &mut Job, failure: Failure) -> Fetched {
+        let (retry, limit) = (&self.options.retry, self.time_limit());
+        let elapsed = job.started.map_or(Duration::ZERO, Moment::elapsed);
+        let held = job.held.as_ref();
+        let pause = match held.filter(|_| failure.status == Status::Blocked) {
+            Some(held) => {
+                let (pause, own) = (held.pause, lasting(held.failure.as_ref()));
+                // a link need not wait if it has a mirror
+                if job.candidates.way().is_none() && job.advance(own).is_ok() {
+                    job.held = None;
+                    return Fetched::Again(pause, failure);
+                }
+                Some(pause)
+            }
+            None => retry.pause(job.attempts_at_candidate, &failure),
+        };
+        let failure = match pause {
+            Some(pause) if elapsed + pause < limit => {
                 job.forget_redirects();
                 return Fetched::Again(pause, failure);
             }
@@ -206,7 +275,7 @@ impl Fetcher {
     }
 
     /// The attempt itself. If it fails or is dropped halfway, its part stays on disk for the next one to resume.
-    async fn attempt(&self, job: &Job, transfer: &Transfer) -> Result<Saved, Unsaved> {
+    async fn attempt(&self, job: &mut Job, transfer: &Transfer) -> Result<Saved, Unsaved> {
         let unfinished = || self.store.unfinished(job.id, job.attempts > 1);
         let mut part = self.when_free(job.id, unfinished).await?;
         if let Some(mut left) = part.take() {
@@ -229,8 +298,11 @@ impl Fetcher {
         };
         let goes_on = match &result {
             Ok(_) => false,
-            Err(Unsaved::Redirected(..)) => true,
-            Err(Unsaved::EndedEarly(failure, _) | Unsaved::Failed(failure)) => failure.retryable(),
+            Err(Unsaved::Redirected(..) | Unsaved::Page(_)) => true,
+            // to resume a block would complete it
+            Err(Unsaved::EndedEarly(failure, _) | Unsaved::Failed(failure)) => {
+                failure.retryable() && failure.status != Status::Blocked
+            }
         };
         if let Some(part) = part
             && !(goes_on && part.partial().is_some())
@@ -244,17 +316,23 @@ impl Fetcher {
     /// left, for another request to complete.
     async fn transfer(
         &self,
-        job: &Job,
+        job: &mut Job,
         transfer: &Transfer,
         part: &mut Option<Part>,
     ) -> Result<Option<Saved>, Unsaved> {
-        let (response, start) = self.get(job, part).await?;
+        let (mut response, start) = self.get(job, part).await?;
         let answer = Some(response.answer(job.candidates.first()));
         if let (Start::Unchanged, Some(existing)) = (start, &job.existing) {
             let saved = existing.saved.clone();
             return Ok(Some(Saved { answer, ..saved }));
         }
         let codings = response.codings()?;
+        if start == Start::Over
+            && let Some(page) = self.page(job, &mut response).await?
+        {
+            response.drain_page().await;
+            return Err(Unsaved::Page(Box::new(page)));
+        }
         // its bytes are not those of the file
         let origin = || response.origin().filter(|_| codings.is_empty());
         let total = response.total(start, part.as_ref().and_then(Part::partial));
@@ -289,12 +367,37 @@ impl Fetcher {
             sent: response.checksum(start).filter(|_| codings.is_empty()),
         };
         let mut body = Body::begin(self, part, expected).await?;
-        if start != Start::End {
-            body.receive(response, transfer).await?;
+        let received = match start {
+            Start::End => Ok(()),
+            _ => body.receive(&mut response, transfer).await,
+        };
+        let trace = body.trace(received.is_ok());
+        let ended = match received {
+            Ok(()) => body.end(job.early_end.as_deref()).await,
+            Err(failure) => Err(failure.into()),
+        };
+        // what the list vouches for is the file, however many links have it
+        let is_verified = ended.is_ok() && job.checksum().is_some();
+        let mut is_repeated = false;
+        if let Some(trace) = trace.filter(|_| !is_verified && !is_broken(&ended)) {
+            let failure = match &ended {
+                Err(Unsaved::Failed(failure)) => Some(failure),
+                _ => None,
+            };
+            let arrival = Arrival {
+                url: &response.url,
+                name: name.as_deref(),
+                trace,
+                part: Some(part),
+                failure,
+            };
+            is_repeated = self.note_body(job, arrival)?;
         }
-        let proof = body.end(job.early_end.as_deref()).await?;
+        let proof = ended?;
         let sealed = self.disk.act(|| part.seal(modified));
         let (modified, inode) = sealed.map_err(disk)?;
+        let doubt = job.candidates.is_doubtful();
+        let doubt = doubt.then_some("found on a page about another work than the link names");
         let saved = Saved {
             status: match start {
                 Start::Over => Status::Downloaded,
@@ -305,7 +408,7 @@ impl Fetcher {
             modified,
             inode,
             sha256: proof.sha256,
-            suspect: proof.suspect,
+            suspect: proof.suspect.or(doubt).or(is_repeated.then_some(REPEATED)),
             kept: None,
             answer,
         };
@@ -325,6 +428,7 @@ impl Fetcher {
                 headers,
                 partial,
                 previous,
+                page: job.candidates.way().map(|way| &way.page),
             };
             let response = self.requester.get(job, wanted).await?;
             let start = match (response.status(), partial) {
@@ -384,6 +488,19 @@ enum Start {
 
 fn done(job: &Job, outcome: Outcome) -> Fetched {
     Fetched::Done(Box::new(job.record(outcome)))
+}
+
+/// Whether a body is not what the server has to send: it was cut off, or damaged on its way.
+fn is_broken<T>(ended: &Result<T, Unsaved>) -> bool {
+    match ended {
+        Err(Unsaved::EndedEarly(..)) => true,
+        Err(Unsaved::Failed(failure)) => match failure.status {
+            Status::Truncated => true,
+            Status::ChecksumMismatch => failure.passing,
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 fn out_of_time(limit: Duration) -> Failure {

@@ -37,6 +37,14 @@ pub(crate) fn parse(text: &str) -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
+/// The registrable domain of `url`, such as `example.co.uk`, or its whole host if there is none.
+pub(crate) fn site(url: &Url) -> &str {
+    match url.domain() {
+        Some(name) => psl::domain_str(name).unwrap_or(name),
+        None => url.host_str().unwrap_or_default(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

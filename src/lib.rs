@@ -28,6 +28,7 @@ mod log;
 mod mode;
 mod outcome;
 mod output;
+mod page;
 mod pdf;
 mod plan;
 mod progress;
@@ -40,6 +41,7 @@ mod stats;
 mod stop;
 mod store;
 mod system;
+mod tags;
 mod text;
 mod timeout;
 

@@ -10,6 +10,8 @@ mod status;
 
 use std::time::SystemTime;
 
+use url::Url;
+
 pub(crate) use counts::Counts;
 pub(crate) use failure::{Cause, Failure};
 pub(crate) use record::{FIELDS, Record, nanoseconds};
@@ -76,6 +78,17 @@ impl Saved {
             answer: None,
         }
     }
+}
+
+/// How the URL of a file was found, if it is not in the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Way {
+    /// The page that it was found on.
+    pub page: Url,
+    /// The rules that found the pages on the way and the file, in order.
+    pub via: Vec<&'static str>,
+    /// How many pages are on the way.
+    pub hops: u32,
 }
 
 /// What the record of a link keeps of the last response.

@@ -78,6 +78,11 @@ impl Check {
         &self.head
     }
 
+    /// Both ends, as far as they have been seen: at least 1,024 bytes each, unless there are no more.
+    pub fn ends(&self) -> [&[u8]; 2] {
+        [&self.head, &self.tail]
+    }
+
     /// The verdict on a body that has ended. If it is an odd one, `body` returns its bytes to look at again.
     ///
     /// # Errors

@@ -17,10 +17,10 @@ use std::sync::Arc;
 use crate::digest::{Checksum, Fingerprints};
 use crate::link::{BadLink, Link};
 use crate::outcome::{Outcome, Record, Saved};
-pub(crate) use candidates::Candidates;
+pub(crate) use candidates::{Candidates, Finding, Findings, Followed, Trust};
 pub(crate) use identity::Identity;
-pub(crate) use job::Job;
 use job::nth_name;
+pub(crate) use job::{Held, Job, Sighting};
 pub(crate) use template::Template;
 pub(crate) use trail::Trail;
 
@@ -41,12 +41,24 @@ impl Naming {
 
     /// The path of the file of `job`, before it is made unique. `suggested` is the server's name for it.
     fn base(&self, job: &Job, suggested: Option<&str>, sha256: Option<&str>) -> String {
-        let url = job.candidates.first();
         let usual = || {
+            if job.candidates.way().is_some() {
+                return name::of_found(&job.candidates, suggested);
+            }
+            let url = job.candidates.first();
             let suggested = suggested.filter(|_| !name::is_said_by(url));
             let suggested = suggested.and_then(name::safe);
             suggested.unwrap_or_else(|| name::of_url(url))
         };
+        self.path(job, usual, sha256)
+    }
+
+    /// The same as planned, before anything is known but the URL of the line.
+    fn planned(&self, job: &Job) -> String {
+        self.path(job, || name::of_url(job.candidates.first()), None)
+    }
+
+    fn path(&self, job: &Job, usual: impl Fn() -> String, sha256: Option<&str>) -> String {
         let listed = match job.listed_name() {
             Some(folder) if folder.ends_with('/') => {
                 name::safe_path(&(folder.to_owned() + &usual()))
@@ -264,7 +276,7 @@ impl<L, I: Inventory> Plan<L, I> {
 
     /// Claims a name for a link. Returns the existing file with that name if it counts as the link's.
     fn name(&mut self, job: &mut Job) -> Option<Previous> {
-        let base = self.options.naming.base(job, None, None);
+        let base = self.options.naming.planned(job);
         // by far most files are only ever published under a free name
         let takes_over = self.options.existing == Existing::Overwrite || self.options.skip_existing;
         let of_another = takes_over && self.inventory.is_of_another(&base, job.id);

@@ -93,6 +93,21 @@ impl<J: HasHost> Queue<J> {
         Pushed::Queued
     }
 
+    /// Adds a link again that has ended, to be attempted at `due` or later.
+    ///
+    /// # Errors
+    ///
+    /// The link, if nobody will start it any more, and the reason: `None` if the queue has ended.
+    pub(crate) fn again(&self, job: J, due: Instant) -> Result<(), (J, Option<GiveUp>)> {
+        let mut state = self.state.lock();
+        if state.closed || state.schedule.is_over() {
+            return Err((job, None));
+        }
+        let added = state.schedule.add(job, Some(due), Instant::now());
+        self.wake(state);
+        added.map_err(|(job, reason)| (job, Some(reason)))
+    }
+
     /// No link will be added. Those that wait are still handed out.
     pub(crate) fn end(&self) {
         self.state.lock().schedule.end();
@@ -307,6 +322,26 @@ mod tests {
         let again = Finished::Again(started.job, Instant::now());
         let rejected = queue.finish(&started.ticket, again, Feedback::Neutral);
         assert_eq!(rejected, [(Link(1), None)]);
+    }
+
+    #[tokio::test]
+    async fn a_link_that_has_ended_may_come_again_until_the_queue_is_over() {
+        let queue = Queue::new(HostPolicies::default());
+        for link in [1, 2] {
+            assert_eq!(queue.push(Link(link)), Pushed::Queued);
+        }
+        queue.end();
+        let (first, second) = (queue.next().await, queue.next().await);
+        let (first, second) = (first.expect("a link"), second.expect("a link"));
+        queue.finish(&first.ticket, Finished::Ended, Feedback::Good);
+        assert_eq!(queue.again(Link(1), Instant::now()), Ok(()));
+        queue.finish(&second.ticket, Finished::Ended, Feedback::Good);
+        let again = queue.next().await.expect("a link");
+        assert_eq!(again.job, Link(1));
+        queue.finish(&again.ticket, Finished::Ended, Feedback::Good);
+        assert_eq!(queue.next().await, None);
+        let refused = queue.again(Link(1), Instant::now());
+        assert_eq!(refused, Err((Link(1), None)));
     }
 
     fn is_pending<F: Future>(future: Pin<&mut F>) -> bool {

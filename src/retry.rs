@@ -49,6 +49,13 @@ impl RetryPolicy {
         }
     }
 
+    /// The pause of a whole host that seems to block this program, after so many `attempts`. At least half of the longest one,
+    /// because nobody else knows of it.
+    pub(crate) fn pause_of_host(&self, attempts: u32) -> Duration {
+        self.longest_pause(attempts)
+            .mul_f64(0.5 + fastrand::f64() / 2.0)
+    }
+
     /// The final `failure` of a link, which is `rate_limited` if the server asked for too long a pause. A file that is still
     /// being made takes its time for everybody.
     pub(crate) fn verdict(&self, failure: Failure) -> Failure {

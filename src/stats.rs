@@ -46,6 +46,20 @@ impl Stats {
         }
     }
 
+    /// Takes back that a link was counted by its record: it has begun anew.
+    pub(crate) fn uncount(&self, record: &Record) {
+        let status = record.outcome.status();
+        self.counts[status as usize].fetch_sub(1, Relaxed);
+        if record.exec_error.is_some() {
+            self.failed_execs.fetch_sub(1, Relaxed);
+        }
+        if let Outcome::Saved(saved) = &record.outcome
+            && matches!(status, Status::Downloaded | Status::Resumed)
+        {
+            self.saved_bytes.fetch_sub(saved.bytes, Relaxed);
+        }
+    }
+
     /// How many links have ended with each status.
     pub(crate) fn counts(&self) -> Counts {
         Counts::from_fn(|status| self.counts[status as usize].load(Relaxed))

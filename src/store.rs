@@ -5,6 +5,7 @@
 //!   paper.pdf                 complete and checked
 //!   .fetchpdf/journal.jsonl   one record per line
 //!   .fetchpdf/journal.lock    held by the process that is about to append
+//!   .fetchpdf/blocked/        what looked like files of links, but was sent for all of them
 //!   .fetchpdf/parts/          transfers under way, and partials of those that broke off
 //! ```
 //!
@@ -20,12 +21,13 @@ mod saved_line;
 mod strays;
 
 use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::outcome::{Saved, nanoseconds};
-use crate::system::folder::Folder;
+use crate::plan::name;
+use crate::system::folder::{Folder, Purpose};
 pub(crate) use archive::Archive;
 pub use history::{Detail, History};
 pub(crate) use journal::{Journal, open_journal};
@@ -36,6 +38,9 @@ pub(crate) use saved_line::{SavedLine, each_saved};
 
 /// The folder for parts.
 const PARTS: &str = ".fetchpdf/parts";
+
+/// The folder for files that have lost their final names: see [`Publisher::withdraw`].
+const BLOCKED: &str = ".fetchpdf/blocked";
 
 /// The path of the journal in the output folder.
 const JOURNAL: &str = ".fetchpdf/journal.jsonl";
@@ -141,6 +146,11 @@ impl Store {
         self.files.has(saved)
     }
 
+    /// Opens the file `file` for reading.
+    fn open_file(&self, file: &str) -> io::Result<File> {
+        self.folder.open(file, Purpose::Read)
+    }
+
     /// The journal, of which `history` has been read.
     ///
     /// # Errors
@@ -214,6 +224,21 @@ impl Store {
     pub(crate) fn replace(&self, part: &mut Part, file: &str) -> io::Result<()> {
         let (folder, parts) = (&self.folder, &self.parts);
         folder.with_parent(file, || part.replace(parts, folder, file))
+    }
+
+    /// Takes the final name of `file` away, that of the link `id`. Returns its path from then on.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be moved.
+    fn set_aside(&self, file: &str, id: u64) -> io::Result<String> {
+        let (folder, name) = match file.rsplit_once('/') {
+            None => (self.folder.clone(), file),
+            Some((folders, name)) => (self.folder.below(folders)?, name),
+        };
+        let aside = name::with_suffix(name, &format!("-{:08x}", id >> 32));
+        folder.rename(name, &self.folder.create(BLOCKED)?, &aside)?;
+        Ok(format!("{BLOCKED}/{aside}"))
     }
 
     /// Makes `file` another name of the file `of`.

@@ -78,6 +78,11 @@ impl Moment {
         self.at.elapsed()
     }
 
+    /// When it was.
+    pub(crate) fn instant(self) -> Instant {
+        self.at
+    }
+
     /// The moment this much later.
     pub(crate) fn later(self, time: Duration) -> Self {
         let at = self.at + time;

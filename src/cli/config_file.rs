@@ -19,6 +19,8 @@
 //! parsed as a command line of its own first. Errors name the file, and the key or the line, but never quote a line, which
 //! may hold a secret.
 //!
+//! The table `[landing]` is not an option, either: see [`sites`]. Its key `follow` is, by the name `--landing`.
+//!
 //! Tables `[host."NAME"]` are not options: they have limits and headers for a single host. The limits are those of the name;
 //! headers may be secret, and go over https only, or where the key is an origin, such as `http://127.0.0.1:8080`, to that.
 
@@ -37,9 +39,10 @@ use toml::{Table, Value};
 use url::Url;
 
 use super::http::check_number;
-use super::{active, mut_all_args, secrets};
+use super::{active, mut_all_args, secrets, sites};
 use crate::fetch::Scope;
 use crate::header::{self, HeaderFields};
+use crate::page::Rules;
 use crate::queue::policy::HostOverride;
 use crate::system::handover;
 use crate::{host, log, text};
@@ -64,6 +67,14 @@ pub(super) struct HostSettings {
     pub(super) headers: HeaderFields,
 }
 
+/// What the configuration file says that is no option.
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    pub(super) hosts: Vec<HostSettings>,
+    /// What is known of the pages of sites.
+    pub(super) rules: Rules,
+}
+
 /// Prefix of the variables that set options.
 const VARIABLE: &str = "FETCHPDF_";
 
@@ -82,7 +93,7 @@ const NO_SETTINGS: [&str; 3] = ["FETCHPDF_HELP", "FETCHPDF_VERSION", handover::V
 /// # Errors
 ///
 /// When a configuration file that was asked for cannot be read, or one is wrong.
-pub(super) fn matches(mut command: Command) -> anyhow::Result<(ArgMatches, Vec<HostSettings>)> {
+pub(super) fn matches(mut command: Command) -> anyhow::Result<(ArgMatches, Tables)> {
     command.build();
     let arguments = secrets::arguments()?;
     let parse = |command: &Command| {
@@ -92,7 +103,7 @@ pub(super) fn matches(mut command: Command) -> anyhow::Result<(ArgMatches, Vec<H
     let mut matches = parse(&command);
     secrets::hide(&command, &matches, &arguments);
     if matches!(matches.subcommand_name(), Some("completions" | "man")) {
-        return Ok((matches, Vec::new()));
+        return Ok((matches, Tables::default()));
     }
     let is_ours = |name: OsString| name.as_encoded_bytes().starts_with(VARIABLE.as_bytes());
     if env::vars_os().any(|(name, _)| is_ours(name)) {
@@ -107,7 +118,7 @@ pub(super) fn matches(mut command: Command) -> anyhow::Result<(ArgMatches, Vec<H
         warn_of_unknown_variables(&command);
     }
     let Some((path, text)) = read(active(&matches))? else {
-        return Ok((matches, Vec::new()));
+        return Ok((matches, Tables::default()));
     };
     let file = File::parse(&text, &command)
         .with_context(|| format!("cannot use the configuration `{}`", path.display()))?;
@@ -118,7 +129,7 @@ pub(super) fn matches(mut command: Command) -> anyhow::Result<(ArgMatches, Vec<H
             None => arg,
         }
     });
-    Ok((parse(&with_file), file.hosts))
+    Ok((parse(&with_file), file.tables))
 }
 
 /// Prints help, the version or an error, and ends the process. Unlike [`clap::Error::exit`], fails if help cannot be written.
@@ -279,7 +290,7 @@ fn is_excluded(command: &Command, matches: &ArgMatches, id: &Id) -> bool {
 struct File {
     /// The values of options, as on the command line.
     options: HashMap<Id, Vec<String>>,
-    hosts: Vec<HostSettings>,
+    tables: Tables,
 }
 
 impl File {
@@ -296,11 +307,18 @@ impl File {
             if let ("host", Value::Table(hosts)) = (key.as_str(), value) {
                 for (name, settings) in hosts {
                     let host = host(name, settings);
-                    let host = host.and_then(|host| check_host(host, &file.hosts));
-                    file.hosts
-                        .push(host.with_context(|| format!("host `{}`", shown(name)))?);
+                    let hosts = &mut file.tables.hosts;
+                    let host = host.and_then(|host| check_host(host, hosts));
+                    hosts.push(host.with_context(|| format!("host `{}`", shown(name)))?);
                 }
                 continue;
+            }
+            let mut value = value;
+            if let ("landing", Value::Table(table)) = (key.as_str(), value) {
+                match sites::add(&mut file.tables.rules, table).context("`[landing]`")? {
+                    Some(follow) => value = follow,
+                    None => continue,
+                }
             }
             let mut args = command.get_arguments();
             let arg = args.find(|arg| arg.get_long() == Some(key));
@@ -356,7 +374,7 @@ fn similar(key: &str, command: &Command) -> Option<Arg> {
 }
 
 /// A name or a message as it may be printed.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     text::cut(&text::printable(text), LONGEST_NAME).into_owned()
 }
 

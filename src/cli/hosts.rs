@@ -21,6 +21,9 @@ pub(super) struct HostArgs {
     /// Start up to N links of a host per TIME, such as `5/15s`
     #[arg(long, value_name = "N/TIME")]
     rate: Option<Rate>,
+    /// Accept the same body for many links of a host, instead of taking it for a block
+    #[arg(long)]
+    pub(super) no_block_detection: bool,
     /// Limits of one host, such as `example.org:per-host=2,wait=1s,rate=5/15s`; repeatable
     #[arg(long, value_name = "HOST:LIMITS")]
     host: Vec<HostOverride>,

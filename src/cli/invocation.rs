@@ -8,6 +8,7 @@ use anyhow::Context;
 
 use crate::commands::compare::{Folders, Picture, compare};
 use crate::commands::dry_run::dry_run;
+use crate::commands::landing::landing;
 use crate::commands::verify;
 use crate::links::Input;
 use crate::log;
@@ -32,6 +33,8 @@ pub(super) enum Action {
     DryRun(Config),
     /// Run in each of these modes, each in its own folder, and write the chart to a file.
     Compare(Config, Vec<Mode>, Folders, Option<PathBuf>),
+    /// Show what would be followed on a page, as JSON or for people.
+    Landing(Config, bool),
     /// Print a text in UTF-8.
     Print(Vec<u8>),
     /// Check the files of an output folder. With a configuration, fetch the bad ones again.
@@ -132,6 +135,11 @@ impl Invocation {
                     ..CommandOutcome::new(intent.to_string(), intent.exit_code(), intent.list_error)
                 }
             }
+            Action::Landing(config, json) => {
+                let view = landing(&config)?;
+                let text = if json { view.json() } else { view.to_string() };
+                CommandOutcome::new(text, view.exit_code(), None)
+            }
             Action::Print(text) => CommandOutcome::new(String::from_utf8(text)?, 0, None),
             Action::Compare(config, modes, folders, svg) => {
                 compare_into(&config, &modes, &folders, svg.as_deref())?
@@ -178,6 +186,7 @@ impl Action {
         let mut written = Vec::new();
         let (inputs, journals) = match self {
             Self::Print(_) => return Ok(()),
+            Self::Landing(config, _) => (&config.inputs[..], Vec::new()),
             Self::Run(config) | Self::DryRun(config) => {
                 let SinkOptions { report, errors, .. } = &config.records;
                 written.extend([report.as_deref(), errors.as_deref()].into_iter().flatten());

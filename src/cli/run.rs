@@ -4,18 +4,20 @@ use std::collections::HashMap;
 use std::io::{self, IsTerminal};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args};
 
 use super::command;
-use super::config_file::HostSettings;
+use super::config_file::Tables;
 use super::display::DisplayArgs;
 use super::files::FileArgs;
 use super::hosts::HostArgs;
 use super::http::HttpArgs;
 use super::limits::LimitArgs;
 use super::lists::ListArgs;
+use super::pages::PageArgs;
 use super::retries::RetryArgs;
 use super::safety::SafetyArgs;
 use super::values::jobs;
@@ -67,6 +69,8 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     http: HttpArgs,
     #[command(flatten)]
+    pages: PageArgs,
+    #[command(flatten)]
     safety: SafetyArgs,
     #[command(flatten)]
     display: DisplayArgs,
@@ -114,7 +118,7 @@ impl RunArgs {
         Ok(())
     }
 
-    /// The configuration of a run with these options. `hosts` are those of the configuration file.
+    /// The configuration of a run with these options and the `tables` of the configuration file.
     ///
     /// # Errors
     ///
@@ -124,10 +128,10 @@ impl RunArgs {
         mode: Mode,
         output: PathBuf,
         records: SinkOptions,
-        hosts: Vec<HostSettings>,
+        tables: Tables,
     ) -> anyhow::Result<Config> {
         let (mut limits, mut headers) = (HashMap::new(), HostHeaders::default());
-        for host in hosts {
+        for host in tables.hosts {
             limits.extend(host.limits.map(|limits| (limits.name.clone(), limits)));
             headers.insert(host.scope, host.headers);
         }
@@ -156,6 +160,9 @@ impl RunArgs {
             https_only: safety.https_only,
             allow_downgrade: safety.allow_downgrade,
             max_redirects: http.max_redirs,
+            landing: self.pages.landing,
+            rules: Arc::new(tables.rules),
+            block_detection: !self.hosts.no_block_detection,
             http: http.http_options(retries.connect_timeout, safety.deny_private, !self.demo)?,
             request: http.request_options(headers)?,
         };

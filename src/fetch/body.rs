@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
+use super::blocks::{Hash, LONGEST, Trace};
 use super::coding::{Coding, Decoder};
 use super::error::{broken_body, disk};
 use super::reason::Reason;
@@ -22,7 +23,7 @@ use crate::timeout::{Moment, timeout};
 
 /// The lowest speed of a body that other links wait for, in bytes per second, over two stall timeouts. No link is that slow,
 /// but a host that drips bytes to hold up its clients is.
-const FLOOR: u64 = 100;
+pub(super) const FLOOR: u64 = 100;
 
 /// What is odd about a document that the body goes on behind.
 const PADDED: &str = "more than 1,024 bytes after its `%%EOF`";
@@ -44,6 +45,8 @@ pub(super) struct Body<'a> {
     listed: Option<Checksum>,
     /// That of the response, and the header that has it.
     sent: Option<(&'static str, Checksum)>,
+    /// The hash of the whole body if it is not a PDF.
+    other: Option<u64>,
 }
 
 /// What a body should be.
@@ -59,6 +62,13 @@ pub(super) struct Expected<'a> {
     /// That of the response, and the header that has it.
     pub(super) sent: Option<(&'static str, Checksum)>,
 }
+
+/// How much of a body is read that is not a PDF, in bytes: as much as the next request may be worth, which can use the
+/// connection then.
+const OTHER: u64 = 64 * 1024;
+
+/// How long to wait for that.
+const OTHER_TIME: Duration = Duration::from_secs(1);
 
 /// What is known of a complete body.
 pub(super) struct Proof {
@@ -89,13 +99,14 @@ impl<'a> Body<'a> {
             decoder: (!codings.is_empty()).then(|| Decoder::new(codings)),
             listed: expected.listed,
             sent: expected.sent,
+            other: None,
         })
     }
 
     /// Receives the whole body, within the limits of the options.
     pub(super) async fn receive(
         &mut self,
-        mut response: Response,
+        response: &mut Response,
         transfer: &Transfer,
     ) -> Result<(), Failure> {
         let options = &self.fetcher.options;
@@ -104,7 +115,7 @@ impl<'a> Body<'a> {
         let floor_time = options.stall_timeout.saturating_mul(2);
         let (mut window, mut long_window) = (Window::new(), Window::new());
         loop {
-            let next = timeout(options.stall_timeout, response.inner.chunk()).await;
+            let next = timeout(options.stall_timeout, response.chunk()).await;
             let chunk = match next {
                 // it is complete, even if the server does not end it in good order
                 Err(_) | Ok(Err(_)) if self.total == Some(self.received) => None,
@@ -125,7 +136,12 @@ impl<'a> Body<'a> {
                 return Err(truncated(message));
             }
             self.check_size(self.received)?;
-            self.take(&chunk).await?;
+            if let Err(failure) = self.take(&chunk).await {
+                if failure.status == Status::NotPdf {
+                    self.other = self.rest(&chunk, response).await;
+                }
+                return Err(failure);
+            }
             if let Some(bandwidth) = &self.fetcher.bandwidth {
                 tokio::time::sleep(bandwidth.take(length)).await;
             }
@@ -203,6 +219,45 @@ impl<'a> Body<'a> {
     /// Whether [`FLOOR`] applies: not if the user has set a limit, or if this run is what slows transfers down.
     fn is_floor_default(&self) -> bool {
         self.fetcher.options.min_speed.is_none() && self.fetcher.bandwidth.is_none()
+    }
+
+    /// The hash of all of a body that is not a PDF, as `chunk` has shown. None if it is long, slow, or coded.
+    async fn rest(&mut self, chunk: &[u8], response: &mut Response) -> Option<u64> {
+        let is_wanted = self.fetcher.options.block_detection && self.decoder.is_none();
+        if !is_wanted || self.total.unwrap_or(0) > OTHER {
+            return None;
+        }
+        let mut hash = Hash::default();
+        // what came before is shorter than a head, and in it
+        let [head, _] = self.seen.check.ends();
+        let before = usize::try_from(self.part.len()).unwrap_or(usize::MAX);
+        hash.update(head.get(..before)?);
+        hash.update(chunk);
+        let all = async {
+            while hash.length() <= OTHER {
+                match response.chunk().await.ok()? {
+                    Some(chunk) => hash.update(&chunk),
+                    None => return Some(hash.finish()),
+                }
+            }
+            None
+        };
+        timeout(OTHER_TIME, all).await.ok()?
+    }
+
+    /// What the body is known by, if it `has_ended`, or is not a PDF. None if that does not matter.
+    pub(super) fn trace(&self, has_ended: bool) -> Option<Trace> {
+        let length = self.part.len();
+        if let Some(hash) = self.other {
+            return Some(Trace::Whole(hash));
+        }
+        // an empty one is the work of a server that has failed
+        let is_wanted = self.fetcher.options.block_detection && has_ended;
+        if !is_wanted || length > LONGEST || length == 0 {
+            return None;
+        }
+        let [head, tail] = self.seen.check.ends();
+        Some(Trace::of_ends(length, head, tail))
     }
 
     /// The verdict on a body that has ended. `before` is the checksum of one that has ended as early.
@@ -302,7 +357,7 @@ fn truncated(message: String) -> Failure {
 
 /// The failure of a body that is not a PDF but of this `kind`, with what its `head` says about the reason. An empty one may be
 /// the work of a server that has failed.
-fn not_pdf(kind: &BodyKind, head: &[u8]) -> Failure {
+pub(super) fn not_pdf(kind: &BodyKind, head: &[u8]) -> Failure {
     let reason = match kind {
         BodyKind::Text(_) => Reason::of_body("", head),
         _ => None,
@@ -384,13 +439,13 @@ async fn seen_again(part: &mut Part, algorithms: Vec<Algorithm>) -> Result<Seen,
 }
 
 /// A window of time over which the speed of a body is measured.
-struct Window {
+pub(super) struct Window {
     since: Moment,
     received: u64,
 }
 
 impl Window {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             since: Moment::now(),
             received: 0,
@@ -398,7 +453,7 @@ impl Window {
     }
 
     /// Adds `bytes`, and ends the window after `time`: its speed then, in bytes per second.
-    fn speed(&mut self, bytes: u64, time: Duration) -> Option<u64> {
+    pub(super) fn speed(&mut self, bytes: u64, time: Duration) -> Option<u64> {
         self.received += bytes;
         let elapsed = self.since.elapsed();
         if elapsed < time {

@@ -35,9 +35,10 @@ impl Refusal<'_> {
         let retry_after = self.retry_after();
         let (cause, requirement) = self.cause(body, reason.as_ref());
         let status = match code {
+            _ if cause == Cause::Challenge => Status::Challenge,
             429 => Status::RateLimited,
             // how some throttle
-            403 if retry_after.is_some() && cause != Cause::Challenge => Status::RateLimited,
+            403 if retry_after.is_some() => Status::RateLimited,
             _ => Status::HttpStatus,
         };
         let phrase = self.status.canonical_reason().unwrap_or("(unknown status)");

@@ -44,6 +44,8 @@ pub(super) struct Wanted<'a> {
     pub(super) partial: Option<Partial<'a>>,
     /// The existing file, requested only if it has changed (RFC 9110 section 13.1).
     pub(super) previous: Option<&'a Previous>,
+    /// The page that the URL was found on.
+    pub(super) page: Option<&'a Url>,
 }
 
 /// One request.
@@ -78,7 +80,7 @@ impl Requester {
 
     /// Requests the URL of `job`, and follows redirects up to another host.
     pub(super) async fn get(&self, job: &Job, wanted: Wanted<'_>) -> Result<Response, Unsaved> {
-        let link = job.candidates.current();
+        let link = job.candidates.listed();
         let mut current = Cow::Borrowed(job.url());
         let mut trail = match &job.redirects {
             Some(redirects) => redirects.trail.clone(),
@@ -125,7 +127,7 @@ impl Requester {
     }
 
     /// Sends a request, and again if the server wants Digest authentication for it.
-    async fn send(
+    pub(super) async fn send(
         &self,
         url: &Url,
         wanted: Wanted<'_>,
@@ -183,13 +185,7 @@ impl Requester {
             masked(&shown),
             Logged(headers)
         );
-        let url = url.clone();
-        Ok(Response {
-            inner,
-            url,
-            cookies: request.cookies.clone(),
-            had_credentials: false,
-        })
+        Ok(Response::new(inner, url.clone(), request.cookies.clone()))
     }
 
     fn headers(&self, request: &Request<'_>) -> HeaderMap {
@@ -211,6 +207,10 @@ impl Requester {
         let agent = self.options.request.user_agent.clone();
         let agent = agent.unwrap_or(fixed(USER_AGENT));
         default(&mut headers, header::USER_AGENT, agent);
+        let page = request.wanted.page;
+        if let Some(referrer) = page.and_then(|page| referrer(page, request.url)) {
+            default(&mut headers, header::REFERER, referrer);
+        }
         if let Some(cookies) = &request.cookies {
             default(&mut headers, header::COOKIE, cookies.clone());
         }
@@ -286,4 +286,19 @@ impl fmt::Display for Logged<'_> {
         }
         f.write_str("}")
     }
+}
+
+/// The `Referer` of a request for `url`, which was found on `page`: all of it on the same site, and only its origin elsewhere
+/// (Referrer Policy, `strict-origin-when-cross-origin`).
+fn referrer(page: &Url, url: &Url) -> Option<HeaderValue> {
+    if page.scheme() == "https" && url.scheme() == "http" {
+        return None;
+    }
+    let is_same = host::site(page) == host::site(url);
+    let text = if is_same {
+        shown(page).into_owned()
+    } else {
+        format!("{}/", page.origin().ascii_serialization())
+    };
+    HeaderValue::from_str(&text).ok()
 }

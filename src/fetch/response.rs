@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use http::header::{self, DATE, ETAG, LAST_MODIFIED};
 use http::{HeaderName, HeaderValue, Version};
 use httpdate::parse_http_date;
@@ -21,11 +22,13 @@ use crate::outcome::{Answer, Failure, Status};
 use crate::store::{Origin, Partial};
 use crate::text::{self, has_credentials, shown};
 
-/// An unwanted body is read up to this many bytes to keep the connection: reconnecting costs more.
+/// The body of a failure is read up to this many bytes to keep the connection: reconnecting costs more.
 const DRAIN: u64 = 16 * 1024;
 
 /// How much of a long body is read for the reason of a failure, in bytes. Titles of pages and errors of stores are within it.
 const REASON: u64 = 4096;
+/// The same for the rest of a page, whose beginning has been worth reading.
+const DRAIN_PAGE: u64 = 64 * 1024;
 
 /// The longest validator that is kept, in bytes. It is of no use when it is cut.
 const LONGEST_VALIDATOR: usize = 1024;
@@ -49,20 +52,62 @@ pub(super) struct Response {
     pub(super) cookies: Option<HeaderValue>,
     /// Whether it is a 401 to a request that had credentials.
     pub(super) had_credentials: bool,
+    /// The length of the body, if the head states it.
+    length: Option<u64>,
+    /// What has been read of the body, and is to be read again.
+    unread: Bytes,
 }
 
 impl Response {
+    /// The response `inner` to a request for `url` with these `cookies`.
+    pub(super) fn new(
+        inner: crate::http::Response,
+        url: Url,
+        cookies: Option<HeaderValue>,
+    ) -> Self {
+        Self {
+            length: inner.content_length(),
+            unread: Bytes::new(),
+            inner,
+            url,
+            cookies,
+            had_credentials: false,
+        }
+    }
+
     pub(super) fn status(&self) -> u16 {
         self.inner.status().as_u16()
+    }
+
+    /// The length of the body, if the head states it.
+    pub(super) fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// The next bytes of the body.
+    pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, crate::http::Error> {
+        if self.unread.is_empty() {
+            return self.inner.chunk().await;
+        }
+        Ok(Some(std::mem::take(&mut self.unread)))
+    }
+
+    /// Lets `bytes`, which have been read last, be read again.
+    pub(super) fn unread(&mut self, bytes: Bytes) {
+        self.unread = bytes;
+    }
+
+    /// The values of all headers of this name that are text.
+    pub(super) fn texts(&self, name: HeaderName) -> Vec<&str> {
+        let values = self.inner.headers().get_all(name).into_iter();
+        values.filter_map(|value| value.to_str().ok()).collect()
     }
 
     /// The length of the file, if this response or the one that began the partial states it.
     pub(super) fn total(&self, start: Start, partial: Option<Partial<'_>>) -> Option<u64> {
         let total = self.content_range().and_then(|range| range.total);
         if start == Start::Over {
-            return total
-                .filter(|_| self.is_whole())
-                .or(self.inner.content_length());
+            return total.filter(|_| self.is_whole()).or(self.length);
         }
         total.or_else(|| partial?.origin.total)
     }
@@ -71,7 +116,7 @@ impl Response {
     pub(super) fn is_framed(&self) -> bool {
         let codings = self.header(header::TRANSFER_ENCODING).unwrap_or_default();
         let last = codings.rsplit(',').next().unwrap_or_default().trim();
-        self.inner.content_length().is_some()
+        self.length.is_some()
             || last.eq_ignore_ascii_case("chunked")
             || self.inner.version() >= Version::HTTP_2
     }
@@ -151,7 +196,7 @@ impl Response {
         Some(Origin {
             url: shown(&self.url).into_owned(),
             validator: self.strong_validator().filter(is_short)?.to_owned(),
-            total: self.inner.content_length(),
+            total: self.length,
         })
     }
 
@@ -181,7 +226,7 @@ impl Response {
     /// The failure of a response that is not a file, with what its body says about the reason.
     pub(super) async fn refusal(mut self) -> Failure {
         let codings = self.codings().unwrap_or_default();
-        let body = self.beginning(REASON).await;
+        let body = self.beginning(REASON, DRAIN).await;
         let body = coding::beginning(&codings, body);
         Refusal {
             status: self.inner.status(),
@@ -194,16 +239,21 @@ impl Response {
 
     /// Reads a short body to its end, to make the connection available for the next request.
     pub(super) async fn drain(mut self) {
-        self.beginning(0).await;
+        self.beginning(0, DRAIN).await;
     }
 
-    /// Reads a short body to its end, which keeps the connection available for the next request, and of a long one at least
-    /// about as much as this.
-    async fn beginning(&mut self, least: u64) -> Vec<u8> {
+    /// Reads the rest of a page, unless it is long.
+    pub(super) async fn drain_page(mut self) {
+        self.beginning(0, DRAIN_PAGE).await;
+    }
+
+    /// Reads a body of up to `most` bytes to its end, which keeps the connection available for the next request, and of a
+    /// longer one at least about `least`.
+    async fn beginning(&mut self, least: u64, most: u64) -> Vec<u8> {
         let mut body = Vec::new();
         let read = async {
             let mut length = 0;
-            while (length < least || length + self.inner.content_length().unwrap_or(0) <= DRAIN)
+            while (length < least || length + self.inner.content_length().unwrap_or(0) <= most)
                 && let Ok(Some(chunk)) = self.inner.chunk().await
             {
                 if length < DRAIN {

@@ -248,14 +248,11 @@ pub(super) fn link_columns<'a>(
     Some(LinkColumns { first, others })
 }
 
-/// What a link from another column must be to stand in for what is in the best one; `None` if that is a link. A column `PDF` may also
-/// say `yes`. If it is blank, there is no PDF, and a page is not worth a request.
+/// What a link from another column must be to stand in for what is in the best one; `None` if that is a link. It may be blank, and a
+/// column `PDF` may also say `yes`: the page about it may lead to one.
 pub(super) fn stand_in(best: Option<&impl AsRef<str>>) -> Option<fn(&str) -> bool> {
-    match best {
-        None => Some(split::is_pdf_link),
-        Some(best) if parse_url(best.as_ref()).is_ok() => None,
-        Some(_) => Some(|other| split::begins_link(other.as_bytes())),
-    }
+    let is_link = best.is_some_and(|best| parse_url(best.as_ref()).is_ok());
+    (!is_link).then_some(|other| split::begins_link(other.as_bytes()))
 }
 
 /// Whether two names of columns differ at most in case and in `_`, `-` and spaces.

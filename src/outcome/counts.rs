@@ -17,6 +17,12 @@ impl Counts {
         self.0[status as usize] += 1;
     }
 
+    /// Takes back a link that was counted with `status`.
+    pub fn remove(&mut self, status: Status) {
+        let count = &mut self.0[status as usize];
+        *count = count.saturating_sub(1);
+    }
+
     /// How many links ended with `status`.
     pub fn of(&self, status: Status) -> u64 {
         self.0[status as usize]

@@ -97,14 +97,15 @@ impl Failure {
     /// Whether another attempt, in this run or a later one, may succeed.
     pub fn retryable(&self) -> bool {
         use Status::{
-            Connect, Disk, Dns, HostUnhealthy, Interrupted, RateLimited, Timeout, Truncated,
+            Blocked, Connect, Disk, Dns, HostUnhealthy, Interrupted, RateLimited, Timeout,
+            Truncated,
         };
         match self.status {
             _ if self.cause == Cause::Challenge => false,
             Status::HttpStatus => self.http_status.is_some_and(|code| {
                 retryable_status(code) || self.retry_after.is_some() && may_pass(code)
             }),
-            Dns | Connect | Timeout | RateLimited | Truncated | HostUnhealthy | Disk
+            Dns | Connect | Timeout | RateLimited | Blocked | Truncated | HostUnhealthy | Disk
             | Interrupted => true,
             _ => self.passing,
         }

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Serialize, Serializer};
 use url::Url;
 
-use super::{Answer, Failure, Outcome, Saved, Status};
+use super::{Answer, Failure, Outcome, Saved, Status, Way};
 use crate::link::{BadLink, Details, SourceLine};
 use crate::text::{cut, legible, printable, shown};
 
@@ -30,6 +30,8 @@ pub(crate) struct Record {
     pub elapsed: Duration,
     /// Everything else that the list says about it.
     pub details: Option<Box<Details>>,
+    /// How its last URL was found, if that was on a page.
+    pub way: Option<Box<Way>>,
     /// Why the command for its file failed.
     pub exec_error: Option<String>,
 }
@@ -54,6 +56,7 @@ impl Record {
             attempts: 0,
             elapsed: Duration::ZERO,
             details: None,
+            way: None,
             exec_error: None,
         }
     }
@@ -211,6 +214,11 @@ fields! {
     "source", |record| Text(&*record.source_line.source), "the list: its path, `stdin`, or `argument`";
     "line", |record| Number(record.source_line.line),
         "number of the line in the list, or of the argument, from 1";
+    "page", |record| Text(cut(&shown(&record.way.as_ref()?.page), LONGEST_URL).into_owned()),
+        "the page that the last URL was found on, if it is not in the list";
+    "via", |record| Texts(record.way.as_ref()?.via.iter().map(|rule| Cow::Borrowed(*rule)).collect::<Vec<_>>()),
+        "the rules that found the pages on the way and the last URL, in order";
+    "hops", |record| Number(record.way.as_ref()?.hops), "number of pages on the way to the last URL";
     "http_status", |record| Number(record.http_status()?),
         "status code of the response that was saved or that is the failure";
     "file", |record| Text(&record.saved()?.file), "path of the file, relative to the output folder";

@@ -58,9 +58,17 @@ statuses! {
     Timeout, "timeout", Failed, "the connection, the response, the next byte or the whole link took too long";
     HttpStatus, "http_status", Failed, "the response is not a success, or not valid HTTP";
     RateLimited, "rate_limited", Failed, "still throttled after all retries, or for longer than this run waits";
+    Blocked, "blocked", Failed, "the same body as for other links of its host, still after all retries";
     TooManyRedirects, "too_many_redirects", Failed, "more redirects than `--max-redirs`, or a redirect loop";
     Truncated, "truncated", Failed, "the body ended before it was complete";
-    NotPdf, "not_pdf", Failed, "the body is not a PDF, but for example an HTML page, JSON, or empty";
+    NotPdf, "not_pdf", Failed, "the body is neither a PDF nor a page that is read, but for example JSON, or empty";
+    NoPdfLink, "no_pdf_link", Failed, "a page without a link to its PDF, or with several that cannot be told apart";
+    Gone, "gone", Failed, "a page that says there is nothing here any more, or the home page in place of one";
+    Login, "login", Failed, "a page that asks for an account";
+    Paywall, "paywall", Failed, "a page that asks for money, or whose link to its PDF leads back to it";
+    Consent, "consent", Failed, "a page that asks for cookies or for consent";
+    Challenge, "challenge", Failed, "a firewall asks whether a person is there";
+    ScriptOnly, "script_only", Failed, "a page that shows nothing without its scripts";
     ChecksumMismatch, "checksum_mismatch", Failed, "the file does not have the checksum given by the list, or by the server";
     TooLarge, "too_large", Failed, "the file is larger than `--max-filesize`";
     HostUnhealthy, "host_unhealthy", Failed, "given up because its host kept failing (circuit breaker)";

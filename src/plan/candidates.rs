@@ -1,46 +1,283 @@
 //! The URLs of one file, and how they have fared.
+//!
+//! What a page declares as its PDF is believed. If the server refuses it, or does not send it now, it is there, and nothing that
+//! the page has besides can be it: an embedded file is a preview then, and a link in another form leads to something else. If
+//! it is not there any more, the declaration is wrong, as those of moved repositories are, and what the page shows as its own
+//! is the next best; only then. A page is not read further than to its declaration, so that it is requested once more for that.
+//! Of all failures on the way, the most telling one is that of the link.
+
+mod telling;
+
+use std::sync::Arc;
 
 use url::Url;
 
-use crate::outcome::{Failure, Status};
+use super::Trail;
+use crate::outcome::{Failure, Status, Way};
+use crate::page::Work;
+use crate::text::has_credentials;
+use telling::{PLAIN, is_missing, is_there, telling};
 
-/// The URLs of a file in order of preference: the URL of the line, then its mirrors. A candidate that has failed for good is
-/// not used again.
+/// The most pages on the way to a file.
+const MAX_PAGES: u32 = 3;
+
+/// The most requests of a link: for one URL of the list, and for what is found on pages. Each further URL of the list adds one.
+const MAX_REQUESTS: usize = 8;
+
+/// The URLs of a file in order of preference: the URL of the line, what is found on pages that it leads to, then its mirrors.
+/// A candidate that has failed for good is not used again.
 #[derive(Debug)]
 pub(crate) struct Candidates {
-    urls: Vec<Url>,
+    all: Vec<Candidate>,
     /// The index of the current one.
     current: usize,
-    /// The most hopeful failure of the ones before: a retryable one, if there is any.
+    /// The most telling failure of the ones before.
     failure: Option<Box<Failure>>,
+    /// The pages that have been read, and what was found there.
+    trail: Trail,
+}
+
+/// A URL of a file.
+#[derive(Debug)]
+struct Candidate {
+    url: Url,
+    /// How it was found, if it is not from the list.
+    way: Option<Box<Way>>,
+    /// How far it is vouched for.
+    trust: Trust,
+    /// What the pages on the way have said, if it is not from the list.
+    story: Option<Arc<Story>>,
+    /// Whether it is a page that is read again.
+    is_again: bool,
+}
+
+/// What the pages on the way to a candidate have said.
+#[derive(Debug, Default)]
+struct Story {
+    /// The work that they are about.
+    work: Work,
+    /// Its title, or that of the first page.
+    title: Option<Box<str>>,
+    /// Whether one of them is about another work than the link names.
+    is_doubtful: bool,
+}
+
+/// How far a page vouches for a candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// It declares it as its PDF.
+    Declared,
+    /// It shows it.
+    Shown,
+    /// Its URL suggests that there is one.
+    Guessed,
+}
+
+/// What has been found on a page.
+#[derive(Debug, Clone)]
+pub(crate) struct Finding {
+    /// A URL that may be the file.
+    pub url: Url,
+    /// The rule that found it.
+    pub rule: &'static str,
+    /// How far the page vouches for it.
+    pub trust: Trust,
+}
+
+/// A page, with what has been found there.
+#[derive(Debug)]
+pub(crate) struct Findings<'a> {
+    /// The URL of the page.
+    pub page: &'a Url,
+    /// The cookies of the request for it.
+    pub sent: Option<&'a [u8]>,
+    /// The cookies that it sets.
+    pub cookies: &'a [Vec<u8>],
+    /// What may be the file, best first.
+    pub found: Vec<Finding>,
+    /// What the page is about.
+    pub work: &'a Work,
+    /// The title of the work or the page.
+    pub title: Option<&'a str>,
+    /// Whether it is that of the work.
+    pub is_work: bool,
+    /// Whether the page is about another work than the link names.
+    pub is_doubtful: bool,
+    /// Whether it was only read as far as it declares its PDF.
+    pub is_partial: bool,
+    /// The failure of the link if there were nothing but the page.
+    pub failure: Failure,
+}
+
+/// What comes of the findings on a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Followed {
+    /// The first of them is the current candidate.
+    Found,
+    /// All of them lead back to what has been requested.
+    Loop,
+    /// The link has had as many pages and requests as it may have.
+    Spent,
 }
 
 impl Candidates {
     /// The candidates of a link.
     pub(super) fn new(url: Url, mirrors: &[Url]) -> Self {
-        let mut urls = vec![url];
-        urls.extend_from_slice(mirrors);
+        let listed = [url].into_iter().chain(mirrors.iter().cloned());
         Self {
-            urls,
+            all: listed.map(Candidate::listed).collect(),
             current: 0,
             failure: None,
+            trail: Trail::default(),
         }
     }
 
     /// The candidate that is in use.
     pub(crate) fn current(&self) -> &Url {
-        &self.urls[self.current]
+        &self.all[self.current].url
+    }
+
+    /// The candidate of the list that is in use, or has led to the one that is.
+    pub(crate) fn listed(&self) -> &Url {
+        let mut before = self.all[..=self.current].iter().rev();
+        let listed = before.find(|candidate| candidate.way.is_none());
+        &listed.expect("the first one is from the list").url
+    }
+
+    /// Whether the one that is in use was found on a page about another work than the link names.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.story().is_some_and(|story| story.is_doubtful)
+    }
+
+    /// Whether the one that is in use is a page that is read again, since what it declares is not there.
+    pub(crate) fn is_again(&self) -> bool {
+        self.all[self.current].is_again
+    }
+
+    /// How the one that is in use was found; none if it is from the list.
+    pub(crate) fn way(&self) -> Option<&Way> {
+        self.all[self.current].way.as_deref()
+    }
+
+    /// What the page says about the one that is in use; none if that is from the list.
+    pub(crate) fn title(&self) -> Option<&str> {
+        self.story()?.title.as_deref()
+    }
+
+    /// What the pages that have led to the one that is in use are about; none if that is from the list.
+    pub(crate) fn work(&self) -> Option<&Work> {
+        self.story().map(|story| &story.work)
+    }
+
+    fn story(&self) -> Option<&Story> {
+        self.all[self.current].story.as_deref()
     }
 
     /// The URL of the line.
     pub(crate) fn first(&self) -> &Url {
-        &self.urls[0]
+        &self.all[0].url
     }
 
-    /// How much memory the URLs take, in bytes.
+    /// How much memory they take, in bytes.
     pub(super) fn weight(&self) -> usize {
-        let urls = self.urls.iter();
-        urls.map(|url| size_of::<Url>() + url.as_str().len()).sum()
+        let candidates = self.all.iter();
+        let weight = |candidate: &Candidate| {
+            let way = candidate.way.as_ref();
+            let way = way.map_or(0, |way| way.page.as_str().len() + size_of::<Way>());
+            let story = candidate.story.as_deref().map_or(0, Story::weight);
+            size_of::<Candidate>() + candidate.url.as_str().len() + story + way
+        };
+        candidates.map(weight).sum()
+    }
+
+    /// Continues with what was found on a page, to which the current candidate has led.
+    pub(super) fn add(&mut self, findings: &Findings) -> Followed {
+        let pages = 1 + self.way().map_or(0, |way| way.hops);
+        let mut before = self.all[..=self.current].iter();
+        let is_back = before.any(|candidate| candidate.is_on(findings.page));
+        // what was found is there already, with the cookies that it was requested with
+        let listed = self.way().is_none().then(|| self.current().clone());
+        for url in listed.iter().chain([findings.page]) {
+            self.trail.request(url, findings.sent);
+        }
+        let cookies = findings.cookies.iter().map(Vec::as_slice);
+        self.trail.change(findings.page, cookies);
+        let asked = self.all[..=self.current].iter();
+        let asked = 1 + asked.filter(|candidate| candidate.way.is_some()).count();
+        let room = MAX_REQUESTS.saturating_sub(asked);
+        if pages > MAX_PAGES || room == 0 {
+            // it sets other cookies each time
+            return if is_back {
+                Followed::Loop
+            } else {
+                Followed::Spent
+            };
+        }
+        let story = Arc::new(Story::of(self.story(), findings));
+        let rules = self.way().map_or_else(Vec::new, |way| way.via.clone());
+        let mut new = Vec::new();
+        for finding in &findings.found {
+            let url = with_credentials(&finding.url, findings.page);
+            if new.len() == room || self.trail.repeats(&url, None) {
+                continue;
+            }
+            self.trail.request(&url, None);
+            let mut via = rules.clone();
+            via.push(finding.rule);
+            let way = Way {
+                page: findings.page.clone(),
+                via,
+                hops: pages,
+            };
+            new.push(Candidate {
+                url,
+                way: Some(Box::new(way)),
+                trust: finding.trust,
+                story: Some(Arc::clone(&story)),
+                is_again: false,
+            });
+        }
+        if findings.is_partial && !new.is_empty() && new.len() < room {
+            new.push(self.again(findings.page, &rules));
+        }
+        if new.is_empty() {
+            return Followed::Loop;
+        }
+        self.note(findings.failure.clone());
+        let next = self.current + 1;
+        self.all.splice(next..next, new);
+        self.current = next;
+        let mut found = 0;
+        self.all.retain(|candidate| {
+            found += usize::from(candidate.way.is_some());
+            candidate.way.is_none() || found < MAX_REQUESTS
+        });
+        Followed::Found
+    }
+
+    /// The page with this `url`, to which the current candidate has led, to be read to its end.
+    fn again(&self, url: &Url, rules: &[&'static str]) -> Candidate {
+        let way = self.way().cloned().unwrap_or_else(|| Way {
+            page: url.clone(),
+            via: rules.to_vec(),
+            hops: 0,
+        });
+        Candidate {
+            url: url.clone(),
+            way: Some(Box::new(way)),
+            trust: Trust::Shown,
+            story: self.all[self.current].story.clone(),
+            is_again: true,
+        }
+    }
+
+    /// Forgets what was found on pages, and begins at the URL from the list again.
+    pub(super) fn restart(&mut self) {
+        while self.way().is_some() {
+            self.current -= 1;
+        }
+        self.all.retain(|candidate| candidate.way.is_none());
+        self.trail = Trail::default();
     }
 
     /// Moves on to the next candidate after this `failure`.
@@ -49,21 +286,108 @@ impl Candidates {
     ///
     /// The failure of the link, if there is no other candidate or none can do better.
     pub(super) fn advance(&mut self, failure: Failure) -> Result<(), Failure> {
-        let count = self.urls.len();
-        if count == 1 || matches!(failure.status, Status::Interrupted | Status::Disk) {
+        if self.all.len() == 1 || matches!(failure.status, Status::Interrupted | Status::Disk) {
             return Err(failure);
         }
-        let failure = match self.failure.take() {
-            // if another run may help with one candidate, it may help with the link
-            Some(before) if before.retryable() && !failure.retryable() => *before,
-            _ => failure,
-        };
-        if self.current + 1 == count {
-            let message = format!("{} (all {count} URLs failed)", failure.message);
-            return Err(Failure { message, ..failure });
+        if self.way().is_some() && is_there(&failure) {
+            let next = self.current + 1;
+            let mut index = 0;
+            self.all.retain(|candidate| {
+                index += 1;
+                index <= next || candidate.way.is_none() || candidate.trust == Trust::Declared
+            });
         }
-        self.current += 1;
-        self.failure = Some(Box::new(failure));
-        Ok(())
+        if !is_missing(&failure) {
+            let mut index = 0;
+            self.all.retain(|candidate| {
+                index += 1;
+                index <= self.current + 1 || !candidate.is_again
+            });
+        }
+        let is_guess = self.all[self.current].trust == Trust::Guessed;
+        // that something is not there that nobody has named says nothing
+        if !is_guess || self.failure.is_none() || telling(&failure) > PLAIN {
+            self.note(failure);
+        }
+        if self.current + 1 < self.all.len() {
+            self.current += 1;
+            return Ok(());
+        }
+        // its record is about the file
+        if self.is_again() && self.current > 0 {
+            self.current -= 1;
+        }
+        let count = self
+            .all
+            .iter()
+            .filter(|candidate| !candidate.is_again)
+            .count();
+        let failure = *self.failure.take().expect("it has been noted");
+        let all = format!(" (all {count} URLs failed)");
+        let all = if count > 1 { &*all } else { "" };
+        let message = format!("{}{all}", failure.message);
+        Err(Failure { message, ..failure })
+    }
+
+    /// Keeps `failure` if no other one is more telling.
+    fn note(&mut self, failure: Failure) {
+        let known = self.failure.as_deref();
+        if known.is_none_or(|known| telling(known) <= telling(&failure)) {
+            self.failure = Some(Box::new(failure));
+        }
     }
 }
+
+impl Candidate {
+    fn listed(url: Url) -> Self {
+        Self {
+            url,
+            way: None,
+            trust: Trust::Declared,
+            story: None,
+            is_again: false,
+        }
+    }
+
+    /// Whether it was found on `page`.
+    fn is_on(&self, page: &Url) -> bool {
+        self.way.as_ref().is_some_and(|way| way.page == *page)
+    }
+}
+
+impl Story {
+    /// What the pages `before` and the one with these `findings` have said.
+    fn of(before: Option<&Self>, findings: &Findings) -> Self {
+        let title = before.and_then(|before| before.title.clone());
+        Self {
+            work: before.map_or_else(
+                || findings.work.clone(),
+                |before| before.work.with(findings.work),
+            ),
+            // viewers have titles of their own
+            title: title
+                .filter(|_| !findings.is_work)
+                .or_else(|| findings.title.map(Into::into)),
+            is_doubtful: findings.is_doubtful || before.is_some_and(|before| before.is_doubtful),
+        }
+    }
+
+    /// How much memory it takes, in bytes.
+    fn weight(&self) -> usize {
+        size_of::<Self>() + self.work.weight() + self.title.as_deref().map_or(0, str::len)
+    }
+}
+
+/// `url` with the credentials of the page that it was found on, if they are for its origin, too.
+fn with_credentials(url: &Url, page: &Url) -> Url {
+    let mut url = url.clone();
+    if url.origin() == page.origin() && !has_credentials(&url) && has_credentials(page) {
+        // neither can fail: both URLs have a host
+        let _ = url.set_username(page.username());
+        let _ = url.set_password(page.password());
+    }
+    url
+}
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use url::{Position, Url};
 
-use super::{Candidates, Naming, Previous, Trail, name};
+use super::{Candidates, Findings, Followed, Naming, Previous, Trail, name};
 use crate::digest::Checksum;
 use crate::host;
 use crate::link::{Details, Link, SourceLine};
@@ -19,6 +19,7 @@ use crate::timeout::Moment;
 
 /// One link to fetch.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(crate) struct Job {
     /// The place of the link in its list.
     pub source_line: SourceLine,
@@ -46,12 +47,48 @@ pub(crate) struct Job {
     pub attempts_at_candidate: u32,
     /// When the first attempt began.
     pub started: Option<Moment>,
+    /// What is known of the body that its last attempt has brought.
+    pub body: Option<Sighting>,
+    /// The body that it has had, if its host seems to send that for all links.
+    pub held: Option<Box<Held>>,
+    /// Whether its last attempt began when its host seemed to send the same body for all links.
+    pub is_probe: bool,
     /// The redirects of the current attempt, if they have led to another host.
     pub redirects: Option<Box<Redirects>>,
     /// The SHA-256 of the body of an earlier attempt that ended before its PDF did, although nothing had broken off.
     pub early_end: Option<Box<Checksum>>,
+    /// The turn that it waits for at a host to which it was led.
+    turn: Option<Box<Turn>>,
     /// How often it has begun anew because the target of a redirect was no longer valid.
     renewals: u8,
+}
+
+/// A body that a link has got. All numbers are hashes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sighting {
+    /// The host that has sent it.
+    pub host: u64,
+    /// What it is known by.
+    pub key: u64,
+    /// Which document the link leads to, as far as its URL tells.
+    pub document: u64,
+    /// Whether the list has a name of its own for it.
+    pub is_named: bool,
+    /// Whether no other link of the host is known to have got the same.
+    pub is_new: bool,
+}
+
+/// A body that a link has had, but that its host seems to send for all links.
+#[derive(Debug)]
+pub(crate) struct Held {
+    /// The hash of the host that has sent it.
+    pub host: u64,
+    /// The hash of all of it.
+    pub whole: u64,
+    /// What it means for the link if it is its own; none if that is a file.
+    pub failure: Option<Failure>,
+    /// How long to wait before the next attempt.
+    pub pause: Duration,
 }
 
 /// Redirects that led to another host. That is the host of the job from then on: it waits for its turn there, and what goes
@@ -62,10 +99,24 @@ pub(crate) struct Redirects {
     pub target: Url,
     /// The requests on the way.
     pub trail: Trail,
-    /// When the last one was received.
-    at: Instant,
-    /// How long it has waited for its turn.
+}
+
+/// The turn of a job at a host to which a redirect or a page has led it.
+#[derive(Debug)]
+struct Turn {
+    /// Since when it waits.
+    since: Instant,
+    /// How long it has waited.
     waited: Duration,
+}
+
+impl Turn {
+    fn new() -> Self {
+        Self {
+            since: Instant::now(),
+            waited: Duration::ZERO,
+        }
+    }
 }
 
 /// How long the target of a redirect is valid in any case: some are signed for seconds.
@@ -76,7 +127,7 @@ const MAX_RENEWALS: u8 = 2;
 
 impl Job {
     /// A job for `link`, without attempts. `index` counts from 1.
-    pub(super) fn new(link: Link, index: u64) -> Self {
+    pub(crate) fn new(link: Link, index: u64) -> Self {
         let details = link.details;
         let mirrors = details.as_ref().map_or(&[][..], |details| &details.mirrors);
         Self {
@@ -93,8 +144,12 @@ impl Job {
             attempts: 0,
             attempts_at_candidate: 0,
             started: None,
+            body: None,
+            held: None,
+            is_probe: false,
             redirects: None,
             early_end: None,
+            turn: None,
             renewals: 0,
         }
     }
@@ -109,22 +164,20 @@ impl Job {
 
     /// Continues at `target`, to which the redirects of this `trail` have led.
     pub(crate) fn redirect(&mut self, target: Url, trail: Trail) {
-        self.redirects = Some(Box::new(Redirects {
-            target,
-            trail,
-            at: Instant::now(),
-            waited: Duration::ZERO,
-        }));
+        self.redirects = Some(Box::new(Redirects { target, trail }));
+        self.turn = Some(Box::new(Turn::new()));
     }
 
     /// Counts the next attempt, unless it is one that continues after a redirect. Returns when the first one began, less the
     /// time that the job has waited for its turn at targets.
     pub(crate) fn begin_attempt(&mut self) -> Moment {
         let started = self.started.get_or_insert_with(Moment::now);
-        if let Some(redirects) = &mut self.redirects {
-            redirects.waited = redirects.at.elapsed();
-            *started = started.later(redirects.waited);
-        } else {
+        if let Some(turn) = &mut self.turn {
+            turn.waited = turn.since.elapsed();
+            *started = started.later(turn.waited);
+        }
+        self.body = None;
+        if self.redirects.is_none() {
             self.attempts += 1;
             self.attempts_at_candidate += 1;
         }
@@ -134,19 +187,22 @@ impl Job {
     /// Prepares for a retry, which begins at the current candidate: it may redirect to another host this time.
     pub(crate) fn forget_redirects(&mut self) {
         self.redirects = None;
+        self.turn = None;
     }
 
-    /// Begins anew at the current candidate if this `failure` may only mean that the target of a redirect is no longer valid,
-    /// because it has waited for its turn. Does not count as another attempt.
+    /// Begins anew at the URL from the list if this `failure` may only mean that the one to which a redirect or a page has led
+    /// is no longer valid, because it has waited. Does not count as another attempt.
     pub(crate) fn renew(&mut self, failure: &Failure) -> bool {
         let is_refused = matches!(failure.http_status, Some(400 | 401 | 403 | 404 | 410));
-        let is_stale = |redirects: &Redirects| redirects.waited >= FRESH;
-        let is_stale = self.redirects.as_deref().is_some_and(is_stale);
+        let is_stale = |turn: &Turn| turn.waited >= FRESH;
+        let is_stale = self.turn.as_deref().is_some_and(is_stale)
+            || (self.candidates.way().is_some() && self.attempts_at_candidate > 1);
         if !is_refused || !is_stale || self.renewals == MAX_RENEWALS {
             return false;
         }
         self.renewals += 1;
-        self.redirects = None;
+        self.forget_redirects();
+        self.candidates.restart();
         self.attempts -= 1;
         self.attempts_at_candidate -= 1;
         true
@@ -167,6 +223,11 @@ impl Job {
         self.details.as_ref()?.checksum
     }
 
+    /// Whether the list has a name of its own for its file.
+    pub(crate) fn is_named(&self) -> bool {
+        self.listed_name().is_some_and(|name| !name.ends_with('/'))
+    }
+
     /// The path of its file, or of the folder for it, from the list.
     pub(super) fn listed_name(&self) -> Option<&str> {
         self.details.as_ref()?.name.as_deref()
@@ -180,15 +241,27 @@ impl Job {
     pub(crate) fn advance(&mut self, failure: Failure) -> Result<(), Failure> {
         self.candidates.advance(failure)?;
         self.attempts_at_candidate = 0;
-        self.redirects = None;
+        self.forget_redirects();
         Ok(())
+    }
+
+    /// Continues with what was found on a page.
+    pub(crate) fn follow(&mut self, findings: &Findings) -> Followed {
+        self.redirects = None;
+        let followed = self.candidates.add(findings);
+        if followed == Followed::Found {
+            self.attempts_at_candidate = 0;
+            self.turn = Some(Box::new(Turn::new()));
+        }
+        followed
     }
 
     /// Paths for its file, in order of preference; the first one that no other file has is used. They are the suggested one
     /// unless an earlier link has it, one with a hash of the URL, and numbered ones.
     ///
     /// `suggested` is the server's name for the file. It counts if the list has no name and the URL does not end in the name
-    /// of a PDF. `sha256` is the hash of the file.
+    /// of a PDF. A file that was found through a page has the name of its own URL, the server's, or the title of the page, whichever
+    /// says something. `sha256` is the hash of the file.
     pub(crate) fn names(
         &self,
         naming: &Naming,
@@ -196,7 +269,7 @@ impl Job {
         sha256: Option<&str>,
     ) -> impl Iterator<Item = String> {
         let base = naming.base(self, suggested, sha256);
-        let is_taken = self.name_taken && base == naming.base(self, None, None);
+        let is_taken = self.name_taken && base == naming.planned(self);
         (u32::from(is_taken)..).map(move |n| nth_name(&base, self.id, n))
     }
 
@@ -206,6 +279,7 @@ impl Job {
             attempts: self.attempts,
             elapsed: self.started.map_or(Duration::ZERO, Moment::age),
             details: self.details.clone(),
+            way: self.candidates.way().cloned().map(Box::new),
             ..Record::new(&self.source_line, self.candidates.first(), outcome)
         }
     }
@@ -229,7 +303,7 @@ impl HasHost for Job {
     }
 
     fn is_redirected(&self) -> bool {
-        self.redirects.is_some()
+        self.redirects.is_some() || self.candidates.way().is_some()
     }
 }
 

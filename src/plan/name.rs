@@ -9,6 +9,7 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+use super::Candidates;
 use crate::charset;
 use crate::digest::fingerprint;
 use crate::text::is_invisible;
@@ -22,6 +23,9 @@ const DEEPEST: usize = 12;
 /// The folders of `--shard-dirs`, in which such a path may be.
 const SHARDS: usize = 2;
 
+/// How much of a title becomes a name, in characters.
+const LONGEST_TITLE: usize = 80;
+
 const EXTENSION: &str = ".pdf";
 
 /// The name from `url`: its last path segment, or else its host.
@@ -29,6 +33,124 @@ pub fn of_url(url: &Url) -> String {
     let name = safe(&decoded(last_segment(url), url.host_str()));
     let name = name.or_else(|| safe(url.host_str().unwrap_or_default()));
     name.unwrap_or_else(|| format!("download{EXTENSION}"))
+}
+
+/// The name of a file that was found through a page: from its own URL if that ends in the name of a PDF, from its server, from
+/// its URL, or the title of the page, whichever says something.
+pub(super) fn of_found(candidates: &Candidates, suggested: Option<&str>) -> String {
+    let url = candidates.current();
+    let segment = percent_decode_str(last_segment(url)).decode_utf8_lossy();
+    let of_pdf = Some(&*segment).filter(|_| is_said_by(url));
+    let title = || {
+        let title = candidates.title()?;
+        let cut = title.char_indices().nth(LONGEST_TITLE);
+        let title = cut.map_or(title, |(at, _)| &title[..at]);
+        // a title may end in anything, but not in an extension
+        safe(&format!(
+            "{}{EXTENSION}",
+            title.trim_end_matches(is_padding)
+        ))
+    };
+    let names = [of_pdf, suggested, Some(&segment)].into_iter().flatten();
+    let mut names = names.filter(|name| says_something(name)).filter_map(safe);
+    let name = names.next().or_else(title);
+    name.unwrap_or_else(|| of_url(candidates.first()))
+}
+
+/// Whether a name tells a file from others: not one like `download`, `fulltext-pdf`, `en` or a number.
+fn says_something(name: &str) -> bool {
+    const SAY_NOTHING: [&str; 64] = [
+        "action",
+        "article",
+        "articlepdf",
+        "ashx",
+        "aspx",
+        "asset",
+        "attachment",
+        "bitstream",
+        "cgi",
+        "char",
+        "content",
+        "contents",
+        "dl",
+        "do",
+        "doc",
+        "document",
+        "documents",
+        "download",
+        "downloadfile",
+        "downloadpdf",
+        "epdf",
+        "export",
+        "file",
+        "files",
+        "ft",
+        "full",
+        "fullpdf",
+        "fulltext",
+        "fulltextpdf",
+        "get",
+        "getfile",
+        "getpdf",
+        "htm",
+        "html",
+        "index",
+        "inline",
+        "jsp",
+        "main",
+        "manuscript",
+        "open",
+        "openpdf",
+        "original",
+        "paper",
+        "pdf",
+        "pdfdirect",
+        "pdfft",
+        "pdfplus",
+        "pdfviewer",
+        "php",
+        "print",
+        "printable",
+        "reader",
+        "render",
+        "show",
+        "showpdf",
+        "stream",
+        "text",
+        "uc",
+        "version",
+        "view",
+        "viewcontent",
+        "viewer",
+        "viewfile",
+        "viewpdf",
+    ];
+    // languages of pages, with or without a country
+    const CODES: [&str; 28] = [
+        "ar", "br", "ca", "cs", "de", "el", "en", "eng", "es", "fa", "fr", "gb", "hu", "id", "it",
+        "ja", "ko", "nl", "pl", "pt", "ro", "ru", "spa", "tr", "uk", "us", "vi", "zh",
+    ];
+    let lower = name.to_lowercase();
+    let stem = lower.strip_suffix(EXTENSION).unwrap_or(&lower);
+    let mut words = stem.split(|c: char| !c.is_alphanumeric());
+    let is_nothing = |word: &str| {
+        let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
+        is_number || SAY_NOTHING.contains(&word) || CODES.contains(&word)
+    };
+    // such as that of arXiv
+    let is_id = stem.contains('.')
+        && stem
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.');
+    // a UUID or a hash
+    let is_key = stem.len() >= 24
+        && stem
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    // one like `paper-2` is that of one of several
+    let is_numbered =
+        stem.starts_with(char::is_alphabetic) && stem.ends_with(|c: char| c.is_ascii_digit());
+    is_id || !(is_key || (words.all(is_nothing) && !is_numbered))
 }
 
 /// Whether `url` ends in the name of a PDF.
@@ -275,6 +397,40 @@ mod tests {
         assert_eq!(long.len(), 254);
         assert!(long.ends_with("é.pdf"));
         assert_eq!(with_suffix(&long, "-0123abcd").len(), 255);
+    }
+
+    #[test]
+    fn names_that_say_nothing_are_known() {
+        for name in [
+            "pdfft",
+            "_pdf",
+            "fulltextpdf",
+            "ja",
+            "en.pdf",
+            "pt-br",
+            "download",
+            "view.php",
+            "full-text-pdf",
+            "PDF (en).pdf",
+            "123",
+            "12-34_5.pdf",
+            "viewcontent.cgi",
+            "0b1c2d3e-aaaa-bbbb-cccc-0123456789ab",
+            "main.pdf",
+        ] {
+            assert!(!says_something(name), "{name}");
+        }
+        for name in [
+            "2101.00001",
+            "smith.pdf",
+            "x",
+            "S0123-main.pdf",
+            "2020.01.02v1.full.pdf",
+            "全文题目.pdf",
+            "on-foo",
+        ] {
+            assert!(says_something(name), "{name}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The redirects of an attempt: how many there were, and whether they go round in circles.
+//! The redirects of an attempt, or the pages of a link: how many there were, and whether they go round in circles.
 //!
 //! A way back to a URL is a loop only if nothing has changed since. Sites send a browser away to set a cookie, and back to
 //! where it came from: the second request has the cookie, and gets another response. So a request is known by its URL and

@@ -30,6 +30,10 @@ pub enum Feedback {
     RetryAfterTooLong(Arc<str>),
     /// The host is throttled, and needs this pause.
     Throttled(Duration, Arc<str>),
+    /// The host seems to send all links the same, and needs this pause.
+    Blocked(Duration),
+    /// That is settled: it works, or gets no more requests.
+    Released,
     /// The host name has no address.
     NoAddress(Arc<str>),
     /// The host name could not be looked up.
@@ -50,6 +54,9 @@ pub(super) struct Host<J> {
     pub(super) redirected: usize,
     /// Whether a link of it has succeeded.
     pub(super) has_worked: bool,
+    /// Whether it seems to send all links the same. Then one link at a time probes whether it has something else, preferably
+    /// one that is untried and far from the last one in the list: links side by side often share their fate.
+    is_suspected: bool,
     pace: Pace,
 }
 
@@ -64,6 +71,7 @@ impl<J: HasHost> Host<J> {
             pace: Pace::new(policy, now),
             redirected: 0,
             has_worked: false,
+            is_suspected: false,
         }
     }
 
@@ -125,6 +133,7 @@ impl<J: HasHost> Host<J> {
         let untried = self.prefers_untried();
         let job = match self.retries.first_entry() {
             Some(retry) if retry.key().0 <= now && !untried => retry.remove(),
+            _ if self.is_suspected => self.take_any()?,
             _ => self.jobs.pop_front()?,
         };
         self.redirected -= usize::from(job.is_redirected());
@@ -146,8 +155,11 @@ impl<J: HasHost> Host<J> {
         let unhealthy = Status::HostUnhealthy;
         let failure = match feedback {
             Feedback::Neutral => None,
-            Feedback::Good => {
-                self.has_worked = true;
+            Feedback::Good | Feedback::Released => {
+                if feedback == Feedback::Released {
+                    self.pace.release();
+                }
+                (self.has_worked, self.is_suspected) = (true, false);
                 self.breaker.succeeds();
                 self.pace.succeeds();
                 None
@@ -170,6 +182,11 @@ impl<J: HasHost> Host<J> {
                 self.pace.throttle(pause, started, self.running, now);
                 Some((message, unhealthy, 1))
             }
+            Feedback::Blocked(pause) => {
+                self.is_suspected = true;
+                self.pace.hold(pause, now);
+                None
+            }
         };
         if let Some((message, status, weight)) = failure {
             let reason = GiveUp { message, status };
@@ -190,6 +207,15 @@ impl<J: HasHost> Host<J> {
     }
 
     fn prefers_untried(&self) -> bool {
-        !self.jobs.is_empty() && self.breaker.prefers_untried()
+        !self.jobs.is_empty() && (self.is_suspected || self.breaker.prefers_untried())
+    }
+
+    /// Takes the last link that was added, or any one: by turns, as their number changes with each.
+    fn take_any(&mut self) -> Option<J> {
+        let count = self.jobs.len();
+        if count < 2 || count.is_multiple_of(2) {
+            return self.jobs.pop_back();
+        }
+        self.jobs.swap_remove_back(fastrand::usize(..count))
     }
 }

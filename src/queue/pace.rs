@@ -42,6 +42,8 @@ pub(super) struct Pace {
     /// Successes since the last throttling.
     good: u32,
     throttled_at: Option<Instant>,
+    /// Whether it is [held](Self::hold).
+    is_held: bool,
     /// When `good` was last zero.
     since: Instant,
 }
@@ -56,6 +58,7 @@ impl Pace {
             interval: Duration::ZERO,
             good: 0,
             throttled_at: None,
+            is_held: false,
             since: now,
         }
     }
@@ -125,6 +128,22 @@ impl Pace {
         self.interval = self.interval.min(MAX_INTERVAL);
         self.good = 0;
         self.since = self.not_before;
+    }
+
+    /// Lets one link at a time start, after a `pause`, as for a host that is throttled.
+    pub(super) fn hold(&mut self, pause: Duration, now: Instant) {
+        self.pause(pause, now);
+        (self.allowance, self.good, self.is_held) = (1, 0, true);
+        self.throttled_at = Some(now);
+        self.since = self.not_before;
+    }
+
+    /// Takes back that it was [held](Self::hold).
+    pub(super) fn release(&mut self) {
+        if self.is_held {
+            self.is_held = false;
+            self.allowance = self.policy.limit();
+        }
     }
 
     /// Whether a new `Pace` would behave the same, or may do so because the host has not been throttled for long.

@@ -128,6 +128,13 @@ pub struct Ticket {
     pub per_host: u32,
 }
 
+impl Ticket {
+    /// The host of the link.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+}
+
 /// How an attempt has ended.
 #[derive(Debug)]
 pub enum Finished<J> {
@@ -209,7 +216,16 @@ impl<J: HasHost> Schedule<J> {
     }
 
     /// Adds a link, which is a retry if it is `due` at some time.
-    fn add(&mut self, mut job: J, due: Option<Instant>, now: Instant) -> Result<(), (J, GiveUp)> {
+    ///
+    /// # Errors
+    ///
+    /// The link and the reason, if the hosts of all its candidates are given up.
+    pub(super) fn add(
+        &mut self,
+        mut job: J,
+        due: Option<Instant>,
+        now: Instant,
+    ) -> Result<(), (J, GiveUp)> {
         loop {
             let name = self.name(&job, now);
             let turn = self.turns + 1;

@@ -47,6 +47,22 @@ impl Hosts {
             counts.time += record.elapsed;
         }
     }
+
+    /// Takes back that a link of `host` was counted.
+    pub(crate) fn uncount(&mut self, host: &str, record: &Record) {
+        let Some(counts) = self.0.get_mut(host) else {
+            return;
+        };
+        if let Outcome::Failed(failure) = &record.outcome {
+            if let Some(failed) = &mut counts.failed {
+                failed.remove(failure.status);
+            }
+            counts.failed.take_if(|failed| failed.total() == 0);
+        } else {
+            counts.saved = counts.saved.saturating_sub(1);
+            counts.time = counts.time.saturating_sub(record.elapsed);
+        }
+    }
 }
 
 impl fmt::Display for Hosts {

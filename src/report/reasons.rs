@@ -35,7 +35,7 @@ struct Group {
     retryable: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Example {
     host: Box<str>,
     message: String,
@@ -44,17 +44,23 @@ struct Example {
 }
 
 impl Reasons {
-    /// Counts a link that failed at `host`, which is empty if it has none. Links that the end of the run interrupted have no
-    /// reason of their own.
+    /// Counts a link that failed at `host`, which is empty if it has none.
     pub(crate) fn count(&mut self, host: &str, record: &Record, failure: &Failure) {
-        let code = match failure.status {
-            Status::Interrupted => return,
-            Status::HttpStatus => failure.http_status,
-            _ => None,
+        if let Some(reason) = reason(failure) {
+            let group = self.0.entry(reason).or_default();
+            group.count(without_scheme(host), record, failure);
+        }
+    }
+
+    /// Takes back that a link was counted that failed at `host`.
+    pub(crate) fn uncount(&mut self, host: &str, record: &Record, failure: &Failure) {
+        let Some(reason) = reason(failure) else {
+            return;
         };
-        let host = host.split_once("://").map_or(host, |(_, host)| host);
-        let group = self.0.entry((failure.status, code, failure.cause));
-        group.or_default().count(host, record, failure);
+        if let Some(group) = self.0.get_mut(&reason) {
+            group.uncount(without_scheme(host), record, failure);
+            self.0.retain(|_, group| group.count > 0);
+        }
     }
 }
 
@@ -70,12 +76,21 @@ impl Group {
         let is_same = |other: &Example| *other.host == *host && other.message == failure.message;
         let kept = &mut self.examples[usize::from(self.examples[0].iter().any(is_same))];
         if kept.len() < EXAMPLES {
-            let line = printable(&record.source_line.to_string());
-            kept.push(Example {
-                host: host.into(),
-                message: failure.message.clone(),
-                link: format!("{line}: {}", legible(&record.url)),
-            });
+            kept.push(Example::new(host, record, failure));
+        }
+    }
+
+    fn uncount(&mut self, host: &str, record: &Record, failure: &Failure) {
+        self.count = self.count.saturating_sub(1);
+        if let Some(count) = self.hosts.get_mut(host) {
+            *count -= 1;
+            if *count == 0 {
+                self.hosts.remove(host);
+            }
+        }
+        let example = Example::new(host, record, failure);
+        for kept in &mut self.examples {
+            kept.retain(|other| *other != example);
         }
     }
 
@@ -97,6 +112,31 @@ impl Group {
             _ => format!("{named} and many more"),
         })
     }
+}
+
+impl Example {
+    fn new(host: &str, record: &Record, failure: &Failure) -> Self {
+        let line = printable(&record.source_line.to_string());
+        Self {
+            host: host.into(),
+            message: failure.message.clone(),
+            link: format!("{line}: {}", legible(&record.url)),
+        }
+    }
+}
+
+/// The reason of a failure. Links that the end of the run interrupted have none of their own.
+fn reason(failure: &Failure) -> Option<Reason> {
+    let code = match failure.status {
+        Status::Interrupted => return None,
+        Status::HttpStatus => failure.http_status,
+        _ => None,
+    };
+    Some((failure.status, code, failure.cause))
+}
+
+fn without_scheme(host: &str) -> &str {
+    host.split_once("://").map_or(host, |(_, host)| host)
 }
 
 impl fmt::Display for Reasons {
@@ -146,8 +186,16 @@ fn hint((status, code, cause): Reason, retryable: bool) -> Option<&'static str> 
     Some(match (status, code) {
         (Status::BadLink, _) => "fix these lines of the list",
         (Status::NotPdf, _) => {
-            "a page instead of a file is often a login page: `--cookie` sends the cookies of a browser; `--extract` finds links in pages"
+            "open a link in a browser to see what the server has in place of the PDF"
         }
+        (Status::NoPdfLink, _) => {
+            "`fetchpdf landing URL` shows what a page has; `--landing all` also follows links that only look like the PDF"
+        }
+        (Status::Login, _) => "log in with a browser, and send its cookies: `--cookie`",
+        (Status::Consent, _) => {
+            "open a link in a browser, answer what it asks, and send its cookies: `--cookie`"
+        }
+        (Status::ScriptOnly, _) => "scripts are not run: look for another source of these links",
         (Status::HttpStatus, Some(202)) => {
             "the servers are still making these files: run the same command again later, or retry more often (`--retry`)"
         }
@@ -157,13 +205,13 @@ fn hint((status, code, cause): Reason, retryable: bool) -> Option<&'static str> 
         (Status::HttpStatus, Some(407)) => {
             "the proxy requires a user and a password: `--proxy http://USER:PASSWORD@HOST:PORT`"
         }
-        (Status::HttpStatus, Some(402)) => {
+        (Status::Paywall, _) | (Status::HttpStatus, Some(402)) => {
             "access has to be paid for: send the cookies or the token of an account that has it (`--cookie`, `--header @FILE`)"
         }
         (Status::HttpStatus, Some(403)) => {
             "the server may require a login (`--cookie`) or reject programs (`--user-agent`)"
         }
-        (Status::HttpStatus, Some(404 | 410)) => {
+        (Status::Gone, _) | (Status::HttpStatus, Some(404 | 410)) => {
             "these links are dead: `--error-file` writes them to a list"
         }
         (Status::HttpStatus, Some(451)) => {
@@ -171,6 +219,9 @@ fn hint((status, code, cause): Reason, retryable: bool) -> Option<&'static str> 
         }
         (Status::RateLimited, _) => {
             "send fewer requests (`--per-host 1 --wait 1s`), wait longer (`--retry-max-wait`), or run the same command again later"
+        }
+        (Status::Blocked, _) => {
+            "the host seems to block this program: run the same command again later and slower (`--per-host 1 --wait 5s`), log in (`--cookie`), or, if the files really are the same, use `--no-block-detection`"
         }
         (Status::TooManyRedirects, _) => {
             "a site that redirects in circles may require a login (`--cookie`); `--max-redirs` raises the limit"

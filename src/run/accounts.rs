@@ -104,6 +104,15 @@ impl Accounts {
         self.settle_at(host, record);
     }
 
+    /// Takes back that a link of `host` was settled: it has begun anew, and will have another record.
+    pub(super) fn uncount(&self, host: &str, record: &Record) {
+        self.stats.uncount(record);
+        self.hosts.lock().uncount(host, record);
+        if let Outcome::Failed(failure) = &record.outcome {
+            self.reasons.lock().uncount(host, record, failure);
+        }
+    }
+
     /// Settles a link whose host has been given up.
     pub(super) fn give_up(&self, job: &Job, reason: &GiveUp) {
         let record = job.record(Outcome::Failed(reason.failure()));

@@ -20,6 +20,7 @@ pub(super) fn feedback(failure: &Failure, pause: Duration, longest: Duration) ->
             Feedback::RetryAfterTooLong(message())
         }
         (Status::RateLimited, _) | (_, Some(429 | 503)) => Feedback::Throttled(pause, message()),
+        (Status::Blocked, _) => Feedback::Blocked(pause),
         (Status::Connect | Status::Tls | Status::Timeout, None) => Feedback::Unreachable(message()),
         (_, Some(500..)) => Feedback::ServerError(message()),
         (Status::Timeout | Status::Truncated | Status::Disk | Status::Interrupted, _) => {

@@ -11,7 +11,7 @@ use super::config::Config;
 use super::exec::Executor;
 use super::feedback::feedback;
 use super::session::Session;
-use crate::fetch::Fetched;
+use crate::fetch::{Fetched, Fetcher, Kept, Standing};
 use crate::mode::caught;
 use crate::outcome::{Failure, Outcome, Record, Status};
 use crate::output;
@@ -58,10 +58,41 @@ impl Worker {
             let failure = Failure::new(Status::Interrupted, format!("{BUG}: {panic}"));
             Fetched::Done(Box::new(job.record(Outcome::Failed(failure))))
         });
+        // before the attempt is finished, so that the queue has not ended
+        for kept in fetcher.freed() {
+            self.begin_anew(fetcher, kept);
+        }
         match result {
             Fetched::Again(pause, failure) => self.retry(job, &ticket, pause, &failure),
-            Fetched::Redirected => self.redirect(job, &ticket),
-            Fetched::Done(record) => self.end(&job, &ticket, *record).await,
+            Fetched::Moved => self.redirect(job, &ticket),
+            Fetched::Done(record) => {
+                let record = self.end(&job, &ticket, record).await;
+                if let Some(kept) = fetcher.keep(job, record) {
+                    self.begin_anew(fetcher, kept);
+                }
+            }
+        }
+    }
+
+    /// Lets a link begin anew that has ended with what has turned out to be a block.
+    fn begin_anew(&self, fetcher: &Fetcher, kept: Kept) {
+        let Kept { mut job, record } = kept;
+        let host = job.origin().into_owned();
+        let Some(result) = fetcher.begin_anew(&mut job, &record) else {
+            return;
+        };
+        self.accounts.uncount(&host, &record);
+        match result {
+            Fetched::Done(record) => self.accounts.settle_for_host(&host, &record),
+            Fetched::Again(pause, failure) => match self.queue.again(job, Instant::now() + pause) {
+                Ok(()) => {}
+                Err((job, Some(reason))) => self.accounts.give_up(&job, &reason),
+                Err((job, None)) => {
+                    let record = job.record(Outcome::Failed(failure));
+                    self.accounts.settle_for_host(&host, &record);
+                }
+            },
+            Fetched::Moved => unreachable!("that follows from a response only"),
         }
     }
 
@@ -81,7 +112,8 @@ impl Worker {
         self.finish(ticket, again, Feedback::Good);
     }
 
-    async fn end(&self, job: &Job, ticket: &Ticket, mut record: Record) {
+    /// Settles a link. Returns its record.
+    async fn end(&self, job: &Job, ticket: &Ticket, mut record: Box<Record>) -> Box<Record> {
         let mut feedback = Feedback::Good;
         if let Outcome::Failed(failure) = &record.outcome {
             if failure.disk_full {
@@ -100,6 +132,7 @@ impl Worker {
         }
         self.exec(job.only_exec, &mut record).await;
         self.accounts.settle_for_host(&job.origin(), &record);
+        record
     }
 
     fn feedback(&self, failure: &Failure, pause: Duration) -> Feedback {
@@ -108,6 +141,16 @@ impl Worker {
 
     /// Returns the result of an attempt to the queue, and settles the links that are given up because of it.
     fn finish(&self, ticket: &Ticket, finished: Finished<Box<Job>>, feedback: Feedback) {
+        let opened = self.session.open();
+        let fetcher = &opened.expect("opened before the first link").fetcher;
+        let feedback = match (feedback, fetcher.standing(ticket.host())) {
+            // whatever it is, it does not end the block
+            (Feedback::Good, Standing::Suspected) | (Feedback::Blocked(_), Standing::Unknown) => {
+                Feedback::Neutral
+            }
+            (Feedback::Good | Feedback::Blocked(_), Standing::Settled) => Feedback::Released,
+            (feedback, _) => feedback,
+        };
         for (job, reason) in self.queue.finish(ticket, finished, feedback) {
             match reason {
                 None => self.accounts.interrupt(&[job]),

@@ -9,6 +9,7 @@
 //! theirs. The link leaves it, and gets a file of its own.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -162,6 +163,32 @@ impl Publisher {
         if has_credentials(job.url()) {
             self.journal.protect();
         }
+    }
+
+    /// Takes the final name of `saved` away, a file of this run, if `is_it` says so of what is in it. Returns its path from
+    /// then on; none if it has changed since it was saved.
+    ///
+    /// # Errors
+    ///
+    /// When it does not exist any more ([`ErrorKind::NotFound`]), or cannot be read or moved.
+    pub(crate) fn withdraw(
+        &self,
+        job: &Job,
+        saved: &Saved,
+        is_it: impl FnOnce(&File) -> io::Result<bool>,
+    ) -> io::Result<Option<String>> {
+        let _turn = self.journal.turn()?;
+        let file = self.store.open_file(&saved.file)?;
+        if !self.store.has(saved) || !is_it(&file)? {
+            return Ok(None);
+        }
+        drop(file);
+        self.store.set_aside(&saved.file, job.id).map(Some)
+    }
+
+    /// Whether a command is run for each file.
+    pub(crate) fn has_exec(&self) -> bool {
+        self.plan.exec
     }
 
     /// Whether requests ask if an existing file has changed.

@@ -38,15 +38,15 @@ fn the_summary_accounts_for_every_line() {
             1 http_status 404
               links.txt:3: http://HOST/gone.pdf: 404 Not Found
               hint: these links are dead: `--error-file` writes them to a list
-            1 not_pdf
-              links.txt:4: http://HOST/page: an HTML page
-              hint: a page instead of a file is often a login page: `--cookie` sends the cookies of a browser; `--extract` finds links in pages
+            1 no_pdf_link
+              links.txt:4: http://HOST/page: a page without a link to its PDF
+              hint: `fetchpdf landing URL` shows what a page has; `--landing all` also follows links that only look like the PDF
 
             mode        [mode]
             downloaded  2
             present     0
             duplicate   1
-            failed      3: 1 bad_link, 1 http_status, 1 not_pdf
+            failed      3: 1 bad_link, 1 http_status, 1 no_pdf_link
             size        9.82 KiB, [rate]
             elapsed     [time]
             "); }
@@ -70,7 +70,7 @@ fn failures_are_printed_to_stderr_one_per_line() {
         insta::allow_duplicates! {
             insta::assert_snapshot!(lines.join("\n"), @"
             links.txt:3: http://HOST/gone.pdf: http_status: 404 Not Found
-            links.txt:4: http://HOST/page: not_pdf: an HTML page
+            links.txt:4: http://HOST/page: no_pdf_link: a page without a link to its PDF
             links.txt:6: nonsense: bad_link: not a URL: a link begins with `http://` or `https://`
             ");
         }
@@ -423,15 +423,18 @@ fn failures_are_grouped_with_examples_and_hints() {
         for number in 1..=5 {
             links += &list([server.url(&format!("/page{number}"))]);
         }
-        let run = Sandbox::new().fetch(mode, links, &[]).exits(1);
-        let pages = "6 not_pdf\n  links.txt:";
+        let run = Sandbox::new()
+            .fetch(mode, links, &["--no-block-detection"])
+            .exits(1);
+        let pages = "6 no_pdf_link\n  links.txt:";
         assert!(run.stdout.starts_with(pages), "{run:?}");
         assert!(
             run.stdout
-                .contains("\n  and 3 more\n  hint: a page instead")
+                .contains("\n  and 3 more\n  hint: `fetchpdf landing")
         );
         assert!(run.stdout.contains("\n1 http_status 404\n  links.txt:3: "));
-        assert_eq!(run.stdout.matches(": an HTML page\n").count(), 3, "{run:?}");
+        let examples = run.stdout.matches(": a page without a link to its PDF\n");
+        assert_eq!(examples.count(), 3, "{run:?}");
     });
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// From top to bottom. A module imports only from rows below its own.
-const LAYERS: [&[&str]; 20] = [
+const LAYERS: [&[&str]; 21] = [
     &["main"],
     &["cli"],
     &["commands"],
@@ -21,9 +21,12 @@ const LAYERS: [&[&str]; 20] = [
     &["retry", "stop", "stats"],
     &["outcome"],
     &["link"],
+    &["page"],
     &["header", "log"],
     &["digest", "text"],
-    &["charset", "host", "line", "output", "pdf", "timeout"],
+    &[
+        "charset", "host", "line", "output", "pdf", "tags", "timeout",
+    ],
     &["system"],
 ];
 

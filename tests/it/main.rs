@@ -1,5 +1,6 @@
 //! The binary, run as a user runs it, against servers on loopback.
 
+mod blocks;
 mod bodies;
 mod checksums;
 mod codings;
@@ -17,6 +18,10 @@ mod hosts;
 mod http2;
 mod http_bounds;
 mod identity;
+mod landing;
+mod landing_precision;
+mod landing_reader;
+mod landing_rules;
 mod layers;
 mod limits;
 mod list_formats;
@@ -26,6 +31,7 @@ mod moved_files;
 mod names;
 mod output_folder;
 mod outputs;
+mod pages;
 mod records;
 mod redirects;
 mod refusals;

@@ -242,15 +242,15 @@ fn failures_are_grouped_by_what_to_do() {
         1 http_status 402
           links.txt:7: http://127.0.0.1:PORT/d: 402 Payment Required
           hint: access has to be paid for: send the cookies or the token of an account that has it (`--cookie`, `--header @FILE`)
-        1 http_status 403, bot check
-          links.txt:5: http://127.0.0.1:PORT/b: 403 Forbidden: bot check of a firewall
-          hint: a firewall wants to see a browser: open a link in one, and send its cookies and its name (`--cookie`, `--user-agent`); fewer requests (`--per-host 1 --wait 1s`) may avoid the check
         1 http_status 403, signed link
           links.txt:6: http://127.0.0.1:PORT/c?X-Amz-Signature=***: 403 Forbidden: AccessDenied: Request has expired
           hint: signed links are valid for a limited time, and only as they are: get new ones from where these came from
         1 http_status 451
           links.txt:8: http://127.0.0.1:PORT/e: 451 Unavailable For Legal Reasons
           hint: withheld for legal reasons, perhaps only in your country: look for another source
+        1 challenge, bot check
+          links.txt:5: http://127.0.0.1:PORT/b: 403 Forbidden: bot check of a firewall
+          hint: a firewall wants to see a browser: open a link in one, and send its cookies and its name (`--cookie`, `--user-agent`); fewer requests (`--per-host 1 --wait 1s`) may avoid the check
         "); }
     });
 }

@@ -239,7 +239,7 @@ fn browser_cookies_are_sent() {
         });
         let sandbox = Sandbox::new();
         let link = server.url("/x.pdf");
-        fetch(&sandbox, mode, &link, &[]).fails_with("not_pdf");
+        fetch(&sandbox, mode, &link, &[]).fails_with("login");
         sandbox.write(
             "cookies.txt",
             format!("# Netscape HTTP Cookie File\n\n#HttpOnly_127.0.0.1\tFALSE\t/\tFALSE\t0\tsession\t{SECRET}\n127.0.0.1\tFALSE\t/\tFALSE\t1\told\tx\nother.example\tTRUE\t/\tFALSE\t0\tno\tx\n"),

@@ -330,7 +330,7 @@ fn non_pdf_bodies_are_described_and_not_saved() {
     let page = b"<!doctype html><html><head><title>Please sign in</title></head></html>";
     let store = b"<?xml version='1.0'?><Error><Code>NoSuchKey</Code><Message>No such key.</Message></Error>";
     let cases: [(&[u8], &str); 6] = [
-        (page, "not_pdf: an HTML page, `Please sign in`"),
+        (page, "login: a login page, `Please sign in`"),
         (b"{\"error\":\"quota\"}", "not_pdf: JSON: quota"),
         (b"{\"status\": [0]}", "not_pdf: JSON"),
         (store, "not_pdf: XML: NoSuchKey: No such key."),
@@ -349,22 +349,24 @@ fn non_pdf_bodies_are_described_and_not_saved() {
 
 #[test]
 fn non_pdf_transfer_is_stopped_early() {
-    for_each_mode(|mode| {
-        // the body never ends: only a client that stops by itself gets to an end
-        let server = Server::start(|_, stream| {
-            send(
-                stream,
-                format!(
-                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n<html>",
-                    500_000_000
-                ),
-            );
-            send(stream, vec![b'x'; 2000]);
+    // a page is read, but not for ever
+    let cases = [
+        ("{\"a\": ", 2000, "auto", "not_pdf: JSON"),
+        ("<html>", 2000, "off", "not_pdf: an HTML page"),
+        ("<html>", 3_000_000, "auto", "no_pdf_link"),
+    ];
+    for (begin, length, landing, message) in cases {
+        for_each_mode(|mode| {
+            // the body never ends: only a client that stops by itself gets to an end
+            let server = Server::start(move |_, stream| {
+                let head = "HTTP/1.1 200 OK\r\nContent-Length: 500000000\r\n\r\n";
+                send(stream, [head, begin].concat());
+                send(stream, vec![b'x'; length]);
+            });
+            let args = ["--stall-timeout", "80s", "--landing", landing];
+            fetch_one(&server, mode, &args).0.fails_with(message);
         });
-        fetch_one(&server, mode, &["--stall-timeout", "80s"])
-            .0
-            .fails_with("not_pdf: an HTML page");
-    });
+    }
 }
 
 #[test]
