@@ -32,8 +32,8 @@ pub(super) struct PageBody<'a> {
     has_ended: bool,
     /// Why nothing follows what has been read.
     failure: Option<Failure>,
-    window: Window,
-    long_window: Window,
+    /// The windows of its speed, from its first bytes on: one stall timeout, and two.
+    windows: Option<[Window; 2]>,
 }
 
 /// The beginning of a body.
@@ -59,17 +59,28 @@ impl<'a> PageBody<'a> {
             received: 0,
             has_ended: false,
             failure: None,
-            window: Window::new(),
-            long_window: Window::new(),
+            windows: None,
         })
     }
 
     /// Reads no further than it takes to tell a page.
     pub(super) async fn beginning(&mut self) -> Result<Beginning, Failure> {
-        let is_html = self.is_html();
         let (mut head, mut read) = (Vec::new(), Vec::new());
+        let mut first = Some(self.receive().await);
+        // nearly all are like this, and nothing is copied or looked up
+        if let Some(Ok(Some(chunk))) = &first
+            && self.decoder.is_none()
+            && chunk.starts_with(b"%PDF-")
+        {
+            return Ok(Beginning::Other(chunk.clone()));
+        }
+        let is_html = self.is_html();
         loop {
-            let chunk = match self.receive().await {
+            let next = match first.take() {
+                Some(first) => first,
+                None => self.receive().await,
+            };
+            let chunk = match next {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => break,
                 // it may be enough of one
@@ -80,7 +91,6 @@ impl<'a> PageBody<'a> {
                 Err(failure) => return Err(failure),
             };
             if self.decoder.is_none() {
-                // nearly all are like this, and nothing is copied
                 if read.is_empty() && begins_as_page(&chunk, is_html) == Some(false) {
                     return Ok(Beginning::Other(chunk));
                 }
@@ -182,7 +192,11 @@ impl<'a> PageBody<'a> {
     /// Fails if the page is slower than a body may be. Whether others wait does not matter: no page takes that long.
     fn check_speed(&mut self, length: u64) -> Result<(), Failure> {
         let (limit, min_speed) = (self.options.stall_timeout, self.options.min_speed);
-        let speed = self.window.speed(length, limit);
+        let Some([window, long_window]) = &mut self.windows else {
+            self.windows = Some([Window::new(), Window::new()]);
+            return Ok(());
+        };
+        let speed = window.speed(length, limit);
         if let (Some(speed), Some(min_speed)) = (speed, min_speed)
             && speed < min_speed
         {
@@ -192,7 +206,7 @@ impl<'a> PageBody<'a> {
             )));
         }
         let time = limit.saturating_mul(2);
-        let speed = self.long_window.speed(length, time);
+        let speed = long_window.speed(length, time);
         if let Some(speed) = speed.filter(|speed| *speed < FLOOR && min_speed.is_none()) {
             let seconds = time.as_secs_f64();
             return Err(too_slow(&format!(

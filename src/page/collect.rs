@@ -579,11 +579,28 @@ fn without_fragment(mut url: Url) -> Url {
 
 /// Adds `more` to `text`, each run of white space as one space, up to [`LONGEST_TEXT`].
 fn add_text(text: &mut String, more: &str) {
-    if more.is_ascii() {
+    let more = more.trim();
+    let room = LONGEST_TEXT.saturating_sub(text.len() + 1);
+    if more.len() <= room && is_plain(more) {
+        if !text.is_empty() && !more.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(more);
+    } else if more.is_ascii() {
         add_words(text, more.split_ascii_whitespace());
     } else {
         add_words(text, more.split_whitespace());
     }
+}
+
+/// Whether `text` is as it is kept, as most are: words of ASCII with one space between them.
+fn is_plain(text: &str) -> bool {
+    let mut before = b' ';
+    text.bytes().all(|byte| {
+        let is_space = byte == b' ' && before != b' ';
+        before = byte;
+        byte.is_ascii_graphic() || is_space
+    })
 }
 
 fn add_words<'a>(text: &mut String, words: impl Iterator<Item = &'a str>) {

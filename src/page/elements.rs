@@ -65,11 +65,11 @@ pub(crate) struct Tag {
     /// What is in `values`, in its order, up to where.
     attributes: Vec<(&'static str, usize)>,
     values: String,
-    /// The [marks](mark) of its attributes, classes and id.
+    /// The [marks](mark) of its attributes, and of the words of its class, id and role.
     marks: u64,
 }
 
-/// A bit for an attribute, a class or an id, whatever the case. A tag that has it has the bit; the reverse is only likely.
+/// A bit for an attribute, or a word of a class, an id or a role, whatever the case. A tag that has it has the bit; the reverse is only likely.
 pub(super) fn mark(name: &str) -> u64 {
     let hash = name.bytes().fold(0_u32, |hash, byte| {
         let byte = u32::from(byte.to_ascii_lowercase());
@@ -113,6 +113,9 @@ impl Tag {
 
     /// Whether `token` is among the words of an attribute, whatever the case.
     pub(crate) fn has_token(&self, name: &str, token: &str) -> bool {
+        if !self.may_have(mark(name)) {
+            return false;
+        }
         let mut tokens = self.get(name).split_ascii_whitespace();
         tokens.any(|word| word.eq_ignore_ascii_case(token))
     }
@@ -126,7 +129,7 @@ impl Tag {
 
     fn add(&mut self, name: &'static str, value: &str) {
         self.marks |= mark(name);
-        if matches!(name, "class" | "id") {
+        if matches!(name, "class" | "id" | "role") {
             let words = value.split_ascii_whitespace();
             self.marks |= words.fold(0, |marks, word| marks | mark(word));
         }

@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use super::elements::Tag;
+use super::elements::{Tag, mark};
 use super::rules;
 
 /// What stands in an element is about.
@@ -53,10 +53,9 @@ pub(super) fn place_of(tag: &Tag) -> Place {
 
 /// Whether `tag` opens above the page, and does not offer the article.
 pub(super) fn is_other_dialog(tag: &Tag) -> bool {
-    if tag.is_plain() {
-        return false;
-    }
-    let mut dialogs = rules::DIALOGS.iter();
+    let mut dialogs = rules::DIALOGS
+        .iter()
+        .filter(|name| tag.may_have(mark(name)));
     let is_own = |attribute| {
         let value = tag.get(attribute).to_lowercase();
         rules::OWN_DIALOGS.iter().any(|own| value.contains(own))
@@ -84,7 +83,9 @@ fn is_hidden(tag: &Tag) -> bool {
         return !is_later();
     }
     // on small screens only
-    tag.has_token("class", "hidden") && !has(&["sm:", "md:", "lg:", "xl:", "2xl:"])
+    tag.may_have(mark("hidden"))
+        && tag.has_token("class", "hidden")
+        && !has(&["sm:", "md:", "lg:", "xl:", "2xl:"])
 }
 
 /// What a word in the class of an element says about its contents.
