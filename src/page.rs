@@ -23,6 +23,7 @@ mod residue;
 mod rule_set;
 mod rules;
 mod scripts;
+mod selector;
 mod stack;
 mod target;
 mod verdict;
