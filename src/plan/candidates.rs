@@ -290,19 +290,12 @@ impl Candidates {
             return Err(failure);
         }
         if self.way().is_some() && is_there(&failure) {
-            let next = self.current + 1;
-            let mut index = 0;
-            self.all.retain(|candidate| {
-                index += 1;
-                index <= next || candidate.way.is_none() || candidate.trust == Trust::Declared
+            self.keep_later(|candidate| {
+                candidate.way.is_none() || candidate.trust == Trust::Declared
             });
         }
         if !is_missing(&failure) {
-            let mut index = 0;
-            self.all.retain(|candidate| {
-                index += 1;
-                index <= self.current + 1 || !candidate.is_again
-            });
+            self.keep_later(|candidate| !candidate.is_again);
         }
         let is_guess = self.all[self.current].trust == Trust::Guessed;
         // that something is not there that nobody has named says nothing
@@ -327,6 +320,12 @@ impl Candidates {
         let all = if count > 1 { &*all } else { "" };
         let message = format!("{}{all}", failure.message);
         Err(Failure { message, ..failure })
+    }
+
+    /// Drops those after the current one that are not to be kept.
+    fn keep_later(&mut self, is_kept: impl Fn(&Candidate) -> bool) {
+        let later = self.all.split_off(self.current + 1);
+        self.all.extend(later.into_iter().filter(is_kept));
     }
 
     /// Keeps `failure` if no other one is more telling.
