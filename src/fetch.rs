@@ -62,7 +62,7 @@ pub(crate) use request::DEFAULT_REDIRECTS;
 pub(crate) use request_options::{HostHeaders, RequestOptions, Scope};
 
 use bandwidth::Bandwidth;
-use blocks::{Arrival, Blocks, face, lasting};
+use blocks::{Arrival, Blocks, REPEATED, face, lasting};
 use body::{Body, Expected};
 use disk::Disk;
 use error::disk;
@@ -72,9 +72,6 @@ use response::Response;
 
 /// How often to check whether another process has released a part.
 const PART_POLL: Duration = Duration::from_millis(200);
-
-/// What is odd about a file that many links of a host lead to.
-const REPEATED: &str = "the same as for other links of its host";
 
 /// How links are fetched.
 #[derive(Debug, Clone)]
@@ -203,13 +200,7 @@ impl Fetcher {
             () = self.stop.cancelled() => Failure::interrupted(),
             result = attempt => match result {
                 Ok(Ok(saved)) => {
-                    if self.options.block_detection && saved.suspect != Some(REPEATED) {
-                        match job.body {
-                            Some(body) if body.is_new => self.note_other(job, body.host, true),
-                            Some(_) => {}
-                            None => self.note_other(job, face(job, job.url()), true),
-                        }
-                    }
+                    self.note_saved(job, &saved);
                     return done(job, Outcome::Saved(saved));
                 }
                 Ok(Err(Unsaved::Redirected(target, trail))) => {

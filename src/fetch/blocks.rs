@@ -35,7 +35,7 @@ mod bodies;
 mod document;
 mod hash;
 mod hosts;
-mod works;
+mod liveness;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -62,7 +62,7 @@ pub(super) use hash::Hash;
 use hash::quick;
 pub(crate) use hosts::Standing;
 use hosts::{Attempt, Hosts, Verdict};
-use works::Works;
+use liveness::Liveness;
 
 /// The longest body that may be a block, in bytes.
 pub(super) const LONGEST: u64 = 1024 * 1024;
@@ -72,6 +72,9 @@ const HEAD: usize = 64;
 
 /// How much of its end: there, PDFs that differ do.
 const TAIL: usize = 192;
+
+/// What is odd about a file that many links of a host lead to.
+pub(super) const REPEATED: &str = "the same as for other links of its host";
 
 /// What is wrong with a block.
 const SAME: &str = "the host sends the same body for different links";
@@ -112,7 +115,7 @@ impl Kept {
 pub(super) struct Blocks {
     bodies: Bodies<Kept>,
     hosts: Hosts,
-    works: Works,
+    liveness: Liveness,
     /// A file of each host that has sent one, by the hash of the host, and what its body is known by.
     files: Mutex<HashMap<u64, (Url, u64)>>,
     /// The links that have to begin anew.

@@ -7,8 +7,8 @@ use url::Url;
 use super::super::request::Wanted;
 use super::super::{Fetched, Fetcher, Start, done};
 use super::hosts::Start as Begin;
-use super::{Blocks, attempt, blocked, challenged, face, lasting};
-use crate::outcome::Outcome;
+use super::{Blocks, REPEATED, attempt, blocked, challenged, face, lasting};
+use crate::outcome::{Outcome, Saved};
 use crate::plan::Job;
 use crate::timeout::{Moment, timeout};
 
@@ -94,8 +94,20 @@ impl Fetcher {
 
     /// Whether a request has begun at `host` after `at` that brought something else than a body, which is a PDF or not.
     pub(super) fn has_worked(&self, host: u64, at: Instant, is_pdf: bool) -> bool {
-        let works = &self.blocks.works;
-        works.since(host, at, true) || !is_pdf && works.since(host, at, false)
+        let liveness = &self.blocks.liveness;
+        liveness.since(host, at, true) || !is_pdf && liveness.since(host, at, false)
+    }
+
+    /// Notes that `job` has `saved` a file, which says that its host has something else than a block, unless it is one.
+    pub(in crate::fetch) fn note_saved(&self, job: &Job, saved: &Saved) {
+        if !self.options.block_detection || saved.suspect == Some(REPEATED) {
+            return;
+        }
+        match job.body {
+            Some(body) if body.is_new => self.note_other(job, body.host, true),
+            Some(_) => {}
+            None => self.note_other(job, face(job, job.url()), true),
+        }
     }
 
     /// Notes that `job` has got a file of `host`, or else a page that leads on.
@@ -105,11 +117,12 @@ impl Fetcher {
         };
         let Blocks {
             hosts,
-            works,
+            liveness,
             files,
             ..
         } = &self.blocks;
-        if works.note(host, started, is_pdf) && is_pdf && job.url().as_str().len() <= LONGEST_URL {
+        if liveness.note(host, started, is_pdf) && is_pdf && job.url().as_str().len() <= LONGEST_URL
+        {
             let mut files = files.lock();
             if files.len() < MOST_FILES {
                 let key = job.body.map_or(0, |body| body.key);
@@ -126,7 +139,7 @@ impl Fetcher {
         let mut files = self.blocks.files.lock();
         if files.get(&host).is_some_and(|file| file.1 == key) {
             files.remove(&host);
-            self.blocks.works.forget(host, true);
+            self.blocks.liveness.forget(host, true);
         }
     }
 }

@@ -17,12 +17,12 @@ const TIME: u32 = 44;
 
 /// Hosts, and when they have been seen to work.
 #[derive(Debug)]
-pub(super) struct Works {
+pub(super) struct Liveness {
     begun: Instant,
     places: Box<[AtomicU64]>,
 }
 
-impl Default for Works {
+impl Default for Liveness {
     fn default() -> Self {
         Self {
             begun: Instant::now(),
@@ -31,7 +31,7 @@ impl Default for Works {
     }
 }
 
-impl Works {
+impl Liveness {
     /// Notes that a request to `host` which began at `at` has brought a file, or else a page that leads on. Whether that had not
     /// been seen before.
     pub(super) fn note(&self, host: u64, at: Instant, is_pdf: bool) -> bool {
@@ -77,17 +77,17 @@ mod tests {
 
     #[test]
     fn the_last_request_counts() {
-        let works = Works::default();
-        let at = |seconds| works.begun + Duration::from_secs(seconds);
-        works.note(1, at(5), true);
-        works.note(1, at(3), true);
+        let liveness = Liveness::default();
+        let at = |seconds| liveness.begun + Duration::from_secs(seconds);
+        liveness.note(1, at(5), true);
+        liveness.note(1, at(3), true);
         for (host, second, is_pdf, expected) in [
             (1, 4, true, true),
             (1, 5, true, false),
             (1, 4, false, false),
             (2, 4, true, false),
         ] {
-            assert_eq!(works.since(host, at(second), is_pdf), expected);
+            assert_eq!(liveness.since(host, at(second), is_pdf), expected);
         }
     }
 }
