@@ -17,6 +17,7 @@ mod retries;
 mod run;
 mod safety;
 mod secrets;
+mod shards;
 mod sites;
 mod values;
 

@@ -29,6 +29,11 @@ impl Fingerprints {
         self.0[Self::part(fingerprint)].insert(fingerprint)
     }
 
+    /// Whether a fingerprint is there.
+    pub(crate) fn contains(&self, fingerprint: u64) -> bool {
+        self.0[Self::part(fingerprint)].contains(&fingerprint)
+    }
+
     /// The part of a fingerprint. Each gets 2^(1/32) times as many of them as the one before.
     #[expect(
         clippy::cast_precision_loss,

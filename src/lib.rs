@@ -37,6 +37,7 @@ mod report;
 mod retry;
 mod run;
 mod runtime;
+mod shard;
 mod stats;
 mod stop;
 mod store;

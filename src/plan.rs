@@ -17,6 +17,7 @@ use std::sync::Arc;
 use crate::digest::{Checksum, Fingerprints};
 use crate::link::{BadLink, Link};
 use crate::outcome::{Outcome, Record, Saved};
+use crate::shard::Selection;
 pub(crate) use candidates::{Candidates, Finding, Findings, Followed, Trust};
 pub(crate) use identity::Identity;
 use job::nth_name;
@@ -88,6 +89,8 @@ pub(crate) enum Step {
     Settled(Box<Record>),
     /// Nothing, either, but the journal does not know yet what the file is called now, or which time it has.
     Found(Box<Record>),
+    /// Nothing: the line belongs to another shard.
+    Elsewhere,
 }
 
 /// What to do about an existing file.
@@ -189,6 +192,8 @@ pub(crate) struct Options {
     pub exec: bool,
     /// What tells links apart.
     pub identity: Identity,
+    /// Which links are taken; all if there is none.
+    pub selection: Option<Selection>,
 }
 
 /// Turns the lines of a list into steps, lazily.
@@ -198,6 +203,8 @@ pub(crate) struct Plan<L, I> {
     options: Options,
     index: u64,
     seen: Fingerprints,
+    /// The links of other shards, if others of the same identity may have other hosts.
+    elsewhere: Fingerprints,
     names: Fingerprints,
 }
 
@@ -210,12 +217,16 @@ impl<L, I: Inventory> Plan<L, I> {
             options,
             index: 0,
             seen: Fingerprints::default(),
+            elsewhere: Fingerprints::default(),
             names: Fingerprints::default(),
         }
     }
 
     fn step(&mut self, mut link: Link) -> Step {
         self.options.identity.apply(&mut link);
+        if self.is_elsewhere(&link) {
+            return Step::Elsewhere;
+        }
         let id = link.id;
         if !self.seen.insert(id) {
             return Step::Settled(Box::new(Record {
@@ -244,6 +255,29 @@ impl<L, I: Inventory> Plan<L, I> {
         job.name = existing.saved.file.as_str().into();
         job.existing = Some(Box::new(existing));
         Step::Fetch(Box::new(job))
+    }
+
+    /// Whether `link` belongs to another shard. Links of the same identity all belong to that of the first one, so that together
+    /// the shards do what one run does.
+    fn is_elsewhere(&mut self, link: &Link) -> bool {
+        let Some(selection) = &mut self.options.selection else {
+            return false;
+        };
+        let falls_here = selection.has(&link.url);
+        if self.options.identity == Identity::Url {
+            return !falls_here;
+        }
+        let is_here =
+            self.seen.contains(link.id) || (falls_here && !self.elsewhere.contains(link.id));
+        if !is_here {
+            self.elsewhere.insert(link.id);
+        }
+        !is_here
+    }
+
+    fn skips_bad_links(&self) -> bool {
+        let selection = self.options.selection.as_ref();
+        selection.is_some_and(|selection| !selection.has_bad_links())
     }
 
     /// The file that an earlier run saved for a link, if neither it nor its checksum in the list has changed. Claims its
@@ -317,6 +351,7 @@ where
         self.index += 1;
         Some(next.map(|line| match line {
             Ok(link) => self.step(link),
+            Err(_) if self.skips_bad_links() => Step::Elsewhere,
             Err(bad) => Step::Settled(Box::new(Record::bad_link(bad))),
         }))
     }

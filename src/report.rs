@@ -32,6 +32,8 @@ pub struct Report {
     pub jobs: usize,
     /// The number of links by status.
     pub counts: Counts,
+    /// The number of lines that belong to other shards.
+    pub elsewhere: u64,
     /// The number of files for which the command of `--exec` failed.
     pub failed_execs: u64,
     /// The total length of the files that this run downloaded, in bytes.
@@ -85,6 +87,9 @@ impl fmt::Display for Report {
         writeln!(f, "\npresent     {}", count(Status::Present))?;
         if count(Status::Duplicate) > 0 {
             writeln!(f, "duplicate   {}", count(Status::Duplicate))?;
+        }
+        if self.elsewhere > 0 {
+            writeln!(f, "elsewhere   {}", self.elsewhere)?;
         }
         write!(f, "failed      {}", self.counts.failed())?;
         let failed = Status::ALL.into_iter().filter(|status| status.failed());

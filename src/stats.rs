@@ -14,6 +14,7 @@ use crate::outcome::{Counts, Outcome, Record, Status};
 pub(crate) struct Stats {
     counts: [AtomicU64; Status::ALL.len()],
     total: OnceLock<u64>,
+    elsewhere: AtomicU64,
     saved_bytes: AtomicU64,
     received_bytes: AtomicU64,
     started: AtomicU64,
@@ -65,14 +66,24 @@ impl Stats {
         Counts::from_fn(|status| self.counts[status as usize].load(Relaxed))
     }
 
-    /// The number of links in the list, if it is known.
+    /// The number of links that this run has, if it is known.
     pub(crate) fn total(&self) -> Option<u64> {
         self.total.get().copied()
     }
 
-    /// Sets the number of links in the list, once.
+    /// Sets the number of links that this run has, once.
     pub(crate) fn set_total(&self, links: u64) {
         let _ = self.total.set(links);
+    }
+
+    /// The number of lines that belong to other shards, as far as the list has been read.
+    pub(crate) fn elsewhere(&self) -> u64 {
+        self.elsewhere.load(Relaxed)
+    }
+
+    /// Counts a line that belongs to another shard. It is none of the links of this run.
+    pub(crate) fn count_elsewhere(&self) {
+        self.elsewhere.fetch_add(1, Relaxed);
     }
 
     /// The total length in bytes of the files that are new in this run.

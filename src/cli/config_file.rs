@@ -19,7 +19,8 @@
 //! parsed as a command line of its own first. Errors name the file, and the key or the line, but never quote a line, which
 //! may hold a secret.
 //!
-//! The table `[landing]` is not an option, either: see [`sites`]. Its key `follow` is, by the name `--landing`.
+//! The table `[landing]` is not an option, either: see [`sites`]. Its key `follow` is, by the name `--landing`. Nor is the table
+//! `[shard-with]`: see [`shards`].
 //!
 //! Tables `[host."NAME"]` are not options: they have limits and headers for a single host. The limits are those of the name;
 //! headers may be secret, and go over https only, or where the key is an origin, such as `http://127.0.0.1:8080`, to that.
@@ -39,11 +40,12 @@ use toml::{Table, Value};
 use url::Url;
 
 use super::http::check_number;
-use super::{active, mut_all_args, secrets, sites};
+use super::{active, mut_all_args, secrets, shards, sites};
 use crate::fetch::Scope;
 use crate::header::{self, HeaderFields};
 use crate::page::Rules;
 use crate::queue::policy::HostOverride;
+use crate::shard::Companions;
 use crate::system::handover;
 use crate::{host, log, text};
 
@@ -73,6 +75,8 @@ pub(super) struct Tables {
     pub(super) hosts: Vec<HostSettings>,
     /// What is known of the pages of sites.
     pub(super) rules: Rules,
+    /// Which hosts fall to the same shard.
+    pub(super) companions: Companions,
 }
 
 /// Prefix of the variables that set options.
@@ -311,6 +315,10 @@ impl File {
                     let host = host.and_then(|host| check_host(host, hosts));
                     hosts.push(host.with_context(|| format!("host `{}`", shown(name)))?);
                 }
+                continue;
+            }
+            if key == "shard-with" {
+                shards::add(&mut file.tables.companions, value).context("`[shard-with]`")?;
                 continue;
             }
             let mut value = value;

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::plan::{Existing, Identity, Naming, Options, Template};
 use crate::run::exec::Exec;
+use crate::shard::Selection;
 use crate::store::Dedupe;
 
 #[derive(Debug, Args)]
@@ -66,8 +67,8 @@ impl FileArgs {
         self.sha256 || in_name || self.dedupe != Dedupe::None
     }
 
-    /// How to name files, and what to do with existing ones.
-    pub(super) fn options(self) -> Options {
+    /// How the links of a `selection` become files: how to name them, and what to do with existing ones.
+    pub(super) fn options(self, selection: Option<Selection>) -> Options {
         Options {
             naming: Arc::new(Naming {
                 template: self.name,
@@ -81,6 +82,7 @@ impl FileArgs {
             skip_existing: self.skip_existing,
             exec: self.exec.is_some(),
             identity: self.identity.unwrap_or_default(),
+            selection,
         }
     }
 }

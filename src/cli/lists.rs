@@ -6,6 +6,7 @@ use clap::Args;
 use url::Url;
 
 use crate::links::{Columns, Format, Only, Options};
+use crate::shard::{Companions, Selection, Shard};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Lists")]
@@ -34,9 +35,20 @@ pub(super) struct ListArgs {
     /// Take only these records of a run: `failed`, `retryable`, or statuses such as `timeout,connect`
     #[arg(long, value_name = "WORDS")]
     only: Option<Only>,
+    /// Take only the links whose hosts fall to shard K of N, from `1/N` to `N/N`
+    ///
+    /// The shards of a list have no host in common, and together all of its links.
+    #[arg(long, value_name = "K/N")]
+    shard: Option<Shard>,
 }
 
 impl ListArgs {
+    /// Which links of the lists to take. Hosts fall where their `companions` do.
+    pub(super) fn selection(&self, companions: Companions) -> Option<Selection> {
+        let shard = self.shard?;
+        Some(Selection::new(shard, companions))
+    }
+
     /// How to read lists. Columns are kept for the records, and those that are `used` for names and identities.
     pub(super) fn options<'a>(self, used: impl Iterator<Item = &'a Arc<str>>) -> Arc<Options> {
         let carried = self.carry.iter().map(|name| name.trim().into());

@@ -135,6 +135,7 @@ impl RunArgs {
             limits.extend(host.limits.map(|limits| (limits.name.clone(), limits)));
             headers.insert(host.scope, host.headers);
         }
+        let selection = self.lists.selection(tables.companions);
         let lists = self.lists.options(self.files.columns());
         let records = SinkOptions {
             columns: lists.columns.kept.clone(),
@@ -178,7 +179,7 @@ impl RunArgs {
             limits: self.limits.of_run(),
             dedupe: self.files.dedupe,
             exec: exec.map(|exec| exec.without([handover::VARIABLE.into()].into_iter())),
-            plan: self.files.options(),
+            plan: self.files.options(selection),
             fetch,
             records,
             progress: quiet.unwrap_or(self.display.progress),

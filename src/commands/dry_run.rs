@@ -29,6 +29,8 @@ pub(crate) struct Intent {
     pub duplicate: u64,
     /// Lines that are not links.
     pub bad: u64,
+    /// Lines that belong to other shards.
+    pub elsewhere: u64,
     /// Why a list could not be read to its end.
     pub list_error: Option<String>,
     /// Whether lines could not be written.
@@ -58,6 +60,10 @@ pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
         let (count, word, file, url) = match step {
             Err(error) => {
                 intent.list_error = Some(error.to_string());
+                continue;
+            }
+            Ok(Step::Elsewhere) => {
+                intent.elsewhere += 1;
                 continue;
             }
             Ok(Step::Fetch(job)) => {
@@ -136,6 +142,9 @@ impl fmt::Display for Intent {
         ];
         for (word, count) in counts {
             writeln!(f, "{word:<12}{count}")?;
+        }
+        if self.elsewhere > 0 {
+            writeln!(f, "{:<12}{}", "elsewhere", self.elsewhere)?;
         }
         Ok(())
     }

@@ -157,6 +157,8 @@ impl Findings {
             // the columns that another one may need are not there
             plan: plan::Options {
                 identity: Identity::Url,
+                // what is in the folder is of any shard
+                selection: None,
                 ..config.plan
             },
             ..config

@@ -1,4 +1,4 @@
-//! The number of links in a list, for the progress bar and for the number of links that a run has not reached.
+//! The number of links of a run, for the progress bar and for the number of links that a run has not reached.
 
 use std::io::{self, BufRead, Read};
 use std::path::Path;
@@ -9,21 +9,23 @@ use super::input::open_list;
 use super::lines::Lines;
 use super::plain::{self, Found};
 use super::{Context, Input, Options, Seen, format};
+use crate::shard::Selection;
 
 /// The largest list, in bytes, that is counted: it takes noticeable time to read a larger one twice.
 const LARGEST: u64 = 256 * 1024 * 1024;
 
-/// The number of links in `inputs`, by a quick scan of their lines; `None` if that would take a pipe or too much time, or once it
+/// The number of links of a `selection` in `inputs`, by a quick scan of their lines if that is all of them; `None` if that would take a pipe or too much time, or once it
 /// `is_over`.
 pub(crate) fn count(
     inputs: &[Input],
     options: &Arc<Options>,
+    selection: Option<&Selection>,
     is_over: impl Fn() -> bool + Clone + Send + 'static,
 ) -> Option<u64> {
     let counts = inputs.iter().map(|input| match input {
-        Input::Url(_) => Some(1),
+        Input::Url(_) => selection.is_none().then_some(1),
         Input::Stdin => None,
-        Input::List(path) => count_list(path, options, &is_over),
+        Input::List(path) => count_list(path, options, selection.cloned(), &is_over),
     });
     counts.sum()
 }
@@ -51,6 +53,7 @@ pub(crate) fn survey(input: &Input, options: &Arc<Options>) -> Option<Arc<Seen>>
 fn count_list(
     path: &Path,
     options: &Arc<Options>,
+    selection: Option<Selection>,
     is_over: &(impl Fn() -> bool + Clone + Send + 'static),
 ) -> Option<u64> {
     let list = path.metadata().ok()?;
@@ -64,13 +67,17 @@ fn count_list(
     };
     let mut context = Context::silent(Arc::clone(options));
     if options.only.is_none()
+        && selection.is_none()
         && let Some(source) = format::plain_lines(open()?, &mut context)
     {
         return count_links(source, &context);
     }
-    let mut links = format::open(open()?, context).ok()?;
-    let count = links.by_ref().take_while(Result::is_ok).count() as u64;
-    (!is_over()).then_some(count)
+    let links = format::open(open()?, context).ok()?.map_while(Result::ok);
+    let count = match selection {
+        Some(mut selection) => links.filter(|item| selection.has_item(item)).count(),
+        None => links.count(),
+    };
+    (!is_over()).then_some(count as u64)
 }
 
 /// The number of links in a plain list, of which most are not parsed.
@@ -120,6 +127,7 @@ mod tests {
     use flate2::write::GzEncoder;
 
     use super::*;
+    use crate::shard::Companions;
 
     #[test]
     fn counts_the_links_of_a_compressed_list() {
@@ -132,10 +140,30 @@ mod tests {
             file.write_all(bytes).expect("it can be written");
             let input = Input::List(file.path().to_owned());
             assert_eq!(
-                count(std::slice::from_ref(&input), &Arc::default(), || false),
+                count(std::slice::from_ref(&input), &Arc::default(), None, || {
+                    false
+                }),
                 Some(2)
             );
-            assert_eq!(count(&[input], &Arc::default(), || true), None);
+            assert_eq!(count(&[input], &Arc::default(), None, || true), None);
         }
+    }
+
+    #[test]
+    fn counts_the_links_of_each_shard() {
+        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+        for n in 0..40 {
+            writeln!(file, "http://host-{n}.example/x.pdf").expect("it can be written");
+        }
+        writeln!(file, "not a link").expect("it can be written");
+        let input = [Input::List(file.path().to_owned())];
+        let count = |shard: &str| {
+            let shard = shard.parse().expect("a shard");
+            let selection = Selection::new(shard, Companions::default());
+            count(&input, &Arc::default(), Some(&selection), || false).expect("a file is counted")
+        };
+        let counts = [count("1/3"), count("2/3"), count("3/3")];
+        assert_eq!((count("1/1"), counts.iter().sum()), (41, 41));
+        assert!(counts.iter().all(|count| *count < 30), "{counts:?}");
     }
 }

@@ -197,6 +197,7 @@ impl Accounts {
             jobs: config.wanted_jobs().get(),
             untried: total.and_then(|total| total.checked_sub(counts.total())),
             counts,
+            elsewhere: self.stats.elsewhere(),
             failed_execs: self.stats.failed_execs(),
             saved_bytes: self.stats.saved_bytes(),
             received_bytes: self.stats.received_bytes(),

@@ -36,7 +36,7 @@ pub(super) fn feed(
     let feed_all = || {
         let all = steps.all(|step| {
             is_whole &= step.is_ok();
-            links += 1;
+            links += u64::from(!matches!(step, Ok(Step::Elsewhere)));
             if links == HEAD {
                 milestones.head_done = None;
             }
@@ -71,6 +71,7 @@ fn take(worker: &Worker, step: io::Result<Step>) -> bool {
             accounts.amend(&record);
             accounts.settle(&record);
         }
+        Ok(Step::Elsewhere) => accounts.stats.count_elsewhere(),
         Err(error) => accounts.fail(Problem::Incomplete(error.to_string())),
     }
     !worker.stop.is_stopped() && !accounts.is_impossible()

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::config::Config;
 use crate::links;
-use crate::plan::Job;
+use crate::plan::{Identity, Job};
 use crate::queue::Queue;
 use crate::stats::Stats;
 use crate::timeout::{TICK, tick};
@@ -32,11 +32,16 @@ impl Counter {
         let over = Arc::new(AtomicBool::new(false));
         let (end, counted) = channel::<()>();
         let (inputs, lists) = (config.inputs.clone(), Arc::clone(&config.lists));
+        let selection = config.plan.selection.clone();
+        // with another identity, a link may belong to another shard than its host
+        let is_exact = selection.is_none() || config.plan.identity == Identity::Url;
         let (is_over, counts) = (Arc::clone(&over), Arc::clone(stats));
         let count = move || {
             let _until_now = end;
-            let total = links::count(&inputs, &lists, move || is_over.load(Relaxed));
-            if let Some(total) = total {
+            let is_over = move || is_over.load(Relaxed);
+            if is_exact
+                && let Some(total) = links::count(&inputs, &lists, selection.as_ref(), is_over)
+            {
                 counts.set_total(total);
             }
         };

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// From top to bottom. A module imports only from rows below its own.
-const LAYERS: [&[&str]; 21] = [
+const LAYERS: [&[&str]; 22] = [
     &["main"],
     &["cli"],
     &["commands"],
@@ -20,6 +20,7 @@ const LAYERS: [&[&str]; 21] = [
     &["links"],
     &["retry", "stop", "stats"],
     &["outcome"],
+    &["shard"],
     &["link"],
     &["page"],
     &["header", "log"],

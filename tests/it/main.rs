@@ -39,6 +39,7 @@ mod requests;
 mod responses;
 mod resume;
 mod server;
+mod shards;
 mod shared_files;
 mod signals;
 #[cfg(target_os = "linux")]
