@@ -1,5 +1,7 @@
 //! What a run would do with each link, without sending a request or writing a file.
 
+mod load;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,11 +12,13 @@ use crate::log;
 use crate::outcome::Outcome;
 use crate::output::{stdout, wait_for_room};
 use crate::plan::{Existing, Plan, Step};
+use crate::queue::HasHost;
 use crate::report::{is_whole, tell_of_stdout};
 use crate::run::Config;
 use crate::store::{Archive, History};
 use crate::system::folder::Folder;
 use crate::text::{printable, shown};
+use load::Load;
 
 /// How many links a run would fetch, renew and skip. [`fmt::Display`] is the summary.
 #[derive(Debug, Default)]
@@ -31,6 +35,8 @@ pub(crate) struct Intent {
     pub bad: u64,
     /// Lines that belong to other shards.
     pub elsewhere: u64,
+    /// What is to fetch from each host, for a shard.
+    pub load: Option<Load>,
     /// Why a list could not be read to its end.
     pub list_error: Option<String>,
     /// Whether lines could not be written.
@@ -54,7 +60,11 @@ pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
         Existing::Update => "update",
         _ => "overwrite",
     };
-    let mut intent = Intent::default();
+    let load = config.plan.selection.is_some();
+    let mut intent = Intent {
+        load: load.then(|| Load::new(config.hosts.clone())),
+        ..Intent::default()
+    };
     tell_of_stdout();
     for step in Plan::new(links, archive, config.plan.clone()) {
         let (count, word, file, url) = match step {
@@ -67,6 +77,9 @@ pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
                 continue;
             }
             Ok(Step::Fetch(job)) => {
+                if let Some(load) = intent.load.as_mut().filter(|_| !job.only_exec) {
+                    load.add(&job.host());
+                }
                 let url = shown(job.url()).into_owned();
                 match job.existing {
                     None => (&mut intent.fetch, "fetch", job.name.into(), url),
@@ -140,6 +153,9 @@ impl fmt::Display for Intent {
             ("duplicate", self.duplicate),
             ("bad links", self.bad),
         ];
+        if let Some(load) = &self.load {
+            write!(f, "{load}")?;
+        }
         for (word, count) in counts {
             writeln!(f, "{word:<12}{count}")?;
         }

@@ -1,6 +1,7 @@
 //! How many links of a host run at once, and how often they start: the user's limits, and built-in ones of known hosts.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
@@ -37,6 +38,46 @@ impl HostPolicy {
             limit => limit,
         }
     }
+
+    /// The time between the starts of the first and the last of so many `links`, if nothing but the limits holds them up.
+    pub(crate) fn least_time(&self, links: u64) -> Duration {
+        self.time_by_wait(links).max(self.time_by_rate(links))
+    }
+
+    fn time_by_wait(&self, links: u64) -> Duration {
+        times(self.wait, links.saturating_sub(1))
+    }
+
+    fn time_by_rate(&self, links: u64) -> Duration {
+        let time = |rate: Rate| times(rate.time, links.saturating_sub(1) / u64::from(rate.starts));
+        self.rate.map_or(Duration::ZERO, time)
+    }
+}
+
+/// What limits a host most: ` at one a second`, ` at 5 every 15 s`, or `, 8 at once`.
+impl fmt::Display for HostPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // so many that the first starts make no difference
+        const MANY: u64 = 1 << 31;
+        let (starts, time) = match self.rate {
+            Some(rate) if self.time_by_rate(MANY) > self.time_by_wait(MANY) => {
+                (rate.starts, rate.time)
+            }
+            _ => (1, self.wait),
+        };
+        match (starts, time.as_secs_f64()) {
+            (_, 0.0) if self.per_host == 0 => Ok(()),
+            (_, 0.0) => write!(f, ", {} at once", self.per_host),
+            (1, 1.0) => write!(f, " at one a second"),
+            (1, seconds) => write!(f, " at one every {seconds} s"),
+            (starts, seconds) => write!(f, " at {starts} every {seconds} s"),
+        }
+    }
+}
+
+/// So many times a `time`. No list has more than 2^32 links of a host.
+fn times(time: Duration, number: u64) -> Duration {
+    time.saturating_mul(u32::try_from(number).unwrap_or(u32::MAX))
 }
 
 impl Default for HostPolicy {
@@ -253,6 +294,35 @@ mod tests {
                 (0, 8)
             );
         }
+    }
+
+    #[test]
+    fn limits_say_how_long_links_take_at_least() {
+        for (limits, links, seconds, shown) in [
+            ("wait=0", 9, 0, ", 8 at once"),
+            ("per-host=0", 9, 0, ""),
+            ("wait=1s", 0, 0, " at one a second"),
+            ("wait=1.5s", 5, 6, " at one every 1.5 s"),
+            ("rate=4/10s", 4, 0, " at 4 every 10 s"),
+            ("rate=4/10s", 5, 10, " at 4 every 10 s"),
+            ("rate=4/10s,wait=3s", 5, 12, " at one every 3 s"),
+            ("rate=4/10s,wait=1s", 4, 3, " at 4 every 10 s"),
+        ] {
+            let limits: HostOverride = format!("a:{limits}").parse().expect("limits");
+            let hosts = HashMap::from([("a".to_owned(), limits)]);
+            let policy = HostPolicies {
+                hosts,
+                ..HostPolicies::default()
+            };
+            let policy = policy.of("a");
+            assert_eq!(policy.least_time(links), Duration::from_secs(seconds));
+            assert_eq!(policy.to_string(), shown);
+        }
+        let slow = HostPolicy {
+            wait: Duration::from_secs(u64::MAX),
+            ..HostPolicy::default()
+        };
+        assert_eq!(slow.least_time(u64::MAX), Duration::MAX);
     }
 
     #[test]

@@ -431,7 +431,7 @@ impl<J: HasHost> Schedule<J> {
 }
 
 /// The name in `name:port`.
-pub(super) fn name_of(host: &str) -> &str {
+pub(crate) fn name_of(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,

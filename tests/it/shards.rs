@@ -295,6 +295,50 @@ fn hosts_that_share_limits_fall_together() {
 }
 
 #[test]
+fn a_dry_run_says_how_long_each_host_takes() {
+    let sandbox = Sandbox::new();
+    let counts = [
+        ("arxiv.org", 5),
+        ("slow.example", 1301),
+        ("a.example", 21),
+        ("b.example", 1),
+    ];
+    let links = counts
+        .iter()
+        .flat_map(|(host, count)| (0..*count).map(move |n| format!("http://{host}/{n}.pdf")));
+    sandbox.write(
+        "links",
+        list(links) + "http://a.example:81/x.pdf\nhttp://a.example/0.pdf\n",
+    );
+    let run = |args: &[&str]| {
+        let fixed = ["links", "--dry-run", "--shard", "1/1"];
+        let run = sandbox.run(&[&fixed, args].concat()).exits(0);
+        let (_, text) = run.stderr.split_once('\n').expect("a line about the list");
+        text.to_owned()
+    };
+    assert_eq!(
+        run(&["--host", "slow.example:rate=2/10s,wait=1s"]),
+        "\
+host slow.example: 1,301 links, at least 1 h 48 min at 2 every 10 s
+host arxiv.org: 5 links, at least 12.0 s at one every 3 s
+host a.example: 21 links, 8 at once
+host a.example:81: 1 link
+host b.example: 1 link
+to fetch    1329
+to renew    0
+present     0
+duplicate   1
+bad links   0
+"
+    );
+    let text = run(&["--wait", "1s", "--random-wait", "--per-host", "0"]);
+    assert!(
+        text.starts_with("host slow.example: 1,301 links, about 21 min 40 s at one a second\n")
+    );
+    assert!(!run(&["-q"]).contains("host "));
+}
+
+#[test]
 fn a_shard_is_a_number_and_how_many_there_are() {
     let sandbox = Sandbox::new();
     for (shard, problem) in [
