@@ -32,6 +32,7 @@ use clap_complete::Shell;
 use crate::commands::compare::Folders;
 use crate::mode::Mode;
 use crate::report::SinkOptions;
+use crate::store::Layout;
 use config_file::ConfigArgs;
 use invocation::Action;
 pub use invocation::{CommandOutcome, Invocation};
@@ -100,6 +101,12 @@ struct Cli {
     /// Output folder
     #[arg(short, long, value_name = "DIR", default_value = ".")]
     output: PathBuf,
+    /// Folder for the journal and partials [default: `.fetchpdf` in the output folder]
+    ///
+    /// For an output folder that is shared or remote. Runs with states of their own may have the same output folder: none
+    /// replaces a file of another one.
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
     #[command(flatten)]
     run: RunArgs,
     #[command(flatten)]
@@ -130,6 +137,9 @@ enum Subcommands {
         // the id of `--output`, so that the configuration file sets this one, too
         #[arg(id = "output", value_name = "DIR", default_value = ".")]
         verified: PathBuf,
+        /// Folder of the journal [default: `.fetchpdf` in the output folder]
+        #[arg(id = "state", long, value_name = "DIR")]
+        state_of_verified: Option<PathBuf>,
         /// Fetch files again that are missing, changed or not PDFs; changed files stay as they are
         #[arg(long)]
         refetch: bool,
@@ -206,7 +216,8 @@ pub fn parse() -> anyhow::Result<Invocation> {
             run.refuse_late_command();
             let (quiet, dry_run, log) = (run.quiet, run.files.dry_run, run.log());
             run.complete_links()?;
-            let config = run.config(cli.mode, cli.output, cli.records.options(), tables)?;
+            let layout = Layout::new(cli.output, cli.state);
+            let config = run.config(cli.mode, layout, cli.records.options(), tables)?;
             let action = if dry_run { Action::DryRun } else { Action::Run };
             (action(config), quiet, log)
         }
@@ -220,25 +231,29 @@ pub fn parse() -> anyhow::Result<Invocation> {
             run.complete_links()?;
             let folders = Folders::new(keep)?;
             let first = modes.first().copied().unwrap_or_default();
-            let config = run.config(first, folders.of(first), SinkOptions::default(), tables)?;
+            let layout = Layout::new(folders.of(first), None);
+            let config = run.config(first, layout, SinkOptions::default(), tables)?;
             (Action::Compare(config, modes, folders, svg), quiet, log)
         }
         Some(Subcommands::Verify {
             verified,
+            state_of_verified,
             refetch,
             quiet,
         }) => {
+            let layout = Layout::new(verified, state_of_verified);
             cli.run.quiet = quiet;
             let log = cli.run.log();
             let (mode, records) = (Mode::default(), SinkOptions::default());
-            let config = refetch.then(|| cli.run.config(mode, verified.clone(), records, tables));
+            let config = refetch.then(|| cli.run.config(mode, layout.clone(), records, tables));
             let config = config.transpose()?.map(Box::new);
-            (Action::Verify(verified, config), quiet, log)
+            (Action::Verify(layout, config), quiet, log)
         }
         Some(Subcommands::Landing { json, mut run }) => {
             let (quiet, log) = (run.quiet, run.log());
             run.complete_links()?;
-            let config = run.config(Mode::default(), cli.output, SinkOptions::default(), tables)?;
+            let (layout, records) = (Layout::new(cli.output, None), SinkOptions::default());
+            let config = run.config(Mode::default(), layout, records, tables)?;
             (Action::Landing(config, json), quiet, log)
         }
         Some(Subcommands::Completions { shell }) => {

@@ -385,7 +385,7 @@ impl Fetcher {
             is_repeated = self.note_body(job, arrival)?;
         }
         let proof = ended?;
-        let sealed = self.disk.act(|| part.seal(modified));
+        let sealed = self.disk.act(|| self.store.seal(part, modified));
         let (modified, inode) = sealed.map_err(disk)?;
         let doubt = job.candidates.is_doubtful();
         let doubt = doubt.then_some("found on a page about another work than the link names");

@@ -40,8 +40,7 @@ use crate::report::Report;
 use crate::runtime::Runtimes;
 use crate::stats::Stats;
 use crate::stop::{Cause, Stop, attend};
-use crate::store::{Archive, History, clear_leftovers, journal_of};
-use crate::system::folder::Folder;
+use crate::store::{Archive, History, clear_leftovers};
 use crate::system::limits::explained;
 use accounts::Accounts;
 pub(crate) use config::Config;
@@ -64,10 +63,9 @@ const NO_THREADS: &str = "cannot start worker threads";
 pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     let started = Instant::now();
     let links = Links::open(&config.inputs, &config.lists)?;
-    let journal = journal_of(&config.output);
-    let (folder, identity) = (Folder::at(&config.output), &config.plan.identity);
-    let mut history = History::of(&folder, config.detail(), identity.clone())
-        .with_context(|| format!("cannot read the journal `{}`", journal.display()))?;
+    let (layout, identity) = (&config.layout, &config.plan.identity);
+    let mut history = History::of(layout, config.detail(), identity.clone())
+        .with_context(|| format!("cannot read the journal `{}`", layout.journal().display()))?;
     for id in &config.forget {
         history.forget(*id);
     }
@@ -78,7 +76,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     } else {
         Box::new(Ahead::new(links))
     };
-    let archive = Archive::new(folder, Arc::clone(&history));
+    let archive = Archive::new(layout, Arc::clone(&history));
     let plan = Plan::new(links, archive, config.plan.clone());
 
     let stats = Arc::new(Stats::default());
@@ -122,9 +120,12 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
         counter.finish(worker.stop.is_stopped());
     }
     if !worker.stop.is_stopped()
-        && let Err(error) = clear_leftovers(&config.output, &config.plan.identity)
+        && let Err(error) = clear_leftovers(layout, identity)
     {
-        tracing::info!("cannot clear what earlier runs have left in `.fetchpdf/parts`: {error}");
+        tracing::info!(
+            "cannot clear the partials that earlier runs have left in `{}`: {error}",
+            layout.state().display()
+        );
     }
     worker.accounts.report(config, started.elapsed())
 }

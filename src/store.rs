@@ -1,154 +1,104 @@
-//! The output folder: finished files, partials, the journal, and how a file gets its final name.
+//! The output folder and the state folder: finished files, partials, the journal, and how a file gets its final name.
 //!
 //! ```text
 //! output/
 //!   paper.pdf                 complete and checked
-//!   .fetchpdf/journal.jsonl   one record per line
-//!   .fetchpdf/journal.lock    held by the process that is about to append
+//!   .fetchpdf/                the state folder, unless it is elsewhere
+//!     journal.jsonl           one record per line
+//!     journal.lock            held by the process that is about to append
+//!     parts/                  transfers under way, and partials of those that broke off
 //!   .fetchpdf/blocked/        what looked like files of links, but was sent for all of them
-//!   .fetchpdf/parts/          transfers under way, and partials of those that broke off
 //! ```
 //!
-//! Nothing gets a final name before it is checked, and an existing file is replaced only on request. Knows nothing of HTTP.
+//! Nothing gets a final name before it is checked, and an existing file is replaced only on request. Only [`Files`] knows what
+//! final names are given by. Knows nothing of HTTP.
 
 mod archive;
+mod files;
 mod history;
 mod journal;
+mod layout;
 mod leftover;
 mod part;
 mod publish;
 mod saved_line;
+mod staging;
 mod strays;
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-use crate::outcome::{Saved, nanoseconds};
-use crate::plan::name;
-use crate::system::folder::{Folder, Purpose};
+use crate::system::folder::Folder;
 pub(crate) use archive::Archive;
+pub(crate) use files::Files;
 pub use history::{Detail, History};
 pub(crate) use journal::{Journal, open_journal};
+pub(crate) use layout::Layout;
 pub(crate) use leftover::clear_leftovers;
 pub(crate) use part::{Origin, PIECE, Part, Partial, Pieces};
 pub(crate) use publish::{Dedupe, Publisher};
 pub(crate) use saved_line::{SavedLine, each_saved};
+use staging::Staging;
 
-/// The folder for parts.
-const PARTS: &str = ".fetchpdf/parts";
+/// The state folder in an output folder.
+const STATE: &str = ".fetchpdf";
 
-/// The folder for files that have lost their final names: see [`Publisher::withdraw`].
+/// The folder for parts in the state folder.
+const PARTS: &str = "parts";
+
+/// The folder in the output folder for files that have lost their final names: see [`Publisher::withdraw`].
 const BLOCKED: &str = ".fetchpdf/blocked";
 
-/// The path of the journal in the output folder.
-const JOURNAL: &str = ".fetchpdf/journal.jsonl";
+/// The journal in the state folder.
+const JOURNAL: &str = "journal.jsonl";
 
-/// The file whose lock is that of the journal.
-const LOCK: &str = ".fetchpdf/journal.lock";
+/// The file in the state folder whose lock is that of the journal.
+const LOCK: &str = "journal.lock";
 
 /// A body of up to this many bytes needs no named part: fetching it again is as quick as resuming it.
 const SMALL: u64 = 1024 * 1024;
 
-/// The path of the journal of an output folder.
-pub(crate) fn journal_of(output: &Path) -> PathBuf {
-    output.join(JOURNAL)
-}
-
-/// The files in an output folder, for looking at them.
-#[derive(Debug)]
-pub(crate) struct Files(Folder);
-
-impl Files {
-    /// Those in `output`, which need not exist.
-    pub(crate) fn of(output: &Path) -> Self {
-        Self(Folder::at(output))
-    }
-
-    /// Whether a file still exists as it was saved, judged by its length and modification time.
-    pub(crate) fn has(&self, saved: &Saved) -> bool {
-        self.0.file(&saved.file).is_some_and(|found| {
-            // the journal has no times before 1970, nor long after, which some servers report
-            let times = (nanoseconds(found.modified), nanoseconds(saved.modified));
-            found.length == saved.bytes && times.0 == times.1
-        })
-    }
-
-    /// Takes over what a command of the user has made of the file `saved`, which stays the file of its link.
-    pub(crate) fn look_again(&self, saved: &mut Saved) {
-        if let Some(found) = self.0.file(&saved.file)
-            && !self.has(saved)
-        {
-            (saved.bytes, saved.modified) = (found.length, found.modified);
-            (saved.inode, saved.sha256) = (found.inode(), None);
-        }
-    }
-
-    /// Whether anything has the name `file`.
-    fn is_taken(&self, file: &str) -> bool {
-        self.0.is_taken(file)
-    }
-
-    /// Whether two names that may differ in case lead to the same file.
-    fn is_same(&self, file: &str, other: &str) -> bool {
-        let identity = |file| Some(self.0.file(file)?.identity);
-        file == other || identity(file) == identity(other)
-    }
-
-    /// The links other than `id` that have the file `file` according to `history`.
-    fn sharers<'a>(
-        &'a self,
-        history: &'a History,
-        file: &'a str,
-        id: u64,
-    ) -> impl Iterator<Item = u64> + 'a {
-        let sharers = history.sharers(file, id, |saved| self.has(saved));
-        let same = sharers.filter(|(_, saved)| self.is_same(&saved.file, file));
-        same.map(|(other, _)| other)
-    }
-}
-
-/// An output folder to save files in.
+/// The folders of a run that saves files.
 #[derive(Debug)]
 pub(crate) struct Store {
-    folder: Folder,
     files: Files,
+    state: Folder,
     parts: Folder,
     /// The names in `parts` when the store was opened.
     left_over: HashSet<String>,
-    /// Whether the file system has unnamed files.
+    /// Whether the file system of the output has unnamed files.
     unnamed: bool,
+    /// How files get from one file system to another, if they have to.
+    staging: Option<Staging>,
 }
 
 impl Store {
-    /// Opens an output folder, and creates it if it does not exist.
+    /// Opens the folders of `layout`, and creates them if they do not exist.
     ///
     /// # Errors
     ///
-    /// When it is not a folder, when it cannot be written, or when its state folder is a symbolic link.
-    pub(crate) fn open(output: &Path) -> io::Result<Self> {
-        fs::create_dir_all(output)?;
-        let folder = Folder::at(output);
-        let parts = folder.create(PARTS)?;
+    /// When they are not folders, when they cannot be written, or when the state folder is a symbolic link in the output folder.
+    pub(crate) fn open(layout: &Layout) -> io::Result<Self> {
+        fs::create_dir_all(layout.output())?;
+        let files = Files::of(layout);
+        let (state, parts) = layout.create_state()?;
+        // also fails early, and not once per link, if the folder cannot be written
+        let unnamed = files.folder.has_unnamed_files()?;
+        let staging = if layout.is_shared() {
+            Staging::between(&parts, &files.folder, unnamed)?
+        } else {
+            None
+        };
         Ok(Self {
-            // also fails early, and not once per link, if the folder cannot be written
-            unnamed: folder.has_unnamed_files()?,
             left_over: parts.names()?.into_iter().collect(),
+            files,
+            state,
             parts,
-            files: Files(folder.clone()),
-            folder,
+            unnamed,
+            staging,
         })
-    }
-
-    /// Whether a file still exists as it was saved, judged by its length and modification time.
-    fn has(&self, saved: &Saved) -> bool {
-        self.files.has(saved)
-    }
-
-    /// Opens the file `file` for reading.
-    fn open_file(&self, file: &str) -> io::Result<File> {
-        self.folder.open(file, Purpose::Read)
     }
 
     /// The journal, of which `history` has been read.
@@ -157,7 +107,7 @@ impl Store {
     ///
     /// When it cannot be created, read or written, or is not a regular file with one name but, for example, a symbolic link.
     pub(crate) fn journal(&self, history: &History) -> io::Result<Journal> {
-        Journal::open(&self.folder, history)
+        Journal::open(&self.state, history)
     }
 
     /// The partial of the transfer `id`, from an earlier run, or from an earlier attempt of this run if it is tried `again`.
@@ -193,7 +143,7 @@ impl Store {
     ) -> io::Result<Part> {
         let small = length.is_some_and(|length| length <= SMALL);
         let mut part = if small && self.unnamed {
-            Part::unnamed(&self.folder)?
+            Part::unnamed(&self.files.folder)?
         } else {
             self.named(id)?
         };
@@ -206,14 +156,22 @@ impl Store {
         Some(self.parts.file(&part::file_name(id))?.length)
     }
 
-    /// Gives a sealed part the final name `file`.
+    /// Writes the last bytes of a part, and returns the modification time (`modified`, if there is one) and the inode that its
+    /// file will have. Nothing can be written to it after that.
     ///
     /// # Errors
     ///
-    /// When the name is taken ([`io::ErrorKind::AlreadyExists`]) or cannot be given. The part is unchanged then.
-    pub(crate) fn publish(&self, part: &mut Part, file: &str) -> io::Result<()> {
-        let folder = &self.folder;
-        folder.with_parent(file, || part.publish(folder, file))
+    /// When the last bytes cannot be written.
+    pub(crate) fn seal(
+        &self,
+        part: &mut Part,
+        modified: Option<SystemTime>,
+    ) -> io::Result<(SystemTime, Option<u64>)> {
+        let sealed = part.seal(modified)?;
+        match &self.staging {
+            Some(staging) => part.stage(staging),
+            None => Ok(sealed),
+        }
     }
 
     /// Gives a sealed part the final name `file`, and replaces the file that has it.
@@ -221,33 +179,11 @@ impl Store {
     /// # Errors
     ///
     /// When the name cannot be given. Both are unchanged then.
-    pub(crate) fn replace(&self, part: &mut Part, file: &str) -> io::Result<()> {
-        let (folder, parts) = (&self.folder, &self.parts);
-        folder.with_parent(file, || part.replace(parts, folder, file))
-    }
-
-    /// Takes the final name of `file` away, that of the link `id`. Returns its path from then on.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be moved.
-    fn set_aside(&self, file: &str, id: u64) -> io::Result<String> {
-        let (folder, name) = match file.rsplit_once('/') {
-            None => (self.folder.clone(), file),
-            Some((folders, name)) => (self.folder.below(folders)?, name),
-        };
-        let aside = name::with_suffix(name, &format!("-{:08x}", id >> 32));
-        folder.rename(name, &self.folder.create(BLOCKED)?, &aside)?;
-        Ok(format!("{BLOCKED}/{aside}"))
-    }
-
-    /// Makes `file` another name of the file `of`.
-    ///
-    /// # Errors
-    ///
-    /// When the name is taken ([`io::ErrorKind::AlreadyExists`]) or cannot be given.
-    pub(crate) fn link(&self, of: &str, file: &str) -> io::Result<()> {
-        let folder = &self.folder;
-        folder.with_parent(file, || folder.hard_link(of, folder, file))
+    fn replace(&self, part: &mut Part, file: &str) -> io::Result<()> {
+        let (folder, parts) = (&self.files.folder, &self.parts);
+        folder.with_parent(file, || match &self.staging {
+            Some(staging) => part.replace_staged(staging, file),
+            None => part.replace(parts, folder, file),
+        })
     }
 }

@@ -17,7 +17,7 @@ use crate::output::stdout;
 use crate::report::{Print, Report, SinkOptions, is_whole, tell_of_stdout};
 use crate::run::{Config, run};
 use crate::stop;
-use crate::store::journal_of;
+use crate::store::Layout;
 use crate::system::identity;
 use crate::system::limits::explained;
 use crate::text::{cut, io_message, printable};
@@ -38,7 +38,7 @@ pub(super) enum Action {
     /// Print a text in UTF-8.
     Print(Vec<u8>),
     /// Check the files of an output folder. With a configuration, fetch the bad ones again.
-    Verify(PathBuf, Option<Box<Config>>),
+    Verify(Layout, Option<Box<Config>>),
 }
 
 /// A parsed command line.
@@ -144,7 +144,7 @@ impl Invocation {
             Action::Compare(config, modes, folders, svg) => {
                 compare_into(&config, &modes, &folders, svg.as_deref())?
             }
-            Action::Verify(output, refetch) => verify(&output, refetch)?,
+            Action::Verify(layout, refetch) => verify(&layout, refetch)?,
         };
         if self.quiet {
             outcome.summary.clear();
@@ -190,14 +190,15 @@ impl Action {
             Self::Run(config) | Self::DryRun(config) => {
                 let SinkOptions { report, errors, .. } = &config.records;
                 written.extend([report.as_deref(), errors.as_deref()].into_iter().flatten());
-                (&config.inputs[..], vec![journal_of(&config.output)])
+                (&config.inputs[..], vec![config.layout.journal()])
             }
             Self::Compare(config, modes, folders, svg) => {
                 written.extend(svg.as_deref());
-                let journals = modes.iter().map(|mode| journal_of(&folders.of(*mode)));
+                let layout = |mode: &Mode| Layout::new(folders.of(*mode), None);
+                let journals = modes.iter().map(|mode| layout(mode).journal());
                 (&config.inputs[..], journals.collect())
             }
-            Self::Verify(output, _) => (&[][..], vec![journal_of(output)]),
+            Self::Verify(layout, _) => (&[][..], vec![layout.journal()]),
         };
         let lists = inputs.iter().filter_map(|input| match input {
             Input::List(path) => Some((identity::of(path)?, "a list of this run")),
@@ -206,7 +207,7 @@ impl Action {
         });
         let mut used: Vec<_> = lists.collect();
         let found = journals.iter().filter_map(|path| identity::of(path));
-        used.extend(found.map(|journal| (journal, "the journal of the output folder")));
+        used.extend(found.map(|journal| (journal, "the journal of this run")));
         let found = reads.iter().filter_map(|path| identity::of(path));
         used.extend(found.map(|file| (file, "a file that this run reads")));
         let mut outputs: Vec<_> = identity::of_outputs().collect();
@@ -224,8 +225,7 @@ impl Action {
             let twice = || outputs.contains(&file) && !is_stream(path);
             let what = taken.map(|(_, what)| *what);
             let what = what.or_else(|| twice().then_some("written twice"));
-            let in_state =
-                || beside_journal().then_some("in the state folder of the output folder");
+            let in_state = || beside_journal().then_some("in the state folder");
             if let Some(what) = what.or_else(in_state) {
                 let path = path.display();
                 anyhow::bail!("`{path}` is {what}: name another file");
@@ -255,8 +255,8 @@ fn is_stream(path: &Path) -> bool {
 }
 
 /// Checks the files of an output folder, prints the bad ones, and fetches them again with the configuration `refetch`.
-fn verify(output: &Path, refetch: Option<Box<Config>>) -> anyhow::Result<CommandOutcome> {
-    let findings = verify::verify(output)?;
+fn verify(layout: &Layout, refetch: Option<Box<Config>>) -> anyhow::Result<CommandOutcome> {
+    let findings = verify::verify(layout)?;
     for finding in &findings.bad {
         log::print_line(&finding.to_string());
     }

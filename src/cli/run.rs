@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::io::{self, IsTerminal};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::error::ErrorKind;
@@ -28,6 +27,7 @@ use crate::mode::Mode;
 use crate::report::{Print, SinkOptions};
 use crate::retry::{DEFAULT_RETRIES, RetryPolicy};
 use crate::run::Config;
+use crate::store::Layout;
 use crate::system::handover;
 use crate::{fetch, log, progress};
 
@@ -126,7 +126,7 @@ impl RunArgs {
     pub(super) fn config(
         self,
         mode: Mode,
-        output: PathBuf,
+        layout: Layout,
         records: SinkOptions,
         tables: Tables,
     ) -> anyhow::Result<Config> {
@@ -172,7 +172,7 @@ impl RunArgs {
         Ok(Config {
             inputs: self.links,
             lists,
-            output,
+            layout,
             mode,
             jobs: self.jobs,
             hosts: self.hosts.policies(self.per_host, limits),

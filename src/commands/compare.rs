@@ -19,6 +19,7 @@ use crate::links::Input;
 use crate::mode::Mode;
 use crate::report::Report;
 use crate::run::{Config, run};
+use crate::store::Layout;
 use crate::text::seconds;
 pub(crate) use picture::Picture;
 
@@ -79,7 +80,7 @@ pub(crate) fn compare(
             "`{}` is not empty: a comparison needs empty folders",
             output.display()
         );
-        let report = run(&config.with_mode(*mode, output))?;
+        let report = run(&config.with_mode(*mode, Layout::new(output, None)))?;
         let ended_early = report.stopped.is_some();
         reports.push(report);
         if ended_early {

@@ -16,7 +16,6 @@ use crate::queue::HasHost;
 use crate::report::{is_whole, tell_of_stdout};
 use crate::run::Config;
 use crate::store::{Archive, History};
-use crate::system::folder::Folder;
 use crate::text::{printable, shown};
 use load::Load;
 
@@ -52,10 +51,10 @@ pub(crate) struct Intent {
 pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
     let links = Links::open(&config.inputs, &config.lists)?;
     let pipes = tell_of_lists(config, &links);
-    let (folder, identity) = (Folder::at(&config.output), config.plan.identity.clone());
-    let history = History::of(&folder, config.detail(), identity);
+    let (layout, identity) = (&config.layout, config.plan.identity.clone());
+    let history = History::of(layout, config.detail(), identity);
     let history = history.context("cannot read the journal")?;
-    let archive = Archive::new(folder, Arc::new(history));
+    let archive = Archive::new(layout, Arc::new(history));
     let renewal = match config.plan.existing {
         Existing::Update => "update",
         _ => "overwrite",
@@ -104,7 +103,7 @@ pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
         *count += 1;
         let path = match file.as_str() {
             "" => String::new(),
-            file => printable(&config.output.join(file).to_string_lossy()),
+            file => printable(&layout.output().join(file).to_string_lossy()),
         };
         stdout().push(format!("{word}\t{path}\t{url}\n").as_bytes());
         if stdout().is_lost() {

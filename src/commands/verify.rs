@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, Read};
-use std::path::Path;
 
 use anyhow::Context;
 
@@ -18,8 +17,7 @@ use crate::outcome::{Saved, nanoseconds};
 use crate::pdf::{Check, PdfVerdict};
 use crate::plan::{self, Identity};
 use crate::run::Config;
-use crate::store::{Detail, Files, History, SavedLine, each_saved, open_journal};
-use crate::system::folder::{Folder, Purpose};
+use crate::store::{Detail, Files, History, Layout, SavedLine, each_saved, open_journal};
 use crate::text::{legible, printable};
 
 /// The result of checking an output folder. [`fmt::Display`] is the summary.
@@ -55,17 +53,17 @@ pub(crate) enum Problem {
     Unreadable,
 }
 
-/// Checks every file in the journal of `output`: its length, its checksum if that is known, and that it is a PDF.
+/// Checks every file in the journal of `layout`: its length, its checksum if that is known, and that it is a PDF.
 ///
 /// # Errors
 ///
-/// When `output` has no journal, or the journal cannot be read.
-pub(crate) fn verify(output: &Path) -> anyhow::Result<Findings> {
-    let (folder, files) = (Folder::at(output), Files::of(output));
-    let unreadable = || format!("cannot read the journal of `{}`", output.display());
+/// When there is no journal, or the journal cannot be read.
+pub(crate) fn verify(layout: &Layout) -> anyhow::Result<Findings> {
+    let files = Files::of(layout);
+    let unreadable = || layout.cannot_read();
     let each = |see: &mut dyn FnMut(u64, u64, &SavedLine)| {
         let mut number = 0;
-        let journal = open_journal(&folder).with_context(unreadable)?;
+        let journal = open_journal(layout).with_context(unreadable)?;
         let read = each_saved(journal, |line| {
             number += 1;
             see(line.id(&Identity::Recorded), number, line);
@@ -73,7 +71,7 @@ pub(crate) fn verify(output: &Path) -> anyhow::Result<Findings> {
         read.with_context(unreadable)
     };
     let history =
-        History::of(&folder, Detail::Files, Identity::Recorded).with_context(unreadable)?;
+        History::of(layout, Detail::Files, Identity::Recorded).with_context(unreadable)?;
     // of several records of the same file, the last one applies: it may have another hash
     let mut last = HashMap::new();
     each(&mut |id, number, line| {
@@ -92,7 +90,7 @@ pub(crate) fn verify(output: &Path) -> anyhow::Result<Findings> {
         if last.get(&id) != Some(&number) {
             return;
         }
-        match problem(&folder, line) {
+        match problem(&files, line) {
             None => findings.good += 1,
             Some(problem) => findings.bad.push(Finding {
                 url: line.url.to_string(),
@@ -104,9 +102,9 @@ pub(crate) fn verify(output: &Path) -> anyhow::Result<Findings> {
     Ok(findings)
 }
 
-fn problem(output: &Folder, line: &SavedLine) -> Option<Problem> {
-    let Some(found) = output.file(&line.file) else {
-        return Some(if output.is_taken(&line.file) {
+fn problem(files: &Files, line: &SavedLine) -> Option<Problem> {
+    let Some(found) = files.find(&line.file) else {
+        return Some(if files.is_taken(&line.file) {
             Changed
         } else {
             Missing
@@ -118,7 +116,7 @@ fn problem(output: &Folder, line: &SavedLine) -> Option<Problem> {
     let checksum = line.checksums().into_iter().max_by_key(Checksum::algorithm);
     // a folder that was copied has other times
     let is_as_saved = checksum.is_some() || nanoseconds(found.modified) == line.mtime_ns;
-    match read(output, line, checksum) {
+    match read(files, line, checksum) {
         Err(_) => Some(Unreadable),
         Ok((PdfVerdict::NotPdf(_), _)) => Some(NotPdf),
         Ok((PdfVerdict::Suspect(_), _)) if !is_as_saved && !line.is_suspect() => Some(Changed),
@@ -128,11 +126,11 @@ fn problem(output: &Folder, line: &SavedLine) -> Option<Problem> {
 
 /// Checks the file of `line`, and computes the same `checksum` if that is known.
 fn read(
-    output: &Folder,
+    files: &Files,
     line: &SavedLine,
     checksum: Option<Checksum>,
 ) -> io::Result<(PdfVerdict, Option<Checksum>)> {
-    let mut file = output.open(&line.file, Purpose::Read)?;
+    let mut file = files.open(&line.file)?;
     let mut check = Check::default();
     let algorithm = checksum.as_ref().map(Checksum::algorithm);
     let mut hasher = Hasher::new(algorithm.as_slice());

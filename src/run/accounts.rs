@@ -60,7 +60,7 @@ impl Accounts {
             stats,
             hosts: Mutex::default(),
             reasons: Mutex::default(),
-            sinks: Sinks::open(&config.records, &config.output, closed)?,
+            sinks: Sinks::open(&config.records, config.layout.output(), closed)?,
             journal_lost: AtomicBool::new(false),
             is_read_only: AtomicBool::new(false),
             limits: config.limits,

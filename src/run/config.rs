@@ -1,7 +1,6 @@
 //! The configuration of a run, complete when it is constructed.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::exec::Exec;
@@ -9,7 +8,7 @@ use crate::links::{self, Input};
 use crate::mode::Mode;
 use crate::plan::{self, Existing};
 use crate::queue::policy::HostPolicies;
-use crate::store::{Dedupe, Detail};
+use crate::store::{Dedupe, Detail, Layout};
 use crate::system::limits::jobs_and_idle;
 use crate::{fetch, progress, report, stop};
 
@@ -20,8 +19,8 @@ pub(crate) struct Config {
     pub inputs: Vec<Input>,
     /// How lists are read.
     pub lists: Arc<links::Options>,
-    /// The folder for the files, created if missing.
-    pub output: PathBuf,
+    /// The folders for the files and for the state, created if missing.
+    pub layout: Layout,
     /// The scheduler.
     pub mode: Mode,
     /// The number of links fetched at once; none for the default of the mode.
@@ -48,10 +47,10 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// The same run in another mode and with another output folder.
-    pub(crate) fn with_mode(&self, mode: Mode, output: PathBuf) -> Self {
+    /// The same run in another mode and with other folders.
+    pub(crate) fn with_mode(&self, mode: Mode, layout: Layout) -> Self {
         Self {
-            output,
+            layout,
             mode,
             ..self.clone()
         }

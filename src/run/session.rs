@@ -52,9 +52,9 @@ impl Session {
 
     fn open_all(&self) -> anyhow::Result<Opened> {
         let config = &self.config;
-        let output = &config.output;
-        let cannot_write = || format!("cannot write to the output folder `{}`", output.display());
-        let store = Arc::new(Store::open(output).with_context(cannot_write)?);
+        let layout = &config.layout;
+        let cannot_write = || layout.cannot_write();
+        let store = Arc::new(Store::open(layout).with_context(cannot_write)?);
         let journal = store.journal(&self.history);
         let journal = Arc::new(journal.with_context(cannot_write)?);
         let records = (Arc::clone(&journal), Arc::clone(&self.history));

@@ -167,11 +167,11 @@ impl Worker {
         if !only_exec && !matches!(saved.status, Status::Downloaded | Status::Resumed) {
             return;
         }
-        let path = self.config.output.join(&saved.file);
+        let path = self.config.layout.output().join(&saved.file);
         let result = executor.run(&path, &record.url, &self.stop.token()).await;
         record.exec_error = result.err();
         if let Outcome::Saved(saved) = &mut record.outcome {
-            Files::of(&self.config.output).look_again(saved);
+            Files::of(&self.config.layout).look_again(saved);
         }
         // replaces the line written ahead, which says that the command is still to be run
         self.accounts.write_to_journal(record);

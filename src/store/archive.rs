@@ -7,18 +7,21 @@
 //!
 //! What somebody has changed belongs to them: it is kept, and the link gets another file. If that is changed or removed, too, the
 //! link does not get a third one: the user wants to have the changed one.
+//!
+//! In a shared output folder, a file in the place of ours is more likely that of another run than one that somebody has changed.
+//! There, only a checksum tells that it is ours in spite of its time, and everything else is left alone.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use super::strays::Strays;
-use super::{Files, History, part};
+use super::{Files, History, Layout, part};
 use crate::digest::{Checksum, Hasher};
 use crate::outcome::{Saved, nanoseconds};
 use crate::pdf::{Check, PdfVerdict};
 use crate::plan::{Inventory, Previous, Trace};
-use crate::system::folder::{Folder, Found, Purpose};
+use crate::system::folder::{Folder, Found};
 
 /// With how many versions that were saved for a link its file is compared.
 const MOST_VERSIONS: usize = 8;
@@ -30,6 +33,8 @@ const END: u64 = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Archive {
     files: Files,
+    /// The folder of the journal; none if there was none.
+    state: Option<Folder>,
     /// What the journal says about them.
     history: Arc<History>,
     /// The files that it does not name; none as long as nobody has looked.
@@ -37,10 +42,11 @@ pub(crate) struct Archive {
 }
 
 impl Archive {
-    /// The files in `folder`, of whose journal `history` has been read.
-    pub(crate) fn new(folder: Folder, history: Arc<History>) -> Self {
+    /// The files of `layout`, of whose journal `history` has been read.
+    pub(crate) fn new(layout: &Layout, history: Arc<History>) -> Self {
         Self {
-            files: Files(folder),
+            files: Files::of(layout),
+            state: layout.state_folder().ok(),
             history,
             strays: None,
         }
@@ -49,11 +55,13 @@ impl Archive {
     /// The file `wanted` in its place, if it has the same bytes.
     fn in_place(&self, wanted: &Previous) -> Option<Previous> {
         let file = &wanted.saved.file;
-        let found = self.files.0.file(file)?;
+        let found = self.files.find(file)?;
         // one that somebody has put in its place
         let is_another = || {
             let time = nanoseconds(found.modified);
-            strongest(wanted).is_none() && self.history.looks_like_another(file, found.length, time)
+            strongest(wanted).is_none()
+                && (self.files.are_shared
+                    || self.history.looks_like_another(file, found.length, time))
         };
         let is_it = self.files.has_content(wanted, file) && !is_another();
         is_it.then(|| now(wanted.clone(), &found))
@@ -63,17 +71,22 @@ impl Archive {
     fn elsewhere(&mut self, wanted: &Previous) -> Option<Previous> {
         let Self {
             files,
+            state,
             history,
             strays,
         } = self;
-        let strays = strays.get_or_insert_with(|| Strays::look(files, history));
+        let state = state.as_ref()?;
+        let strays = strays.get_or_insert_with(|| Strays::look(files, state, history));
         strays.take(files, wanted)
     }
 
-    /// The file that has the name of `previous` now, unless it is that of a link other than `id`.
+    /// The file that has the name of `previous` now, unless it is that of a link other than `id`, or may be that of others.
     fn changed(&self, id: u64, previous: &Previous) -> Option<Found> {
+        if self.files.are_shared {
+            return None;
+        }
         let file = &previous.saved.file;
-        let found = self.files.0.file(file)?;
+        let found = self.files.find(file)?;
         (!self.history.is_of_another(file, found.length, id)).then_some(found)
     }
 
@@ -81,7 +94,7 @@ impl Archive {
     fn adopted(&self, previous: &Previous, found: &Found) -> Option<Trace> {
         let file = &previous.saved.file;
         // a PDF that was edited has another length; one with the same length was damaged
-        let is_edited = found.length != previous.saved.bytes && is_pdf(&self.files.0, file, false);
+        let is_edited = found.length != previous.saved.bytes && is_pdf(&self.files, file, false);
         is_edited.then(|| {
             let mut adopted = now(Previous::of(previous.saved.clone()), found);
             adopted.saved.sha256 = None;
@@ -138,7 +151,7 @@ impl Inventory for Archive {
     }
 
     fn file(&self, name: String) -> Option<Saved> {
-        let found = self.files.0.file(&name)?;
+        let found = self.files.find(&name)?;
         (found.length > 0).then(|| Saved::present(name, found.length, found.modified))
     }
 
@@ -156,19 +169,19 @@ impl Files {
     /// Whether the file `file` has the bytes of `wanted`, as far as can be said.
     pub(super) fn has_content(&self, wanted: &Previous, file: &str) -> bool {
         let has_length = |found: Found| found.length == wanted.saved.bytes;
-        if !self.0.file(file).is_some_and(has_length) {
+        if !self.find(file).is_some_and(has_length) {
             return false;
         }
         match strongest(wanted) {
             Some(checksum) => self.checksum_like(checksum, file) == Some(checksum),
-            None => is_pdf(&self.0, file, wanted.is_suspect),
+            None => is_pdf(self, file, wanted.is_suspect),
         }
     }
 
     /// The checksum of the file `file` by the algorithm of `checksum`.
     pub(super) fn checksum_like(&self, checksum: Checksum, file: &str) -> Option<Checksum> {
         let mut hasher = Hasher::new(&[checksum.algorithm()]);
-        let file = self.0.open(file, Purpose::Read).ok()?;
+        let file = self.open(file).ok()?;
         part::each_block(&file, |block| hasher.update(block)).ok()?;
         hasher.finish().pop()
     }
@@ -208,9 +221,9 @@ fn versions(history: &History, id: u64) -> Vec<Previous> {
 }
 
 /// Whether the file `file` begins and ends as a PDF does, or at least begins so if it `may_be_suspect`.
-fn is_pdf(folder: &Folder, file: &str, may_be_suspect: bool) -> bool {
+fn is_pdf(files: &Files, file: &str, may_be_suspect: bool) -> bool {
     let verdict = || {
-        let mut file = folder.open(file, Purpose::Read)?;
+        let mut file = files.open(file)?;
         match ends(&mut file)? {
             Some(verdict) => Ok(verdict),
             None => whole(&mut file),

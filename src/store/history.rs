@@ -1,4 +1,4 @@
-//! What earlier runs saved, according to the journal of an output folder.
+//! What earlier runs saved, according to the journal.
 //!
 //! Reads records, and remembers some tens of bytes per saved file, because there may be millions. The last record of a link
 //! counts whose file is there. A record of a file that was found and not fetched (`present`) says only what is new about it:
@@ -10,12 +10,12 @@ use std::ops::Range;
 use std::sync::OnceLock;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::journal::{between_turns, open_journal};
+use super::Layout;
+use super::journal::{between_turns, journal_in};
 use super::saved_line::{SavedLine, each_saved};
 use crate::digest::{Algorithm, Checksum};
 use crate::outcome::Saved;
 use crate::plan::{Identity, Previous, name};
-use crate::system::folder::Folder;
 
 /// The files that earlier runs saved, by the identity of the link.
 #[derive(Debug, Default)]
@@ -64,15 +64,18 @@ impl Entry {
 }
 
 impl History {
-    /// Reads the journal of the output folder `output`, if it exists. Each file in it has its name, unless the process that wrote the record has
+    /// Reads the journal of `layout`, if it exists. Each file in it has its name, unless the process that wrote the record has
     /// been killed: no process is between the two while the length of the journal is taken.
     ///
     /// # Errors
     ///
     /// When it cannot be read, or is not a regular file with one name.
-    pub(crate) fn of(output: &Folder, detail: Detail, identity: Identity) -> io::Result<Self> {
-        let file = match open_journal(output) {
-            Ok(file) => file,
+    pub(crate) fn of(layout: &Layout, detail: Detail, identity: Identity) -> io::Result<Self> {
+        let opened = layout
+            .state_folder()
+            .and_then(|state| Ok((journal_in(&state)?, state)));
+        let (file, state) = match opened {
+            Ok(opened) => opened,
             // no run has written one yet; if its folder cannot be created, the first write fails
             Err(error)
                 if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
@@ -82,7 +85,7 @@ impl History {
             Err(error) => return Err(error),
         };
         let mut history = Self::with(identity);
-        history.length = between_turns(output, || file.metadata())?.len();
+        history.length = between_turns(&state, || file.metadata())?.len();
         history.add_all(file.take(history.length), detail)?;
         Ok(history)
     }

@@ -1,4 +1,4 @@
-//! The journal of an output folder: one record per line, appended as links end. [`History`] reads it when
+//! The journal in a state folder: one record per line, appended as links end. [`History`] reads it when
 //! the next run starts.
 //!
 //! It is what lets a second run fetch only what is missing. Lines are complete or ignored: a kill may tear one, and other
@@ -25,7 +25,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::history::History;
 use super::saved_line::{SavedLine, each_saved, each_saved_at, next_saved};
-use super::{JOURNAL, LOCK};
+use super::{JOURNAL, LOCK, Layout};
 use crate::digest::Checksum;
 use crate::outcome::{Outcome, Record, Saved};
 use crate::plan::{Identity, name};
@@ -88,15 +88,15 @@ impl State {
 }
 
 impl Journal {
-    /// Opens the journal of the output folder `output`, of which `history` has been read.
+    /// Opens the journal in the folder `state`, of which `history` has been read.
     ///
     /// # Errors
     ///
     /// When it cannot be created, read or written, or is not a regular file with one name but, for example, a symbolic link.
-    pub(super) fn open(output: &Folder, history: &History) -> io::Result<Self> {
+    pub(super) fn open(folder: &Folder, history: &History) -> io::Result<Self> {
         // first, so that whoever finds a journal finds its lock
-        let lock = open_lock(output, Purpose::Create);
-        let file = open_for(output, Purpose::Append)?;
+        let lock = open_lock(folder, Purpose::Create);
+        let file = open_for(folder, Purpose::Append)?;
         let state = Mutex::new(State {
             known: history.length,
             torn: ends_without_newline(&file)?,
@@ -147,7 +147,7 @@ impl Journal {
             let has_waited = !patience.is_zero() && began.elapsed() >= patience;
             if !sharing.is_locked && has_waited {
                 tracing::warn!(
-                    "another process does not give up the lock of the journal (`.fetchpdf/journal.lock`): going on without it"
+                    "another process does not give up the lock of the journal (`journal.lock`): going on without it"
                 );
             }
             // tried again each time, but not waited for until it is free
@@ -330,25 +330,34 @@ impl Others {
     }
 }
 
-/// Opens the journal of the output folder `output` for reading.
+/// Opens the journal of `layout` for reading.
 ///
 /// # Errors
 ///
 /// When it does not exist, cannot be read, or is not a regular file with one name.
-pub(crate) fn open_journal(output: &Folder) -> io::Result<File> {
-    open_for(output, Purpose::Read)
+pub(crate) fn open_journal(layout: &Layout) -> io::Result<File> {
+    journal_in(&layout.state_folder()?)
 }
 
-/// The lock of the journal of the output folder `output`, if there is one, or it can be created.
-fn open_lock(output: &Folder, purpose: Purpose) -> Option<File> {
-    let lock = output.open(LOCK, purpose);
+/// Opens the journal in the folder `state` for reading.
+///
+/// # Errors
+///
+/// As above.
+pub(super) fn journal_in(state: &Folder) -> io::Result<File> {
+    open_for(state, Purpose::Read)
+}
+
+/// The lock of the journal in the folder `state`, if there is one, or it can be created.
+fn open_lock(state: &Folder, purpose: Purpose) -> Option<File> {
+    let lock = state.open(LOCK, purpose);
     // that of another user
-    lock.or_else(|_| output.open(LOCK, Purpose::Read)).ok()
+    lock.or_else(|_| state.open(LOCK, Purpose::Read)).ok()
 }
 
-/// Runs `act` while no process has its turn at the journal of the output folder `output`.
-pub(super) fn between_turns<T>(output: &Folder, act: impl FnOnce() -> T) -> T {
-    let lock = open_lock(output, Purpose::Write);
+/// Runs `act` while no process has its turn at the journal in the folder `state`.
+pub(super) fn between_turns<T>(state: &Folder, act: impl FnOnce() -> T) -> T {
+    let lock = open_lock(state, Purpose::Write);
     let lock = lock.filter(|lock| files::lock(lock, PATIENCE));
     let done = act();
     if let Some(lock) = lock {
@@ -357,8 +366,8 @@ pub(super) fn between_turns<T>(output: &Folder, act: impl FnOnce() -> T) -> T {
     done
 }
 
-fn open_for(output: &Folder, purpose: Purpose) -> io::Result<File> {
-    let file = output.open(JOURNAL, purpose)?;
+fn open_for(state: &Folder, purpose: Purpose) -> io::Result<File> {
+    let file = state.open(JOURNAL, purpose)?;
     if files::has_one_name(&file.metadata()?) {
         return Ok(file);
     }
@@ -395,11 +404,11 @@ mod tests {
         ) {
             let folder = tempfile::tempdir().expect("a folder");
             let path = folder.path().join(JOURNAL);
-            std::fs::create_dir(path.parent().expect("a folder")).expect("a folder");
-            let output = Folder::at(folder.path());
+            let layout = Layout::new(folder.path().to_owned(), Some(folder.path().to_owned()));
+            let state = layout.state_folder().expect("a folder");
             std::fs::write(&path, &before).expect("it can be written");
-            let history = History::of(&output, Detail::Files, Identity::Url).expect("it can be read");
-            let open = || Journal::open(&output, &history).expect("it can be opened");
+            let history = History::of(&layout, Detail::Files, Identity::Url).expect("it can be read");
+            let open = || Journal::open(&state, &history).expect("it can be opened");
             let (ours, theirs) = (open(), open());
             let place = SourceLine { source: "argument".into(), line: 1 };
             for (number, other) in others.iter().enumerate() {
@@ -420,7 +429,7 @@ mod tests {
                     prop_assert!(turn.is_of_others(&saved.file.to_ascii_uppercase(), 0));
                     prop_assert!(!turn.is_of_others(&saved.file, id));
                 }
-                let history = History::of(&output, Detail::Files, Identity::Url).expect("it can be read");
+                let history = History::of(&layout, Detail::Files, Identity::Url).expect("it can be read");
                 prop_assert_eq!(history.find(id, |_| true).map(|found| found.saved), Some(saved));
             }
         }

@@ -5,32 +5,29 @@
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
-use std::path::Path;
 
+use super::journal::journal_in;
 use super::part::{self, NEW, PART, SIDECAR};
-use super::{Files, PARTS, Part, SavedLine, each_saved, open_journal};
+use super::{Files, Layout, PARTS, Part, SavedLine, each_saved, staging};
 use crate::plan::Identity;
 use crate::system::folder::{Folder, Purpose};
 
-/// Removes what nobody will continue from the folder of parts of `output`, as far as it can. `identity` is the rule for the
+/// Removes what nobody will continue from the folder of parts of `layout`, as far as it can. `identity` is the rule for the
 /// identities of links.
 ///
 /// # Errors
 ///
 /// When the folder or the journal cannot be read.
-pub(crate) fn clear_leftovers(output: &Path, identity: &Identity) -> io::Result<()> {
-    let folder = Folder::at(output);
-    let names = folder.below(PARTS).and_then(|parts| parts.names());
-    let names = match names {
+pub(crate) fn clear_leftovers(layout: &Layout, identity: &Identity) -> io::Result<()> {
+    let state = layout.state_folder();
+    let parts = state.and_then(|state| Ok((state.below(PARTS)?, state)));
+    let (parts, state) = match parts {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        names => names?,
+        opened => opened?,
     };
-    if names.is_empty() {
-        return Ok(());
-    }
-    let parts = folder.below(PARTS)?;
+    let (names, files) = (parts.names()?, Files::of(layout));
     for name in names.iter().filter(|name| name.ends_with(NEW)) {
-        clear_new(&parts, name);
+        clear_new(&parts, &files, name);
     }
     let mut links: HashMap<_, _> = names
         .iter()
@@ -39,8 +36,7 @@ pub(crate) fn clear_leftovers(output: &Path, identity: &Identity) -> io::Result<
     if links.is_empty() {
         return Ok(());
     }
-    let files = Files(folder.clone());
-    each_saved(open_journal(&folder)?, |line: &SavedLine| {
+    each_saved(journal_in(&state)?, |line: &SavedLine| {
         if let Some(known) = links.get_mut(&line.id(identity))
             && files.has(&line.to_saved())
         {
@@ -96,10 +92,12 @@ fn link(name: &str) -> Option<u64> {
     is_ours.then_some(id)
 }
 
-/// Removes the file of a replacement that never happened.
-fn clear_new(parts: &Folder, name: &str) {
+/// Removes the file of a replacement that never happened, or the hidden one in the output folder whose name it reserves.
+fn clear_new(parts: &Folder, files: &Files, name: &str) {
     let file = parts.open(name, Purpose::Write);
-    if file.is_ok_and(|file| part::lock(&file).is_ok()) {
+    if file.is_ok_and(|file| part::lock(&file).is_ok())
+        && (!files.are_shared || files.folder.remove(&staging::hidden(name)).is_ok())
+    {
         // a later run will try again
         let _ = parts.remove(name);
     }

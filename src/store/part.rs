@@ -10,6 +10,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use super::staging::{Staged, Staging};
 use crate::line::fill;
 use crate::system::files::inode;
 use crate::system::folder::{Folder, Purpose};
@@ -60,6 +61,8 @@ pub(crate) struct Part {
     written: u64,
     /// Bytes that are not in the file yet.
     block: Vec<u8>,
+    /// Its copy in the file system of the output, if it takes one.
+    staged: Option<Staged>,
 }
 
 impl Part {
@@ -92,6 +95,7 @@ impl Part {
             origin: None,
             written: 0,
             block: Vec::new(),
+            staged: None,
         }
     }
 
@@ -210,7 +214,7 @@ impl Part {
     /// # Errors
     ///
     /// When the last bytes cannot be written.
-    pub(crate) fn seal(
+    pub(super) fn seal(
         &mut self,
         modified: Option<SystemTime>,
     ) -> io::Result<(SystemTime, Option<u64>)> {
@@ -223,12 +227,51 @@ impl Part {
         Ok((sealed.modified()?, inode(&sealed)))
     }
 
+    /// Copies the sealed part to the file system of the output. Returns what [`Self::seal`] does, of the copy.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be copied completely.
+    pub(super) fn stage(&mut self, staging: &Staging) -> io::Result<(SystemTime, Option<u64>)> {
+        let modified = self.file.metadata()?.modified()?;
+        let mut staged = if self.place.is_none() {
+            Staged::unnamed(self.file.try_clone()?)
+        } else {
+            staging.create()?
+        };
+        if self.place.is_some() {
+            self.file.rewind()?;
+            let copied = io::copy(&mut &self.file, &mut staged.file)?;
+            if copied != self.written {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+            // a file system that cannot keep such a time is no reason to lose the file
+            let _ = staged.file.set_modified(modified);
+        }
+        let sealed = staged.file.metadata()?;
+        self.staged = Some(staged);
+        Ok((sealed.modified()?, inode(&sealed)))
+    }
+
     pub(super) fn publish(&mut self, folder: &Folder, file: &str) -> io::Result<()> {
+        if let Some(staged) = &self.staged {
+            staged.publish(folder, file)?;
+            self.remove();
+            return Ok(());
+        }
         let Some((parts, name)) = &self.place else {
             return folder.link_unnamed(&self.file, file);
         };
         parts.rename_new(name, folder, file)?;
         self.forget_name();
+        Ok(())
+    }
+
+    /// Replaces the file `file` by the copy of the part.
+    pub(super) fn replace_staged(&mut self, staging: &Staging, file: &str) -> io::Result<()> {
+        let staged = self.staged.as_mut();
+        staged.expect("sealed").replace(staging, file)?;
+        self.remove();
         Ok(())
     }
 
@@ -264,6 +307,10 @@ impl Part {
 
     /// Removes the part and its sidecar.
     pub(crate) fn discard(mut self) {
+        self.remove();
+    }
+
+    fn remove(&mut self) {
         if let Some((parts, name)) = self.place.take() {
             for name in [sidecar(&name), name] {
                 // best effort: a later run clears what remains

@@ -21,7 +21,7 @@ use super::journal::Turn;
 use super::{History, Journal, Part, SavedLine, Store};
 use crate::digest::Checksum;
 use crate::outcome::{Outcome, Saved, Status};
-use crate::plan::{self, Existing, Job, name};
+use crate::plan::{self, Existing, Job, Previous, name};
 use crate::system::files::has_no_hard_link;
 use crate::text::{has_credentials, shown};
 
@@ -158,6 +158,11 @@ impl Publisher {
         self.plan.existing != Existing::Keep || self.dedupe != Dedupe::None
     }
 
+    /// Whether a file may replace any other that is not known to be that of another link. In a shared folder, nobody knows.
+    fn replaces_any(&self) -> bool {
+        self.plan.existing == Existing::Overwrite && !self.store.files.are_shared
+    }
+
     /// Keeps the journal from others before it has a record of `job`, if its URL has credentials.
     pub(crate) fn protect_journal(&self, job: &Job) {
         if has_credentials(job.url()) {
@@ -178,12 +183,12 @@ impl Publisher {
         is_it: impl FnOnce(&File) -> io::Result<bool>,
     ) -> io::Result<Option<String>> {
         let _turn = self.journal.turn()?;
-        let file = self.store.open_file(&saved.file)?;
-        if !self.store.has(saved) || !is_it(&file)? {
+        let file = self.store.files.open(&saved.file)?;
+        if !self.store.files.has(saved) || !is_it(&file)? {
             return Ok(None);
         }
         drop(file);
-        self.store.set_aside(&saved.file, job.id).map(Some)
+        self.store.files.set_aside(&saved.file, job.id).map(Some)
     }
 
     /// Whether a command is run for each file.
@@ -210,7 +215,9 @@ impl Publisher {
             let checksum = job.checksum();
             checksum.is_none_or(|checksum| known.contains(&checksum))
         };
-        turn.saved_by_others(job.id, |saved, known| self.store.has(saved) && fits(known))
+        turn.saved_by_others(job.id, |saved, known| {
+            self.store.files.has(saved) && fits(known)
+        })
     }
 }
 
@@ -231,6 +238,7 @@ impl Publication<'_> {
         let (job, saved) = (self.job, self.saved);
         if let Some(existing) = &job.existing
             && !self.is_shared(&existing.saved.file)
+            && self.is_ours(existing)
         {
             let file = existing.saved.file.clone();
             return self.give(saved, file, |store, file| store.replace(part, file));
@@ -243,17 +251,19 @@ impl Publication<'_> {
                 same.status = Status::Duplicate;
                 return self.give(&same, first.file, |_, _| Ok(()));
             }
-            match self.first_free(&same, names(), |store, file| store.link(&first.file, file)) {
+            match self.first_free(&same, names(), |store, file| {
+                store.files.link(&first.file, file)
+            }) {
                 Err(error) if has_no_hard_link(&error) => {}
                 linked => return linked,
             }
         }
-        let replaces = plan.existing == Existing::Overwrite;
+        let replaces = self.publisher.replaces_any();
         self.first_free(saved, names(), |store, file| {
             if replaces {
                 store.replace(part, file)
             } else {
-                store.publish(part, file)
+                store.files.publish(part, file)
             }
         })
     }
@@ -261,7 +271,7 @@ impl Publication<'_> {
     /// The file of another link with the same bytes, if `--dedupe` asks for it.
     fn same_bytes(&self) -> Option<Saved> {
         let first = self.published.as_ref()?.by_hash.get(self.saved)?;
-        let is_there = self.publisher.store.has(first);
+        let is_there = self.publisher.store.files.has(first);
         is_there.then(|| first.clone())
     }
 
@@ -289,12 +299,19 @@ impl Publication<'_> {
     /// is given, and its record is untrue then. That does no harm unless the file that has the name looks the same, which it
     /// may if times come from servers.
     fn is_taken(&self, saved: &Saved, file: &str) -> bool {
-        let Publisher { plan, store, .. } = self.publisher;
-        if plan.existing == Existing::Overwrite {
+        let store = &self.publisher.store;
+        if self.publisher.replaces_any() {
             return self.is_shared(file);
         }
         let age = saved.modified.elapsed();
         age.is_ok_and(|age| age >= FRESH) && store.files.is_taken(file)
+    }
+
+    /// Whether an existing file is exactly the one that our journal has: in a shared folder, others may have taken the name of
+    /// one that was removed, even with the same bytes.
+    fn is_ours(&self, existing: &Previous) -> bool {
+        let files = &self.publisher.store.files;
+        !files.are_shared || !existing.is_outdated && files.has(&existing.saved)
     }
 
     /// Whether another link has the file `file`, by this run, by another process or by an earlier run.

@@ -6,6 +6,9 @@
 //! checksum that the journal knows, or if its name is the same but for case and the form of its letters, as after a copy by way
 //! of another file system. It is never the file of two links, unless they have shared one before, and never one that has been
 //! saved since the journal was read.
+//!
+//! In a shared output folder, most strays are files of others. There, only one with the length, the time and the inode of ours is
+//! taken for it, which no other file can have.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
@@ -13,7 +16,7 @@ use std::io::{self, BufReader, Seek, SeekFrom};
 
 use super::archive::{now, strongest};
 use super::history::Last;
-use super::journal::{between_turns, open_journal};
+use super::journal::{between_turns, journal_in};
 use super::saved_line::{each_saved, each_saved_at};
 use super::{Files, History};
 use crate::digest::Checksum;
@@ -26,8 +29,10 @@ use crate::system::folder::{Folder, Found};
 const MOST: usize = 100_000;
 
 /// The files that the journal does not name.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Strays {
+    /// The folder of the journal.
+    state: Folder,
     /// By length.
     files: Vec<Stray>,
     /// Up to where the journal has been read, in bytes.
@@ -59,7 +64,7 @@ enum Claim {
 
 impl Strays {
     /// Looks through the folder of `files`, as far as `history` does not name what is in it.
-    pub(super) fn look(files: &Files, history: &History) -> Self {
+    pub(super) fn look(files: &Files, state: &Folder, history: &History) -> Self {
         let mut lengths: Vec<_> = history.each_last().map(|last| last.look.0).collect();
         lengths.sort_unstable();
         lengths.dedup();
@@ -67,7 +72,7 @@ impl Strays {
         let mut folders = VecDeque::from([String::new()]);
         let mut left = MOST;
         while let Some(folder) = folders.pop_front() {
-            for name in names(&files.0, &folder) {
+            for name in names(&files.folder, &folder) {
                 let path = format!("{folder}{name}");
                 if name.starts_with('.') || history.has_name(&path) {
                     continue;
@@ -78,7 +83,7 @@ impl Strays {
                     break;
                 }
                 left -= 1;
-                match files.0.file(&path) {
+                match files.find(&path) {
                     None => folders.push_back(path + "/"),
                     Some(found)
                         if name::is_acceptable(&path)
@@ -93,8 +98,9 @@ impl Strays {
         strays.sort_by(|one, other| {
             (one.found.length, &one.name).cmp(&(other.found.length, &other.name))
         });
-        claim(&mut strays, files, history);
+        claim(&mut strays, (state, files.are_shared), history);
         Self {
+            state: state.clone(),
             files: strays,
             known: history.length,
             recorded: HashSet::new(),
@@ -111,7 +117,7 @@ impl Strays {
         let end = self
             .files
             .partition_point(|stray| stray.found.length <= bytes);
-        if begin == end || self.catch_up(&files.0).is_err() {
+        if begin == end || self.catch_up().is_err() {
             return None;
         }
         let Self {
@@ -125,7 +131,8 @@ impl Strays {
             stray.claim == Claim::One(key) && is_free(stray) && stray.may_be(files, wanted)
         };
         let by_content = |stray: &mut Stray| {
-            !matches!(stray.claim, Claim::One(_)) && is_free(stray) && stray.is(files, wanted)
+            let may_be_ours = !matches!(stray.claim, Claim::One(_)) && !files.are_shared;
+            may_be_ours && is_free(stray) && stray.is(files, wanted)
         };
         let position = strays.iter_mut().position(by_time);
         let position = position.or_else(|| strays.iter_mut().position(by_content));
@@ -137,9 +144,9 @@ impl Strays {
     }
 
     /// Reads which names have been recorded meanwhile, by whatever process.
-    fn catch_up(&mut self, folder: &Folder) -> io::Result<()> {
-        let mut journal: File = open_journal(folder)?;
-        let length = between_turns(folder, || journal.metadata())?.len();
+    fn catch_up(&mut self) -> io::Result<()> {
+        let mut journal: File = journal_in(&self.state)?;
+        let length = between_turns(&self.state, || journal.metadata())?.len();
         if length > self.known {
             journal.seek(SeekFrom::Start(self.known))?;
             let appended = io::Read::take(journal, length - self.known);
@@ -204,8 +211,9 @@ fn names(root: &Folder, folder: &str) -> Vec<String> {
 }
 
 /// Finds out whose file each of `strays` is by its length and its time, or, if those of several links look the same, by its
-/// inode: files that are written within a tick of the clock have the same time.
-fn claim(strays: &mut [Stray], files: &Files, history: &History) {
+/// inode: files that are written within a tick of the clock have the same time. In a folder that `are_shared`, the inode has to
+/// tell in any case.
+fn claim(strays: &mut [Stray], (state, are_shared): (&Folder, bool), history: &History) {
     let look = |stray: &Stray| (stray.found.length, nanoseconds(stray.found.modified));
     let looks = strays.iter().map(|stray| (look(stray), Vec::new()));
     let mut all: HashMap<_, Vec<Last>> = looks.collect();
@@ -222,9 +230,9 @@ fn claim(strays: &mut [Stray], files: &Files, history: &History) {
         keys.dedup();
         stray.claim = match keys[..] {
             [] => Claim::None,
-            [key] => Claim::One(key),
+            [key] if !are_shared => Claim::One(key),
             _ => {
-                let inodes = inodes.get_or_insert_with(|| inodes_of(&all, files, history));
+                let inodes = inodes.get_or_insert_with(|| inodes_of(&all, state, history));
                 let is_it = |last: &&Last| inodes.get(&last.id) == stray.found.inode().as_ref();
                 let found = alike
                     .iter()
@@ -238,13 +246,13 @@ fn claim(strays: &mut [Stray], files: &Files, history: &History) {
 /// The inodes of those files that look the same, by the identities of their links.
 fn inodes_of(
     all: &HashMap<(u64, u64), Vec<Last>>,
-    files: &Files,
+    state: &Folder,
     history: &History,
 ) -> HashMap<u64, u64> {
-    let alike = all.values().filter(|alike| alike.len() > 1).flatten();
+    let alike = all.values().flatten();
     let looks: HashMap<_, _> = alike.map(|last| (last.id, last.look)).collect();
     let mut inodes = HashMap::new();
-    let read = open_journal(&files.0).and_then(|journal| {
+    let read = journal_in(state).and_then(|journal| {
         each_saved(journal, |line| {
             let id = line.id(&history.identity);
             if looks.get(&id) == Some(&(line.bytes, line.mtime_ns))

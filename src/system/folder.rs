@@ -108,7 +108,10 @@ impl Folder {
         match self.hard_link(from, target, to) {
             Ok(()) => self.unlink(from),
             Err(error)
-                if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) =>
+                if matches!(
+                    error.kind(),
+                    ErrorKind::AlreadyExists | ErrorKind::NotFound | ErrorKind::CrossesDevices
+                ) =>
             {
                 Err(error)
             }

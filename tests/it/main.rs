@@ -42,6 +42,7 @@ mod server;
 mod shards;
 mod shared_files;
 mod signals;
+mod state;
 #[cfg(target_os = "linux")]
 mod tls;
 #[cfg(target_os = "linux")]
