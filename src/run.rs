@@ -66,6 +66,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     let (layout, identity) = (&config.layout, &config.plan.identity);
     let mut history = History::of(layout, config.detail(), identity.clone())
         .with_context(|| format!("cannot read the journal `{}`", layout.journal().display()))?;
+    history.write_index(layout, config.detail());
     for id in &config.forget {
         history.forget(*id);
     }

@@ -4,12 +4,15 @@
 //! counts whose file is there. A record of a file that was found and not fetched (`present`) says only what is new about it:
 //! the rest is as in the record before.
 
+mod index;
+
 use std::collections::HashSet;
 use std::io::{self, ErrorKind, Read};
 use std::ops::Range;
 use std::sync::OnceLock;
 use std::time::{Duration, UNIX_EPOCH};
 
+use self::index::Covered;
 use super::Layout;
 use super::journal::{between_turns, journal_in};
 use super::saved_line::{SavedLine, each_saved};
@@ -32,6 +35,10 @@ pub struct History {
     looks: OnceLock<Vec<(u64, u64, u64)>>,
     /// The length of the journal in bytes, as far as it has been read.
     pub(super) length: u64,
+    /// How many of them an index has covered.
+    indexed: u64,
+    /// All of them, as an index would cover them; none if they do not end with a line.
+    covered: Option<Covered>,
     /// The rule for the identities of its links.
     pub(super) identity: Identity,
 }
@@ -86,7 +93,10 @@ impl History {
         };
         let mut history = Self::with(identity);
         history.length = between_turns(&state, || file.metadata())?.len();
-        history.add_all(file.take(history.length), detail)?;
+        let mut journal = history.skip_indexed(&state, &file, detail)?;
+        let rest = history.length - history.indexed;
+        history.add_all((&mut journal).take(rest), detail)?;
+        history.covered = journal.covered();
         Ok(history)
     }
 
@@ -287,8 +297,11 @@ impl History {
     }
 
     fn add_all(&mut self, journal: impl Read, detail: Detail) -> io::Result<()> {
+        let indexed = self.files.len();
         each_saved(journal, |line| self.add(line, detail))?;
-        self.files.sort_by_key(|entry| entry.id);
+        if self.files.len() > indexed {
+            self.files.sort_by_key(|entry| entry.id);
+        }
         for index in 1..self.files.len() {
             if self.files[index].has(Entry::FOUND) {
                 self.complete(index);
@@ -370,6 +383,14 @@ impl History {
             (known(before), known(found));
         let name = self.name(found).to_owned();
         let is_blank = |validators: &String| matches!(&**validators, "" | "\n");
+        let flags = before.rest & (Entry::SUSPECT | Entry::SECOND);
+        // as one from an index may be
+        let is_complete = (!is_blank(&validators) || is_blank(&old_validators))
+            && (!checksums.is_empty() || old_checksums.is_empty())
+            && found.rest & flags == flags;
+        if is_complete {
+            return;
+        }
         let file = File {
             name: &name,
             validators: if is_blank(&validators) {
@@ -382,8 +403,7 @@ impl History {
             } else {
                 &checksums
             },
-            flags: (before.rest & (Entry::SUSPECT | Entry::SECOND))
-                | (found.rest & !Entry::VALIDATORS & !Entry::CHECKSUMS),
+            flags: flags | (found.rest & !Entry::VALIDATORS & !Entry::CHECKSUMS),
         };
         if let Some((name, _, rest)) = self.keep(&file) {
             let found = &mut self.files[index];
@@ -581,6 +601,49 @@ mod tests {
                 let found = history.find(id(*number), |_| true).map(|found| found.saved);
                 prop_assert_eq!(found.as_ref(), saved.last().map(|(last, _)| &last.saved));
             }
+        }
+
+        #[test]
+        fn an_index_changes_nothing_but_the_time(
+            before in prop::collection::vec(line(), 0..12), after in prop::collection::vec(line(), 0..6),
+            (damage, at, cut) in (0..4u8, any::<prop::sample::Index>(), any::<bool>()),
+        ) {
+            let folder = tempfile::tempdir().expect("a folder");
+            let layout = Layout::new(folder.path().to_owned(), Some(folder.path().to_owned()));
+            let state = layout.state_folder().expect("a folder");
+            let bytes = |lines: &[Line]| lines.iter().flat_map(Line::bytes).collect::<Vec<u8>>();
+            let (journal, index) = (folder.path().join("journal.jsonl"), folder.path().join("journal.validators.index"));
+            let write = |bytes: &[u8]| std::fs::write(&journal, bytes).expect("it can be written");
+            let read = || History::of(&layout, Detail::Validators, Identity::Url).expect("it can be read");
+            let all = |history: &History| (0..4).map(|number| {
+                (history.all(id(number)).collect::<Vec<_>>(), history.awaits_exec(id(number)))
+            }).collect::<Vec<_>>();
+            write(&bytes(&before));
+            let first = read();
+            first.write(&state, first.covered.expect("whole lines"), Detail::Validators).expect("it can be written");
+            prop_assert_eq!(all(&read()), all(&first));
+            prop_assert_eq!(read().indexed, first.length);
+
+            let mut lines = [bytes(&before), bytes(&after)].concat();
+            // somebody edits the journal, or the index
+            let mut damaged = if damage == 1 { lines.clone() } else { std::fs::read(&index).expect("an index") };
+            if damage > 0 && !damaged.is_empty() {
+                let at = at.index(damaged.len());
+                damaged[at] ^= 1 << (damage + 3);
+                if cut {
+                    damaged.truncate(at);
+                }
+                if damage == 1 {
+                    lines = damaged;
+                } else {
+                    std::fs::write(&index, damaged).expect("it can be written");
+                }
+            }
+            write(&lines);
+            let with = read();
+            prop_assert!(damage < 2 || with.indexed == 0);
+            std::fs::remove_file(&index).expect("an index");
+            prop_assert_eq!(all(&with), all(&read()));
         }
 
         #[test]

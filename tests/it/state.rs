@@ -340,3 +340,86 @@ fn copy_that_a_kill_has_left_is_cleared_by_its_own_state() {
     }
     assert!(crate::harness::is_empty(&sandbox.path("1/parts")));
 }
+
+/// A journal of more than this many bytes has an index. It is read before there is a mode.
+const LONG: usize = 1 << 20;
+
+#[test]
+fn index_of_a_long_journal_changes_nothing() {
+    let server = Server::of_pdfs();
+    let sandbox = Sandbox::new();
+    let links = list((0..5).map(|n| server.url(&format!("/{n}.pdf"))));
+    sandbox.fetch("async", &links, &[]).exits(0);
+    let (journal, index) = (
+        sandbox.path("out/.fetchpdf/journal.jsonl"),
+        sandbox.path("out/.fetchpdf/journal.index"),
+    );
+    let own = fs::read_to_string(&journal).expect("a journal");
+    let others = (0..1200).map(|n| {
+            let url = format!("http://a.example/{n}/{}.pdf", "x".repeat(900));
+            format!(
+                "{{\"url\":\"{url}\",\"file\":\"x{n}.pdf\",\"bytes\":9,\"mtime_ns\":{n},\"status\":\"downloaded\"}}\n"
+            )
+        });
+    let long = own.clone() + &others.collect::<String>();
+    assert!(long.len() > LONG);
+    fs::write(&journal, &long).expect("a journal");
+    let dry = sandbox.fetch("async", &links, &["--dry-run"]).exits(0);
+    assert!(dry.stdout.matches("present").count() == 5 && !index.exists());
+    let is_present = || {
+        let run = sandbox.fetch("async", &links, &[]).exits(0);
+        assert_eq!((run.count("present"), server.requests().len()), (5, 5));
+    };
+    is_present();
+    let first = fs::read(&index).expect("an index");
+    is_present();
+    assert!(
+        fs::read(&index).expect("an index") == first,
+        "it is still true"
+    );
+
+    let mut records: Vec<_> = long.lines().collect();
+    records.sort_unstable();
+    records.rotate_left(600);
+    let sorted = records.join("\n") + "\n";
+    for edited in [&sorted, &(sorted.clone() + "{torn"), &long] {
+        fs::write(&journal, edited).expect("a journal");
+        is_present();
+    }
+    let second = fs::read(&index).expect("an index");
+    let mut flipped = second.clone();
+    flipped[second.len() / 2] ^= 1;
+    let torn = second[..second.len() / 3].to_vec();
+    for damaged in [flipped, torn, Vec::new(), b"nonsense".to_vec()] {
+        fs::write(&index, damaged).expect("an index");
+        is_present();
+        assert!(
+            fs::read(&index).expect("an index") == second,
+            "it is replaced"
+        );
+    }
+    #[cfg(unix)]
+    {
+        sandbox.write("secret", "not ours");
+        fs::remove_file(&index).expect("an index");
+        std::os::unix::fs::symlink(sandbox.path("secret"), &index).expect("a link");
+        is_present();
+        let secret = fs::read(sandbox.path("secret")).expect("a file");
+        assert_eq!(secret, b"not ours");
+    }
+    // what is appended counts, and so does what is taken out
+    fs::remove_file(sandbox.path("out/2.pdf")).expect("a file");
+    let run = sandbox.fetch("async", &links, &[]).exits(0);
+    assert_eq!((run.count("present"), run.count("downloaded")), (4, 1));
+    let run = sandbox.fetch("async", &links, &["--update"]).exits(0);
+    assert_eq!(run.count("downloaded") + run.count("present"), 5);
+    let text = fs::read_to_string(&journal).expect("a journal");
+    let kept = text.lines().filter(|line| !line.contains("/3.pdf"));
+    let kept: Vec<_> = kept.collect();
+    fs::write(&journal, kept.join("\n") + "\n").expect("a journal");
+    let run = sandbox.fetch("async", &links, &[]).exits(0);
+    assert_eq!((run.count("present"), run.count("downloaded")), (4, 1));
+    assert!(crate::harness::is_empty(
+        &sandbox.path("out/.fetchpdf/parts")
+    ));
+}
