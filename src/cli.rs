@@ -147,6 +147,18 @@ enum Subcommands {
         #[arg(short, long)]
         quiet: bool,
     },
+    /// Merge the records of several runs: the last one of each link
+    Merge {
+        /// Output folders, state folders and files of records in NDJSON; `-` is standard input
+        #[arg(value_name = "STATE", required = true)]
+        merged: Vec<PathBuf>,
+        /// Write the records to this file [default: standard output]
+        #[arg(id = "records", short = 'o', long = "output", value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// Print no summary
+        #[arg(short, long)]
+        quiet: bool,
+    },
     /// Show which PDF of a page would be fetched, and why
     Landing {
         /// Print it as JSON
@@ -249,6 +261,11 @@ pub fn parse() -> anyhow::Result<Invocation> {
             let config = config.transpose()?.map(Box::new);
             (Action::Verify(layout, config), quiet, log)
         }
+        Some(Subcommands::Merge {
+            merged,
+            file,
+            quiet,
+        }) => (Action::Merge(merged, file), quiet, cli.run.log()),
         Some(Subcommands::Landing { json, mut run }) => {
             let (quiet, log) = (run.quiet, run.log());
             run.complete_links()?;

@@ -4,4 +4,5 @@ pub(crate) mod compare;
 pub(crate) mod demo;
 pub(crate) mod dry_run;
 pub(crate) mod landing;
+pub(crate) mod merge;
 pub(crate) mod verify;

@@ -55,6 +55,7 @@ use crate::text::{cut, masked, printable, shown};
 pub(crate) use ahead::Ahead;
 pub(crate) use columns::Columns;
 use compressed::Source;
+pub(crate) use compressed::decompressed;
 pub(crate) use count::{count, survey};
 pub(crate) use format::Format;
 pub use input::Input;

@@ -14,7 +14,7 @@ use url::Url;
 
 pub(crate) use counts::Counts;
 pub(crate) use failure::{Cause, Failure};
-pub(crate) use record::{FIELDS, Record, nanoseconds};
+pub(crate) use record::{FIELDS, LONGEST_RECORD, Record, nanoseconds};
 pub(crate) use status::Status;
 
 /// What became of one link of the list.

@@ -99,6 +99,8 @@ const NO_SETTINGS: [&str; 3] = ["FETCHPDF_HELP", "FETCHPDF_VERSION", handover::V
 /// When a configuration file that was asked for cannot be read, or one is wrong.
 pub(super) fn matches(mut command: Command) -> anyhow::Result<(ArgMatches, Tables)> {
     command.build();
+    // the list of commands is to fit on a small terminal, and everybody knows this one
+    command = command.mut_subcommand("help", |help| help.hide(true));
     let arguments = secrets::arguments()?;
     let parse = |command: &Command| {
         let result = command.clone().try_get_matches_from(&arguments.all);
@@ -106,7 +108,10 @@ pub(super) fn matches(mut command: Command) -> anyhow::Result<(ArgMatches, Table
     };
     let mut matches = parse(&command);
     secrets::hide(&command, &matches, &arguments);
-    if matches!(matches.subcommand_name(), Some("completions" | "man")) {
+    if matches!(
+        matches.subcommand_name(),
+        Some("completions" | "man" | "merge")
+    ) {
         return Ok((matches, Tables::default()));
     }
     let is_ours = |name: OsString| name.as_encoded_bytes().starts_with(VARIABLE.as_bytes());

@@ -9,7 +9,7 @@ use anyhow::Context;
 use crate::commands::compare::{Folders, Picture, compare};
 use crate::commands::dry_run::dry_run;
 use crate::commands::landing::landing;
-use crate::commands::verify;
+use crate::commands::{merge, verify};
 use crate::links::Input;
 use crate::log;
 use crate::mode::Mode;
@@ -35,6 +35,8 @@ pub(super) enum Action {
     Compare(Config, Vec<Mode>, Folders, Option<PathBuf>),
     /// Show what would be followed on a page, as JSON or for people.
     Landing(Config, bool),
+    /// Print the last record of each link in these folders and files, or write them to a file.
+    Merge(Vec<PathBuf>, Option<PathBuf>),
     /// Print a text in UTF-8.
     Print(Vec<u8>),
     /// Check the files of an output folder. With a configuration, fetch the bad ones again.
@@ -140,6 +142,13 @@ impl Invocation {
                 let text = if json { view.json() } else { view.to_string() };
                 CommandOutcome::new(text, view.exit_code(), None)
             }
+            Action::Merge(inputs, file) => {
+                let merged = merge::merge(&inputs, file.as_deref())?;
+                CommandOutcome {
+                    summary_on_stdout: file.is_some(),
+                    ..CommandOutcome::new(merged.to_string(), merged.exit_code(), None)
+                }
+            }
             Action::Print(text) => CommandOutcome::new(String::from_utf8(text)?, 0, None),
             Action::Compare(config, modes, folders, svg) => {
                 compare_into(&config, &modes, &folders, svg.as_deref())?
@@ -198,6 +207,10 @@ impl Action {
                 let journals = modes.iter().map(|mode| layout(mode).journal());
                 (&config.inputs[..], journals.collect())
             }
+            Self::Merge(_, file) => {
+                written.extend(file.as_deref());
+                (&[][..], Vec::new())
+            }
             Self::Verify(layout, _) => (&[][..], vec![layout.journal()]),
         };
         let lists = inputs.iter().filter_map(|input| match input {
@@ -208,7 +221,13 @@ impl Action {
         let mut used: Vec<_> = lists.collect();
         let found = journals.iter().filter_map(|path| identity::of(path));
         used.extend(found.map(|journal| (journal, "the journal of this run")));
-        let found = reads.iter().filter_map(|path| identity::of(path));
+        let merged = match self {
+            Self::Merge(inputs, _) => &inputs[..],
+            _ => &[],
+        };
+        let merged = merged.iter().map(|path| merge::file_of(path));
+        let reads = reads.iter().cloned().chain(merged);
+        let found = reads.filter_map(|path| identity::of(&path));
         used.extend(found.map(|file| (file, "a file that this run reads")));
         let mut outputs: Vec<_> = identity::of_outputs().collect();
         for stream in &outputs {

@@ -1,4 +1,4 @@
-//! Lists that are compressed with gzip or Zstandard, detected by their first bytes.
+//! Lists and records that are compressed with gzip or Zstandard, detected by their first bytes.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -18,10 +18,14 @@ const ZSTANDARD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 const LARGEST_WINDOW: u64 = 32 * 1024 * 1024;
 
 /// The bytes of a list.
-pub(super) type Source = Box<dyn BufRead + Send>;
+pub(crate) type Source = Box<dyn BufRead + Send>;
 
 /// `source`, decompressed if it is compressed.
-pub(super) fn decompressed(mut source: Source) -> io::Result<Source> {
+///
+/// # Errors
+///
+/// When its first bytes cannot be read.
+pub(crate) fn decompressed(mut source: Source) -> io::Result<Source> {
     let beginning = fill(&mut source)?;
     Ok(if beginning.starts_with(GZIP) {
         Box::new(BufReader::new(MultiGzDecoder::new(source)))

@@ -142,6 +142,9 @@ impl fmt::Display for Record {
     }
 }
 
+/// The longest record that is read, in bytes. Ours are longer than a line of a list may be if they carry long columns.
+pub(crate) const LONGEST_RECORD: usize = 64 * 1024 * 1024;
+
 /// What a command says of its failure is recorded up to this many characters.
 const LONGEST_ERROR: usize = 1000;
 

@@ -14,11 +14,8 @@ use serde_json::value::RawValue;
 use crate::digest::{Algorithm, Checksum};
 use crate::line::read_line;
 use crate::link::Details;
-use crate::outcome::{Saved, Status};
+use crate::outcome::{LONGEST_RECORD, Saved, Status};
 use crate::plan::{Identity, name};
-
-/// The longest record that is read, in bytes. Ours are longer than a line of a list may be if they carry long columns.
-const LONGEST_RECORD: usize = 64 * 1024 * 1024;
 
 /// How much of a journal is read at once, in bytes.
 const BUFFER: usize = 256 * 1024;

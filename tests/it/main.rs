@@ -26,6 +26,7 @@ mod layers;
 mod limits;
 mod list_formats;
 mod lists;
+mod merge;
 mod modes;
 mod moved_files;
 mod names;
