@@ -34,6 +34,7 @@ mod request_options;
 mod response;
 mod words;
 
+use std::borrow::Cow;
 use std::io::{self, ErrorKind::WouldBlock};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -44,7 +45,7 @@ use url::Url;
 
 use crate::digest::Checksum;
 use crate::http::{Client, HttpOptions, Load};
-use crate::outcome::{Failure, Outcome, Record, Saved, Status};
+use crate::outcome::{Answer, Failure, Outcome, Record, Saved, Status};
 use crate::page::Rules;
 use crate::plan::{Job, Trail};
 use crate::retry::RetryPolicy;
@@ -314,8 +315,15 @@ impl Fetcher {
         let (mut response, start) = self.get(job, part).await?;
         let answer = Some(response.answer(job.candidates.first()));
         if let (Start::Unchanged, Some(existing)) = (start, &job.existing) {
-            let saved = existing.saved.clone();
-            return Ok(Some(Saved { answer, ..saved }));
+            let known = |answer: Answer| Answer {
+                etag: answer.etag.or_else(|| existing.etag.clone()),
+                last_modified: (answer.last_modified).or_else(|| existing.last_modified.clone()),
+                ..answer
+            };
+            return Ok(Some(Saved {
+                answer: answer.map(known),
+                ..existing.saved.clone()
+            }));
         }
         let codings = response.codings()?;
         if start == Start::Over
@@ -399,7 +407,11 @@ impl Fetcher {
             modified,
             inode,
             sha256: proof.sha256,
-            suspect: proof.suspect.or(doubt).or(is_repeated.then_some(REPEATED)),
+            suspect: proof
+                .suspect
+                .or(doubt)
+                .or(is_repeated.then_some(REPEATED))
+                .map(Cow::Borrowed),
             kept: None,
             answer,
         };

@@ -8,6 +8,7 @@ mod failure;
 mod record;
 mod status;
 
+use std::borrow::Cow;
 use std::time::SystemTime;
 
 use url::Url;
@@ -55,11 +56,11 @@ pub struct Saved {
     /// The SHA-256 of its bytes in hexadecimal, if it was computed.
     pub sha256: Option<String>,
     /// What is odd about it although it arrived complete, such as a missing `%%EOF`.
-    pub suspect: Option<&'static str>,
+    pub suspect: Option<Cow<'static, str>>,
     /// The earlier file of its link that somebody has changed, and that was kept: this is another one, or the same if it counts
     /// as the file of the link now.
     pub kept: Option<String>,
-    /// The response that it came with; none for a file from before this run.
+    /// The response that it came with; for a file from before this run, as far as that is known.
     pub answer: Option<Answer>,
 }
 
@@ -97,7 +98,7 @@ pub struct Answer {
     /// The URL that responded, if a redirect led away from the one in the list.
     pub final_url: Option<String>,
     /// The status code (RFC 9110 section 15).
-    pub status: u16,
+    pub status: Option<u16>,
     /// The `ETag` header, as sent.
     pub etag: Option<String>,
     /// The `Last-Modified` header, as sent.

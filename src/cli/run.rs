@@ -24,7 +24,7 @@ use crate::commands::demo;
 use crate::fetch::HostHeaders;
 use crate::links::Input;
 use crate::mode::Mode;
-use crate::report::{Print, SinkOptions};
+use crate::report::SinkOptions;
 use crate::retry::{DEFAULT_RETRIES, RetryPolicy};
 use crate::run::Config;
 use crate::store::Layout;
@@ -142,7 +142,7 @@ impl RunArgs {
             ..records
         };
         // these records contain the SHA-256
-        let has_records = records.print == Print::Json || records.report.is_some();
+        let has_records = records.has_records();
         let (http, retries, safety) = (self.http, self.retries, self.safety);
         let fetch = fetch::Options {
             retry: RetryPolicy {

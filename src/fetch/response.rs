@@ -204,7 +204,7 @@ impl Response {
     pub(super) fn answer(&self, requested: &Url) -> Answer {
         Answer {
             final_url: (self.url != *requested).then(|| shown(&self.url).into_owned()),
-            status: self.status(),
+            status: Some(self.status()),
             etag: self.header(ETAG).filter(is_short).map(str::to_owned),
             last_modified: self
                 .header(LAST_MODIFIED)

@@ -109,7 +109,7 @@ impl Record {
     }
 
     fn http_status(&self) -> Option<u16> {
-        let answer = self.answer().map(|answer| answer.status);
+        let answer = self.answer().and_then(|answer| answer.status);
         answer.or_else(|| self.failure()?.http_status)
     }
 }
@@ -130,8 +130,8 @@ impl fmt::Display for Record {
             }
             Outcome::Saved(saved) => {
                 write!(f, "{}: {}", saved.status, printable(&saved.file))?;
-                if let Some(why) = saved.suspect {
-                    write!(f, " (suspect: {why})")?;
+                if let Some(why) = &saved.suspect {
+                    write!(f, " (suspect: {})", printable(&cut(why, LONGEST_ERROR)))?;
                 }
                 if let Some(error) = &self.exec_error {
                     write!(f, ", but {}", cut(error, LONGEST_ERROR))?;
@@ -239,7 +239,7 @@ fields! {
         "number of attempts, over all candidates; 0 if no request was made";
     "elapsed", |record| Seconds((record.elapsed.as_secs_f64() * 1000.0).round() / 1000.0),
         "seconds from the first attempt to the end, pauses included";
-    "suspect", |record| Text(record.saved()?.suspect?), "why a complete file may be damaged";
+    "suspect", |record| Text(record.saved()?.suspect.as_deref()?), "why a complete file may be damaged";
     "kept", |record| Text(record.saved()?.kept.as_deref()?),
         "path of the earlier file of the link that was changed here since, and was kept";
     "retryable", |record| Flag(record.failure()?.retryable()),

@@ -45,6 +45,13 @@ pub(crate) struct SinkOptions {
     pub columns: Vec<Arc<str>>,
 }
 
+impl SinkOptions {
+    /// Whether whole records go anywhere.
+    pub(crate) fn has_records(&self) -> bool {
+        self.print == Print::Json || self.report.is_some()
+    }
+}
+
 /// Writes records as links end.
 pub(crate) struct Sinks {
     print: Print,

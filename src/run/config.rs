@@ -59,6 +59,7 @@ impl Config {
     /// What the run needs from the journal of earlier ones.
     pub(crate) fn detail(&self) -> Detail {
         match self.plan.existing {
+            _ if self.records.has_records() => Detail::Records,
             Existing::Update => Detail::Validators,
             _ => Detail::Files,
         }

@@ -98,6 +98,7 @@ impl Archive {
         is_edited.then(|| {
             let mut adopted = now(Previous::of(previous.saved.clone()), found);
             adopted.saved.sha256 = None;
+            (adopted.saved.suspect, adopted.saved.answer) = (None, None);
             adopted.saved.kept = Some(file.clone());
             Trace::Adopted(adopted)
         })

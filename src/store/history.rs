@@ -8,6 +8,7 @@ mod index;
 
 use std::collections::HashSet;
 use std::io::{self, ErrorKind, Read};
+use std::mem;
 use std::ops::Range;
 use std::sync::OnceLock;
 use std::time::{Duration, UNIX_EPOCH};
@@ -17,13 +18,13 @@ use super::Layout;
 use super::journal::{between_turns, journal_in};
 use super::saved_line::{SavedLine, each_saved};
 use crate::digest::{Algorithm, Checksum};
-use crate::outcome::Saved;
+use crate::outcome::{Answer, Saved};
 use crate::plan::{Identity, Previous, name};
 
 /// The files that earlier runs saved, by the identity of the link.
 #[derive(Debug, Default)]
 pub struct History {
-    /// The names of all files, each followed by its validators and its checksums.
+    /// The names of all files, each followed by its notes and its checksums.
     names: Vec<u8>,
     /// Links whose command failed or was not run.
     unfinished: HashSet<u64>,
@@ -41,6 +42,8 @@ pub struct History {
     covered: Option<Covered>,
     /// The rule for the identities of its links.
     pub(super) identity: Identity,
+    /// What is remembered of it.
+    detail: Detail,
 }
 
 #[derive(Debug)]
@@ -51,13 +54,13 @@ struct Entry {
     /// Where its name begins in `names`.
     name: u32,
     name_length: u16,
-    /// The length of what follows the name (entity tag, line end, date; or nothing), the number of the checksums after
-    /// that, and the flags below.
+    /// The length of the notes that follow the name (see [`notes`]), the number of the checksums after that, and the flags
+    /// below.
     rest: u16,
 }
 
 impl Entry {
-    const VALIDATORS: u16 = 0x07ff;
+    const NOTES: u16 = 0x07ff;
     const CHECKSUM: u16 = 0x0800;
     const CHECKSUMS: u16 = 0x1800;
     /// See [`Previous::is_suspect`], and so on.
@@ -257,11 +260,11 @@ impl History {
         text(&self.names[entry.name as usize..][..entry.name_length.into()])
     }
 
-    /// The validators of a file, and the bytes of its checksums with what follows them.
+    /// The notes of a file, and the bytes of its checksums with what follows them.
     fn rest(&self, entry: &Entry) -> (&str, &[u8]) {
         let rest = &self.names[entry.name as usize + usize::from(entry.name_length)..];
-        let (validators, checksums) = rest.split_at((entry.rest & Entry::VALIDATORS).into());
-        (text(validators), checksums)
+        let (notes, checksums) = rest.split_at((entry.rest & Entry::NOTES).into());
+        (text(notes), checksums)
     }
 
     fn checksums(&self, entry: &Entry) -> Vec<Checksum> {
@@ -276,8 +279,9 @@ impl History {
     }
 
     fn previous(&self, entry: &Entry) -> Previous {
-        let (etag, last_modified) = self.rest(entry).0.split_once('\n').unwrap_or_default();
-        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let mut notes = self.rest(entry).0.split('\n');
+        let mut note = || notes.next().filter(|note| !note.is_empty());
+        let (etag, last_modified) = (note().map(str::to_owned), note().map(str::to_owned));
         let modified = UNIX_EPOCH + Duration::from_nanos(entry.mtime_ns);
         let mut saved = Saved::present(self.name(entry).to_owned(), entry.bytes, modified);
         let checksums = self.checksums(entry);
@@ -285,9 +289,20 @@ impl History {
             .iter()
             .find(|known| known.algorithm() == Algorithm::Sha256);
         saved.sha256 = sha256.map(Checksum::digits);
+        if self.detail == Detail::Records {
+            let status = note().and_then(|status| status.parse().ok());
+            saved.inode = note().and_then(|inode| inode.parse().ok());
+            saved.suspect = note().map(|why| why.to_owned().into());
+            saved.answer = Some(Answer {
+                status,
+                etag: etag.clone(),
+                last_modified: last_modified.clone(),
+                final_url: note().map(str::to_owned),
+            });
+        }
         Previous {
-            etag: given(etag),
-            last_modified: given(last_modified),
+            etag,
+            last_modified,
             checksums,
             is_suspect: entry.has(Entry::SUSPECT),
             is_found: entry.has(Entry::FOUND),
@@ -297,8 +312,9 @@ impl History {
     }
 
     fn add_all(&mut self, journal: impl Read, detail: Detail) -> io::Result<()> {
+        self.detail = detail;
         let indexed = self.files.len();
-        each_saved(journal, |line| self.add(line, detail))?;
+        each_saved(journal, |line| self.add(line))?;
         if self.files.len() > indexed {
             self.files.sort_by_key(|entry| entry.id);
         }
@@ -310,19 +326,13 @@ impl History {
         Ok(())
     }
 
-    fn add(&mut self, line: &SavedLine, detail: Detail) {
+    fn add(&mut self, line: &SavedLine) {
         let id = line.id(&self.identity);
         if line.exec_error.is_some() {
             self.unfinished.insert(id);
         } else {
             self.unfinished.remove(&id);
         }
-        let etag = line.etag.as_deref().unwrap_or_default();
-        let date = line.last_modified.as_deref().unwrap_or_default();
-        let validators = match detail {
-            Detail::Files => String::new(),
-            Detail::Validators => format!("{etag}\n{date}"),
-        };
         let flags = [
             (line.is_suspect(), Entry::SUSPECT),
             (line.is_found(), Entry::FOUND),
@@ -332,7 +342,7 @@ impl History {
         let flags = flags.map(|(_, flag)| flag).sum();
         let file = File {
             name: &line.file,
-            validators: &validators,
+            notes: &notes(line, self.detail),
             checksums: &line.checksums(),
             flags,
         };
@@ -353,17 +363,13 @@ impl History {
         // all names together are shorter than 4 GiB
         let name = self.names.len().try_into().ok()?;
         let name_length = file.name.len().try_into().ok()?;
-        let length = u16::try_from(file.validators.len()).unwrap_or(u16::MAX);
-        let length = if length > Entry::VALIDATORS {
-            0
-        } else {
-            length
-        };
+        let length = u16::try_from(file.notes.len()).unwrap_or(u16::MAX);
+        let length = if length > Entry::NOTES { 0 } else { length };
         let most = Entry::CHECKSUMS / Entry::CHECKSUM;
         let checksums = file.checksums.iter().take(most.into());
         self.names.extend_from_slice(file.name.as_bytes());
         self.names
-            .extend_from_slice(&file.validators.as_bytes()[..length.into()]);
+            .extend_from_slice(&file.notes.as_bytes()[..length.into()]);
         let mut rest = length | file.flags;
         for checksum in checksums {
             checksum.store(&mut self.names);
@@ -379,13 +385,12 @@ impl History {
             return;
         }
         let known = |entry: &Entry| (self.rest(entry).0.to_owned(), self.checksums(entry));
-        let ((old_validators, old_checksums), (validators, checksums)) =
-            (known(before), known(found));
+        let ((old_notes, old_checksums), (notes, checksums)) = (known(before), known(found));
         let name = self.name(found).to_owned();
-        let is_blank = |validators: &String| matches!(&**validators, "" | "\n");
+        let notes_of_both = completed(&notes, &old_notes);
         let flags = before.rest & (Entry::SUSPECT | Entry::SECOND);
         // as one from an index may be
-        let is_complete = (!is_blank(&validators) || is_blank(&old_validators))
+        let is_complete = notes_of_both == notes
             && (!checksums.is_empty() || old_checksums.is_empty())
             && found.rest & flags == flags;
         if is_complete {
@@ -393,17 +398,13 @@ impl History {
         }
         let file = File {
             name: &name,
-            validators: if is_blank(&validators) {
-                &old_validators
-            } else {
-                &validators
-            },
+            notes: &notes_of_both,
             checksums: if checksums.is_empty() {
                 &old_checksums
             } else {
                 &checksums
             },
-            flags: flags | (found.rest & !Entry::VALIDATORS & !Entry::CHECKSUMS),
+            flags: flags | (found.rest & !Entry::NOTES & !Entry::CHECKSUMS),
         };
         if let Some((name, _, rest)) = self.keep(&file) {
             let found = &mut self.files[index];
@@ -423,9 +424,50 @@ pub(super) struct Last<'a> {
 /// What is known of a file besides its numbers.
 struct File<'a> {
     name: &'a str,
-    validators: &'a str,
+    notes: &'a str,
     checksums: &'a [Checksum],
     flags: u16,
+}
+
+/// What is kept of a record besides the file and its checksums, one note a line: the entity tag, the date, the status code, the
+/// inode, why it is suspect, and the URL that responded. Those that do not fit are left out, from the last one on.
+fn notes(line: &SavedLine, detail: Detail) -> String {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let number = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
+    let mut notes = match detail {
+        Detail::Files => return String::new(),
+        Detail::Validators => vec![text(&line.etag), text(&line.last_modified)],
+        Detail::Records => vec![
+            text(&line.etag),
+            text(&line.last_modified),
+            number(line.http_status.map(u64::from)),
+            number(line.inode),
+            line.suspect.as_deref().unwrap_or_default().to_owned(),
+            line.final_url.as_deref().unwrap_or_default().to_owned(),
+        ],
+    };
+    // not one of ours: it would be taken for several
+    for note in notes.iter_mut().filter(|note| note.contains('\n')) {
+        note.clear();
+    }
+    let mut length = 0;
+    for note in &mut notes {
+        length += note.len() + 1;
+        if length > Entry::NOTES.into() {
+            length -= mem::take(note).len();
+        }
+    }
+    notes.join("\n")
+}
+
+/// The `notes` of a file that was found, in place of which those that were made before count where they say nothing.
+fn completed(notes: &str, before: &str) -> String {
+    let mut before = before.split('\n');
+    let notes = notes.split('\n').map(|note| {
+        let before = before.next().unwrap_or_default();
+        if note.is_empty() { before } else { note }
+    });
+    notes.collect::<Vec<_>>().join("\n")
 }
 
 /// Bytes that were a text when they were stored.
@@ -434,12 +476,15 @@ fn text(bytes: &[u8]) -> &str {
 }
 
 /// How much of the journal a run needs to remember.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Detail {
     /// The files.
+    #[default]
     Files,
     /// And their validators, for requests that ask whether a file has changed.
     Validators,
+    /// And what else there is to say about them in the records of this run.
+    Records,
 }
 
 #[cfg(test)]
@@ -485,17 +530,20 @@ mod tests {
         Record::new(&place, &url(number), outcome)
     }
 
-    fn saved_record(previous: &Previous, number: usize) -> Record {
-        let answer = Answer {
+    fn answer(previous: &Previous) -> Answer {
+        Answer {
             etag: previous.etag.clone(),
             last_modified: previous.last_modified.clone(),
             ..Answer::default()
-        };
+        }
+    }
+
+    fn saved_record(previous: &Previous, number: usize) -> Record {
         record(
             number,
             Outcome::Saved(Saved {
                 status: Status::Downloaded,
-                answer: Some(answer),
+                answer: Some(answer(previous)),
                 ..previous.saved.clone()
             }),
         )
@@ -584,7 +632,8 @@ mod tests {
 
             let mut found = Vec::new();
             each_saved(&journal[..], |line| {
-                found.push((line.url.to_string(), line.to_saved()));
+                let answer = None;
+                found.push((line.url.to_string(), Saved { answer, ..line.to_saved() }));
             }).expect("bytes can be read");
             prop_assert_eq!(found, seen);
 
@@ -595,6 +644,12 @@ mod tests {
                 prop_assert_eq!(history.find(id(number), |_| true), last.map(|(last, _)| last.clone()));
                 prop_assert_eq!(history.awaits_exec(id(number)), last.is_some_and(|(_, exec)| *exec));
                 prop_assert_eq!(history.find(id(number), |_| false), None);
+            }
+            let history = History::read(&journal[..], Detail::Records).expect("bytes can be read");
+            for (number, saved) in &by_link {
+                let (mut expected, _) = saved.last().expect("one at least").clone();
+                expected.saved.answer = Some(answer(&expected));
+                prop_assert_eq!(history.find(id(*number), |_| true), Some(expected));
             }
             let history = History::read(&journal[..], Detail::Files).expect("bytes can be read");
             for (number, saved) in &by_link {
@@ -695,7 +750,7 @@ mod tests {
             ], 0..40),
         ) {
             let journal = pieces.concat();
-            for detail in [Detail::Files, Detail::Validators] {
+            for detail in [Detail::Files, Detail::Validators, Detail::Records] {
                 let mut history = History::read(&journal[..], detail).expect("bytes can be read");
                 for id in history.files.iter().map(|entry| entry.id).collect::<Vec<_>>() {
                     prop_assert!(history.find(id, |_| true).is_some());
@@ -743,5 +798,45 @@ mod tests {
         let history = History::read(&record.to_json_line()[..], Detail::Files);
         let found = history.expect("bytes can be read").find(id(1), |_| true);
         assert_eq!(found.map(|found| found.saved), Some(saved));
+    }
+
+    #[test]
+    fn notes_are_completed_and_left_out_if_they_are_too_long() {
+        let long = "x".repeat(1500);
+        let line = |status, answer: &str| {
+            let file = r#""url":"http://a.example/1.pdf","file":"a.pdf","bytes":1,"mtime_ns":1"#;
+            format!("{{{file},\"status\":\"{status}\"{answer}}}\n")
+        };
+        let all = format!(
+            r#","etag":"\"v\"","http_status":200,"inode":7,"suspect":"why","final_url":"http://b.example/{long}""#
+        );
+        let too_long = format!(r#","etag":"{long}","final_url":"http://b.example/{long}""#);
+        let two_lines = r#","etag":"a\nb","last_modified":"c""#;
+        let found = |journal: &[String]| {
+            let journal = journal.concat();
+            let history = History::read(journal.as_bytes(), Detail::Records);
+            let history = history.expect("bytes can be read");
+            history.find(id(1), |_| true).expect("a file").saved
+        };
+        let saved = found(&[line("downloaded", &all), line("present", ",\"inode\":8")]);
+        let answer = saved.answer.expect("an answer");
+        assert_eq!(
+            (saved.inode, saved.suspect.as_deref()),
+            (Some(8), Some("why"))
+        );
+        assert_eq!(
+            (answer.status, answer.etag.as_deref()),
+            (Some(200), Some("\"v\""))
+        );
+        assert_eq!(answer.final_url, Some(format!("http://b.example/{long}")));
+        let answer = found(&[line("downloaded", &too_long)]).answer;
+        let answer = answer.expect("an answer");
+        assert_eq!((answer.etag, answer.final_url), (Some(long), None));
+        let answer = found(&[line("downloaded", two_lines)]).answer;
+        let answer = answer.expect("an answer");
+        assert_eq!(
+            (answer.etag, answer.last_modified),
+            (None, Some("c".to_owned()))
+        );
     }
 }

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use crate::digest::{Algorithm, Checksum};
 use crate::line::read_line;
 use crate::link::Details;
-use crate::outcome::{LONGEST_RECORD, Saved, Status};
+use crate::outcome::{Answer, LONGEST_RECORD, Saved, Status};
 use crate::plan::{Identity, name};
 
 /// How much of a journal is read at once, in bytes.
@@ -47,7 +47,13 @@ pub(crate) struct SavedLine<'a> {
     #[serde(borrow)]
     status: Option<&'a RawValue>,
     /// Why the file may be damaged.
-    suspect: Option<IgnoredAny>,
+    #[serde(borrow)]
+    pub(super) suspect: Option<Cow<'a, str>>,
+    /// The status code of the response.
+    pub(super) http_status: Option<u16>,
+    /// The URL that responded, if it is not the one in the list.
+    #[serde(borrow)]
+    pub(super) final_url: Option<Cow<'a, str>>,
     /// The earlier file that was kept beside it.
     pub(super) kept: Option<IgnoredAny>,
     /// The checksum from the list, which the file has.
@@ -116,9 +122,19 @@ impl<'a> SavedLine<'a> {
     /// The file.
     pub(crate) fn to_saved(&self) -> Saved {
         let modified = UNIX_EPOCH + Duration::from_nanos(self.mtime_ns);
-        let mut saved = Saved::present(self.file.to_string(), self.bytes, modified);
-        saved.sha256.clone_from(&self.sha256);
-        saved
+        let answer = Answer {
+            final_url: self.final_url.as_deref().map(str::to_owned),
+            status: self.http_status,
+            etag: self.etag.clone(),
+            last_modified: self.last_modified.clone(),
+        };
+        Saved {
+            inode: self.inode,
+            sha256: self.sha256.clone(),
+            suspect: self.suspect.clone().map(|why| why.into_owned().into()),
+            answer: (answer != Answer::default()).then_some(answer),
+            ..Saved::present(self.file.to_string(), self.bytes, modified)
+        }
     }
 }
 

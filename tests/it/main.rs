@@ -9,6 +9,7 @@ mod concurrent_runs;
 mod config_file;
 mod digest_auth;
 mod display;
+mod engines;
 mod exec;
 mod found_links;
 mod handshakes;

@@ -100,7 +100,7 @@ impl Fetcher {
 
     /// Notes that `job` has `saved` a file, which says that its host has something else than a block, unless it is one.
     pub(in crate::fetch) fn note_saved(&self, job: &Job, saved: &Saved) {
-        if !self.options.block_detection || saved.suspect == Some(REPEATED) {
+        if !self.options.block_detection || saved.suspect.as_deref() == Some(REPEATED) {
             return;
         }
         match job.body {

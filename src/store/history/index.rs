@@ -65,6 +65,7 @@ fn file_name(detail: Detail) -> &'static str {
     match detail {
         Detail::Files => "journal.index",
         Detail::Validators => "journal.validators.index",
+        Detail::Records => "journal.records.index",
     }
 }
 
@@ -257,11 +258,11 @@ impl Entry {
     }
 }
 
-/// What follows the name, the validators and the checksums of `entry` in `bytes`; none if they are not what they should be.
+/// What follows the name, the notes and the checksums of `entry` in `bytes`; none if they are not what they should be.
 fn after_blob<'a>(entry: &Entry, bytes: &'a [u8]) -> Option<&'a [u8]> {
     let (name, rest) = bytes.split_at_checked(entry.name_length.into())?;
-    let (validators, mut rest) = rest.split_at_checked((entry.rest & Entry::VALIDATORS).into())?;
-    if !name::is_acceptable(str::from_utf8(name).ok()?) || str::from_utf8(validators).is_err() {
+    let (notes, mut rest) = rest.split_at_checked((entry.rest & Entry::NOTES).into())?;
+    if !name::is_acceptable(str::from_utf8(name).ok()?) || str::from_utf8(notes).is_err() {
         return None;
     }
     for _ in 0..(entry.rest & Entry::CHECKSUMS) / Entry::CHECKSUM {
