@@ -55,6 +55,8 @@ pub struct Details {
     pub headers: HeaderFields,
     /// Columns of the list that go into the record, with their names.
     pub columns: Vec<(Arc<str>, String)>,
+    /// The line itself, if the record carries it.
+    pub line: Option<Arc<str>>,
 }
 
 impl Details {
@@ -70,7 +72,8 @@ impl Details {
         let columns = columns.map(|(_, value)| value.len() + size_of::<(Arc<str>, String)>());
         let names = [&self.name, &self.identity].into_iter().flatten();
         let name: usize = names.map(String::len).sum();
-        size_of::<Self>() + name + mirrors.chain(headers).chain(columns).sum::<usize>()
+        let line = self.line.as_ref().map_or(0, |line| line.len());
+        size_of::<Self>() + name + line + mirrors.chain(headers).chain(columns).sum::<usize>()
     }
 }
 
@@ -83,4 +86,6 @@ pub struct BadLink {
     pub text: String,
     /// The problem with the line.
     pub problem: String,
+    /// The whole line, if the record carries it.
+    pub line: Option<Arc<str>>,
 }

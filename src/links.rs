@@ -18,6 +18,7 @@
 
 mod ahead;
 mod aria2;
+mod carried;
 mod characters;
 mod checksums;
 mod columns;
@@ -53,6 +54,7 @@ use crate::line::{LONGEST_LINE, Line};
 use crate::link::{BadLink, Details, Link, SourceLine, identity};
 use crate::text::{cut, masked, printable, shown};
 pub(crate) use ahead::Ahead;
+use carried::carry;
 pub(crate) use columns::Columns;
 use compressed::Source;
 pub(crate) use compressed::decompressed;
@@ -101,6 +103,8 @@ pub struct Options {
     pub columns: Columns,
     /// Which records of an earlier run to take; `None` for all.
     pub only: Option<Only>,
+    /// Whether links carry the line that they come from.
+    pub carry_line: bool,
 }
 
 /// The beginning of the problem with a line that is not a link.
@@ -185,7 +189,9 @@ impl Iterator for Links {
                 OpenInput::Argument(link, number) => {
                     let text = link.into_bytes();
                     let mut found = Found::new();
-                    plain::read(&Line { text, whole: true }, number, &context, &mut found);
+                    let argument = Line { text, whole: true };
+                    plain::read(&argument, number, &context, &mut found);
+                    carry(&argument.text, &context, &mut found);
                     Some(Box::new(found.into_iter().map(Ok)))
                 }
                 OpenInput::List(source) => match format::open(source, context) {
@@ -250,6 +256,7 @@ impl Context {
             Err(problem) => Err(BadLink {
                 source_line,
                 text: excerpt(text.trim_ascii()),
+                line: None,
                 problem: brief(&problem),
             }),
         }

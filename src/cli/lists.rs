@@ -23,6 +23,11 @@ pub(super) struct ListArgs {
     /// Columns or fields to copy into the records, separated by commas
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     carry: Vec<String>,
+    /// Copy the line of each link into its record, as it is in the list, so that records can be joined with it
+    ///
+    /// With all that is in it, also passwords. Up to 64 KiB; a byte that is not UTF-8 becomes `\xNN`.
+    #[arg(long)]
+    carry_line: bool,
     /// Extract links that end in `.pdf` from text, HTML or XML
     #[arg(long)]
     extract: bool,
@@ -70,6 +75,7 @@ impl ListArgs {
                 kept,
             },
             only: self.only,
+            carry_line: self.carry_line,
         })
     }
 }

@@ -165,7 +165,11 @@ impl Read {
 
 /// About how many bytes of a list an item holds.
 fn size(item: &Item) -> usize {
-    let Ok(Ok(link)) = item else { return 0 };
+    let link = match item {
+        Ok(Ok(link)) => link,
+        Ok(Err(bad)) => return bad.line.as_ref().map_or(0, |line| line.len()),
+        Err(_) => return 0,
+    };
     let details = link.details.as_ref().map_or(0, |details| details.weight());
     link.url.as_str().len() + details
 }
@@ -185,6 +189,7 @@ mod tests {
             source_line,
             text,
             problem,
+            line: None,
         }
     }
 

@@ -6,6 +6,7 @@
 
 use std::iter;
 
+use super::carried::carry;
 use super::compressed::Source;
 use super::lines::Lines;
 use super::{Context, Item, MOST, Parsed, characters, checksums, content, parse_url};
@@ -106,7 +107,9 @@ impl Entry {
             }
             (url, details)
         });
-        context.link(self.line, &self.text, parsed)
+        let mut link = context.link(self.line, &self.text, parsed);
+        carry(&self.text, context, [&mut link]);
+        link
     }
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::carried::LONGEST_CARRIED;
 use super::checksums::{Kind, strongest};
 use super::only;
 use super::{LONGEST_DETAILS, Options, parse_url};
@@ -69,5 +70,8 @@ pub(super) fn details<'a>(
         identity: None,
         headers: Vec::new(),
         columns: columns.collect(),
+        line: recorded("input")
+            .filter(|line| line.len() <= LONGEST_CARRIED)
+            .map(Into::into),
     }))
 }

@@ -6,11 +6,12 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
 use std::io::{self, Read};
-use std::iter;
+use std::{iter, mem};
 
 use csv::{ByteRecord, ReaderBuilder};
 use memchr::memchr;
 
+use super::carried::carry;
 use super::checksums::Kind;
 use super::columns::details;
 use super::compressed::Source;
@@ -42,7 +43,7 @@ pub(super) fn links(source: Source, shape: Shape, context: Context) -> io::Resul
         .has_headers(shape.has_header)
         .flexible(true)
         .buffer_capacity(64 * 1024)
-        .from_reader(Bounded::new(source, context.lines_before + 1));
+        .from_reader(Bounded::new(source, &context));
     let names = reader.byte_headers();
     let names = names.map_err(|error| context.broken(context.lines_before, &error.into()))?;
     if names.is_empty() {
@@ -133,16 +134,22 @@ impl Iterator for Rows {
             let read = self.reader.read_byte_record(&mut self.row);
             let line = self.reader.get_mut().line_at(begin);
             match read {
-                Ok(true) => match self.torn() {
-                    None => self.find(line),
-                    Some(rows) => {
-                        for row in rows {
-                            let before = row.position().map_or(0, |position| position.line() - 1);
-                            self.row = row;
-                            self.find(line + before);
+                Ok(true) => {
+                    let end = self.reader.position().byte();
+                    let text = self.reader.get_mut().text(begin, end);
+                    match self.torn() {
+                        None => self.find_and_carry(line, &text),
+                        Some(rows) => {
+                            let mut lines = (0..).zip(text.split(|byte| *byte == b'\n'));
+                            for row in rows {
+                                let at = row.position().map_or(0, |position| position.line() - 1);
+                                let text = lines.find(|(number, _)| *number == at);
+                                self.row = row;
+                                self.find_and_carry(line + at, text.map_or(b"", |(_, text)| text));
+                            }
                         }
                     }
-                },
+                }
                 Ok(false) => return None,
                 Err(error) => return Some(Err(self.context.broken(line - 1, &error.into()))),
             }
@@ -171,6 +178,14 @@ impl Rows {
         let is_whole =
             |row: &ByteRecord| row.len() == self.names.len() && row.get(url).is_some_and(is_link);
         rows.iter().all(is_whole).then_some(rows)
+    }
+
+    /// Finds the links of the current row, whose `text` they may carry.
+    fn find_and_carry(&mut self, line: u64, text: &[u8]) {
+        let known = self.found.len();
+        self.find(line);
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        carry(text, &self.context, self.found.iter_mut().skip(known));
     }
 
     /// Finds the links of the current row.
@@ -311,24 +326,49 @@ struct Bounded {
     /// The positions of CR and LF that have been read and that no row has passed yet.
     ends: VecDeque<(u64, u8)>,
     line: u64,
+    /// What has been read, from the current row on; none if no row is carried.
+    text: Option<Vec<u8>>,
+    /// How much of it rows have passed.
+    passed: usize,
 }
 
 impl Bounded {
-    /// A reader whose first byte is in `line`.
-    fn new(source: Source, line: u64) -> Self {
+    /// A reader of a table, whose first byte is behind what is before its header.
+    fn new(source: Source, context: &Context) -> Self {
         Self {
             source,
             longest: LONGEST_ROW,
             left: LONGEST_ROW,
             length: 0,
             ends: VecDeque::new(),
-            line,
+            line: context.lines_before + 1,
+            text: context.options.carry_line.then(Vec::new),
+            passed: 0,
         }
     }
 
     /// Begins a row of up to `longest` bytes.
     fn allow(&mut self, longest: u64) {
         (self.longest, self.left) = (longest, longest);
+    }
+
+    /// The text of the row between these bytes, without ends of lines around it; empty if no row is carried. Positions must not
+    /// decrease.
+    fn text(&mut self, begin: u64, end: u64) -> Vec<u8> {
+        let Some(text) = &self.text else {
+            return Vec::new();
+        };
+        let first = self.length - text.len() as u64;
+        let [begin, end] = [begin, end].map(|at| usize::try_from(at - first).unwrap_or(usize::MAX));
+        self.passed = end;
+        let mut row = &text[begin..end];
+        while let [b'\r' | b'\n', rest @ ..] = row {
+            row = rest;
+        }
+        while let [rest @ .., b'\r' | b'\n'] = row {
+            row = rest;
+        }
+        row.to_vec()
     }
 
     /// The line of the row that begins at `byte`, or behind the line ends at `byte`. Positions must not decrease.
@@ -362,6 +402,10 @@ impl Read for Bounded {
             }
         }
         self.length += length as u64;
+        if let Some(text) = &mut self.text {
+            text.drain(..mem::take(&mut self.passed));
+            text.extend_from_slice(&buffer[..length]);
+        }
         self.left = self.left.saturating_sub(length as u64);
         Ok(length)
     }

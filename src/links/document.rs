@@ -14,6 +14,7 @@ use std::{iter, mem};
 
 use memchr::memchr_iter;
 
+use super::carried::carry;
 use super::compressed::Source;
 use super::plain::{Found, read_value};
 use super::{Context, Item, LONGEST_OBJECT, characters, is_no_link, json};
@@ -104,6 +105,7 @@ pub(super) fn links(source: Source, context: Context) -> impl Iterator<Item = It
             match values.next() {
                 Ok(Some((line, value))) => {
                     read(&value, line, &context, &mut found);
+                    carry(&value, &context, &mut found);
                     if values.open.contains(&b'{') {
                         drop_others(&context, &mut found);
                     }

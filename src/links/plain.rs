@@ -6,6 +6,7 @@ use std::iter;
 
 use memchr::memmem;
 
+use super::carried::carry;
 use super::characters::trim;
 use super::compressed::Source;
 use super::lines::Lines;
@@ -26,7 +27,10 @@ pub(super) fn links(source: Source, context: Context) -> impl Iterator<Item = It
                 return Some(Ok(link));
             }
             match lines.next()? {
-                Ok((number, line)) => read(&line, number, &context, &mut found),
+                Ok((number, line)) => {
+                    read(&line, number, &context, &mut found);
+                    carry(&line.text, &context, &mut found);
+                }
                 Err(error) => return Some(Err(error)),
             }
         }

@@ -22,6 +22,9 @@ const FEW: usize = 10;
 /// So many lines are held back, of some hundred bytes each.
 const MOST_HELD: usize = 1000;
 
+/// And so many bytes of lines, if they are carried.
+const MOST_HELD_BYTES: usize = 4 * 1024 * 1024;
+
 /// What a list has turned out to be so far. [`fmt::Display`] is a line for `--dry-run`.
 #[derive(Debug)]
 pub(crate) struct Seen {
@@ -139,10 +142,14 @@ impl Tally {
 
     /// Reads until it is known what the list is.
     fn hold(&mut self) {
+        let mut held = 0;
         while self.holds {
             let item = self.reader.next();
+            if let Some(Ok(Err(bad))) = &item {
+                held += bad.line.as_ref().map_or(0, |line| line.len());
+            }
             let is_doubtful = matches!(&item, Some(Ok(Err(bad))) if is_no_link(&bad.problem));
-            self.holds = is_doubtful && self.held.len() < MOST_HELD;
+            self.holds = is_doubtful && self.held.len() < MOST_HELD && held < MOST_HELD_BYTES;
             let is_end = item.is_none();
             self.held.extend(item);
             let is_suspect = self.context.seen.is_suspect.load(Relaxed);

@@ -14,6 +14,7 @@
 use std::io::{self, BufRead, Read};
 use std::{iter, mem};
 
+use super::carried::carry;
 use super::compressed::Source;
 use super::escapes::{Unit, unit};
 use super::{Context, Item, LONGEST_LINK, characters, markdown, starts_with};
@@ -60,7 +61,11 @@ pub(super) fn links(mut source: Source, context: Context) -> impl Iterator<Item 
         let links = found
             .iter()
             .filter_map(|target| context.extracted(line, target, false));
-        let links = links.map(Ok).collect();
+        let mut links: Vec<_> = links.collect();
+        let whole = piece.strip_suffix(b"\n").unwrap_or(&piece);
+        let whole = whole.strip_suffix(b"\r").unwrap_or(whole);
+        carry(whole, &context, &mut links);
+        let links = links.into_iter().map(Ok).collect();
         line += u64::from(piece.ends_with(b"\n"));
         Some(links)
     })

@@ -45,7 +45,14 @@ impl Record {
     /// The record of a line that is not a link.
     pub(crate) fn bad_link(bad: BadLink) -> Self {
         let failure = Failure::new(Status::BadLink, bad.problem);
-        Self::of_line(bad.source_line, bad.text, Outcome::Failed(failure))
+        let details = bad.line.map(|line| Details {
+            line: Some(line),
+            ..Details::default()
+        });
+        Self {
+            details: details.map(Box::new),
+            ..Self::of_line(bad.source_line, bad.text, Outcome::Failed(failure))
+        }
     }
 
     fn of_line(source_line: SourceLine, url: String, outcome: Outcome) -> Self {
@@ -63,8 +70,17 @@ impl Record {
 
     /// The record as one line of NDJSON, including the line end.
     pub(crate) fn to_json_line(&self) -> Vec<u8> {
+        self.json_line(|_| true)
+    }
+
+    /// The same for the journal, which has no lines of lists: they may have passwords in them.
+    pub(crate) fn to_journal_line(&self) -> Vec<u8> {
+        self.json_line(|field| field.name != INPUT)
+    }
+
+    fn json_line(&self, is_wanted: impl Fn(&Field) -> bool) -> Vec<u8> {
         let mut json = Vec::with_capacity(512);
-        let fields = FIELDS.iter();
+        let fields = FIELDS.iter().filter(|field| is_wanted(field));
         let fields = fields.filter_map(|field| Some((field.name, (field.value)(self)?)));
         serde_json::Serializer::new(&mut json)
             .collect_map(fields)
@@ -150,6 +166,9 @@ const LONGEST_ERROR: usize = 1000;
 
 /// URLs of servers are recorded up to this many characters.
 const LONGEST_URL: usize = 8000;
+
+/// The field for the line of the list.
+const INPUT: &str = "input";
 
 /// The version of the schema of records. New fields may be added to a version; a field with a changed meaning makes a new one.
 pub(crate) const SCHEMA: u32 = 1;
@@ -257,6 +276,8 @@ fields! {
     "mirrors", |record| Texts(record.mirrors()?), "other URLs of the same file given by the list";
     "columns", |record| Columns(record.columns()?),
         "columns of the list that were carried along, by name";
+    "input", |record| Text(record.details.as_ref()?.line.as_deref()?),
+        "the line of the list, or the row, as it is there, with `--carry-line`";
 }
 
 fn now() -> String {

@@ -229,7 +229,7 @@ impl Turn<'_> {
     ///
     /// When it cannot be written completely.
     pub(super) fn append(&self, record: &Record) -> io::Result<()> {
-        let mut line = record.to_json_line();
+        let mut line = record.to_journal_line();
         let mut file = &self.journal.file;
         let mut state = self.journal.state.lock();
         if grants_access(record) {

@@ -94,3 +94,122 @@ fn present_files_have_all_that_the_journal_knows() {
         );
     });
 }
+
+#[test]
+fn lines_are_carried_as_they_are() {
+    let server = server();
+    let sandbox = Sandbox::new();
+    let [a, b, c] = ["/a.pdf", "/b.pdf", "/c.pdf"].map(|path| server.url(path));
+    let secret = a.replace("http://", "http://user:word@");
+    let lines: [Vec<u8>; 7] = [
+        format!("{a}\tname one\t key=1 ").into(),
+        format!("  {a}  ").into(),
+        b"nonsense \xc3\xa9 \\x41".into(),
+        [b"nonsense caf\xe9 ", b.as_bytes()].concat(),
+        format!("{secret}?1 {b}?1").into(),
+        format!("{{\"url\": \"{c}\", \"id\": 7}}").into(),
+        b"nonsense".into(),
+    ];
+    let list = lines.join(&b"\r\n"[..]);
+    let run = sandbox.fetch("async", &list, &["--json", "--carry-line"]);
+    let mut inputs: Vec<_> = records(&run.stdout)
+        .iter()
+        .map(|record| record["input"].as_str().expect("a line").to_owned())
+        .collect();
+    inputs.sort();
+    let escaped = |line: &[u8]| match std::str::from_utf8(line) {
+        Ok(line) => line.to_owned(),
+        Err(_) => format!("nonsense caf\\xe9 {b}"),
+    };
+    let mut expected: Vec<_> = lines.iter().map(|line| escaped(line)).collect();
+    // two links
+    expected.push(escaped(&lines[4]));
+    expected.sort();
+    assert_eq!(inputs, expected, "{run:?}");
+    assert!(
+        sandbox
+            .journal()
+            .iter()
+            .all(|record| record["input"].is_null())
+    );
+}
+
+#[test]
+fn rows_and_other_entries_are_carried() {
+    let server = server();
+    let sandbox = Sandbox::new();
+    let [a, b, c] = ["/a.pdf", "/b.pdf", "/c.pdf"].map(|path| server.url(path));
+    let table = format!("id,url,note\r\n1,{a},\"x\ny\"\r\n\n2,\"{b}\",z\n3,nothing here,é");
+    for (name, list, mut expected) in [
+        (
+            "l.csv",
+            table.clone(),
+            vec![
+                format!("1,{a},\"x\ny\""),
+                format!("2,\"{b}\",z"),
+                "3,nothing here,é".to_owned(),
+            ],
+        ),
+        (
+            "l.json",
+            format!("[{{\"url\":\"{a}\"}},\n {{\n\"url\":\"{b}\"}}]"),
+            vec![
+                format!("{{\"url\":\"{a}\"}}"),
+                format!("{{\n\"url\":\"{b}\"}}"),
+            ],
+        ),
+        (
+            "l.aria2",
+            format!("{a}\t{b}\n  out=x.pdf\n{c}\n  out=y.pdf\n"),
+            vec![format!("{a}\t{b}"), c.clone()],
+        ),
+    ] {
+        sandbox.write(name, list);
+        let report = ["--carry-line", "--report", "r.jsonl", "--fail-on", "run"];
+        sandbox
+            .run(&[&[name, "-o", "out"][..], &report].concat())
+            .exits(0);
+        let report = fs::read_to_string(sandbox.path("r.jsonl")).expect("a report");
+        let mut found: Vec<_> = records(&report)
+            .iter()
+            .map(|record| record["input"].as_str().unwrap_or_default().to_owned())
+            .collect();
+        found.sort();
+        expected.sort();
+        assert_eq!(found, expected, "{name}");
+    }
+    let text = format!("See [1]({a}), [2]({b}).\n");
+    sandbox.write("notes.md", &text);
+    let run = sandbox.run(&[
+        "notes.md",
+        "-o",
+        "out",
+        "--extract",
+        "--json",
+        "--carry-line",
+    ]);
+    assert!(
+        records(&run.exits(0).stdout)
+            .iter()
+            .all(|record| record["input"] == text.trim_end())
+    );
+    let run = sandbox
+        .run(&[&a, "-o", "out", "--json", "--carry-line"])
+        .exits(0);
+    assert_eq!(records(&run.stdout)[0]["input"], a);
+
+    // records of an earlier run keep the line of its list
+    let again = sandbox.run(&["r.jsonl", "-o", "out", "--json"]).exits(0);
+    let again = records(&again.stdout);
+    let mirrors = format!("{a}\t{b}");
+    assert!(
+        again.iter().any(|record| record["input"] == mirrors),
+        "{again:?}"
+    );
+    let run = sandbox.run(&["l.csv", "-o", "out", "--json"]);
+    assert!(
+        records(&run.stdout)
+            .iter()
+            .all(|record| record["input"].is_null())
+    );
+}
