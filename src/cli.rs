@@ -25,7 +25,8 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{
-    Arg, ArgMatches, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
+    Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches, Parser, Subcommand,
+    ValueEnum,
 };
 use clap_complete::Shell;
 
@@ -143,9 +144,9 @@ enum Subcommands {
         /// Fetch files again that are missing, changed or not PDFs; changed files stay as they are
         #[arg(long)]
         refetch: bool,
-        /// Print no summary
-        #[arg(short, long)]
-        quiet: bool,
+        /// Print no summary; `-qq` also no files
+        #[arg(short, long, action = ArgAction::Count)]
+        quiet: u8,
     },
     /// Merge the records of several runs: the last one of each link
     Merge {
@@ -276,17 +277,17 @@ pub fn parse() -> anyhow::Result<Invocation> {
         Some(Subcommands::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut command(), "fetchpdf", &mut script);
-            (Action::Print(script), false, cli.run.log())
+            (Action::Print(script), 0, cli.run.log())
         }
         Some(Subcommands::Man { page }) => {
             let page = manual(page.as_deref())?;
-            (Action::Print(page), false, cli.run.log())
+            (Action::Print(page), 0, cli.run.log())
         }
     };
     let reads = files_read(active(&matches));
     Ok(Invocation {
         action,
-        quiet,
+        quiet: quiet > 0,
         log,
         reads,
     })

@@ -1,6 +1,6 @@
 //! The log of a run: where events of `tracing` go, to standard error or to a file.
 //!
-//! A warning is for everyone, such as a failed link; an info event is a decision; a debug event is a request or a response.
+//! An error is a failure of the run itself, a warning is for everyone, such as a failed link; an info event is a decision; a debug event is a request or a response.
 //! Events contain no secrets and, whatever lists and servers say, no control characters. Neither the terminal nor the file holds up whoever logs: both are an [`Output`].
 
 use std::fs::File;
@@ -78,6 +78,8 @@ impl Write for Screen {
 pub(crate) struct Options {
     /// 0 for warnings, 1 for decisions as well, 2 and more for requests and responses as well.
     pub verbosity: u8,
+    /// Whether standard error gets only failures of the run itself.
+    pub is_silent: bool,
     /// The file for all events; standard error then gets only warnings.
     pub file: Option<PathBuf>,
 }
@@ -108,6 +110,9 @@ pub(crate) fn start(options: &Options) -> anyhow::Result<()> {
         // decisions too: a file is read after the run, when it is too late for another level
         file = Some(layer.with_filter(ours(level.max(LevelFilter::INFO))));
         shown = LevelFilter::WARN;
+    }
+    if options.is_silent {
+        shown = LevelFilter::ERROR;
     }
     let writer = || Line { dim: false };
     let writer = writer

@@ -124,7 +124,9 @@ pub(super) fn matches(mut command: Command) -> anyhow::Result<(ArgMatches, Table
             }
         });
         matches = parse(&command);
-        warn_of_unknown_variables(&command);
+        if !is_silent(active(&matches)) {
+            warn_of_unknown_variables(&command);
+        }
     }
     let Some((path, text)) = read(active(&matches))? else {
         return Ok((matches, Tables::default()));
@@ -165,7 +167,19 @@ fn with_variable(arg: Arg) -> Arg {
     match arg.get_action() {
         // accepts `1` and `yes` as well as `true`
         ArgAction::SetTrue => arg.value_parser(BoolishValueParser::new()),
+        ArgAction::Count => arg.value_parser(count),
         _ => arg,
+    }
+}
+
+/// How often a flag is given, as a number, or as a word that is one for other flags.
+fn count(text: &str) -> Result<u8, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "y" | "yes" | "t" | "true" | "on" => Ok(1),
+        "n" | "no" | "f" | "false" | "off" => Ok(0),
+        number => number
+            .parse()
+            .map_err(|_| "value was not a boolean or a number".to_owned()),
     }
 }
 
@@ -184,6 +198,12 @@ fn variable(arg: &Arg) -> Option<String> {
 fn all_args(command: &Command) -> impl Iterator<Item = &Arg> {
     let of_subcommands = command.get_subcommands().flat_map(Command::get_arguments);
     command.get_arguments().chain(of_subcommands)
+}
+
+/// Whether nothing is to be said unless the run itself fails.
+fn is_silent(matches: &ArgMatches) -> bool {
+    let quiet = matches.try_get_one::<u8>("quiet").ok().flatten();
+    quiet.is_some_and(|quiet| *quiet > 1)
 }
 
 /// Warns of each variable that looks like a setting and is none.
@@ -217,6 +237,8 @@ fn blame_environment(mut error: clap::Error, command: &Command) -> clap::Error {
     ) else {
         return error;
     };
+    // flags that count are shown with dots
+    let arg = arg.trim_end_matches('.');
     let long = arg.split(' ').next().and_then(|arg| arg.strip_prefix("--"));
     let args = all_args(command).filter(|arg| long.is_some() && arg.get_long() == long);
     let mut variables = args.filter_map(Arg::get_env);
@@ -240,7 +262,9 @@ fn read(matches: &ArgMatches) -> anyhow::Result<Option<(PathBuf, String)>> {
     let text = match fs::read(&path) {
         Ok(text) => String::from_utf8(text).map_err(|_| anyhow!("it is not valid UTF-8")),
         Err(error) if named.is_none() => {
-            warn_of_unread(&path, &error);
+            if !is_silent(matches) {
+                warn_of_unread(&path, &error);
+            }
             return Ok(None);
         }
         Err(error) => Err(error.into()),
@@ -395,8 +419,12 @@ pub(super) fn shown(text: &str) -> String {
 fn values(key: &str, value: &Value, action: &ArgAction) -> anyhow::Result<Vec<String>> {
     match (action, value) {
         (_, Value::String(text)) if text.is_empty() => Ok(Vec::new()),
-        (ArgAction::SetTrue, Value::Boolean(false)) => Ok(Vec::new()),
+        (ArgAction::SetTrue | ArgAction::Count, Value::Boolean(false)) => Ok(Vec::new()),
         (ArgAction::SetTrue, Value::Boolean(true)) => Ok(vec!["true".to_owned()]),
+        (ArgAction::Count, Value::Boolean(true)) => Ok(vec!["1".to_owned()]),
+        (ArgAction::Count, Value::String(text)) if text.parse::<u8>().is_err() => {
+            bail!("`{key}` must be `true`, `false` or a number")
+        }
         (ArgAction::SetTrue, _) => bail!("`{key}` must be `true` or `false`"),
         (_, Value::Array(values)) => values.iter().map(|value| plain(key, value)).collect(),
         (_, value) => Ok(vec![plain(key, value)?]),

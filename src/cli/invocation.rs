@@ -153,7 +153,7 @@ impl Invocation {
             Action::Compare(config, modes, folders, svg) => {
                 compare_into(&config, &modes, &folders, svg.as_deref())?
             }
-            Action::Verify(layout, refetch) => verify(&layout, refetch)?,
+            Action::Verify(layout, refetch) => verify(&layout, refetch, self.log.is_silent)?,
         };
         if self.quiet {
             outcome.summary.clear();
@@ -179,7 +179,7 @@ fn compare_into(
         && let Err(error) = write!(file, "{}", Picture(&comparison))
     {
         let why = io_message(&error);
-        tracing::warn!("{}: {why}", failed(path));
+        tracing::error!("{}: {why}", failed(path));
         lost_picture = true;
     }
     let mut reports = comparison.reports.iter();
@@ -274,9 +274,13 @@ fn is_stream(path: &Path) -> bool {
 }
 
 /// Checks the files of an output folder, prints the bad ones, and fetches them again with the configuration `refetch`.
-fn verify(layout: &Layout, refetch: Option<Box<Config>>) -> anyhow::Result<CommandOutcome> {
+fn verify(
+    layout: &Layout,
+    refetch: Option<Box<Config>>,
+    is_silent: bool,
+) -> anyhow::Result<CommandOutcome> {
     let findings = verify::verify(layout)?;
-    for finding in &findings.bad {
+    for finding in findings.bad.iter().filter(|_| !is_silent) {
         log::print_line(&finding.to_string());
     }
     let code = findings.exit_code();

@@ -50,9 +50,11 @@ pub(super) struct RunArgs {
     /// Retries after the first attempt
     #[arg(long, value_name = "N", default_value_t = DEFAULT_RETRIES)]
     retry: u32,
-    /// Print only failures, no progress and no summary
-    #[arg(short, long)]
-    pub(super) quiet: bool,
+    /// Print only failures; `-qq` only those of the run itself
+    ///
+    /// No progress and no summary.
+    #[arg(short, long, action = ArgAction::Count)]
+    pub(super) quiet: u8,
     /// Also print saved files and retries; `-vv` also requests
     #[arg(short, long, action = ArgAction::Count)]
     verbose: u8,
@@ -82,6 +84,7 @@ impl RunArgs {
         self.display.apply_color();
         log::Options {
             verbosity: self.verbose,
+            is_silent: self.quiet > 1,
             file: self.display.log.clone(),
         }
     }
@@ -168,7 +171,7 @@ impl RunArgs {
             request: http.request_options(headers)?,
         };
         let exec = self.files.exec.clone();
-        let quiet = self.quiet.then_some(progress::Style::None);
+        let quiet = (self.quiet > 0).then_some(progress::Style::None);
         Ok(Config {
             inputs: self.links,
             lists,

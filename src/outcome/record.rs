@@ -68,6 +68,11 @@ impl Record {
         }
     }
 
+    /// Whether the disk was full, which ends the run.
+    pub(crate) fn is_of_full_disk(&self) -> bool {
+        self.failure().is_some_and(|failure| failure.disk_full)
+    }
+
     /// The record as one line of NDJSON, including the line end.
     pub(crate) fn to_json_line(&self) -> Vec<u8> {
         self.json_line(|_| true)

@@ -79,7 +79,7 @@ impl Sinks {
         if options.print != Print::Summary {
             stdout().on_loss(|error| match error.kind() {
                 ErrorKind::BrokenPipe => closed(),
-                _ => warn_of("standard output", error),
+                _ => tell_of("standard output", error),
             });
         }
         Ok(Self {
@@ -162,7 +162,7 @@ fn create(path: &Path) -> anyhow::Result<Output> {
     let name = format!("`{}`", path.display());
     let file = File::create(path).with_context(|| format!("cannot create {name}"))?;
     let output = Output::start(file);
-    output.on_loss(move |error| warn_of(&name, error));
+    output.on_loss(move |error| tell_of(&name, error));
     Ok(output)
 }
 
@@ -170,7 +170,7 @@ fn create(path: &Path) -> anyhow::Result<Output> {
 pub(crate) fn tell_of_stdout() {
     stdout().on_loss(|error| {
         if error.kind() != ErrorKind::BrokenPipe {
-            tracing::warn!("cannot write to standard output: {}", io_message(error));
+            tracing::error!("cannot write to standard output: {}", io_message(error));
         }
     });
 }
@@ -181,7 +181,7 @@ pub(crate) fn is_whole(finished: Result<(), ErrorKind>) -> bool {
 }
 
 /// Tells that records have been lost.
-fn warn_of(name: &str, error: &io::Error) {
+fn tell_of(name: &str, error: &io::Error) {
     let why = io_message(error);
-    tracing::warn!("cannot write all records to {name}: {why}");
+    tracing::error!("cannot write all records to {name}: {why}");
 }

@@ -85,7 +85,9 @@ impl Accounts {
         tell_of_kept(record);
         let status = record.outcome.status();
         let failed = status.failed() && status != Status::Interrupted;
-        if failed || record.exec_error.is_some() {
+        if record.is_of_full_disk() {
+            tracing::error!("{record}");
+        } else if failed || record.exec_error.is_some() {
             tracing::warn!("{record}");
         } else {
             tracing::info!("{record}");
@@ -137,7 +139,7 @@ impl Accounts {
             Ok(Err(error)) => {
                 if !self.journal_lost.swap(true, Relaxed) {
                     let why = io_message(&error);
-                    tracing::warn!("cannot write to the journal: {why}");
+                    tracing::error!("cannot write to the journal: {why}");
                 }
             }
             Err(error) => self.fail(Problem::Impossible(error)),

@@ -95,7 +95,10 @@ fn config_errors_name_the_key() {
             "mode = 'fast'",
             "[possible values: sequential, threads, pool, async]",
         ),
-        ("quiet = 'yes'", "`quiet` must be `true` or `false`"),
+        (
+            "quiet = 'yes'",
+            "`quiet` must be `true`, `false` or a number",
+        ),
         ("demo = true", "unknown key `demo`"),
         ("update = true\noverwrite = true", "cannot be used with"),
         ("jobs = 2\njobs", "line 2: "),

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::harness::{Sandbox, for_each_mode, list};
+use crate::harness::{Running, Sandbox, for_each_mode, list};
 use crate::server::{Server, ok, pdf, respond, send};
 
 fn server() -> Server {
@@ -212,4 +212,62 @@ fn rows_and_other_entries_are_carried() {
             .iter()
             .all(|record| record["input"].is_null())
     );
+}
+
+#[test]
+fn twice_quiet_is_silent_unless_the_run_fails() {
+    let server = server();
+    let list = links(&server, &["a", "gone"]) + "nonsense\n";
+    let silent = |sandbox: &Sandbox, args: &[&str], variable: Option<&str>, code| {
+        sandbox.write("links.txt", &list);
+        let mut command = sandbox.command(&[&["links.txt", "-o", "out"], args].concat());
+        command.envs(variable.map(|value| ("FETCHPDF_QUIET", value)));
+        let run = Running::start(command).end().exits(code);
+        (run.stdout + &run.stderr).is_empty()
+    };
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        assert!(silent(&sandbox, &["-m", mode, "-qq"], None, 1));
+    });
+    let sandbox = Sandbox::new();
+    sandbox.write("2.toml", "quiet = 2\n");
+    sandbox.write("1.toml", "quiet = true\n");
+    assert!(silent(
+        &sandbox,
+        &["-v", "--quiet", "--quiet", "--log", "log.txt"],
+        None,
+        1
+    ));
+    let log = fs::read_to_string(sandbox.path("log.txt")).expect("a log");
+    assert!(log.contains("404"), "{log}");
+    assert!(silent(&sandbox, &[], Some("2"), 1));
+    assert!(silent(&sandbox, &["--config", "2.toml"], None, 1));
+    for (args, variable) in [
+        (&["-q"][..], None),
+        (&[], Some("yes")),
+        (&["--config", "1.toml"], None),
+    ] {
+        assert!(!silent(&sandbox, args, variable, 1), "{args:?}");
+    }
+    let run = sandbox.run(&["none.txt", "-qq"]).exits(2);
+    assert!(run.stderr.starts_with("error: "), "{run:?}");
+    if cfg!(target_os = "linux") {
+        let run = sandbox
+            .fetch("async", &list, &["-qq", "--report", "/dev/full"])
+            .exits(1);
+        assert_eq!(
+            run.stderr,
+            "cannot write all records to `/dev/full`: no space left on the disk\n"
+        );
+    }
+    fs::remove_file(sandbox.path("out/a.pdf")).expect("a file");
+    assert!(
+        silent_verify(&sandbox),
+        "files are the result of links, too"
+    );
+}
+
+fn silent_verify(sandbox: &Sandbox) -> bool {
+    let run = sandbox.run(&["verify", "out", "-qq"]).exits(1);
+    (run.stdout + &run.stderr).is_empty()
 }
