@@ -14,6 +14,7 @@ use clap::ValueEnum;
 use super::csv::CsvTable;
 use crate::outcome::{Outcome, Record, Status};
 use crate::output::{Output, stdout};
+use crate::system::streams;
 use crate::text::{io_message, printable};
 
 /// What goes to standard output. Unless it is the summary, the summary goes to standard error.
@@ -71,16 +72,20 @@ impl Sinks {
     pub(crate) fn open(
         options: &SinkOptions,
         folder: &Path,
-        closed: impl FnOnce() + Send + 'static,
+        closed: impl Fn() + Send + Sync + 'static,
     ) -> anyhow::Result<Self> {
         let create_table = |path| Table::create(path, options);
         let report = options.report.as_deref().map(create_table).transpose()?;
         let errors = options.errors.as_deref().map(create).transpose()?;
         if options.print != Print::Summary {
-            stdout().on_loss(|error| match error.kind() {
+            let closed = Arc::new(closed);
+            let same = Arc::clone(&closed);
+            stdout().on_loss(move |error| match error.kind() {
                 ErrorKind::BrokenPipe => closed(),
                 _ => tell_of("standard output", error),
             });
+            // no record may be due for long
+            streams::when_nobody_reads_stdout(move || same());
         }
         Ok(Self {
             print: options.print,

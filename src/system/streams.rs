@@ -1,4 +1,4 @@
-//! Standard output and standard error, without a buffer.
+//! Standard output and standard error, without a buffer, and the end of whoever reads.
 
 use std::io::{self, Write};
 
@@ -9,6 +9,57 @@ pub(crate) fn stdout() -> Box<dyn Write + Send> {
         return file;
     }
     Box::new(io::stdout())
+}
+
+/// Calls `gone` when nobody reads standard output any more, if that is a pipe or a socket, and if the system tells: on Linux.
+/// Elsewhere, the next write fails.
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(unused_variables, reason = "the next write fails")
+)]
+pub(crate) fn when_nobody_reads_stdout(gone: impl FnOnce() + Send + 'static) {
+    #[cfg(target_os = "linux")]
+    linux::when_unread(io::stdout(), gone);
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::os::fd::AsFd;
+    use std::thread;
+
+    use rustix::event::{PollFd, PollFlags, poll};
+    use rustix::fs::{FileType, fstat};
+    use rustix::io::Errno;
+
+    /// Waits on a thread of its own. If there is none left, the next write fails.
+    pub(super) fn when_unread(
+        stream: impl AsFd + Send + 'static,
+        gone: impl FnOnce() + Send + 'static,
+    ) {
+        let kind = fstat(&stream).map(|stat| FileType::from_raw_mode(stat.st_mode));
+        if !matches!(kind, Ok(FileType::Fifo | FileType::Socket)) {
+            return;
+        }
+        let thread = thread::Builder::new().name("reader".to_owned());
+        // errors are always told, whatever is asked for
+        let _ = thread.spawn(move || {
+            if wait_for(&stream, PollFlags::empty()) {
+                gone();
+            }
+        });
+    }
+
+    /// Waits until one of `events`, an error or a hang-up is there; false if nothing can be known.
+    pub(in crate::system) fn wait_for(descriptor: &impl AsFd, events: PollFlags) -> bool {
+        let mut descriptors = [PollFd::new(descriptor, events)];
+        loop {
+            match poll(&mut descriptors, None) {
+                Err(Errno::INTR) => {}
+                Err(_) => return false,
+                Ok(_) => return !descriptors[0].revents().contains(PollFlags::NVAL),
+            }
+        }
+    }
 }
 
 /// Standard error.

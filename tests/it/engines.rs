@@ -1,10 +1,11 @@
 //! What programs rely on that run this one by the thousand: exit codes, complete records, and an end when nobody is left.
 
 use std::fs;
+use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::harness::{Running, Sandbox, for_each_mode, list};
+use crate::harness::{Running, Sandbox, for_each_mode, list, until};
 use crate::server::{Server, ok, pdf, respond, send};
 
 fn server() -> Server {
@@ -92,6 +93,64 @@ fn present_files_have_all_that_the_journal_knows() {
             moved["etag"] == "\"v1\"" && !moved["final_url"].is_null(),
             "{moved}"
         );
+    });
+}
+
+/// The arguments of a run with a link that never ends, one at a time.
+#[cfg(unix)]
+fn endless<'a>(mode: &'a str, args: &[&'a str]) -> Vec<&'a str> {
+    let usual = ["links.txt", "-o", "out", "-m", mode, "-j", "1"];
+    [&usual, args].concat()
+}
+
+/// Whether the link that never ends has begun.
+#[cfg(unix)]
+fn has_part(sandbox: &Sandbox) -> bool {
+    let parts = fs::read_dir(sandbox.path("out/.fetchpdf/parts"));
+    parts.is_ok_and(|mut parts| parts.next().is_some())
+}
+
+#[cfg(unix)]
+fn is_interrupted(sandbox: &Sandbox) -> bool {
+    let journal = sandbox.journal();
+    let status = |record: &Value| record["status"] == "interrupted";
+    journal.iter().filter(|record| status(record)).count() == 1 && !sandbox.parts().is_empty()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_reader_that_has_gone_ends_a_run_that_has_nothing_to_say() {
+    let server = server();
+    for_each_mode(|mode| {
+        for print in ["json", "paths"] {
+            let sandbox = Sandbox::new();
+            sandbox.write("links.txt", links(&server, &["endless", "a"]));
+            let args = endless(mode, &["--print", print, "--fail-on", "never"]);
+            let mut command = sandbox.command(&args);
+            let (reader, writer) = std::io::pipe().expect("a pipe");
+            command.stdout(writer).stderr(Stdio::piped());
+            let child = command.spawn().expect("the binary starts");
+            drop(command);
+            until(|| has_part(&sandbox));
+            drop(reader);
+            let output = child.wait_with_output().expect("it ends");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(143), "{said}");
+            assert!(said.contains("standard output is closed"), "{said}");
+            assert!(is_interrupted(&sandbox) && sandbox.names().is_empty());
+        }
+        let sandbox = Sandbox::new();
+        let mut command = sandbox.command(&["-", "-o", "out", "-m", mode, "--json"]);
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        command
+            .stdin(Stdio::piped())
+            .stdout(writer)
+            .stderr(Stdio::null());
+        let mut child = command.spawn().expect("the binary starts");
+        let _open = child.stdin.take();
+        drop((command, reader));
+        let code = child.wait().expect("it ends although its list does not");
+        assert_eq!(code.code(), Some(143));
     });
 }
 

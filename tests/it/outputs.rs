@@ -160,7 +160,8 @@ fn records_that_nobody_reads_end_the_run() {
             let said = stderr(&output);
             assert_eq!(output.status.code(), Some(143), "{said}");
             assert!(said.contains("standard output is closed"), "{said}");
-            assert_eq!(sandbox.names(), ["a.pdf"]);
+            // where the system tells at once, not even that
+            assert!(sandbox.names().iter().all(|name| name == "a.pdf"));
             assert!(read(&sandbox, "r.jsonl").lines().count() <= 2);
         }
     });
