@@ -5,6 +5,7 @@
 
 mod config_file;
 mod display;
+mod engines;
 mod files;
 mod hosts;
 mod http;
@@ -33,8 +34,10 @@ use clap_complete::Shell;
 use crate::commands::compare::Folders;
 use crate::mode::Mode;
 use crate::report::SinkOptions;
+use crate::run::Config;
 use crate::store::Layout;
 use config_file::ConfigArgs;
+use engines::EngineArgs;
 use invocation::Action;
 pub use invocation::{CommandOutcome, Invocation};
 use records::RecordArgs;
@@ -85,8 +88,9 @@ Configuration:
 
 Exit codes:
   0    every link has its file
-  1    some links failed, or the run ended early: a limit was reached, or the disk is full
+  1    some links failed, or the run ended early: a limit was reached, or the disk is full; see `--fail-on`
   2    wrong usage, or the run could not be completed
+  75   with `--fail-on retryable`: some links failed, and all of those may succeed in another run
   130  interrupted by Ctrl-C; the same command continues from there";
 
 /// Download every PDF in a list of links, verify it, and report the result
@@ -112,6 +116,8 @@ struct Cli {
     run: RunArgs,
     #[command(flatten)]
     records: RecordArgs,
+    #[command(flatten)]
+    engines: EngineArgs,
     #[command(flatten)]
     config: ConfigArgs,
 }
@@ -157,8 +163,8 @@ enum Subcommands {
         #[arg(id = "records", short = 'o', long = "output", value_name = "FILE")]
         file: Option<PathBuf>,
         /// Print no summary
-        #[arg(short, long)]
-        quiet: bool,
+        #[arg(short, long, action = ArgAction::Count)]
+        quiet: u8,
     },
     /// Show which PDF of a page would be fetched, and why
     Landing {
@@ -228,9 +234,12 @@ pub fn parse() -> anyhow::Result<Invocation> {
             let mut run = cli.run;
             run.refuse_late_command();
             let (quiet, dry_run, log) = (run.quiet, run.files.dry_run, run.log());
+            let records = cli.engines.complete(cli.records.options());
+            let fail_on = cli.engines.fail_on;
             run.complete_links()?;
             let layout = Layout::new(cli.output, cli.state);
-            let config = run.config(cli.mode, layout, cli.records.options(), tables)?;
+            let config = run.config(cli.mode, layout, records, tables)?;
+            let config = Config { fail_on, ..config };
             let action = if dry_run { Action::DryRun } else { Action::Run };
             (action(config), quiet, log)
         }

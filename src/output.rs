@@ -38,11 +38,17 @@ const LITTLE_PATIENCE: Duration = Duration::from_millis(200);
 /// The time between two looks at an output that is full, or not yet written.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// The first such time of a thread: an output is full after about a thousand records, and written in less than that.
+const SHORT_PAUSE: Duration = Duration::from_millis(1);
+
 /// The number of outputs that are full.
 static FULL: AtomicUsize = AtomicUsize::new(0);
 
 /// When somebody asked for the end of the process.
 static HURRIED: OnceLock<Instant> = OnceLock::new();
+
+/// The number of bytes that have been written, to all outputs.
+static WRITTEN: AtomicUsize = AtomicUsize::new(0);
 
 /// Whether an output has been given up.
 static GIVEN_UP: AtomicBool = AtomicBool::new(false);
@@ -83,14 +89,22 @@ pub(crate) async fn room(over: impl Fn() -> bool) {
     }
 }
 
-/// The same for a thread.
+/// The same for a thread, which may be quicker than the reader for as long as there is a list.
 pub(crate) fn wait_for_room(over: impl Fn() -> bool) {
+    let mut pause = SHORT_PAUSE;
     while is_full() && !over() {
-        thread::sleep(PAUSE);
+        thread::sleep(pause);
+        pause = (2 * pause).min(PAUSE);
     }
 }
 
-fn is_full() -> bool {
+/// How many bytes have been written.
+pub(crate) fn written() -> usize {
+    WRITTEN.load(Relaxed)
+}
+
+/// Whether an output is full.
+pub(crate) fn is_full() -> bool {
     FULL.load(Relaxed) > 0
 }
 
@@ -243,6 +257,7 @@ impl Shared {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(length) => {
                     bytes = &bytes[length..];
+                    WRITTEN.fetch_add(length, Relaxed);
                     self.queue.lock().progress = Instant::now();
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -59,7 +59,7 @@ pub(crate) enum Pushed<J> {
     /// The hosts of all its candidates are given up.
     GivenUp(J, GiveUp),
     /// The queue is closed.
-    Closed,
+    Closed(J),
 }
 
 impl<J: HasHost> Queue<J> {
@@ -84,7 +84,7 @@ impl<J: HasHost> Queue<J> {
             self.room.wait(&mut state);
         }
         if state.closed {
-            return Pushed::Closed;
+            return Pushed::Closed(job);
         }
         if let Err((job, reason)) = state.schedule.push(job, Instant::now()) {
             return Pushed::GivenUp(job, reason);

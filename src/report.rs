@@ -11,6 +11,7 @@ mod sinks;
 use std::fmt;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use indicatif::HumanBytes;
 
 pub(crate) use hosts::Hosts;
@@ -23,6 +24,23 @@ use crate::stats::rate;
 use crate::stop::Cause;
 use crate::text::seconds;
 
+/// What the exit code tells of, besides a failure of the run itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum FailOn {
+    /// Links that failed, and the early end of a run
+    #[default]
+    Link,
+    /// The same, with code 75 if another run may succeed with all of them
+    Retryable,
+    /// Links without a record
+    Run,
+    /// Nothing else
+    Never,
+}
+
+/// The exit code if another run may succeed: `EX_TEMPFAIL` of sysexits.h.
+const TEMPORARY_FAILURE: u8 = 75;
+
 /// The result of a run. [`fmt::Display`] is the summary.
 #[derive(Debug, Clone)]
 pub struct Report {
@@ -34,6 +52,8 @@ pub struct Report {
     pub counts: Counts,
     /// The number of lines that belong to other shards.
     pub elsewhere: u64,
+    /// The number of links with which another run will not succeed, either.
+    pub failed_for_good: u64,
     /// The number of files for which the command of `--exec` failed.
     pub failed_execs: u64,
     /// The total length of the files that this run downloaded, in bytes.
@@ -50,6 +70,10 @@ pub struct Report {
     pub hosts: Hosts,
     /// The number of links without an attempt, if the run ended early and the number is known.
     pub untried: Option<u64>,
+    /// Whether there is a record of every link of the list.
+    pub is_complete: bool,
+    /// What the exit code tells of.
+    pub fail_on: FailOn,
     /// Why a list could not be read to its end.
     pub list_error: Option<String>,
     /// Whether records or lines of the journal or the log could not be written.
@@ -57,17 +81,29 @@ pub struct Report {
 }
 
 impl Report {
-    /// The exit code: 0 if every link has its file, 1 if links or commands failed, records were lost or the run ended early, 2
-    /// if a list could not be read to its end, and 128 plus the number of the signal that ended the run. A closed standard
-    /// output counts as SIGTERM.
+    /// The exit code: 128 plus the number of the signal that ended the run, where a closed standard output counts as SIGTERM; 2
+    /// if a list could not be read to its end; 1 if the disk was full or records were lost; else what the links make of it.
     pub fn exit_code(&self) -> u8 {
         const TERM: u8 = 15;
         match self.stopped {
             Some(Cause::Signal(signal)) => 128 + signal,
             Some(Cause::OutputClosed) => 128 + TERM,
             _ if self.list_error.is_some() => 2,
-            Some(_) => 1,
-            None => u8::from(self.counts.failed() + self.failed_execs > 0 || self.lost_records),
+            Some(Cause::DiskFull | Cause::Bug) => 1,
+            _ if self.lost_records => 1,
+            Some(Cause::Limit(_)) | None => self.code_of_links(),
+        }
+    }
+
+    /// The exit code of a run that has not failed itself. A command may fail each time, so that it counts as a failure for good.
+    fn code_of_links(&self) -> u8 {
+        let is_done = self.counts.failed() + self.failed_execs == 0 && self.stopped.is_none();
+        match self.fail_on {
+            FailOn::Never => 0,
+            FailOn::Run => u8::from(!self.is_complete),
+            _ if is_done => 0,
+            FailOn::Retryable if self.failed_for_good + self.failed_execs == 0 => TEMPORARY_FAILURE,
+            FailOn::Link | FailOn::Retryable => 1,
         }
     }
 }

@@ -8,7 +8,7 @@
 //! The thread that feeds the queue also settles the links that need no request. The [`Session`] opens the output folder, the
 //! journal and the HTTP client when the first link needs them, so that a run whose files all exist writes nothing.
 //!
-//! Records and messages are written by threads of their own (see [`output`](crate::output)). Work begins only when there is room
+//! Records and messages are written by threads of their own (see [`output`]). Work begins only when there is room
 //! for what it will say, so that a slow reader slows the run down without holding up what is under way, or the end of the run.
 
 mod accounts;
@@ -22,6 +22,7 @@ mod worker;
 
 use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -32,7 +33,6 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use crate::links::{Ahead, Input, Links};
-use crate::log;
 use crate::plan::{Job, Plan};
 use crate::progress::{Progress, StatusLine, Style};
 use crate::queue::{Queue, Started};
@@ -42,6 +42,7 @@ use crate::stats::Stats;
 use crate::stop::{Cause, Stop, attend};
 use crate::store::{Archive, History, clear_leftovers};
 use crate::system::limits::explained;
+use crate::{log, output};
 use accounts::Accounts;
 pub(crate) use config::Config;
 use exec::Executor;
@@ -52,6 +53,12 @@ use worker::Worker;
 
 /// How long the first links wait for the head of the list: see [`feed`].
 const HEAD_TIME: Duration = Duration::from_millis(50);
+
+/// How long a run that ends early waits for the next link of a list whose rest it records.
+const REST_TIME: Duration = Duration::from_secs(2);
+
+/// The time between two looks at how far that is.
+const REST_LOOK: Duration = Duration::from_millis(20);
 
 const NO_THREADS: &str = "cannot start worker threads";
 
@@ -77,11 +84,10 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     } else {
         Box::new(Ahead::new(links))
     };
-    let archive = Archive::new(layout, Arc::clone(&history));
-    let plan = Plan::new(links, archive, config.plan.clone());
-
     let stats = Arc::new(Stats::default());
-    let worker = Arc::new(worker(config, history, Arc::clone(&stats))?);
+    let worker = Arc::new(worker(config, Arc::clone(&history), Arc::clone(&stats))?);
+    let archive = Archive::new(layout, history, worker.stop.token());
+    let plan = Plan::new(links, archive, config.plan.clone());
     let status_line = Arc::new(StatusLine::new(Arc::clone(&stats)));
     let shown = Arc::clone(&status_line);
     let _attention = attend(&worker.stop, move || {
@@ -90,6 +96,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
 
     let (first_job, has_job) = mpsc::channel();
     let (head_done, head) = mpsc::channel();
+    let (reading, read) = mpsc::channel::<()>();
     let milestones = Milestones {
         first_job,
         head_done: Some(head_done),
@@ -97,7 +104,10 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     let feeder = Arc::clone(&worker);
     // not joined: after an interrupt, it may still be waiting for a pipe that never ends
     thread::Builder::new()
-        .spawn(move || feed::feed(&feeder, plan, milestones))
+        .spawn(move || {
+            let _until_now = reading;
+            feed::feed(&feeder, plan, milestones);
+        })
         .map_err(explained)
         .context(NO_THREADS)?;
     // last, because the run can do without their threads
@@ -116,6 +126,9 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     // unlocked before they are settled, which may stop the run once more
     let left = mem::take(&mut *worker.left.lock());
     worker.accounts.interrupt(&left);
+    if worker.stop.is_stopped() {
+        wait_for_rest(&worker, &read);
+    }
     progress.finish();
     if let Some(counter) = counter {
         counter.finish(worker.stop.is_stopped());
@@ -151,6 +164,7 @@ fn worker(config: &Config, history: Arc<History>, stats: Arc<Stats>) -> anyhow::
         queue,
         stop,
         left,
+        leaves_rest: AtomicBool::new(false),
     })
 }
 
@@ -160,6 +174,22 @@ fn will_fetch(has_job: &Receiver<()>, stop: &Stop) -> bool {
         match has_job.recv_timeout(HEAD_TIME) {
             Err(RecvTimeoutError::Timeout) if !stop.is_stopped() => {}
             result => return result.is_ok(),
+        }
+    }
+}
+
+/// Waits until the rest of the list has been recorded, if it is. Gives up if the list does not go on, or nobody reads what is
+/// recorded and somebody has asked for the end.
+fn wait_for_rest(worker: &Worker, read: &Receiver<()>) {
+    let (mut seen, mut since) = ((0, 0), Instant::now());
+    while !worker.is_over() && read.recv_timeout(REST_LOOK) == Err(RecvTimeoutError::Timeout) {
+        let now = (worker.accounts.recorded(), output::written());
+        let waits_for_reader = || output::is_full() && output::has_patience(since);
+        if now != seen {
+            (seen, since) = (now, Instant::now());
+        } else if since.elapsed() >= REST_TIME && !waits_for_reader() {
+            tracing::warn!("the rest of the list is not recorded: it does not go on");
+            worker.leaves_rest.store(true, Relaxed);
         }
     }
 }

@@ -18,6 +18,7 @@ pub(crate) struct Stats {
     saved_bytes: AtomicU64,
     received_bytes: AtomicU64,
     started: AtomicU64,
+    failed_for_good: AtomicU64,
     failed_execs: AtomicU64,
     paused_hosts: AtomicUsize,
     retries: AtomicUsize,
@@ -37,6 +38,9 @@ impl Stats {
     pub(crate) fn count(&self, record: &Record) {
         let status = record.outcome.status();
         self.counts[status as usize].fetch_add(1, Relaxed);
+        if record.failed_for_good() {
+            self.failed_for_good.fetch_add(1, Relaxed);
+        }
         if record.exec_error.is_some() {
             self.failed_execs.fetch_add(1, Relaxed);
         }
@@ -51,6 +55,9 @@ impl Stats {
     pub(crate) fn uncount(&self, record: &Record) {
         let status = record.outcome.status();
         self.counts[status as usize].fetch_sub(1, Relaxed);
+        if record.failed_for_good() {
+            self.failed_for_good.fetch_sub(1, Relaxed);
+        }
         if record.exec_error.is_some() {
             self.failed_execs.fetch_sub(1, Relaxed);
         }
@@ -94,6 +101,11 @@ impl Stats {
     /// The bytes of bodies that have been received.
     pub(crate) fn received_bytes(&self) -> u64 {
         self.received_bytes.load(Relaxed)
+    }
+
+    /// The number of links with which another run will not succeed, either.
+    pub(crate) fn failed_for_good(&self) -> u64 {
+        self.failed_for_good.load(Relaxed)
     }
 
     /// The number of files for which the command of `--exec` failed.

@@ -134,7 +134,11 @@ impl Invocation {
                 let intent = dry_run(&config)?;
                 CommandOutcome {
                     summary_on_stdout: false,
-                    ..CommandOutcome::new(intent.to_string(), intent.exit_code(), intent.list_error)
+                    ..CommandOutcome::new(
+                        intent.to_string(),
+                        intent.exit_code(config.fail_on),
+                        intent.list_error,
+                    )
                 }
             }
             Action::Landing(config, json) => {

@@ -49,6 +49,7 @@ impl RecordArgs {
             csv_safe: self.report_csv_safe,
             errors: self.error_file,
             columns: Vec::new(),
+            untried: false,
         }
     }
 }

@@ -24,7 +24,7 @@ use crate::commands::demo;
 use crate::fetch::HostHeaders;
 use crate::links::Input;
 use crate::mode::Mode;
-use crate::report::SinkOptions;
+use crate::report::{FailOn, SinkOptions};
 use crate::retry::{DEFAULT_RETRIES, RetryPolicy};
 use crate::run::Config;
 use crate::store::Layout;
@@ -185,6 +185,7 @@ impl RunArgs {
             plan: self.files.options(selection),
             fetch,
             records,
+            fail_on: FailOn::default(),
             progress: quiet.unwrap_or(self.display.progress),
             forget: Vec::new(),
         })

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use anyhow::Context;
+use tokio_util::sync::CancellationToken;
 
 use crate::links::{Input, Links, Seen, survey};
 use crate::log;
@@ -13,7 +14,7 @@ use crate::outcome::Outcome;
 use crate::output::{stdout, wait_for_room};
 use crate::plan::{Existing, Plan, Step};
 use crate::queue::HasHost;
-use crate::report::{is_whole, tell_of_stdout};
+use crate::report::{FailOn, is_whole, tell_of_stdout};
 use crate::run::Config;
 use crate::store::{Archive, History};
 use crate::text::{printable, shown};
@@ -54,7 +55,7 @@ pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
     let (layout, identity) = (&config.layout, config.plan.identity.clone());
     let history = History::of(layout, config.detail(), identity);
     let history = history.context("cannot read the journal")?;
-    let archive = Archive::new(layout, Arc::new(history));
+    let archive = Archive::new(layout, Arc::new(history), CancellationToken::new());
     let renewal = match config.plan.existing {
         Existing::Update => "update",
         _ => "overwrite",
@@ -134,11 +135,13 @@ fn tell_of_lists(config: &Config, links: &Links) -> Vec<Arc<Seen>> {
 }
 
 impl Intent {
-    /// The exit code: 2 if a list could not be read to its end, 1 if some lines are not links or could not be written, else 0.
-    pub(crate) fn exit_code(&self) -> u8 {
+    /// The exit code: 2 if a list could not be read to its end, 1 if lines could not be written, or are not links and
+    /// `fail_on` tells of them, else 0.
+    pub(crate) fn exit_code(&self, fail_on: FailOn) -> u8 {
+        let tells_of_links = matches!(fail_on, FailOn::Link | FailOn::Retryable);
         match self.list_error {
             Some(_) => 2,
-            None => u8::from(self.bad > 0 || self.lost_lines),
+            None => u8::from((tells_of_links && self.bad > 0) || self.lost_lines),
         }
     }
 }

@@ -94,6 +94,14 @@ impl Failure {
         Self::new(Status::Interrupted, "the run ended before the link did")
     }
 
+    /// The failure of a link that was not tried, because the run had ended.
+    pub fn untried() -> Self {
+        Self::new(
+            Status::Interrupted,
+            "the run ended before the link was tried",
+        )
+    }
+
     /// Whether another attempt, in this run or a later one, may succeed.
     pub fn retryable(&self) -> bool {
         use Status::{

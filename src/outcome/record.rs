@@ -68,6 +68,11 @@ impl Record {
         }
     }
 
+    /// Whether the link has failed, and another run will not succeed, either.
+    pub(crate) fn failed_for_good(&self) -> bool {
+        self.failure().is_some_and(|failure| !failure.retryable())
+    }
+
     /// Whether the disk was full, which ends the run.
     pub(crate) fn is_of_full_disk(&self) -> bool {
         self.failure().is_some_and(|failure| failure.disk_full)

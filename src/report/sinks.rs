@@ -44,6 +44,8 @@ pub(crate) struct SinkOptions {
     pub errors: Option<PathBuf>,
     /// The columns of the lists to copy into a CSV report.
     pub columns: Vec<Arc<str>>,
+    /// Whether links that are not tried because the run ends early have records, too.
+    pub untried: bool,
 }
 
 impl SinkOptions {

@@ -2,7 +2,7 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -31,6 +31,14 @@ pub(super) struct Accounts {
     limits: RunLimits,
     stop: Arc<Stop>,
     problem: Mutex<Option<Problem>>,
+    /// Whether links that are not tried have records.
+    records_untried: bool,
+    /// The number of links that have not been tried, and have a record.
+    untried: AtomicU64,
+    /// Whether links have been passed over without a record.
+    has_passed_over: AtomicBool,
+    /// Whether the list has been read to its end.
+    has_read_all: AtomicBool,
 }
 
 /// A problem of the run as a whole.
@@ -66,6 +74,10 @@ impl Accounts {
             limits: config.limits,
             stop,
             problem: Mutex::default(),
+            records_untried: config.records.untried,
+            untried: AtomicU64::new(0),
+            has_passed_over: AtomicBool::new(false),
+            has_read_all: AtomicBool::new(false),
         })
     }
 
@@ -121,11 +133,31 @@ impl Accounts {
         self.settle_for_host(&job.origin(), &record);
     }
 
-    /// Settles the jobs that wait for a retry when the run ends. The report counts those without any attempt.
+    /// Settles the jobs that wait for a retry when the run ends. Those without any attempt have at most a record: the report counts
+    /// them apart, and the next run needs nothing about them in the journal.
     pub(super) fn interrupt(&self, jobs: &[Box<Job>]) {
-        for job in jobs.iter().filter(|job| job.attempts > 0) {
-            self.settle(&job.record(Outcome::Failed(Failure::interrupted())));
+        for job in jobs {
+            if job.attempts > 0 {
+                self.settle(&job.record(Outcome::Failed(Failure::interrupted())));
+            } else if self.records_untried {
+                self.sinks
+                    .write(&job.record(Outcome::Failed(Failure::untried())));
+                self.untried.fetch_add(1, Relaxed);
+            } else {
+                self.has_passed_over.store(true, Relaxed);
+            }
         }
+    }
+
+    /// Notes that the list has been read to its end, and has so many `links`.
+    pub(super) fn has_read_all(&self, links: u64) {
+        self.stats.set_total(links);
+        self.has_read_all.store(true, Relaxed);
+    }
+
+    /// How many links have a record.
+    pub(super) fn recorded(&self) -> u64 {
+        self.stats.counts().total() + self.untried.load(Relaxed)
     }
 
     /// Writes a record to the journal. If the journal cannot be opened, the run fails.
@@ -200,6 +232,7 @@ impl Accounts {
             untried: total.and_then(|total| total.checked_sub(counts.total())),
             counts,
             elsewhere: self.stats.elsewhere(),
+            failed_for_good: self.stats.failed_for_good(),
             failed_execs: self.stats.failed_execs(),
             saved_bytes: self.stats.saved_bytes(),
             received_bytes: self.stats.received_bytes(),
@@ -207,6 +240,8 @@ impl Accounts {
             reasons: mem::take(&mut self.reasons.lock()),
             hosts: mem::take(&mut self.hosts.lock()),
             stopped: self.stop.cause(),
+            is_complete: self.has_read_all.load(Relaxed) && !self.has_passed_over.load(Relaxed),
+            fail_on: config.fail_on,
             list_error,
             lost_records,
         })

@@ -39,6 +39,8 @@ pub(crate) struct Config {
     pub exec: Option<Exec>,
     /// Where records go.
     pub records: report::SinkOptions,
+    /// What the exit code tells of.
+    pub fail_on: report::FailOn,
     /// How progress is shown.
     pub progress: progress::Style,
     /// The identities of links to fetch again although the journal has their files: see

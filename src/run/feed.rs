@@ -2,6 +2,8 @@
 //!
 //! Workers start once the head of the list is queued. Otherwise, slow hosts at its beginning would occupy all workers before
 //! a fast one is known.
+//!
+//! If the run ends early and links that are not tried have records, too, the rest of the list is only recorded.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -49,7 +51,7 @@ pub(super) fn feed(
             goes_on
         });
         if all && is_whole {
-            worker.accounts.stats.set_total(links);
+            worker.accounts.has_read_all(links);
         }
     };
     if catch_unwind(AssertUnwindSafe(feed_all)).is_err() {
@@ -60,10 +62,10 @@ pub(super) fn feed(
     worker.queue.end();
 }
 
-/// Queues or settles one step; false if the run accepts no more of them.
+/// Queues, settles or records one step; false if no more of them are wanted.
 fn take(worker: &Worker, step: io::Result<Step>) -> bool {
     let accounts = &worker.accounts;
-    output::wait_for_room(|| worker.stop.is_stopped());
+    output::wait_for_room(|| worker.is_over());
     match step {
         Ok(Step::Fetch(job)) => return queue(worker, job),
         Ok(Step::Settled(record)) => accounts.settle(&record),
@@ -74,10 +76,14 @@ fn take(worker: &Worker, step: io::Result<Step>) -> bool {
         Ok(Step::Elsewhere) => accounts.stats.count_elsewhere(),
         Err(error) => accounts.fail(Problem::Incomplete(error.to_string())),
     }
-    !worker.stop.is_stopped() && !accounts.is_impossible()
+    !worker.is_over() && !accounts.is_impossible()
 }
 
 fn queue(worker: &Worker, job: Box<Job>) -> bool {
+    if worker.stop.is_stopped() {
+        worker.accounts.interrupt(&[job]);
+        return !worker.is_over();
+    }
     if let Err(error) = worker.session.open() {
         worker.accounts.fail(Problem::Impossible(error));
         worker.stop.stop(Cause::Bug);
@@ -86,7 +92,7 @@ fn queue(worker: &Worker, job: Box<Job>) -> bool {
     match worker.queue.push(job) {
         Pushed::Queued => {}
         Pushed::GivenUp(job, reason) => worker.accounts.give_up(&job, &reason),
-        Pushed::Closed => return false,
+        Pushed::Closed(job) => worker.accounts.interrupt(&[job]),
     }
-    true
+    !worker.is_over()
 }

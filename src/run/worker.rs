@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -35,9 +36,20 @@ pub(super) struct Worker {
     /// The links that waited in the queue when the run was ended.
     #[expect(clippy::vec_box, reason = "as they are in the queue")]
     pub(super) left: Arc<Mutex<Vec<Box<Job>>>>,
+    /// Whether the rest of the list is not recorded any more, although the run has ended early.
+    pub(super) leaves_rest: AtomicBool,
 }
 
 impl Worker {
+    /// Whether no more links of the list are wanted. Those that are not tried may still be recorded, unless nobody reads that.
+    pub(super) fn is_over(&self) -> bool {
+        match self.stop.cause() {
+            None => self.stop.is_stopped(),
+            Some(Cause::OutputClosed | Cause::Bug) => true,
+            Some(_) => !self.config.records.untried || self.leaves_rest.load(Relaxed),
+        }
+    }
+
     /// Makes one attempt at a link, and reports the result to the queue and the accounts. A panic ends the run in order.
     pub(super) async fn work(&self, started: Started<Box<Job>>) {
         if let Err(panic) = caught(pin!(self.attempt(started))).await {

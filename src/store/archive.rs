@@ -15,6 +15,8 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use super::strays::Strays;
 use super::{Files, History, Layout, part};
 use crate::digest::{Checksum, Hasher};
@@ -39,16 +41,19 @@ pub(crate) struct Archive {
     history: Arc<History>,
     /// The files that it does not name; none as long as nobody has looked.
     strays: Option<Strays>,
+    /// Cancelled when there is no more time to read files.
+    hurry: CancellationToken,
 }
 
 impl Archive {
-    /// The files of `layout`, of whose journal `history` has been read.
-    pub(crate) fn new(layout: &Layout, history: Arc<History>) -> Self {
+    /// The files of `layout`, of whose journal `history` has been read. None of them is read any more in a `hurry`.
+    pub(crate) fn new(layout: &Layout, history: Arc<History>, hurry: CancellationToken) -> Self {
         Self {
             files: Files::of(layout),
             state: layout.state_folder().ok(),
             history,
             strays: None,
+            hurry,
         }
     }
 
@@ -74,6 +79,7 @@ impl Archive {
             state,
             history,
             strays,
+            ..
         } = self;
         let state = state.as_ref()?;
         let strays = strays.get_or_insert_with(|| Strays::look(files, state, history));
@@ -111,6 +117,9 @@ impl Inventory for Archive {
     }
 
     fn trace(&mut self, id: u64) -> Trace {
+        if self.hurry.is_cancelled() {
+            return Trace::Lost;
+        }
         let all = versions(&self.history, id);
         let Some(last) = all.first() else {
             return Trace::Lost;
@@ -161,6 +170,7 @@ impl Inventory for Archive {
         let mut known = known.filter(|known| known.algorithm() == checksum.algorithm());
         match known.next() {
             Some(known) => *known == checksum,
+            None if self.hurry.is_cancelled() => false,
             None => self.files.checksum_like(checksum, &file.saved.file) == Some(checksum),
         }
     }

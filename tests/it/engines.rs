@@ -96,6 +96,61 @@ fn present_files_have_all_that_the_journal_knows() {
     });
 }
 
+#[test]
+fn the_exit_code_tells_of_what_is_asked_for() {
+    let server = server();
+    let fails = ["--exec", "false"];
+    let cases: [(&[&str], &[&str], [i32; 4]); 7] = [
+        (&["a"], &[], [0, 0, 0, 0]),
+        (&["a", "gone"], &[], [1, 1, 0, 0]),
+        (&["a", "busy"], &[], [1, 75, 0, 0]),
+        (&["busy", "gone"], &[], [1, 1, 0, 0]),
+        (&["a"], &fails, [1, 1, 0, 0]),
+        (
+            &["a", "endless"],
+            &["--max-downloads", "1", "-j", "1"],
+            [1, 75, 1, 0],
+        ),
+        (
+            &["a", "endless", "b"],
+            &["--max-downloads", "1", "-j", "1", "--record-untried"],
+            [1, 75, 0, 0],
+        ),
+    ];
+    for (names, args, codes) in cases {
+        for (fail_on, code) in ["link", "retryable", "run", "never"].into_iter().zip(codes) {
+            let sandbox = Sandbox::new();
+            let args = [args, &["--retry", "0", "--fail-on", fail_on]].concat();
+            let run = sandbox.fetch("async", links(&server, names), &args);
+            assert_eq!(run.code, Some(code), "{names:?}, {args:?}: {run:?}");
+        }
+    }
+    let sandbox = Sandbox::new();
+    for fail_on in ["link", "retryable", "run", "never"] {
+        let on = ["--fail-on", fail_on];
+        sandbox.run(&[&["none.txt"][..], &on].concat()).exits(2);
+        sandbox.run(&[&["--nonsense"][..], &on].concat()).exits(2);
+        let torn = "{\"url\":\"http://127.0.0.1:1/\"}\n[";
+        sandbox.write(
+            "torn.json",
+            torn.replace('\n', ",\n").replacen('{', "[{", 1),
+        );
+        let args = ["torn.json", "-o", "out", "--retry", "0"];
+        sandbox.run(&[&args[..], &on].concat()).exits(2);
+        if cfg!(target_os = "linux") {
+            let full = [&on[..], &["--report", "/dev/full"]].concat();
+            sandbox
+                .fetch("async", links(&server, &["a"]), &full)
+                .exits(1);
+        }
+        let dry_run = [&on[..], &["--dry-run"]].concat();
+        let code = i32::from(matches!(fail_on, "link" | "retryable"));
+        let list = links(&server, &["a"]) + "nonsense\n";
+        sandbox.fetch("async", list, &dry_run).exits(code);
+    }
+    sandbox.run(&["--fail-on", "links"]).exits(2);
+}
+
 /// The arguments of a run with a link that never ends, one at a time.
 #[cfg(unix)]
 fn endless<'a>(mode: &'a str, args: &[&'a str]) -> Vec<&'a str> {
@@ -152,6 +207,84 @@ fn a_reader_that_has_gone_ends_a_run_that_has_nothing_to_say() {
         let code = child.wait().expect("it ends although its list does not");
         assert_eq!(code.code(), Some(143));
     });
+}
+
+#[cfg(unix)]
+#[test]
+fn links_that_are_not_tried_are_recorded_on_request() {
+    let server = server();
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        sandbox.fetch(mode, links(&server, &["kept"]), &[]).exits(0);
+        let rest = (0..2200).map(|n| server.url(&format!("/{n}.pdf")));
+        let list = links(&server, &["a", "endless"]) + &list(rest);
+        let list = list + "nonsense\n" + &links(&server, &["a", "kept", "last"]);
+        sandbox.write("links.txt", list);
+        let untried = [
+            "--json",
+            "--record-untried",
+            "--error-file",
+            "left.txt",
+            "--fail-on",
+            "run",
+        ];
+        let running = Running::start(sandbox.command(&endless(mode, &untried)));
+        until(|| has_part(&sandbox));
+        running.signal("TERM");
+        let run = running.wait().exits(143);
+        let records = records(&run.stdout);
+        assert_eq!(records.len(), 2206, "{}", run.stderr);
+        let of = |status: &str, attempts: u64| {
+            let is_so =
+                |record: &&Value| record["status"] == status && record["attempts"] == attempts;
+            records.iter().filter(is_so).count()
+        };
+        assert_eq!((of("interrupted", 0), of("interrupted", 1)), (2201, 1));
+        assert_eq!(
+            (of("bad_link", 0), of("duplicate", 0), of("present", 0)),
+            (1, 1, 1)
+        );
+        assert!(run.stderr.contains("not tried   2201"), "{}", run.stderr);
+        assert!(
+            is_interrupted(&sandbox),
+            "the journal has no links that were not tried"
+        );
+        let left = fs::read_to_string(sandbox.path("left.txt")).expect("a list");
+        assert_eq!(
+            left.lines().filter(|line| line.starts_with("http")).count(),
+            2202
+        );
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_list_that_does_not_go_on_holds_up_no_end() {
+    let server = server();
+    for twice in [true, false] {
+        let sandbox = Sandbox::new();
+        let args = ["-", "-o", "out", "-j", "1", "--json", "--record-untried"];
+        let mut command = sandbox.command(&args);
+        command.stdin(Stdio::piped());
+        let mut running = Running::start(command);
+        running.type_in(&links(&server, &["endless", "a", "b"]));
+        until(|| has_part(&sandbox));
+        running.signal("TERM");
+        if twice {
+            until(|| {
+                sandbox.path("out/.fetchpdf/journal.jsonl").exists() && is_interrupted(&sandbox)
+            });
+            running.signal("INT");
+            running.wait().exits(130);
+            continue;
+        }
+        let run = running.wait().exits(143);
+        assert_eq!(run.stdout.lines().count(), 3, "{run:?}");
+        assert!(
+            run.stderr.contains("the rest of the list is not recorded"),
+            "{run:?}"
+        );
+    }
 }
 
 #[test]
