@@ -229,13 +229,19 @@ fn active(matches: &ArgMatches) -> &ArgMatches {
 pub fn parse() -> anyhow::Result<Invocation> {
     let (matches, tables) = config_file::matches(command())?;
     let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let mut dies_with_parent = false;
     let (action, quiet, log) = match cli.command {
         None => {
             let mut run = cli.run;
             run.refuse_late_command();
             let (quiet, dry_run, log) = (run.quiet, run.files.dry_run, run.log());
             let records = cli.engines.complete(cli.records.options());
-            let fail_on = cli.engines.fail_on;
+            let EngineArgs {
+                fail_on,
+                die_with_parent,
+                ..
+            } = cli.engines;
+            dies_with_parent = die_with_parent;
             run.complete_links()?;
             let layout = Layout::new(cli.output, cli.state);
             let config = run.config(cli.mode, layout, records, tables)?;
@@ -297,6 +303,7 @@ pub fn parse() -> anyhow::Result<Invocation> {
     Ok(Invocation {
         action,
         quiet: quiet > 0,
+        dies_with_parent,
         log,
         reads,
     })

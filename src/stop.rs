@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::outcome::{Counts, Status};
+use crate::system::parent;
 use crate::system::signals::{self, Heard};
 use crate::{log, output};
 
@@ -106,10 +107,7 @@ static ATTENDED: Mutex<Option<Attended>> = Mutex::new(None);
 /// If the system is out of threads or file descriptors.
 pub(crate) fn hear_signals() -> io::Result<()> {
     signals::listen(|heard| match heard {
-        Heard::Stop(number) => match first_asked() {
-            Some(stop) => stop.stop(Cause::Signal(number)),
-            None => process::exit(128 + i32::from(number)),
-        },
+        Heard::Stop(number) => end_by(number),
         Heard::Status => {
             let status = ATTENDED.lock().as_ref().map(|run| Arc::clone(&run.status));
             match status {
@@ -118,6 +116,25 @@ pub(crate) fn hear_signals() -> io::Result<()> {
             }
         }
     })
+}
+
+/// Ends the run, or else the process, as the signal with this number does.
+fn end_by(number: u8) {
+    match first_asked() {
+        Some(stop) => stop.stop(Cause::Signal(number)),
+        None => process::exit(128 + i32::from(number)),
+    }
+}
+
+/// From now on, the end of the process that has started this one is like SIGTERM. `stdin_is_free` if nothing else reads standard
+/// input.
+///
+/// # Errors
+///
+/// If the system is out of threads.
+pub(crate) fn end_with_parent(stdin_is_free: bool) -> io::Result<()> {
+    const TERM: u8 = 15;
+    parent::when_gone(stdin_is_free, || end_by(TERM))
 }
 
 /// The run that signals concern, unless one has asked for its end before.

@@ -15,6 +15,9 @@ pub(super) struct EngineArgs {
     /// The rest of the list is read for that, without requests. A second Ctrl-C or SIGTERM ends that at once.
     #[arg(long)]
     record_untried: bool,
+    /// End as on SIGTERM when the process that started this one has ended
+    #[arg(long)]
+    pub(super) die_with_parent: bool,
 }
 
 impl EngineArgs {

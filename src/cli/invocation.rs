@@ -49,6 +49,8 @@ pub struct Invocation {
     pub(super) action: Action,
     /// Whether to print no summary.
     pub(super) quiet: bool,
+    /// Whether it ends when the process that started it does.
+    pub(super) dies_with_parent: bool,
     pub(super) log: log::Options,
     /// The files besides lists that it reads.
     pub(super) reads: Vec<PathBuf>,
@@ -125,6 +127,10 @@ impl Invocation {
             let listening = stop::hear_signals().map_err(explained);
             listening.context("cannot start a thread that listens to signals")?;
         }
+        if self.dies_with_parent {
+            let watching = stop::end_with_parent(!self.action.reads_stdin()).map_err(explained);
+            watching.context("cannot start a thread that watches the parent process")?;
+        }
         let mut outcome = match self.action {
             Action::Run(config) => CommandOutcome {
                 summary_on_stdout: config.records.print == Print::Summary,
@@ -194,6 +200,14 @@ fn compare_into(
 }
 
 impl Action {
+    /// Whether a list comes from standard input.
+    fn reads_stdin(&self) -> bool {
+        match self {
+            Self::Run(config) | Self::DryRun(config) => config.inputs.contains(&Input::Stdin),
+            _ => false,
+        }
+    }
+
     /// Refuses to write to a file that is read, or twice to the same: a list would be truncated before it is read, or never end.
     fn keep_files_apart(&self, reads: &[PathBuf], log: Option<&Path>) -> anyhow::Result<()> {
         let mut written = Vec::new();

@@ -23,6 +23,9 @@ pub(crate) fn when_nobody_reads_stdout(gone: impl FnOnce() + Send + 'static) {
 }
 
 #[cfg(target_os = "linux")]
+pub(super) use linux::wait_for;
+
+#[cfg(target_os = "linux")]
 mod linux {
     use std::os::fd::AsFd;
     use std::thread;

@@ -1,6 +1,8 @@
 //! What programs rely on that run this one by the thousand: exit codes, complete records, and an end when nobody is left.
 
 use std::fs;
+#[cfg(target_os = "linux")]
+use std::process::Command;
 use std::process::Stdio;
 
 use serde_json::Value;
@@ -206,6 +208,45 @@ fn a_reader_that_has_gone_ends_a_run_that_has_nothing_to_say() {
         drop((command, reader));
         let code = child.wait().expect("it ends although its list does not");
         assert_eq!(code.code(), Some(143));
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_end_of_the_parent_is_the_end_of_the_run() {
+    let server = server();
+    let binary = env!("CARGO_BIN_EXE_fetchpdf");
+    let shell = |sandbox: &Sandbox, script: &str, args: &[&str]| {
+        let mut command = Command::new("setsid");
+        command.args(["--wait", "sh", "-c", script, binary]);
+        command.args(args).current_dir(sandbox.path(""));
+        command.stdin(Stdio::null());
+        Running::start(command)
+    };
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        sandbox.write("links.txt", links(&server, &["endless", "a"]));
+        let args = endless(mode, &["--die-with-parent", "--progress", "none"]);
+        let script = "echo $$ >pid; \"$0\" \"$@\" & wait";
+        let running = shell(&sandbox, script, &args);
+        until(|| has_part(&sandbox));
+        let id = fs::read_to_string(sandbox.path("pid")).expect("an id");
+        let killed = Command::new("kill").args(["-KILL", id.trim()]).status();
+        assert!(killed.expect("kill is there").success());
+        let run = running.wait();
+        assert!(is_interrupted(&sandbox), "{run:?}");
+
+        // one whose parent has ended before it could ask
+        let other = Sandbox::new();
+        other.write("links.txt", links(&server, &["endless"]));
+        shell(&other, "(\"$0\" \"$@\" &)", &args).wait();
+
+        // a parent that lives, in this session and in another one
+        let sandbox = Sandbox::new();
+        sandbox.write("links.txt", links(&server, &["a"]));
+        sandbox.run(&args).exits(0);
+        shell(&sandbox, "exec \"$0\" \"$@\"", &args).wait().exits(0);
+        shell(&sandbox, "\"$0\" \"$@\"", &args).wait().exits(0);
     });
 }
 
