@@ -47,7 +47,7 @@ use crate::digest::Checksum;
 use crate::http::{Client, HttpOptions, Load};
 use crate::outcome::{Answer, Failure, Outcome, Record, Saved, Status};
 use crate::page::Rules;
-use crate::plan::{Job, Trail};
+use crate::plan::{Job, Previous, Trail};
 use crate::retry::RetryPolicy;
 use crate::stats::{Stats, Transfer};
 use crate::store::{Part, Publisher, Store};
@@ -313,17 +313,9 @@ impl Fetcher {
         part: &mut Option<Part>,
     ) -> Result<Option<Saved>, Unsaved> {
         let (mut response, start) = self.get(job, part).await?;
-        let answer = Some(response.answer(job.candidates.first()));
+        let answer = response.answer(job.candidates.first());
         if let (Start::Unchanged, Some(existing)) = (start, &job.existing) {
-            let known = |answer: Answer| Answer {
-                etag: answer.etag.or_else(|| existing.etag.clone()),
-                last_modified: (answer.last_modified).or_else(|| existing.last_modified.clone()),
-                ..answer
-            };
-            return Ok(Some(Saved {
-                answer: answer.map(known),
-                ..existing.saved.clone()
-            }));
+            return Ok(Some(unchanged(existing, answer)));
         }
         let codings = response.codings()?;
         if start == Start::Over
@@ -413,7 +405,7 @@ impl Fetcher {
                 .or(is_repeated.then_some(REPEATED))
                 .map(Cow::Borrowed),
             kept: None,
-            answer,
+            answer: Some(answer),
         };
         let publish = || self.publisher.publish(job, part, &saved, name.as_deref());
         Ok(Some(self.disk.act(publish).map_err(disk)?))
@@ -487,6 +479,19 @@ enum Start {
     End,
     /// The existing file is up to date; there is no body.
     Unchanged,
+}
+
+/// What is known of an existing file after an `answer` that it has not changed: what that does not say is as it was.
+fn unchanged(existing: &Previous, answer: Answer) -> Saved {
+    let answer = Answer {
+        etag: answer.etag.or_else(|| existing.etag.clone()),
+        last_modified: (answer.last_modified).or_else(|| existing.last_modified.clone()),
+        ..answer
+    };
+    Saved {
+        answer: Some(answer),
+        ..existing.saved.clone()
+    }
 }
 
 fn done(job: &Job, outcome: Outcome) -> Fetched {
