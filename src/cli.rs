@@ -22,6 +22,7 @@ mod shards;
 mod sites;
 mod values;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -42,6 +43,7 @@ use invocation::Action;
 pub use invocation::{CommandOutcome, Invocation};
 use records::RecordArgs;
 use run::RunArgs;
+use values::jobs;
 
 /// The options and arguments in `-h`, which fits on a small terminal.
 const IN_SHORT_HELP: [&str; 14] = [
@@ -112,6 +114,12 @@ struct Cli {
     /// replaces a file of another one.
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
+    /// Only serve the sample PDFs, print their links, and stay until interrupted
+    ///
+    /// N links [default: 10], on several addresses of this machine, for trying other programs that run this one.
+    #[arg(long, value_name = "N", requires = "demo", num_args = 0..=1)]
+    #[arg(require_equals = true, default_missing_value = "10", value_parser = jobs)]
+    serve: Option<NonZeroUsize>,
     #[command(flatten)]
     run: RunArgs,
     #[command(flatten)]
@@ -242,12 +250,17 @@ pub fn parse() -> anyhow::Result<Invocation> {
                 ..
             } = cli.engines;
             dies_with_parent = die_with_parent;
-            run.complete_links()?;
-            let layout = Layout::new(cli.output, cli.state);
-            let config = run.config(cli.mode, layout, records, tables)?;
-            let config = Config { fail_on, ..config };
-            let action = if dry_run { Action::DryRun } else { Action::Run };
-            (action(config), quiet, log)
+            let action = if let Some(documents) = cli.serve {
+                Action::Serve(documents)
+            } else {
+                run.complete_links()?;
+                let layout = Layout::new(cli.output, cli.state);
+                let config = run.config(cli.mode, layout, records, tables)?;
+                let config = Config { fail_on, ..config };
+                let action = if dry_run { Action::DryRun } else { Action::Run };
+                action(config)
+            };
+            (action, quiet, log)
         }
         Some(Subcommands::Compare {
             mut run,

@@ -7,7 +7,7 @@
 //! 3. the configuration file: `per-host = 2`;
 //! 4. its default.
 //!
-//! Help, the version and `--demo` are no settings: `FETCHPDF_VERSION` is a usual name in container files. An empty variable and
+//! Help, the version, `--demo` and `--serve` are no settings: `FETCHPDF_VERSION` is a usual name in container files. An empty variable and
 //! an empty string in the file set nothing, because that is how scripts unset a variable. A variable that no option knows
 //! gets a warning, because it is most likely a misspelled one.
 //!
@@ -86,7 +86,7 @@ const VARIABLE: &str = "FETCHPDF_";
 const LONGEST_NAME: usize = 100;
 
 /// Options that a configuration file cannot set.
-const NOT_IN_FILE: [&str; 3] = ["config", "no_config", "demo"];
+const NOT_IN_FILE: [&str; 4] = ["config", "no_config", "demo", "serve"];
 
 /// Variables that are no settings, and that are set for other reasons.
 const NO_SETTINGS: [&str; 3] = ["FETCHPDF_HELP", "FETCHPDF_VERSION", handover::VARIABLE];
@@ -187,9 +187,8 @@ fn count(text: &str) -> Result<u8, String> {
 fn variable(arg: &Arg) -> Option<String> {
     use ArgAction::{Help, HelpLong, HelpShort, Version};
     let prints = matches!(arg.get_action(), Help | HelpLong | HelpShort | Version);
-    let long = arg
-        .get_long()
-        .filter(|_| !prints && arg.get_id() != "demo")?;
+    let is_demo = ["demo", "serve"].contains(&arg.get_id().as_str());
+    let long = arg.get_long().filter(|_| !prints && !is_demo)?;
     let name = long.replace(['-', '.'], "_").to_uppercase();
     Some(format!("{VARIABLE}{name}"))
 }

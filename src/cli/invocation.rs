@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -9,7 +10,7 @@ use anyhow::Context;
 use crate::commands::compare::{Folders, Picture, compare};
 use crate::commands::dry_run::dry_run;
 use crate::commands::landing::landing;
-use crate::commands::{merge, verify};
+use crate::commands::{demo, merge, verify};
 use crate::links::Input;
 use crate::log;
 use crate::mode::Mode;
@@ -39,6 +40,8 @@ pub(super) enum Action {
     Merge(Vec<PathBuf>, Option<PathBuf>),
     /// Print a text in UTF-8.
     Print(Vec<u8>),
+    /// Serve this number of sample PDFs until interrupted.
+    Serve(NonZeroUsize),
     /// Check the files of an output folder. With a configuration, fetch the bad ones again.
     Verify(Layout, Option<Box<Config>>),
 }
@@ -160,6 +163,10 @@ impl Invocation {
                 }
             }
             Action::Print(text) => CommandOutcome::new(String::from_utf8(text)?, 0, None),
+            Action::Serve(documents) => {
+                demo::serve_until_stopped(documents, self.quiet)?;
+                CommandOutcome::new(String::new(), 0, None)
+            }
             Action::Compare(config, modes, folders, svg) => {
                 compare_into(&config, &modes, &folders, svg.as_deref())?
             }
@@ -212,7 +219,7 @@ impl Action {
     fn keep_files_apart(&self, reads: &[PathBuf], log: Option<&Path>) -> anyhow::Result<()> {
         let mut written = Vec::new();
         let (inputs, journals) = match self {
-            Self::Print(_) => return Ok(()),
+            Self::Print(_) | Self::Serve(_) => return Ok(()),
             Self::Landing(config, _) => (&config.inputs[..], Vec::new()),
             Self::Run(config) | Self::DryRun(config) => {
                 let SinkOptions { report, errors, .. } = &config.records;

@@ -11,6 +11,15 @@ pub(crate) fn stdout() -> Box<dyn Write + Send> {
     Box::new(io::stdout())
 }
 
+/// Closes standard output, so that whoever reads it knows that this is the end. On systems other than Unix, it stays open.
+pub(crate) fn close_stdout() {
+    #[cfg(unix)]
+    if let Ok(nothing) = std::fs::File::options().write(true).open("/dev/null") {
+        // an error leaves it open
+        let _ = rustix::stdio::dup2_stdout(nothing);
+    }
+}
+
 /// Calls `gone` when nobody reads standard output any more, if that is a pipe or a socket, and if the system tells: on Linux.
 /// Elsewhere, the next write fails.
 #[cfg_attr(

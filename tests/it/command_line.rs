@@ -74,7 +74,10 @@ fn long_options(help: &str) -> Vec<&str> {
             .then(|| line.split(' '))
             .and_then(|mut words| words.find(|word| word.starts_with("--")))
     });
-    words.map(|word| word.trim_end_matches("...")).collect()
+    // `--quiet...` may be repeated, and the value of `--serve[=<N>]` left out
+    words
+        .filter_map(|word| word.trim_end_matches("...").split('[').next())
+        .collect()
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -152,6 +152,11 @@ pub(crate) struct Running {
 impl Running {
     pub(crate) fn start(mut command: Command) -> Self {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::spawn(command)
+    }
+
+    /// Starts it with the streams that it has.
+    pub(crate) fn spawn(mut command: Command) -> Self {
         Self {
             child: command.spawn().expect("the binary starts"),
         }
@@ -226,6 +231,15 @@ impl Running {
         prlimit(Pid::from_raw(id), Resource::Nofile, limit).expect("it runs");
     }
 
+    /// Reads standard output to its end.
+    #[cfg(unix)]
+    pub(crate) fn read_stdout(&mut self) -> String {
+        let stdout = self.child.stdout.as_mut().expect("a pipe");
+        let mut text = String::new();
+        stdout.read_to_string(&mut text).expect("text in UTF-8");
+        text
+    }
+
     /// Reads standard error until a line of it contains `word`.
     #[cfg(unix)]
     pub(crate) fn until_it_says(&mut self, word: &str) -> String {
@@ -247,7 +261,8 @@ impl Running {
 
     /// Waits for the end while standard input stays open.
     pub(crate) fn wait(mut self) -> Run {
-        let stdout = reader(self.child.stdout.take().expect("a pipe"));
+        let stdout = self.child.stdout.take();
+        let stdout = stdout.map_or_else(|| reader(io::empty()), reader);
         let stderr = reader(self.child.stderr.take().expect("a pipe"));
         let outputs = (stdout.recv_timeout(DEADLINE), stderr.recv_timeout(DEADLINE));
         let (Ok(stdout), Ok(stderr)) = outputs else {

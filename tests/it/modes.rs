@@ -266,6 +266,66 @@ fn demo_fetches_ten_different_documents() {
     });
 }
 
+#[cfg(unix)]
+#[test]
+fn the_demo_serves_other_runs_until_it_is_interrupted() {
+    for signal in ["TERM", "INT", "HUP"] {
+        let sandbox = Sandbox::new();
+        let mut serving =
+            Running::start(sandbox.command(&["--demo", "--serve=30", "--die-with-parent"]));
+        // nobody reads standard output so far, and it is not needed to begin
+        let said = serving.until_it_says("ends it\n");
+        assert!(said.starts_with("serving 30 PDFs at http://127.0.0.1:"));
+        // the end of the links is the end of the stream, although the process goes on
+        let links = serving.read_stdout();
+        assert_eq!(links.lines().count(), 30);
+        if cfg!(target_os = "linux") {
+            let hosts = links.lines().filter_map(|link| link.split(':').nth(1));
+            assert_eq!(hosts.collect::<std::collections::BTreeSet<_>>().len(), 20);
+        }
+        if signal == "TERM" {
+            let some = list(links.lines().skip(27).map(str::to_owned));
+            let run = sandbox.fetch("async", some, &["--dedupe", "skip"]);
+            assert_eq!(run.exits(0).count("downloaded"), 3);
+        }
+        serving.signal(signal);
+        let run = serving.wait().exits(0);
+        assert_eq!((&*run.stdout, &*run.stderr), ("", ""));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_demo_goes_on_when_nobody_reads_its_links() {
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command(&["--demo", "--serve", "--die-with-parent"]);
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    command.stdout(writer).stderr(std::process::Stdio::piped());
+    let mut serving = Running::spawn(command);
+    let said = serving.until_it_says("ends it\n");
+    let url = said.split(' ').find(|word| word.starts_with("http"));
+    let link = format!("{}/sample-01.pdf", url.expect("an address"));
+    let run = sandbox.fetch("async", link, &[]).exits(0);
+    assert_eq!(run.count("downloaded"), 1);
+    serving.signal("TERM");
+    serving.wait().exits(0);
+}
+
+#[test]
+fn the_demo_serves_a_number_of_links_on_request() {
+    let sandbox = Sandbox::new();
+    for args in [
+        &["--serve"][..],
+        &["--demo", "--serve=0"],
+        &["--demo", "--serve=many"],
+        &["--demo", "--serve=10001"],
+        &["compare", "--demo", "--serve"],
+    ] {
+        assert_eq!(sandbox.run(args).exits(2).stdout, "", "{args:?}");
+    }
+}
+
 /// Runs the binary as a user without any other process, who may have so many threads. Only root can.
 #[cfg(target_os = "linux")]
 fn with_threads(sandbox: &Sandbox, most: u32, args: &[&str]) -> Running {

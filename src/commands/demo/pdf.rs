@@ -39,9 +39,11 @@ pub(super) fn document(number: usize, count: usize) -> Vec<u8> {
 /// A heading and a hypotrochoid: the curve of a point on a wheel that rolls inside a ring.
 #[expect(clippy::cast_precision_loss, reason = "small numbers")]
 fn drawing(heading: &str, number: usize, page: usize) -> String {
-    let (teeth, reach) = ((3 + page) as f64, 60.0 + 10.0 * number as f64);
+    // so that it stays on the page
+    let shape = 1 + (number - 1) % 10;
+    let (teeth, reach) = ((3 + page) as f64, 60.0 + 10.0 * shape as f64);
     let mut text =
-        format!("BT /F1 18 Tf 72 770 Td ({heading}) Tj ET\n0.4 w 0.1 0.2 0.{number} RG\n");
+        format!("BT /F1 18 Tf 72 770 Td ({heading}) Tj ET\n0.4 w 0.1 0.2 0.{shape} RG\n");
     for point in 0..POINTS {
         let turn = TAU * f64::from(point) / f64::from(POINTS) * 7.0;
         let roll = turn * teeth / 7.0;
