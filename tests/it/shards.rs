@@ -5,11 +5,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::process::{Command, Stdio};
+#[cfg(unix)]
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use serde_json::Value;
 
+#[cfg(unix)]
+use crate::harness::until;
 use crate::harness::{MODES, Run, Running, Sandbox, for_each_mode, is_empty, list};
-use crate::server::{Server, ok, pdf, respond};
+#[cfg(unix)]
+use crate::server::send;
+use crate::server::{Request, Server, ok, pdf, respond};
 
 const SHARDS: usize = 8;
 
@@ -92,6 +98,18 @@ fn records<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Vec<String> {
     records
 }
 
+/// The shards that have asked each host, by the header that they send.
+fn shards_of(requests: &[Request]) -> BTreeMap<String, BTreeSet<Option<String>>> {
+    let mut shards_of: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for request in requests {
+        let url = url::Url::parse(&request.path).expect("a URL");
+        let host = url.host_str().expect("a host").trim_end_matches('.');
+        let shard = request.header("Shard").map(str::to_owned);
+        shards_of.entry(host.to_owned()).or_default().insert(shard);
+    }
+    shards_of
+}
+
 #[test]
 fn together_they_do_what_one_run_does() {
     let (sandbox, proxy) = (Sandbox::new(), all_hosts());
@@ -109,16 +127,79 @@ fn together_they_do_what_one_run_does() {
         let failed = run.stdout.contains("\"error\"");
         assert_eq!(run.code, Some(failed.into()), "{run:?}");
     }
-    let mut shards_of: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-    for request in &proxy.requests()[asked..] {
-        let url = url::Url::parse(&request.path).expect("a URL");
-        let host = url.host_str().expect("a host").trim_end_matches('.');
-        let shard = request.header("Shard").map(str::to_owned);
-        shards_of.entry(host.to_owned()).or_default().insert(shard);
-    }
+    let shards_of = shards_of(&proxy.requests()[asked..]);
     let shared = shards_of.iter().filter(|(_, shards)| shards.len() > 1);
     assert_eq!(shared.count(), 0, "{shards_of:?}");
     assert_eq!(shards_of["arxiv.org"], shards_of["export.arxiv.org"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_shard_that_is_killed_continues_where_it_was() {
+    let sandbox = Sandbox::new();
+    let is_endless = AtomicBool::new(true);
+    let proxy = Server::start(move |request, stream| {
+        let body = pdf(&request.path);
+        if request.path.contains("endless") && is_endless.swap(false, Relaxed) {
+            send(stream, "HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n");
+            send(stream, body);
+        } else {
+            ok(stream, &body);
+        }
+    });
+    let links = (0..400).map(|n| format!("http://host-{}.example/{n}.pdf", n % 200));
+    // of the seventh shard, as documented
+    sandbox.write("links", list(links) + "http://example.org/endless.pdf\n");
+    let start = |number: usize| {
+        let (state, shard) = (format!("state-{number}"), format!("{number}/{SHARDS}"));
+        let header = format!("Shard: {number}");
+        let own = ["--state", &state, "--shard", &shard, "--header", &header];
+        let mode = ["-m", MODES[number % MODES.len()], "-o", "out"];
+        start(&sandbox, &proxy, &[&own[..], &mode].concat())
+    };
+    let mut running: Vec<_> = (1..=SHARDS).map(start).collect();
+    until(|| {
+        proxy
+            .requests()
+            .iter()
+            .any(|request| request.path.contains("endless"))
+    });
+    let killed = running.remove(6);
+    killed.signal("KILL");
+    assert_eq!(killed.wait().code, None);
+    let ended = running.into_iter().map(Running::end);
+    let ended: u64 = ended.map(|run| run.exits(0).count("downloaded")).sum();
+    let again = start(7).end().exits(0);
+    assert_eq!(
+        ended + again.count("downloaded") + again.count("present"),
+        401
+    );
+    let shards_of = shards_of(&proxy.requests());
+    assert_eq!(shards_of.len(), 201);
+    assert!(
+        shards_of.values().all(|shards| shards.len() == 1),
+        "{shards_of:?}"
+    );
+
+    let states: Vec<_> = (1..=SHARDS)
+        .map(|number| format!("state-{number}"))
+        .collect();
+    let states = states.iter().map(String::as_str);
+    let merge: Vec<_> = ["merge"].into_iter().chain(states).collect();
+    let merged = sandbox.run(&merge).exits(0);
+    let whole = ["--json", "-o", "whole"];
+    let whole = self::start(&sandbox, &proxy, &whole).end().exits(0);
+    let what = |run: &Run| {
+        let records = run.stdout.lines().map(|line| {
+            let record: Value = serde_json::from_str(line).expect("a record");
+            ["url", "file", "bytes"].map(|field| record[field].to_string())
+        });
+        records.collect::<BTreeSet<_>>()
+    };
+    assert_eq!(
+        (merged.stdout.lines().count(), what(&merged)),
+        (401, what(&whole))
+    );
 }
 
 #[test]
