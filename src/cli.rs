@@ -3,6 +3,7 @@
 //! Each heading of the help has a file with its options and with the part of the configuration that they make up. What
 //! the options do is up to the layers below, which do not know clap.
 
+mod buckets;
 mod config_file;
 mod display;
 mod engines;
@@ -69,7 +70,7 @@ Lists, plain or compressed with gzip or Zstandard; the format is detected:
   With `--extract`, links are extracted from any text (Markdown, BibTeX, JSON), HTML or XML.
 
 Names:
-  {name} {stem} {host} {path} {index} {line} {sha256} {date} {col.NAME}; a width pads numbers and shortens text, as in
+  {name} {stem} {host} {path} {index} {line} {id} {sha256} {date} {col.NAME}; a width pads numbers and shortens text, as in
   {index:06} or {sha256:12}, and `/` makes folders. Names are made safe, and no two files get the same one.
 
 Hosts:
@@ -105,12 +106,14 @@ struct Cli {
     /// Mode: sequential, threads, pool or async
     #[arg(short, long, default_value_t, hide_possible_values = true)]
     mode: Mode,
-    /// Output folder
+    /// Output folder, or bucket
+    ///
+    /// A bucket of an object store is `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX` or `az://CONTAINER/PREFIX`, and needs `--state`.
     #[arg(short, long, value_name = "DIR", default_value = ".")]
     output: PathBuf,
     /// Folder for the journal and partials [default: `.fetchpdf` in the output folder]
     ///
-    /// For an output folder that is shared or remote. Runs with states of their own may have the same output folder: none
+    /// For an output folder that is shared or remote, and for a bucket. Runs with states of their own may have the same output folder: none
     /// replaces a file of another one.
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
@@ -254,7 +257,7 @@ pub fn parse() -> anyhow::Result<Invocation> {
                 Action::Serve(documents)
             } else {
                 run.complete_links()?;
-                let layout = Layout::new(cli.output, cli.state);
+                let layout = buckets::layout(cli.output, cli.state, &run.files);
                 let config = run.config(cli.mode, layout, records, tables)?;
                 let config = Config { fail_on, ..config };
                 let action = if dry_run { Action::DryRun } else { Action::Run };
@@ -270,6 +273,7 @@ pub fn parse() -> anyhow::Result<Invocation> {
         }) => {
             let (quiet, log) = (run.quiet, run.log());
             run.complete_links()?;
+            let keep = keep.map(|keep| buckets::folder(keep, "compare"));
             let folders = Folders::new(keep)?;
             let first = modes.first().copied().unwrap_or_default();
             let layout = Layout::new(folders.of(first), None);
@@ -282,7 +286,7 @@ pub fn parse() -> anyhow::Result<Invocation> {
             refetch,
             quiet,
         }) => {
-            let layout = Layout::new(verified, state_of_verified);
+            let layout = Layout::new(buckets::folder(verified, "verify"), state_of_verified);
             cli.run.quiet = quiet;
             let log = cli.run.log();
             let (mode, records) = (Mode::default(), SinkOptions::default());

@@ -32,6 +32,7 @@ mod refusal;
 mod request;
 mod request_options;
 mod response;
+mod upload;
 mod words;
 
 use std::borrow::Cow;
@@ -50,7 +51,7 @@ use crate::page::Rules;
 use crate::plan::{Job, Previous, Trail};
 use crate::retry::RetryPolicy;
 use crate::stats::{Stats, Transfer};
-use crate::store::{Part, Publisher, Store};
+use crate::store::{Part, Publisher, Sealed, Store};
 use crate::system::files::is_exhausted;
 use crate::timeout::{Moment, timeout};
 pub(crate) use blocks::{Kept, Standing};
@@ -61,6 +62,7 @@ pub(crate) use look::{Look, look, look_at};
 pub(crate) use netrc::Netrc;
 pub(crate) use request::DEFAULT_REDIRECTS;
 pub(crate) use request_options::{HostHeaders, RequestOptions, Scope};
+pub(crate) use upload::Unstored;
 
 use bandwidth::Bandwidth;
 use blocks::{Arrival, Blocks, REPEATED, face, lasting};
@@ -123,6 +125,16 @@ pub(crate) enum Fetched {
     Again(Duration, Failure),
     /// It continues elsewhere: at another host, to which the job was redirected, or with what a page leads to.
     Moved,
+    /// The file is checked. It goes into a bucket, for which its host need not wait.
+    Sealed(Box<Sealed>),
+}
+
+/// What an attempt has got.
+enum Got {
+    /// A file with its final name.
+    Saved(Saved),
+    /// A checked file that does not have its final name yet, and the name from the response.
+    Sealed(Saved, Option<String>),
 }
 
 /// Why an attempt has no file.
@@ -195,14 +207,25 @@ impl Fetcher {
         let started = job.begin_attempt();
         let limit = self.time_limit();
         let left = limit.saturating_sub(started.elapsed());
-        let attempt = timeout(left, self.attempt(job, &transfer));
+        let mut part = None;
+        let attempt = timeout(left, self.attempt(job, &transfer, &mut part));
         let failure = tokio::select! {
             biased;
             () = self.stop.cancelled() => Failure::interrupted(),
             result = attempt => match result {
-                Ok(Ok(saved)) => {
+                Ok(Ok(Got::Saved(saved))) => {
                     self.note_saved(job, &saved);
                     return done(job, Outcome::Saved(saved));
+                }
+                Ok(Ok(Got::Sealed(saved, suggested))) => {
+                    self.note_saved(job, &saved);
+                    let part = part.take().expect("it is sealed");
+                    return Fetched::Sealed(Box::new(Sealed {
+                        part,
+                        saved,
+                        suggested,
+                        changed: None,
+                    }));
                 }
                 Ok(Err(Unsaved::Redirected(target, trail))) => {
                     job.redirect(target, trail);
@@ -266,37 +289,44 @@ impl Fetcher {
         }
     }
 
-    /// The attempt itself. If it fails or is dropped halfway, its part stays on disk for the next one to resume.
-    async fn attempt(&self, job: &mut Job, transfer: &Transfer) -> Result<Saved, Unsaved> {
+    /// The attempt itself. If it fails or is dropped halfway, its part stays on disk for the next one to resume. A sealed part is
+    /// left in `part`.
+    async fn attempt(
+        &self,
+        job: &mut Job,
+        transfer: &Transfer,
+        part: &mut Option<Part>,
+    ) -> Result<Got, Unsaved> {
         let unfinished = || self.store.unfinished(job.id, job.attempts > 1);
-        let mut part = self.when_free(job.id, unfinished).await?;
+        *part = self.when_free(job.id, unfinished).await?;
         if let Some(mut left) = part.take() {
             // another process may have had it, and completed it
             if let Some(theirs) = self.publisher.saved_meanwhile(job).map_err(disk)? {
                 left.discard();
-                return Ok(theirs);
+                return Ok(Got::Saved(theirs));
             }
             if left.len() > self.options.max_filesize {
                 left.restart(None).map_err(disk)?;
             }
-            part = Some(left);
+            *part = Some(left);
         }
         self.publisher.protect_journal(job);
         let result = loop {
-            let saved = self.transfer(job, transfer, &mut part).await;
+            let saved = self.transfer(job, transfer, part).await;
             if let Some(result) = saved.transpose() {
                 break result;
             }
         };
         let goes_on = match &result {
-            Ok(_) => false,
+            Ok(Got::Sealed(..)) => return result,
+            Ok(Got::Saved(_)) => false,
             Err(Unsaved::Redirected(..) | Unsaved::Page(_)) => true,
             // to resume a block would complete it
             Err(Unsaved::EndedEarly(failure, _) | Unsaved::Failed(failure)) => {
                 failure.retryable() && failure.status != Status::Blocked
             }
         };
-        if let Some(part) = part
+        if let Some(part) = part.take()
             && !(goes_on && part.partial().is_some())
         {
             part.discard();
@@ -311,11 +341,11 @@ impl Fetcher {
         job: &mut Job,
         transfer: &Transfer,
         part: &mut Option<Part>,
-    ) -> Result<Option<Saved>, Unsaved> {
+    ) -> Result<Option<Got>, Unsaved> {
         let (mut response, start) = self.get(job, part).await?;
         let answer = response.answer(job.candidates.first());
         if let (Start::Unchanged, Some(existing)) = (start, &job.existing) {
-            return Ok(Some(unchanged(existing, answer)));
+            return Ok(Some(Got::Saved(unchanged(existing, answer))));
         }
         let codings = response.codings()?;
         if start == Start::Over
@@ -342,7 +372,8 @@ impl Fetcher {
         let Some(part) = part else {
             // another process holds the part: wait for it, and take over what it leaves
             *part = Some(self.when_free(job.id, || self.store.named(job.id)).await?);
-            return Ok(self.publisher.saved_meanwhile(job).map_err(disk)?);
+            let theirs = self.publisher.saved_meanwhile(job).map_err(disk)?;
+            return Ok(theirs.map(Got::Saved));
         };
         let name = response.file_name();
         let dated = self.options.remote_time;
@@ -405,10 +436,14 @@ impl Fetcher {
                 .or(is_repeated.then_some(REPEATED))
                 .map(Cow::Borrowed),
             kept: None,
+            object: None,
             answer: Some(answer),
         };
+        if self.publisher.uploads().is_some() {
+            return Ok(Some(Got::Sealed(saved, name)));
+        }
         let publish = || self.publisher.publish(job, part, &saved, name.as_deref());
-        Ok(Some(self.disk.act(publish).map_err(disk)?))
+        Ok(Some(Got::Saved(self.disk.act(publish).map_err(disk)?)))
     }
 
     /// Requests what is missing: the rest of `part` if it can be resumed, or else the whole file.

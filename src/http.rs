@@ -14,6 +14,8 @@
 mod connections;
 mod error;
 mod handshake;
+#[cfg(feature = "object-stores")]
+mod objects;
 mod proxy;
 mod resolver;
 mod tls;
@@ -36,6 +38,8 @@ use crate::timeout::Moment;
 use connections::Connections;
 use error::is_unprocessed;
 pub(crate) use error::{Error, ErrorKind};
+#[cfg(feature = "object-stores")]
+pub(crate) use objects::{Connector, Said, Saying, Signer, Upload};
 use proxy::Proxies;
 pub(crate) use resolver::Family;
 use resolver::Resolver;

@@ -11,6 +11,11 @@
 //! test checks the table of layers). A link never vanishes: a line without a link, a duplicate and an interrupted transfer are
 //! outcomes, too.
 
+#[cfg_attr(
+    not(feature = "object-stores"),
+    expect(dead_code, reason = "nothing gets into a bucket")
+)]
+mod bucket;
 mod charset;
 pub mod cli;
 mod commands;

@@ -15,7 +15,9 @@ use url::Url;
 
 pub(crate) use counts::Counts;
 pub(crate) use failure::{Cause, Failure};
-pub(crate) use record::{FIELDS, LONGEST_RECORD, Record, nanoseconds};
+pub(crate) use record::{
+    FIELDS, GONE, LONGEST_RECORD, Record, STATUS, UPLOADING, VOID, nanoseconds,
+};
 pub(crate) use status::Status;
 
 /// What became of one link of the list.
@@ -60,6 +62,8 @@ pub struct Saved {
     /// The earlier file of its link that somebody has changed, and that was kept: this is another one, or the same if it counts
     /// as the file of the link now.
     pub kept: Option<String>,
+    /// The `ETag` of the object that it is, if it is in a bucket.
+    pub object: Option<String>,
     /// The response that it came with; for a file from before this run, as far as that is known.
     pub answer: Option<Answer>,
 }
@@ -76,6 +80,7 @@ impl Saved {
             sha256: None,
             suspect: None,
             kept: None,
+            object: None,
             answer: None,
         }
     }

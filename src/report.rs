@@ -48,6 +48,8 @@ pub struct Report {
     pub mode: Mode,
     /// The maximum number of links fetched at once.
     pub jobs: usize,
+    /// The bucket that has the files, if it is one.
+    pub bucket: Option<String>,
     /// The number of links by status.
     pub counts: Counts,
     /// The number of lines that belong to other shards.
@@ -89,7 +91,7 @@ impl Report {
             Some(Cause::Signal(signal)) => 128 + signal,
             Some(Cause::OutputClosed) => 128 + TERM,
             _ if self.list_error.is_some() => 2,
-            Some(Cause::DiskFull | Cause::Bug) => 1,
+            Some(Cause::DiskFull | Cause::BucketRefused | Cause::Bug) => 1,
             _ if self.lost_records => 1,
             Some(Cause::Limit(_)) | None => self.code_of_links(),
         }
@@ -145,6 +147,9 @@ impl fmt::Display for Report {
         }
         let rate = HumanBytes(rate(self.received_bytes, self.elapsed));
         writeln!(f, "size        {}, {rate}/s", HumanBytes(self.saved_bytes))?;
+        if let Some(bucket) = &self.bucket {
+            writeln!(f, "files in    {bucket}")?;
+        }
         write!(f, "{}", self.hosts)?;
         writeln!(f, "elapsed     {}", seconds(self.elapsed))
     }

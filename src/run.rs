@@ -47,7 +47,7 @@ use accounts::Accounts;
 pub(crate) use config::Config;
 use exec::Executor;
 use feed::Milestones;
-use session::Session;
+use session::{Session, resolve_uploads};
 use watch::Counter;
 use worker::Worker;
 
@@ -71,8 +71,16 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     let started = Instant::now();
     let links = Links::open(&config.inputs, &config.lists)?;
     let (layout, identity) = (&config.layout, &config.plan.identity);
-    let mut history = History::of(layout, config.detail(), identity.clone())
-        .with_context(|| format!("cannot read the journal `{}`", layout.journal().display()))?;
+    let cannot_use = || format!("cannot use the state in `{}`", layout.state().display());
+    layout.claim().with_context(cannot_use)?;
+    let read = || {
+        let history = History::of(layout, config.detail(), identity.clone());
+        history.with_context(|| format!("cannot read the journal `{}`", layout.journal().display()))
+    };
+    let mut history = read()?;
+    if resolve_uploads(config, &history)? {
+        history = read()?;
+    }
     history.write_index(layout, config.detail());
     for id in &config.forget {
         history.forget(*id);

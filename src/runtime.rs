@@ -64,6 +64,18 @@ impl Runtimes {
     }
 }
 
+/// Runs `task` on this thread, outside of all runtimes, for what must be known before there are any.
+///
+/// # Errors
+///
+/// If the system is out of threads or file descriptors.
+pub(crate) fn run_alone<T>(task: impl Future<Output = T>) -> io::Result<T> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let done = runtime.block_on(task);
+    runtime.shutdown_background();
+    Ok(done)
+}
+
 /// Multi-threaded even with one thread, because only such a runtime can move its tasks to another thread while one waits
 /// for the disk (`block_in_place`).
 fn start(threads: usize) -> io::Result<Runtime> {

@@ -28,6 +28,8 @@ pub enum Cause {
     OutputClosed,
     /// No space is left in the output folder.
     DiskFull,
+    /// The object store takes nothing from this run.
+    BucketRefused,
     /// The limit of this option was reached.
     Limit(&'static str),
     /// The program itself failed.
@@ -39,6 +41,7 @@ impl fmt::Display for Cause {
         match self {
             Self::OutputClosed => write!(f, "standard output is closed; ")?,
             Self::DiskFull => write!(f, "no space left on the disk; free some space, and ")?,
+            Self::BucketRefused => write!(f, "the object store refuses files; ")?,
             Self::Limit(option) => write!(f, "`{option}` reached; ")?,
             Self::Signal(_) | Self::Bug => {}
         }

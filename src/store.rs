@@ -14,6 +14,7 @@
 //! final names are given by. Knows nothing of HTTP.
 
 mod archive;
+mod exposed;
 mod files;
 mod history;
 mod journal;
@@ -24,14 +25,16 @@ mod publish;
 mod saved_line;
 mod staging;
 mod strays;
+mod uploads;
 
 use std::collections::HashSet;
-use std::fs;
+use std::fs::File;
 use std::io;
 use std::time::SystemTime;
 
 use crate::system::folder::Folder;
 pub(crate) use archive::Archive;
+pub(crate) use exposed::Exposed;
 pub(crate) use files::Files;
 pub use history::{Detail, History};
 pub(crate) use journal::{Journal, open_journal};
@@ -39,8 +42,9 @@ pub(crate) use layout::Layout;
 pub(crate) use leftover::clear_leftovers;
 pub(crate) use part::{Origin, PIECE, Part, Partial, Pieces};
 pub(crate) use publish::{Dedupe, Publisher};
-pub(crate) use saved_line::{SavedLine, each_saved};
+pub(crate) use saved_line::{SavedLine, each_saved, is_about_upload};
 use staging::Staging;
+pub(crate) use uploads::{Sealed, Unpublished, Uploads};
 
 /// The state folder in an output folder.
 const STATE: &str = ".fetchpdf";
@@ -68,7 +72,7 @@ pub(crate) struct Store {
     parts: Folder,
     /// The names in `parts` when the store was opened.
     left_over: HashSet<String>,
-    /// Whether the file system of the output has unnamed files.
+    /// Whether the file system of the output, or that of the parts if there is no output folder, has unnamed files.
     unnamed: bool,
     /// How files get from one file system to another, if they have to.
     staging: Option<Staging>,
@@ -81,15 +85,14 @@ impl Store {
     ///
     /// When they are not folders, when they cannot be written, or when the state folder is a symbolic link in the output folder.
     pub(crate) fn open(layout: &Layout) -> io::Result<Self> {
-        fs::create_dir_all(layout.output())?;
+        layout.create_output()?;
         let files = Files::of(layout);
         let (state, parts) = layout.create_state()?;
         // also fails early, and not once per link, if the folder cannot be written
-        let unnamed = files.folder.has_unnamed_files()?;
-        let staging = if layout.is_shared() {
-            Staging::between(&parts, &files.folder, unnamed)?
-        } else {
-            None
+        let unnamed = files.folder().unwrap_or(&parts).has_unnamed_files()?;
+        let staging = match files.folder() {
+            Some(folder) if layout.is_shared() => Staging::between(&parts, folder, unnamed)?,
+            _ => None,
         };
         Ok(Self {
             left_over: parts.names()?.into_iter().collect(),
@@ -143,12 +146,24 @@ impl Store {
     ) -> io::Result<Part> {
         let small = length.is_some_and(|length| length <= SMALL);
         let mut part = if small && self.unnamed {
-            Part::unnamed(&self.files.folder)?
+            Part::unnamed(self.files.folder().unwrap_or(&self.parts))?
         } else {
             self.named(id)?
         };
         part.restart(origin)?;
         Ok(part)
+    }
+
+    /// An unnamed or unreachable file, for bytes that are only looked at.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be created.
+    fn scratch(&self) -> io::Result<File> {
+        if self.unnamed && self.files.folder().is_none() {
+            return self.parts.unnamed_file();
+        }
+        tempfile::tempfile()
     }
 
     /// The length in bytes of the named part of the transfer `id`, whichever process writes it.
@@ -180,7 +195,8 @@ impl Store {
     ///
     /// When the name cannot be given. Both are unchanged then.
     fn replace(&self, part: &mut Part, file: &str) -> io::Result<()> {
-        let (folder, parts) = (&self.files.folder, &self.parts);
+        let folder = self.files.folder().ok_or(io::ErrorKind::Unsupported)?;
+        let parts = &self.parts;
         folder.with_parent(file, || match &self.staging {
             Some(staging) => part.replace_staged(staging, file),
             None => part.replace(parts, folder, file),

@@ -27,7 +27,7 @@ pub(super) struct FileArgs {
     identity: Option<Identity>,
     /// Accept an existing file under the name of a link as its file, unless it is known to be that of another link
     #[arg(long)]
-    skip_existing: bool,
+    pub(super) skip_existing: bool,
     /// Replace files of earlier runs that have changed on the server
     #[arg(long, conflicts_with = "overwrite")]
     update: bool,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args};
 
+use super::buckets::BucketArgs;
 use super::command;
 use super::config_file::Tables;
 use super::display::DisplayArgs;
@@ -29,7 +30,7 @@ use crate::retry::{DEFAULT_RETRIES, RetryPolicy};
 use crate::run::Config;
 use crate::store::Layout;
 use crate::system::handover;
-use crate::{fetch, log, progress};
+use crate::{bucket, fetch, log, progress};
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
@@ -62,6 +63,8 @@ pub(super) struct RunArgs {
     lists: ListArgs,
     #[command(flatten)]
     pub(super) files: FileArgs,
+    #[command(flatten)]
+    buckets: BucketArgs,
     #[command(flatten)]
     hosts: HostArgs,
     #[command(flatten)]
@@ -159,7 +162,7 @@ impl RunArgs {
             min_speed: retries.min_speed,
             max_filesize: self.limits.max_filesize,
             limit_rate: self.limits.limit_rate,
-            sha256: has_records || self.files.need_hash(),
+            sha256: has_records || self.files.need_hash() || layout.bucket().is_some(),
             remote_time: self.files.remote_time,
             https_only: safety.https_only,
             allow_downgrade: safety.allow_downgrade,
@@ -169,6 +172,13 @@ impl RunArgs {
             block_detection: !self.hosts.no_block_detection,
             http: http.http_options(retries.connect_timeout, safety.deny_private, !self.demo)?,
             request: http.request_options(headers)?,
+        };
+        let bucket = bucket::Options {
+            http: fetch.http.clone(),
+            uploads: self.buckets.uploads,
+            patience: fetch.stall_timeout,
+            delay: fetch.retry.delay,
+            asks_machine: self.buckets.instance_credentials,
         };
         let exec = self.files.exec.clone();
         let quiet = (self.quiet > 0).then_some(progress::Style::None);
@@ -184,6 +194,7 @@ impl RunArgs {
             exec: exec.map(|exec| exec.without([handover::VARIABLE.into()].into_iter())),
             plan: self.files.options(selection),
             fetch,
+            bucket,
             records,
             fail_on: FailOn::default(),
             progress: quiet.unwrap_or(self.display.progress),

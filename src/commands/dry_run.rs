@@ -104,7 +104,7 @@ pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
         *count += 1;
         let path = match file.as_str() {
             "" => String::new(),
-            file => printable(&layout.output().join(file).to_string_lossy()),
+            file => printable(&layout.path_of(file).to_string_lossy()),
         };
         stdout().push(format!("{word}\t{path}\t{url}\n").as_bytes());
         if stdout().is_lost() {

@@ -27,7 +27,7 @@ use crate::outcome::{Counts, LONGEST_RECORD, Status, nanoseconds};
 use crate::output::{stdout, wait_for_room};
 use crate::plan::Identity;
 use crate::report::{is_whole, tell_of_stdout};
-use crate::store::{Layout, open_journal};
+use crate::store::{Layout, is_about_upload, open_journal};
 
 /// How much of an input is read at once, in bytes.
 const BUFFER: usize = 256 * 1024;
@@ -204,7 +204,8 @@ impl Input {
         self.each_line(|line, text| {
             let text = text.trim_ascii();
             let Ok(record) = serde_json::from_slice::<Record>(text) else {
-                others += u64::from(!text.is_empty());
+                let is_other = !text.is_empty() && !is_about_upload(text);
+                others += u64::from(is_other);
                 return Ok(true);
             };
             records += 1;

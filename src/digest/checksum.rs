@@ -19,7 +19,7 @@ use super::hexadecimal;
 const LONGEST: usize = 64;
 
 /// An algorithm for checksums, from the weakest to the strongest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Algorithm {
     /// Of no use against forgers, but against accidents.
     Md5,
@@ -95,7 +95,7 @@ impl fmt::Display for Algorithm {
 }
 
 /// The digest of a file, and its algorithm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Checksum {
     algorithm: Algorithm,
     /// The digest, and zeros after it.

@@ -54,7 +54,7 @@ use crate::page::says_gone;
 use crate::plan::{Held, Job, Sighting};
 use crate::queue::HasHost;
 use crate::store::Part;
-use crate::text::legible;
+use crate::text::{io_message, legible};
 use crate::timeout::Moment;
 use bodies::{Bodies, Source};
 use document::document;
@@ -310,7 +310,7 @@ impl Fetcher {
 
     /// Takes the file of a link back, whose body is a block, and goes on as if that had been known when it was received. None
     /// if it is not its file any more: then it stays as it is.
-    pub(crate) fn begin_anew(&self, job: &mut Job, record: &Record) -> Option<Fetched> {
+    pub(crate) async fn begin_anew(&self, job: &mut Job, record: &Record) -> Option<Fetched> {
         let whole = job.held.as_ref()?.whole;
         if let Outcome::Saved(saved) = &record.outcome {
             match saved.status {
@@ -318,8 +318,13 @@ impl Fetcher {
                 Status::Duplicate => {}
                 Status::Downloaded | Status::Resumed => {
                     let is_block = |file: &File| Ok(hash_of(file)? == whole);
-                    let withdraw = || self.publisher.withdraw(job, saved, is_block);
-                    match self.disk.act(withdraw) {
+                    let withdrawn = if self.publisher.uploads().is_some() {
+                        self.publisher.withdraw_upload(job, saved, is_block).await
+                    } else {
+                        let withdraw = || self.publisher.withdraw(job, saved, is_block);
+                        self.disk.act(withdraw)
+                    };
+                    match withdrawn {
                         Ok(aside) => {
                             let has_exec = self.publisher.has_exec();
                             tell(record, &saved.file, aside.as_deref(), has_exec);
@@ -328,7 +333,9 @@ impl Fetcher {
                         }
                         // a command may have moved it
                         Err(error) if error.kind() == ErrorKind::NotFound => job.existing = None,
-                        Err(error) => return Some(done(job, Outcome::Failed(disk(error)))),
+                        Err(error) => {
+                            return Some(done(job, Outcome::Failed(not_withdrawn(&error))));
+                        }
                     }
                 }
                 // another process has saved it
@@ -394,6 +401,15 @@ fn challenged() -> Failure {
             "a firewall asks all links of the host whether a person is there",
         )
     }
+}
+
+/// The failure of a link whose body is a block, and whose file could not be taken back.
+fn not_withdrawn(error: &io::Error) -> Failure {
+    let message = format!(
+        "looks like a block, but cannot be taken back: {}",
+        io_message(error)
+    );
+    Failure::new(Status::Disk, message)
 }
 
 /// Tells what has become of the file of a link whose body is a block.

@@ -80,18 +80,40 @@ impl Record {
 
     /// The record as one line of NDJSON, including the line end.
     pub(crate) fn to_json_line(&self) -> Vec<u8> {
-        self.json_line(|_| true)
+        self.json_line(|field| Some(field.name))
     }
 
     /// The same for the journal, which has no lines of lists: they may have passwords in them.
     pub(crate) fn to_journal_line(&self) -> Vec<u8> {
-        self.json_line(|field| field.name != INPUT)
+        self.journal_line_as(STATUS)
     }
 
-    fn json_line(&self, is_wanted: impl Fn(&Field) -> bool) -> Vec<u8> {
+    /// The same, but it does not say yet that the file is there.
+    pub(crate) fn to_intent_line(&self) -> Vec<u8> {
+        self.journal_line_as(UPLOADING)
+    }
+
+    /// The same, but it says that the file is not there any more.
+    pub(crate) fn to_gone_line(&self) -> Vec<u8> {
+        self.journal_line_as(GONE)
+    }
+
+    /// The same with the status in the field `status`.
+    fn journal_line_as(&self, status: &'static str) -> Vec<u8> {
+        self.json_line(|field| match field.name {
+            INPUT => None,
+            STATUS => Some(status),
+            name => Some(name),
+        })
+    }
+
+    /// The fields as one line, those that have a name.
+    fn json_line(&self, name: impl Fn(&Field) -> Option<&'static str>) -> Vec<u8> {
         let mut json = Vec::with_capacity(512);
-        let fields = FIELDS.iter().filter(|field| is_wanted(field));
-        let fields = fields.filter_map(|field| Some((field.name, (field.value)(self)?)));
+        let fields = FIELDS
+            .iter()
+            .filter_map(|field| Some((name(field)?, field)));
+        let fields = fields.filter_map(|(name, field)| Some((name, (field.value)(self)?)));
         serde_json::Serializer::new(&mut json)
             .collect_map(fields)
             .expect("strings and numbers always serialize");
@@ -180,6 +202,15 @@ const LONGEST_URL: usize = 8000;
 /// The field for the line of the list.
 const INPUT: &str = "input";
 
+/// The field for the status.
+pub(crate) const STATUS: &str = "status";
+
+/// The field in its place in the journal, as long as a file is on its way to an object store, and when it has been taken back or
+/// has never got there.
+pub(crate) const UPLOADING: &str = "uploading";
+pub(crate) const GONE: &str = "gone";
+pub(crate) const VOID: &str = "void";
+
 /// The version of the schema of records. New fields may be added to a version; a field with a changed meaning makes a new one.
 pub(crate) const SCHEMA: u32 = 1;
 
@@ -261,6 +292,8 @@ fields! {
         "inode of the file, which it keeps when it is renamed, where the system has inodes";
     "sha256", |record| Text(record.saved()?.sha256.as_deref()?),
         "SHA-256 of the file in hexadecimal, if it was computed";
+    "object_etag", |record| Text(record.saved()?.object.as_deref()?),
+        "`ETag` of the object that the file is, in an object store";
     "etag", |record| Text(record.answer()?.etag.as_deref()?), "`ETag` header of the response, as sent, up to 1,024 bytes";
     "last_modified", |record| Text(record.answer()?.last_modified.as_deref()?),
         "`Last-Modified` header of the response, as sent, up to 1,024 bytes";

@@ -73,6 +73,7 @@ statuses! {
     TooLarge, "too_large", Failed, "the file is larger than `--max-filesize`";
     HostUnhealthy, "host_unhealthy", Failed, "given up because its host kept failing (circuit breaker)";
     Disk, "disk", Failed, "the file cannot be written";
+    Upload, "upload", Failed, "the object store does not take the file";
     Interrupted, "interrupted", Failed, "the run ended before the link did";
 }
 

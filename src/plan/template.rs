@@ -14,13 +14,14 @@ use super::name;
 use crate::link::{Details, without_session};
 
 /// The fields, except `{date}` and the columns of the list.
-static FIELDS: [(&str, Field); 7] = [
+static FIELDS: [(&str, Field); 8] = [
     ("name", Field::Name),
     ("stem", Field::Stem),
     ("host", Field::Host),
     ("path", Field::Path),
     ("index", Field::Index),
     ("line", Field::Line),
+    ("id", Field::Id),
     ("sha256", Field::Sha256),
 ];
 
@@ -48,6 +49,8 @@ enum Field {
     Index,
     /// The number of its line.
     Line,
+    /// The identity of the link in hexadecimal, the same on every machine.
+    Id,
     Sha256,
     Column(Arc<str>),
 }
@@ -87,7 +90,7 @@ impl Template {
                     let (_, value) = columns.find(|(column, _)| column == wanted)?;
                     value.trim().to_owned()
                 }
-                Field::Index | Field::Line | Field::Sha256 => return None,
+                Field::Index | Field::Line | Field::Id | Field::Sha256 => return None,
             };
             let text = shortened(&text, width);
             (!text.is_empty()).then_some(text)
@@ -95,12 +98,21 @@ impl Template {
         self.0.iter().map(text).collect()
     }
 
-    /// Whether it uses what a link does not have of itself: its place in a list, or its contents.
+    /// Whether it uses all of the identity of the link, so that no two links have the same name.
+    pub(crate) fn has_identity(&self) -> bool {
+        let is_identity = |piece: &Piece| match piece {
+            Piece::Field(Field::Id, width) => width.is_none_or(|width| width >= 16),
+            _ => false,
+        };
+        self.0.iter().any(is_identity)
+    }
+
+    /// Whether it uses what an identity cannot be made of: the place of the link in a list, its contents, or its identity.
     pub(super) fn needs_more_than_link(&self) -> bool {
         let is_foreign = |piece: &Piece| {
             matches!(
                 piece,
-                Piece::Field(Field::Index | Field::Line | Field::Sha256, _)
+                Piece::Field(Field::Index | Field::Line | Field::Id | Field::Sha256, _)
             )
         };
         self.0.iter().any(is_foreign)
@@ -131,6 +143,7 @@ impl Field {
             Self::Path => folders(url),
             Self::Index => number(job.index),
             Self::Line => number(job.source_line.line),
+            Self::Id => short(&format!("{:016x}", job.id)),
             Self::Sha256 => short(sha256.unwrap_or_default()),
             Self::Column(wanted) => {
                 let columns = job.details.iter().flat_map(|details| &details.columns);
@@ -267,6 +280,8 @@ mod tests {
             ("{stem}-{index:06}", "x-000003.pdf"),
             ("{host}/{path}/{line}", "a.example/b_c/d/7.pdf"),
             ("{sha256:8}", "01234567.pdf"),
+            ("{id:16}", "0123456789abcdef.pdf"),
+            ("{id:4}-{stem}", "0123-x.pdf"),
             ("{ col.Key :2}", "k_.pdf"),
             ("{col.Key}-{col.Other}", "k_1-.pdf"),
             ("{{{line}}}", "{7}.pdf"),
@@ -307,7 +322,7 @@ mod tests {
         #[test]
         fn paths_stay_inside_the_folder(
             before in "[./\\\\a{}]{0,6}",
-            fields in proptest::collection::vec(0..8usize, 1..6),
+            fields in proptest::collection::vec(0..9usize, 1..6),
             separator in "[./\\\\ -]{0,3}",
             url_path in hostile(),
             listed in proptest::option::of(hostile()),

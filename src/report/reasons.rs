@@ -236,6 +236,9 @@ fn hint((status, code, cause): Reason, retryable: bool) -> Option<&'static str> 
         (Status::ChecksumMismatch, _) => "either the file or its checksum in the list has changed",
         (Status::Dns, _) => "check the host names and the network connection",
         (Status::Disk, _) => "free up disk space, or choose another folder with `--output`",
+        (Status::Upload, _) if retryable => {
+            "the files are not in the object store: run the same command again, which fetches what is missing"
+        }
         _ if retryable => "may succeed later: the same command retries only what is missing",
         _ => return None,
     })

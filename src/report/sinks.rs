@@ -14,6 +14,7 @@ use clap::ValueEnum;
 use super::csv::CsvTable;
 use crate::outcome::{Outcome, Record, Status};
 use crate::output::{Output, stdout};
+use crate::store::Layout;
 use crate::system::streams;
 use crate::text::{io_message, printable};
 
@@ -59,13 +60,13 @@ impl SinkOptions {
 pub(crate) struct Sinks {
     print: Print,
     separator: &'static str,
-    folder: PathBuf,
+    layout: Layout,
     report: Option<(Table, Output)>,
     errors: Option<Output>,
 }
 
 impl Sinks {
-    /// Creates the files named by `options`, for a run into `folder`. Calls `closed` when nobody reads the records on standard
+    /// Creates the files named by `options`, for a run with this `layout`. Calls `closed` when nobody reads the records on standard
     /// output any more.
     ///
     /// # Errors
@@ -73,7 +74,7 @@ impl Sinks {
     /// When one of them cannot be created.
     pub(crate) fn open(
         options: &SinkOptions,
-        folder: &Path,
+        layout: &Layout,
         closed: impl Fn() + Send + Sync + 'static,
     ) -> anyhow::Result<Self> {
         let create_table = |path| Table::create(path, options);
@@ -92,7 +93,7 @@ impl Sinks {
         Ok(Self {
             print: options.print,
             separator: if options.null { "\0" } else { "\n" },
-            folder: folder.to_owned(),
+            layout: layout.clone(),
             report,
             errors,
         })
@@ -103,7 +104,7 @@ impl Sinks {
         match (self.print, &record.outcome) {
             (Print::Json, _) => stdout().push(&record.to_json_line()),
             (Print::Paths, Outcome::Saved(saved)) => {
-                let mut path = self.folder.join(&saved.file).into_os_string();
+                let mut path = self.layout.path_of(&saved.file).into_os_string();
                 path.push(self.separator);
                 stdout().push(path.as_encoded_bytes());
             }

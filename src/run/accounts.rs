@@ -68,7 +68,7 @@ impl Accounts {
             stats,
             hosts: Mutex::default(),
             reasons: Mutex::default(),
-            sinks: Sinks::open(&config.records, config.layout.output(), closed)?,
+            sinks: Sinks::open(&config.records, &config.layout, closed)?,
             journal_lost: AtomicBool::new(false),
             is_read_only: AtomicBool::new(false),
             limits: config.limits,
@@ -229,6 +229,7 @@ impl Accounts {
         Ok(Report {
             mode: config.mode,
             jobs: config.wanted_jobs().get(),
+            bucket: config.layout.bucket().map(ToString::to_string),
             untried: total.and_then(|total| total.checked_sub(counts.total())),
             counts,
             elsewhere: self.stats.elsewhere(),

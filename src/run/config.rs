@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::exec::Exec;
 use crate::links::{self, Input};
 use crate::mode::Mode;
-use crate::plan::{self, Existing};
+use crate::plan::{self, Existing, Template};
 use crate::queue::policy::HostPolicies;
 use crate::store::{Dedupe, Detail, Layout};
 use crate::system::limits::jobs_and_idle;
-use crate::{fetch, progress, report, stop};
+use crate::{bucket, fetch, progress, report, stop};
 
 /// The configuration of a run.
 #[derive(Debug, Clone)]
@@ -35,6 +35,8 @@ pub(crate) struct Config {
     pub dedupe: Dedupe,
     /// How each link is fetched.
     pub fetch: fetch::Options,
+    /// How a bucket is reached, if files end up in one.
+    pub bucket: bucket::Options,
     /// The command to run for each new file.
     pub exec: Option<Exec>,
     /// Where records go.
@@ -65,6 +67,12 @@ impl Config {
             Existing::Update => Detail::Validators,
             _ => Detail::Files,
         }
+    }
+
+    /// Whether other runs may have links whose files would get the same names.
+    pub(crate) fn may_collide(&self) -> bool {
+        let template = self.plan.naming.template.as_ref();
+        self.plan.selection.is_some() && !template.is_some_and(Template::has_identity)
     }
 
     /// The number of links to fetch at once.

@@ -23,9 +23,14 @@ pub(super) fn feedback(failure: &Failure, pause: Duration, longest: Duration) ->
         (Status::Blocked, _) => Feedback::Blocked(pause),
         (Status::Connect | Status::Tls | Status::Timeout, None) => Feedback::Unreachable(message()),
         (_, Some(500..)) => Feedback::ServerError(message()),
-        (Status::Timeout | Status::Truncated | Status::Disk | Status::Interrupted, _) => {
-            Feedback::Neutral
-        }
+        (
+            Status::Timeout
+            | Status::Truncated
+            | Status::Disk
+            | Status::Upload
+            | Status::Interrupted,
+            _,
+        ) => Feedback::Neutral,
         _ => Feedback::Good,
     }
 }

@@ -1,15 +1,17 @@
-//! What a run opens when its first link needs it: the output folder, the journal and the HTTP client.
+//! What a run opens when its first link needs it: the output folder or bucket, the journal and the HTTP client.
 
 use std::sync::{Arc, OnceLock};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use tokio_util::sync::CancellationToken;
 
 use super::config::Config;
+use crate::bucket::Bucket;
 use crate::fetch::Fetcher;
 use crate::http::Load;
-use crate::store::{History, Journal, Publisher, Store};
-use crate::system::limits::jobs_and_idle;
+use crate::runtime::run_alone;
+use crate::store::{History, Journal, Publisher, Store, Unpublished, Uploads};
+use crate::system::limits::{explained, jobs_and_idle};
 
 /// What a run opens when its first link needs it.
 pub(super) struct Session {
@@ -60,6 +62,7 @@ impl Session {
         let records = (Arc::clone(&journal), Arc::clone(&self.history));
         let (plan, dedupe) = (&config.plan, config.dedupe);
         let publisher = Publisher::new(Arc::clone(&store), records, plan, dedupe)?;
+        let publisher = publisher.with_uploads(self.uploads()?);
         let (jobs, idle) = jobs_and_idle(config.wanted_jobs());
         if jobs < config.wanted_jobs() {
             tracing::warn!(
@@ -71,8 +74,56 @@ impl Session {
                 "certificates are not checked (`--insecure`): anyone on the network path can read and modify responses"
             );
         }
+        if layout.bucket().is_some() && config.may_collide() {
+            tracing::warn!(
+                "other shards may have files of the same names, and then get longer ones: `--name '{{id:16}}'` gives each link its own"
+            );
+        }
         let stop = self.stop.clone();
         let fetcher = Fetcher::new(&config.fetch, Load { jobs, idle }, store, publisher, stop)?;
         Ok(Opened { journal, fetcher })
     }
+
+    /// The uploads of the run, if its files end up in a bucket that can be used.
+    fn uploads(&self) -> anyhow::Result<Option<Uploads>> {
+        let Some(address) = self.config.layout.bucket() else {
+            return Ok(None);
+        };
+        let bucket = Bucket::open(address, &self.config.bucket)?;
+        let probed = run_alone(async {
+            tokio::select! {
+                biased;
+                probed = bucket.probe() => probed,
+                // nothing will be uploaded
+                () = self.stop.cancelled() => Ok(()),
+            }
+        });
+        probed
+            .map_err(explained)?
+            .map_err(|refusal| anyhow!("{refusal}"))?;
+        Ok(Some(Uploads::new(bucket)))
+    }
+}
+
+/// Finds out what has become of the uploads that an earlier run has not seen the end of. Returns whether there were some.
+///
+/// # Errors
+///
+/// When the bucket does not tell, or the journal cannot be written.
+pub(super) fn resolve_uploads(config: &Config, history: &History) -> anyhow::Result<bool> {
+    let layout = &config.layout;
+    let Some(address) = layout.bucket().filter(|_| history.has_pending()) else {
+        return Ok(false);
+    };
+    let store = Store::open(layout).with_context(|| layout.cannot_write())?;
+    let journal = store
+        .journal(history)
+        .with_context(|| layout.cannot_write())?;
+    let uploads = Uploads::new(Bucket::open(address, &config.bucket)?);
+    let resolved = run_alone(uploads.resolve(history, &journal)).map_err(explained)?;
+    resolved.map_err(|why| match why {
+        Unpublished::Disk(error) => anyhow!(error).context(layout.cannot_write()),
+        Unpublished::Refused(refusal) => anyhow!("{refusal}"),
+    })?;
+    Ok(true)
 }

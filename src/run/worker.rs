@@ -12,14 +12,14 @@ use super::config::Config;
 use super::exec::Executor;
 use super::feedback::feedback;
 use super::session::Session;
-use crate::fetch::{Fetched, Fetcher, Kept, Standing};
+use crate::fetch::{Fetched, Fetcher, Kept, Standing, Unstored};
 use crate::mode::caught;
 use crate::outcome::{Failure, Outcome, Record, Status};
 use crate::output;
 use crate::plan::Job;
 use crate::queue::{Feedback, Finished, Queue, Started, Ticket};
 use crate::stop::{Cause, Stop};
-use crate::store::Files;
+use crate::store::{Files, Sealed};
 use crate::text::{legible, shown};
 
 /// The prefix of the message of a panic.
@@ -72,25 +72,83 @@ impl Worker {
         });
         // before the attempt is finished, so that the queue has not ended
         for kept in fetcher.freed() {
-            self.begin_anew(fetcher, kept);
+            self.begin_anew(fetcher, kept).await;
         }
         match result {
+            Fetched::Sealed(sealed) => {
+                // before the upload, so that the host is free for the next link
+                self.finish(&ticket, Finished::Ended, Feedback::Good);
+                let record = self.upload(fetcher, &job, *sealed).await;
+                self.accounts.settle_for_host(&job.origin(), &record);
+                self.keep(fetcher, job, record).await;
+            }
             Fetched::Again(pause, failure) => self.retry(job, &ticket, pause, &failure),
             Fetched::Moved => self.redirect(job, &ticket),
             Fetched::Done(record) => {
                 let record = self.end(&job, &ticket, record).await;
-                if let Some(kept) = fetcher.keep(job, record) {
-                    self.begin_anew(fetcher, kept);
-                }
+                self.keep(fetcher, job, record).await;
             }
         }
     }
 
+    /// Keeps a link that has ended, in case that it has to begin anew.
+    async fn keep(&self, fetcher: &Fetcher, job: Box<Job>, record: Box<Record>) {
+        if let Some(kept) = fetcher.keep(job, record) {
+            self.begin_anew(fetcher, kept).await;
+        }
+    }
+
+    /// Puts the file of a link into the bucket. Returns the record of the link.
+    async fn upload(&self, fetcher: &Fetcher, job: &Job, mut sealed: Sealed) -> Box<Record> {
+        let uploaded = match self.exec_before(fetcher, job, &mut sealed).await {
+            Ok(()) => fetcher.upload(job, sealed).await,
+            Err(failure) => Err(failure.into()),
+        };
+        let outcome = match uploaded {
+            Ok(saved) => Outcome::Saved(saved),
+            Err(Unstored { failure, end }) => {
+                if failure.disk_full {
+                    self.stop.stop(Cause::DiskFull);
+                }
+                if let Some(why) = end {
+                    self.accounts.fail(Problem::Incomplete(why));
+                    self.stop.stop(Cause::BucketRefused);
+                }
+                Outcome::Failed(failure)
+            }
+        };
+        Box::new(job.record(outcome))
+    }
+
+    /// Runs the command for a file that is about to be uploaded. If it fails, the file stays here, and the next run goes on with
+    /// it.
+    async fn exec_before(
+        &self,
+        fetcher: &Fetcher,
+        job: &Job,
+        sealed: &mut Sealed,
+    ) -> Result<(), Failure> {
+        let Some(executor) = &self.executor else {
+            return Ok(());
+        };
+        let exposed = fetcher.expose(job, sealed, &self.config.layout.state())?;
+        let url = shown(job.candidates.first());
+        let ran = executor.run(exposed.path(), &url, &self.stop.token()).await;
+        match ran {
+            Ok(()) => fetcher.look_again(sealed, &exposed),
+            Err(_) if self.stop.is_stopped() => Err(Failure::interrupted()),
+            Err(why) => Err(Failure {
+                passing: true,
+                ..Failure::new(Status::Upload, format!("not uploaded: {why}"))
+            }),
+        }
+    }
+
     /// Lets a link begin anew that has ended with what has turned out to be a block.
-    fn begin_anew(&self, fetcher: &Fetcher, kept: Kept) {
+    async fn begin_anew(&self, fetcher: &Fetcher, kept: Kept) {
         let Kept { mut job, record } = kept;
         let host = job.origin().into_owned();
-        let Some(result) = fetcher.begin_anew(&mut job, &record) else {
+        let Some(result) = fetcher.begin_anew(&mut job, &record).await else {
             return;
         };
         self.accounts.uncount(&host, &record);
@@ -104,7 +162,9 @@ impl Worker {
                     self.accounts.settle_for_host(&host, &record);
                 }
             },
-            Fetched::Moved => unreachable!("that follows from a response only"),
+            Fetched::Moved | Fetched::Sealed(_) => {
+                unreachable!("that follows from a response only")
+            }
         }
     }
 
@@ -179,7 +239,7 @@ impl Worker {
         if !only_exec && !matches!(saved.status, Status::Downloaded | Status::Resumed) {
             return;
         }
-        let path = self.config.layout.output().join(&saved.file);
+        let path = self.config.layout.path_of(&saved.file);
         let result = executor.run(&path, &record.url, &self.stop.token()).await;
         record.exec_error = result.err();
         if let Outcome::Saved(saved) = &mut record.outcome {

@@ -1,7 +1,10 @@
-//! The files of an output folder under their final names.
+//! The files of a run under their final names, and the place where they are.
 //!
 //! This is all that the program asks of the place where files end up: to look at them, to give a name that is free, to replace
 //! what has a name, and to take a name away. Parts, the journal and checks are in the state folder, and know nothing of it.
+//!
+//! A folder does all of that at once, and is asked while the journal has its [turn](super::journal::Turn). A bucket takes its
+//! time: it has what the journal says, and gets files when their hosts need not wait any more: see [`uploads`](super::uploads).
 
 use std::fs::File;
 use std::io;
@@ -11,16 +14,17 @@ use crate::outcome::{Saved, nanoseconds};
 use crate::plan::name;
 use crate::system::folder::{Folder, Found, Purpose};
 
-/// The files of an output folder, which need not exist for looking at them.
+/// The files of a run, which need not exist for looking at them.
 #[derive(Debug, Clone)]
 pub(crate) struct Files {
-    pub(super) folder: Folder,
+    /// None if they are in a bucket.
+    folder: Option<Folder>,
     /// Whether others may have files there of which our journal knows nothing.
     pub(super) are_shared: bool,
 }
 
 impl Files {
-    /// Those in the output folder of `layout`.
+    /// Those of `layout`.
     pub(crate) fn of(layout: &Layout) -> Self {
         Self {
             folder: layout.output_folder(),
@@ -28,9 +32,18 @@ impl Files {
         }
     }
 
-    /// The file `file`, if it exists.
+    /// The folder that they are in; none if they are in a bucket.
+    pub(super) fn folder(&self) -> Option<&Folder> {
+        self.folder.as_ref()
+    }
+
+    fn in_folder(&self) -> io::Result<&Folder> {
+        self.folder().ok_or(io::ErrorKind::Unsupported.into())
+    }
+
+    /// The file `file`, if it exists in a folder.
     pub(crate) fn find(&self, file: &str) -> Option<Found> {
-        self.folder.file(file)
+        self.folder()?.file(file)
     }
 
     /// Opens the file `file` for reading.
@@ -39,11 +52,14 @@ impl Files {
     ///
     /// When it does not exist, or cannot be read.
     pub(crate) fn open(&self, file: &str) -> io::Result<File> {
-        self.folder.open(file, Purpose::Read)
+        self.in_folder()?.open(file, Purpose::Read)
     }
 
-    /// Whether a file still exists as it was saved, judged by its length and modification time.
+    /// Whether a file still exists as it was saved, judged by its length and modification time. A bucket is not asked.
     pub(crate) fn has(&self, saved: &Saved) -> bool {
+        if self.folder().is_none() {
+            return true;
+        }
         self.find(&saved.file).is_some_and(|found| {
             // the journal has no times before 1970, nor long after, which some servers report
             let times = (nanoseconds(found.modified), nanoseconds(saved.modified));
@@ -63,7 +79,7 @@ impl Files {
 
     /// Whether anything has the name `file`.
     pub(crate) fn is_taken(&self, file: &str) -> bool {
-        self.folder.is_taken(file)
+        self.folder().is_some_and(|folder| folder.is_taken(file))
     }
 
     /// Whether two names that may differ in case lead to the same file.
@@ -90,7 +106,7 @@ impl Files {
     ///
     /// When the name is taken ([`io::ErrorKind::AlreadyExists`]) or cannot be given. The part is unchanged then.
     pub(super) fn publish(&self, part: &mut Part, file: &str) -> io::Result<()> {
-        let folder = &self.folder;
+        let folder = self.in_folder()?;
         folder.with_parent(file, || part.publish(folder, file))
     }
 
@@ -100,7 +116,7 @@ impl Files {
     ///
     /// When the name is taken ([`io::ErrorKind::AlreadyExists`]) or cannot be given.
     pub(super) fn link(&self, of: &str, file: &str) -> io::Result<()> {
-        let folder = &self.folder;
+        let folder = self.in_folder()?;
         folder.with_parent(file, || folder.hard_link(of, folder, file))
     }
 
@@ -110,12 +126,18 @@ impl Files {
     ///
     /// When it cannot be moved.
     pub(super) fn set_aside(&self, file: &str, id: u64) -> io::Result<String> {
+        let root = self.in_folder()?;
         let (folder, name) = match file.rsplit_once('/') {
-            None => (self.folder.clone(), file),
-            Some((folders, name)) => (self.folder.below(folders)?, name),
+            None => (root.clone(), file),
+            Some((folders, name)) => (root.below(folders)?, name),
         };
-        let aside = name::with_suffix(name, &format!("-{:08x}", id >> 32));
-        folder.rename(name, &self.folder.create(BLOCKED)?, &aside)?;
+        let aside = name_aside(name, id);
+        folder.rename(name, &root.create(BLOCKED)?, &aside)?;
         Ok(format!("{BLOCKED}/{aside}"))
     }
+}
+
+/// The name of a file of the link `id` from which its final `name` is taken away.
+pub(super) fn name_aside(name: &str, id: u64) -> String {
+    name::with_suffix(name, &format!("-{:08x}", id >> 32))
 }

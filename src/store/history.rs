@@ -5,8 +5,9 @@
 //! the rest is as in the record before.
 
 mod index;
+mod pending;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, ErrorKind, Read};
 use std::mem;
 use std::ops::Range;
@@ -16,10 +17,11 @@ use std::time::{Duration, UNIX_EPOCH};
 use self::index::Covered;
 use super::Layout;
 use super::journal::{between_turns, journal_in};
-use super::saved_line::{SavedLine, each_saved};
+use super::saved_line::{SavedLine, Says, each_line};
 use crate::digest::{Algorithm, Checksum};
 use crate::outcome::{Answer, Saved};
 use crate::plan::{Identity, Previous, name};
+pub(super) use pending::Pending;
 
 /// The files that earlier runs saved, by the identity of the link.
 #[derive(Debug, Default)]
@@ -28,6 +30,8 @@ pub struct History {
     names: Vec<u8>,
     /// Links whose command failed or was not run.
     unfinished: HashSet<u64>,
+    /// Files on their way to a bucket, of which nobody knows whether they have arrived.
+    pending: HashMap<u64, Pending>,
     /// In the order of their identities.
     files: Vec<Entry>,
     /// The key of each name with a link that has had a file of that name, in order; only if somebody asks.
@@ -126,6 +130,9 @@ impl History {
     /// A kill may come between a record and its file, and then an earlier record is the true one. It is not if its file has
     /// another name and another link has that file: then this link has left it, because the two no longer agree.
     pub fn find(&self, id: u64, exists: impl Fn(&Saved) -> bool) -> Option<Previous> {
+        if self.pending.contains_key(&id) {
+            return None;
+        }
         let mut entries = self.files[self.range(id)].iter().rev();
         let last = self.previous(entries.next()?);
         if exists(&last.saved) {
@@ -141,6 +148,21 @@ impl History {
         };
         let left = *file != last.saved.file && self.owners(file, id).any(has_it);
         (!left).then_some(found)
+    }
+
+    /// The files on their way to a bucket of which nobody knows whether they have arrived, each with the identity of its link.
+    pub(super) fn pending(&self) -> impl Iterator<Item = (u64, &Pending)> {
+        self.pending.iter().map(|(id, pending)| (*id, pending))
+    }
+
+    /// Whether there are such files.
+    pub(crate) fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// The file that was saved last for the link `id`.
+    pub(super) fn last_of(&self, id: u64) -> Option<Previous> {
+        self.all(id).next()
     }
 
     /// All files that were saved for the link `id`, the last one first.
@@ -314,8 +336,31 @@ impl History {
     fn add_all(&mut self, journal: impl Read, detail: Detail) -> io::Result<()> {
         self.detail = detail;
         let indexed = self.files.len();
-        each_saved(journal, |line| self.add(line))?;
-        if self.files.len() > indexed {
+        // how many of the files of a link are not there any more
+        let mut gone: HashMap<u64, usize> = HashMap::new();
+        each_line(journal, |line, text| {
+            let id = line.id(&self.identity);
+            match line.says() {
+                Says::Saved => self.add(id, line),
+                Says::Uploading => {
+                    self.pending.insert(id, Pending::new(line, text));
+                    return;
+                }
+                Says::Void => {}
+                Says::Gone => {
+                    gone.insert(id, self.files.len());
+                }
+            }
+            self.pending.remove(&id);
+        })?;
+        if !gone.is_empty() {
+            let mut index = 0;
+            self.files.retain(|entry| {
+                index += 1;
+                gone.get(&entry.id).is_none_or(|end| index > *end)
+            });
+        }
+        if self.files.len() > indexed || !gone.is_empty() {
             self.files.sort_by_key(|entry| entry.id);
         }
         for index in 1..self.files.len() {
@@ -326,8 +371,7 @@ impl History {
         Ok(())
     }
 
-    fn add(&mut self, line: &SavedLine) {
-        let id = line.id(&self.identity);
+    fn add(&mut self, id: u64, line: &SavedLine) {
         if line.exec_error.is_some() {
             self.unfinished.insert(id);
         } else {
@@ -489,13 +533,12 @@ pub enum Detail {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
     use std::io::BufReader;
 
     use proptest::prelude::*;
     use url::Url;
 
-    use super::super::saved_line::{each_saved_at, next_saved};
+    use super::super::saved_line::{each_saved, each_saved_at, next_saved};
     use super::*;
     use crate::digest::fingerprint;
     use crate::link::SourceLine;

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use super::history::History;
-use super::saved_line::{SavedLine, each_saved, each_saved_at, next_saved};
+use super::saved_line::{SavedLine, each_line, each_saved_at, next_saved};
 use super::{JOURNAL, LOCK, Layout};
 use crate::digest::Checksum;
 use crate::outcome::{Outcome, Record, Saved};
@@ -130,6 +130,24 @@ impl Journal {
         self.turn()?.append(record)
     }
 
+    /// Appends a `line` about the file of `record`.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written completely.
+    pub(super) fn append_about(&self, record: &Record, line: Vec<u8>) -> io::Result<()> {
+        self.turn()?.append_line(line, grants_access(record))
+    }
+
+    /// Appends a line about a file that it knows already.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written completely.
+    pub(super) fn append_line(&self, line: Vec<u8>) -> io::Result<()> {
+        self.turn()?.append_line(line, false)
+    }
+
     /// Waits until no other process has its turn, and reads what others have appended.
     ///
     /// # Errors
@@ -178,16 +196,16 @@ impl Journal {
         self.state.lock().protect(&self.file);
     }
 
-    /// Calls `see` with each record of a saved file, from the beginning.
+    /// Calls `see` with each line about a file, from the beginning.
     ///
     /// # Errors
     ///
     /// When the journal cannot be read.
-    pub(super) fn each_saved(&self, see: impl FnMut(&SavedLine)) -> io::Result<()> {
+    pub(super) fn each_line(&self, mut see: impl FnMut(&SavedLine)) -> io::Result<()> {
         let _state = self.state.lock();
         let mut file = &self.file;
         file.rewind()?;
-        each_saved(file, see)
+        each_line(file, |line, _| see(line))
     }
 }
 
@@ -229,10 +247,14 @@ impl Turn<'_> {
     ///
     /// When it cannot be written completely.
     pub(super) fn append(&self, record: &Record) -> io::Result<()> {
-        let mut line = record.to_journal_line();
+        self.append_line(record.to_journal_line(), grants_access(record))
+    }
+
+    /// Appends a line, which may be all that it takes to get a file.
+    fn append_line(&self, mut line: Vec<u8>, grants_access: bool) -> io::Result<()> {
         let mut file = &self.journal.file;
         let mut state = self.journal.state.lock();
-        if grants_access(record) {
+        if grants_access {
             state.protect(file);
         }
         if state.torn {

@@ -96,9 +96,16 @@ fn link(name: &str) -> Option<u64> {
 fn clear_new(parts: &Folder, files: &Files, name: &str) {
     let file = parts.open(name, Purpose::Write);
     if file.is_ok_and(|file| part::lock(&file).is_ok())
-        && (!files.are_shared || files.folder.remove(&staging::hidden(name)).is_ok())
+        && (!files.are_shared || is_gone(files, &staging::hidden(name)))
     {
         // a later run will try again
         let _ = parts.remove(name);
     }
+}
+
+/// Whether the hidden file `name` is not there any more.
+fn is_gone(files: &Files, name: &str) -> bool {
+    files
+        .folder()
+        .is_none_or(|folder| folder.remove(name).is_ok())
 }

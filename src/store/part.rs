@@ -209,6 +209,27 @@ impl Part {
         Ok(&self.file)
     }
 
+    /// Gives the file another name in `folder`.
+    ///
+    /// # Errors
+    ///
+    /// When the name is taken ([`ErrorKind::AlreadyExists`]) or cannot be given.
+    pub(super) fn link(&self, folder: &Folder, name: &str) -> io::Result<()> {
+        match &self.place {
+            None => folder.link_unnamed(&self.file, name),
+            Some((parts, own)) => parts.hard_link(own, folder, name),
+        }
+    }
+
+    /// The file itself, once more. Both have the same cursor.
+    ///
+    /// # Errors
+    ///
+    /// When no more files can be opened.
+    pub(super) fn reopened(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
     /// Writes the last bytes, and returns the final modification time of the file (`modified`, if there is one) and its inode.
     ///
     /// # Errors
@@ -219,6 +240,8 @@ impl Part {
         modified: Option<SystemTime>,
     ) -> io::Result<(SystemTime, Option<u64>)> {
         self.flush()?;
+        // it may wait for its upload
+        self.block = Vec::new();
         if let Some(modified) = modified {
             // a file system that cannot keep such a time is no reason to lose the file
             let _ = self.file.set_modified(modified);

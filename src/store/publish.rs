@@ -18,7 +18,9 @@ use clap::ValueEnum;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::journal::Turn;
-use super::{History, Journal, Part, SavedLine, Store};
+use super::saved_line::Says;
+use super::uploads::Uploads;
+use super::{History, Journal, Part, Store};
 use crate::digest::Checksum;
 use crate::outcome::{Outcome, Saved, Status};
 use crate::plan::{self, Existing, Job, Previous, name};
@@ -43,11 +45,13 @@ pub(crate) enum Dedupe {
 /// Gives files their final names, and records them.
 #[derive(Debug)]
 pub(crate) struct Publisher {
-    store: Arc<Store>,
-    journal: Arc<Journal>,
+    pub(super) store: Arc<Store>,
+    pub(super) journal: Arc<Journal>,
     history: Arc<History>,
-    plan: plan::Options,
-    dedupe: Dedupe,
+    pub(super) plan: plan::Options,
+    pub(super) dedupe: Dedupe,
+    /// None if files end up in a folder.
+    pub(super) uploads: Option<Uploads>,
     published: Mutex<Published>,
 }
 
@@ -88,6 +92,13 @@ impl Hashes {
         }
     }
 
+    /// Forgets the file `file`, which is not there any more.
+    fn remove(&mut self, file: &str) {
+        if let Some(hash) = self.hashes.remove(&name::key(file)) {
+            self.files.remove(&hash);
+        }
+    }
+
     /// A file with the same bytes.
     fn get(&self, saved: &Saved) -> Option<&Saved> {
         self.files.get(saved.sha256.as_ref()?)
@@ -109,8 +120,10 @@ impl Publisher {
     ) -> io::Result<Self> {
         let mut published = Published::default();
         if dedupe != Dedupe::None {
-            journal.each_saved(|line: &SavedLine| {
-                published.by_hash.insert(line.to_saved());
+            journal.each_line(|line| match line.says() {
+                Says::Saved => published.by_hash.insert(line.to_saved()),
+                Says::Gone => published.by_hash.remove(&line.file),
+                Says::Uploading | Says::Void => {}
             })?;
         }
         Ok(Self {
@@ -119,11 +132,17 @@ impl Publisher {
             history,
             plan: plan.clone(),
             dedupe,
+            uploads: None,
             published: Mutex::new(published),
         })
     }
 
-    /// Gives the sealed `part` of `job` its final name. `saved` describes the file, except for its name; `suggested` is the
+    /// The same with these `uploads`, if files end up in a bucket.
+    pub(crate) fn with_uploads(self, uploads: Option<Uploads>) -> Self {
+        Self { uploads, ..self }
+    }
+
+    /// Gives the sealed `part` of `job` its final name in the output folder. `saved` describes the file, except for its name; `suggested` is the
     /// name from the response.
     ///
     /// # Errors
@@ -208,6 +227,37 @@ impl Publisher {
     /// When the journal cannot be read.
     pub(crate) fn saved_meanwhile(&self, job: &Job) -> io::Result<Option<Saved>> {
         self.theirs(&self.journal.turn()?, job)
+    }
+
+    /// The file of another link that has the bytes of `saved`.
+    pub(super) fn saved_with(&self, saved: &Saved) -> Option<Saved> {
+        self.published.lock().by_hash.get(saved).cloned()
+    }
+
+    /// Remembers that the link `id` has the file `saved` in a bucket now, which may be that of another link.
+    pub(super) fn note_upload(&self, id: u64, saved: &Saved) {
+        if self.dedupe == Dedupe::None {
+            return;
+        }
+        let mut published = self.published.lock();
+        published.owners.insert((name::key(&saved.file), id));
+        if saved.status != Status::Duplicate {
+            published.by_hash.insert(saved.clone());
+        }
+    }
+
+    /// Forgets the file `file`, which is not in the bucket any more.
+    pub(super) fn forget_upload(&self, file: &str) {
+        self.published.lock().by_hash.remove(file);
+    }
+
+    /// Whether links other than `id` have the file `file` in a bucket.
+    pub(super) fn has_sharers(&self, file: &str, id: u64) -> bool {
+        let key = name::key(file);
+        let published = self.published.lock();
+        let mut owners = published.owners.range((key, 0)..=(key, u64::MAX));
+        let mut earlier = self.store.files.sharers(&self.history, file, id);
+        owners.any(|(_, owner)| *owner != id) || earlier.next().is_some()
     }
 
     fn theirs(&self, turn: &Turn, job: &Job) -> io::Result<Option<Saved>> {

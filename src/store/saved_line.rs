@@ -68,14 +68,49 @@ pub(crate) struct SavedLine<'a> {
     /// The columns of the list that were carried along.
     #[serde(borrow)]
     columns: Option<&'a RawValue>,
+    /// The status that the record will have when the file has arrived in its bucket.
+    uploading: Option<IgnoredAny>,
+    /// In place of a status: the file has been taken out of its bucket.
+    gone: Option<IgnoredAny>,
+    /// In place of a status: the file has not arrived in its bucket.
+    void: Option<IgnoredAny>,
+}
+
+/// What a line of a journal says of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Says {
+    /// It is there.
+    Saved,
+    /// It is on its way to its bucket.
+    Uploading,
+    /// It has not arrived there: nothing has changed.
+    Void,
+    /// It is not there any more.
+    Gone,
 }
 
 impl<'a> SavedLine<'a> {
     /// The record in a line of a journal; none if it is not one of a saved file, or of a file whose name we never give: a
     /// journal may have been tampered with.
     pub(super) fn parse(line: &'a [u8]) -> Option<Self> {
+        let saved = Self::parse_any(line)?;
+        (saved.says() == Says::Saved).then_some(saved)
+    }
+
+    /// The same, whatever it says of the file.
+    fn parse_any(line: &'a [u8]) -> Option<Self> {
         let saved: Self = serde_json::from_slice(line).ok()?;
         name::is_acceptable(&saved.file).then_some(saved)
+    }
+
+    /// What it says of the file.
+    pub(super) fn says(&self) -> Says {
+        match (&self.uploading, &self.void, &self.gone) {
+            (None, None, None) => Says::Saved,
+            (_, _, Some(_)) => Says::Gone,
+            (_, Some(_), _) => Says::Void,
+            (Some(_), ..) => Says::Uploading,
+        }
     }
 
     /// The identity of its link by this `rule`.
@@ -138,6 +173,11 @@ impl<'a> SavedLine<'a> {
     }
 }
 
+/// Whether a line of a journal says what has become of an upload, and is no record.
+pub(crate) fn is_about_upload(line: &[u8]) -> bool {
+    SavedLine::parse_any(line).is_some_and(|line| line.says() != Says::Saved)
+}
+
 /// Calls `see` with each record of a saved file, in order.
 ///
 /// # Errors
@@ -146,6 +186,24 @@ impl<'a> SavedLine<'a> {
 pub(crate) fn each_saved(journal: impl Read, mut see: impl FnMut(&SavedLine)) -> io::Result<()> {
     let journal = BufReader::with_capacity(BUFFER, journal);
     each_saved_at(journal, |_, line| see(line))
+}
+
+/// Calls `see` with each line about a file, whatever it says of it, and with its text, in order.
+///
+/// # Errors
+///
+/// When the journal cannot be read.
+pub(super) fn each_line(
+    journal: impl Read,
+    mut see: impl FnMut(&SavedLine, &[u8]),
+) -> io::Result<()> {
+    let mut journal = BufReader::with_capacity(BUFFER, journal);
+    while let Some(line) = read_line(&mut journal, LONGEST_RECORD)? {
+        if let Some(saved) = SavedLine::parse_any(&line.text) {
+            see(&saved, &line.text);
+        }
+    }
+    Ok(())
 }
 
 /// Calls `see` with each record of a saved file and the place of its line in `journal`, in order.

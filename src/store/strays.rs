@@ -72,7 +72,10 @@ impl Strays {
         let mut folders = VecDeque::from([String::new()]);
         let mut left = MOST;
         while let Some(folder) = folders.pop_front() {
-            for name in names(&files.folder, &folder) {
+            for name in files
+                .folder()
+                .map_or_else(Vec::new, |root| names(root, &folder))
+            {
                 let path = format!("{folder}{name}");
                 if name.starts_with('.') || history.has_name(&path) {
                     continue;

@@ -23,6 +23,22 @@ pub(crate) fn lock(file: &File, patience: Duration) -> bool {
     }
 }
 
+/// Reads from `file` at `offset`, wherever its cursor is.
+///
+/// # Errors
+///
+/// When it cannot be read.
+#[cfg_attr(
+    not(feature = "object-stores"),
+    expect(dead_code, reason = "for uploads")
+)]
+pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    #[cfg(unix)]
+    return std::os::unix::fs::FileExt::read_at(file, buffer, offset);
+    #[cfg(windows)]
+    return std::os::windows::fs::FileExt::seek_read(file, buffer, offset);
+}
+
 /// Releases the lock of `file`.
 pub(crate) fn unlock(file: &File) {
     // if that fails, closing the file releases it

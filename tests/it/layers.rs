@@ -4,15 +4,16 @@ use std::fs;
 use std::path::Path;
 
 /// From top to bottom. A module imports only from rows below its own.
-const LAYERS: [&[&str]; 22] = [
+const LAYERS: [&[&str]; 23] = [
     &["main"],
     &["cli"],
     &["commands"],
     &["run"],
     &["report", "progress"],
     &["fetch"],
-    &["http"],
     &["store"],
+    &["bucket"],
+    &["http"],
     &["mode"],
     &["runtime"],
     &["plan"],

@@ -169,7 +169,10 @@ impl History {
 
     /// Writes an index of the journal of `layout` if that pays. The next run can do without.
     pub(crate) fn write_index(&self, layout: &Layout, detail: Detail) {
-        let Some(covered) = self.covered else { return };
+        // an index does not say of a file that it is on its way
+        let Some(covered) = self.covered.filter(|_| !self.has_pending()) else {
+            return;
+        };
         if self.length - self.indexed <= LEAST.max(self.length / SHARE) {
             return;
         }

@@ -1,0 +1,324 @@
+//! The requests to a bucket.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use http::Extensions;
+use object_store::path::Path;
+use object_store::{
+    Attribute, Attributes, GetOptions, GetResult, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
+    PutPayload, PutResult, UpdateVersion,
+};
+use percent_encoding::{CONTROLS, utf8_percent_encode};
+
+use super::open::{Opened, Signing, open};
+use super::refusal::Failed;
+use super::{Address, Contents, MOST_TIME, MOST_TRIES, Object, Options, Refusal, Tag};
+use crate::http::{Connector, Load, Said, Upload};
+
+/// The longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+
+/// How often the first request of a run is sent: whoever waits for it wants to know.
+const PROBE_TRIES: u32 = 3;
+
+/// The name of an object that is asked for and need not be there.
+pub(super) const PROBE: &str = ".fetchpdf/probe";
+
+/// The metadata of an object. Azure takes no hyphens, and some proxies no underscores.
+const IDENTITY: &str = "identity";
+const SHA256: &str = "sha256";
+const URL: &str = "url";
+
+/// How much of a URL is in the metadata, in bytes: S3 takes 2 KB of them altogether.
+const LONGEST_URL: usize = 1536;
+
+/// A bucket.
+pub(crate) struct Bucket {
+    address: Address,
+    store: Arc<dyn ObjectStore>,
+    signing: Signing,
+    connector: Connector,
+    options: Options,
+}
+
+impl std::fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Bucket").field(&self.address).finish()
+    }
+}
+
+impl Bucket {
+    /// The bucket at `address`. Sends no request.
+    ///
+    /// # Errors
+    ///
+    /// When the environment does not say how to reach it, or a certificate cannot be used.
+    pub(crate) fn open(address: &Address, options: &Options) -> anyhow::Result<Self> {
+        let load = Load {
+            jobs: options.uploads,
+            idle: options.uploads.get(),
+        };
+        let connector =
+            Connector::new(&options.http, load, options.patience, options.asks_machine)?;
+        let Opened { store, signing } = open(address, &connector, options.asks_machine)?;
+        Ok(Self {
+            address: address.clone(),
+            store,
+            signing,
+            connector,
+            options: options.clone(),
+        })
+    }
+
+    /// Its address.
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// How many uploads there are at once.
+    pub(crate) fn uploads(&self) -> usize {
+        self.options.uploads.get()
+    }
+
+    /// Finds out whether it can be used, as far as one request tells that. It may still be that nothing can be written.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such bucket, when it cannot be reached, or when the credentials are refused altogether.
+    pub(crate) async fn probe(&self) -> Result<(), Refusal> {
+        let found = self.attempts(PROBE, PROBE_TRIES, |said| self.get(PROBE, false, said));
+        match found.await {
+            // whoever may only write gets the latter
+            Ok(_) | Err(Refusal::Taken | Refusal::Denied(_) | Refusal::Unfit(_)) => Ok(()),
+            Err(Refusal::Failed(why)) => {
+                let message = format!("{why}: check the network and the endpoint");
+                Err(Refusal::Failed(message))
+            }
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// Creates the object `name`, all at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Taken`] if there is one: perhaps this one, if a response has been lost.
+    pub(crate) async fn create(&self, name: &str, contents: &Contents) -> Result<Tag, Refusal> {
+        self.put(name, contents, PutMode::Create).await
+    }
+
+    /// Replaces the object `name`, all at once, as long as it is still the one with this `tag`.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Taken`] if there is another one, or none.
+    pub(crate) async fn replace(
+        &self,
+        name: &str,
+        contents: &Contents,
+        tag: &Tag,
+    ) -> Result<Tag, Refusal> {
+        let version = UpdateVersion {
+            e_tag: tag.etag.clone(),
+            version: tag.version.clone(),
+        };
+        self.put(name, contents, PutMode::Update(version)).await
+    }
+
+    /// The object `name`, if it exists.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be found out.
+    pub(crate) async fn look(&self, name: &str) -> Result<Option<Object>, Refusal> {
+        let found = self.attempts(name, MOST_TRIES, |said| self.get(name, true, said));
+        Ok(found.await?.as_ref().map(object))
+    }
+
+    /// Writes the object `name` to `file`, if it exists.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or the file cannot be written.
+    pub(crate) async fn read(&self, name: &str, file: &File) -> Result<Option<Object>, Refusal> {
+        let found = self.attempts(name, MOST_TRIES, |said| self.get(name, false, said));
+        let Some(found) = found.await? else {
+            return Ok(None);
+        };
+        let object = object(&found);
+        let written = self.write(found, file).await;
+        written
+            .map_err(|error| Refusal::Failed(format!("`{}`: {error}", self.address.of(name))))?;
+        Ok(Some(object))
+    }
+
+    /// Gives the object `name` the name `to`, and replaces what has that.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there, or cannot be copied or removed.
+    pub(crate) async fn rename(&self, name: &str, to: &str) -> Result<(), Refusal> {
+        let (from, to) = (self.path(name)?, self.path(to)?);
+        self.attempts(name, MOST_TRIES, |_| self.store.copy(&from, &to))
+            .await?;
+        self.attempts(name, MOST_TRIES, |_| self.store.delete(&from))
+            .await
+    }
+
+    async fn put(&self, name: &str, contents: &Contents, mode: PutMode) -> Result<Tag, Refusal> {
+        let path = self.path(name)?;
+        let path = &path;
+        let put = self.attempts(name, MOST_TRIES, |said| {
+            let mode = mode.clone();
+            async move {
+                let upload = Upload {
+                    file: Arc::clone(&contents.file),
+                    length: contents.bytes,
+                    signer: self.signing.signer(contents.sha256).await?,
+                };
+                let mut extensions = Extensions::new();
+                extensions.insert(upload);
+                extensions.insert(said);
+                let options = PutOptions {
+                    mode,
+                    attributes: attributes(contents),
+                    extensions,
+                    ..PutOptions::default()
+                };
+                self.store.put_opts(path, PutPayload::new(), options).await
+            }
+        });
+        let PutResult { e_tag, version, .. } = put.await?;
+        Ok(Tag {
+            etag: e_tag,
+            version,
+        })
+    }
+
+    /// The response to a request for the object `name`, or only for what is known of it; none if there is no such object.
+    async fn get(
+        &self,
+        name: &str,
+        head: bool,
+        said: Said,
+    ) -> object_store::Result<Option<GetResult>> {
+        let path = Path::parse(self.address.key(name))?;
+        let mut extensions = Extensions::new();
+        extensions.insert(said.clone());
+        let options = GetOptions {
+            head,
+            extensions,
+            ..GetOptions::default()
+        };
+        match self.store.get_opts(&path, options).await {
+            Err(object_store::Error::NotFound { .. }) if !says_no_bucket(&said) => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
+    async fn write(&self, found: GetResult, mut file: &File) -> io::Result<()> {
+        let mut pieces = found.into_stream();
+        loop {
+            let next = tokio::time::timeout(self.options.patience, pieces.next()).await;
+            match next.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))? {
+                Some(piece) => file.write_all(&piece?)?,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn path(&self, name: &str) -> Result<Path, Refusal> {
+        let path = Path::parse(self.address.key(name));
+        path.map_err(|error| Refusal::Unfit(error.to_string()))
+    }
+
+    /// Sends a request about the object `name`, up to `most` times.
+    async fn attempts<T, F: Future<Output = object_store::Result<T>>>(
+        &self,
+        name: &str,
+        most: u32,
+        attempt: impl Fn(Said) -> F,
+    ) -> Result<T, Refusal> {
+        let since = Instant::now();
+        for number in 1.. {
+            let said = Said::default();
+            let error = match attempt(said.clone()).await {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            let failed = Failed {
+                address: &self.address,
+                name,
+                error: &error,
+                said: &said.get(),
+                lacks_credentials: self.connector.lacks_credentials(),
+            };
+            let refusal = failed.refusal();
+            // a connection that the store has closed meanwhile says nothing of the store
+            let is_lost = number == 1 && failed.said.status.is_none();
+            let own = if is_lost {
+                Duration::ZERO
+            } else {
+                self.pause(number)
+            };
+            let pause = failed.passes().map(|least| least.max(own));
+            let pause = pause.filter(|pause| number < most && since.elapsed() + *pause < MOST_TIME);
+            let Some(pause) = pause else {
+                return Err(refusal);
+            };
+            let seconds = pause.as_secs_f64();
+            tracing::info!("{refusal}; again in {seconds:.1} s");
+            tokio::time::sleep(pause).await;
+        }
+        unreachable!("it ends when there have been enough of them")
+    }
+
+    /// The pause after the try with this `number`, from 1: longer each time, and never the same for two that fail at once.
+    fn pause(&self, number: u32) -> Duration {
+        let longest = self.options.delay.saturating_mul(1 << number.min(16));
+        longest
+            .min(LONGEST_PAUSE)
+            .mul_f64(0.5 + fastrand::f64() / 2.0)
+    }
+}
+
+fn says_no_bucket(said: &Said) -> bool {
+    let code = said.get().code;
+    matches!(code.as_deref(), Some("NoSuchBucket" | "ContainerNotFound"))
+}
+
+/// What is stored with an object.
+fn attributes(contents: &Contents) -> Attributes {
+    let mut url = utf8_percent_encode(&contents.url, CONTROLS).to_string();
+    url.truncate(LONGEST_URL);
+    let mut attributes = Attributes::new();
+    attributes.insert(Attribute::ContentType, contents.media_type.into());
+    for (name, value) in [
+        (IDENTITY, contents.identity.clone()),
+        (SHA256, contents.sha256.digits()),
+        (URL, url),
+    ] {
+        attributes.insert(Attribute::Metadata(name.into()), value.into());
+    }
+    attributes
+}
+
+fn object(found: &GetResult) -> Object {
+    let metadata = |name: &'static str| {
+        let value = found.attributes.get(&Attribute::Metadata(name.into()));
+        value.map(|value| value.as_ref().to_owned())
+    };
+    Object {
+        tag: Tag {
+            etag: found.meta.e_tag.clone(),
+            version: found.meta.version.clone(),
+        },
+        bytes: found.meta.size,
+        identity: metadata(IDENTITY),
+        sha256: metadata(SHA256),
+    }
+}

@@ -1,0 +1,76 @@
+//! Options for object stores, and what other options mean there.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::error::ErrorKind;
+
+use super::command;
+use super::files::FileArgs;
+use crate::bucket::Address;
+use crate::store::{Dedupe, Layout};
+
+/// Enough to fill a connection in a data center, and few enough for a server at home.
+const DEFAULT_UPLOADS: NonZeroUsize = NonZeroUsize::new(16).expect("not zero");
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Object stores")]
+pub(super) struct BucketArgs {
+    /// Uploads at once, apart from `--jobs`
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_UPLOADS)]
+    pub(super) uploads: NonZeroUsize,
+    /// Without other credentials, ask the metadata service of the machine for them
+    #[arg(long)]
+    pub(super) instance_credentials: bool,
+}
+
+/// Where a run into `output` keeps what. Ends the process if that is a bucket and an option makes no sense there.
+pub(super) fn layout(output: PathBuf, state: Option<PathBuf>, files: &FileArgs) -> Layout {
+    let Some(address) = address(&output) else {
+        return Layout::new(output, state);
+    };
+    if let Some(option) = option_for_folders(files) {
+        refuse(&format!(
+            "`{option}` cannot be used with `--output {address}`: it is for folders"
+        ));
+    }
+    match state {
+        Some(state) => Layout::in_bucket(address, state),
+        None => refuse(&format!(
+            "`--output {address}` needs `--state DIR`, a folder for the journal and partials, such as `--state {}.state`",
+            address.name()
+        )),
+    }
+}
+
+/// The folder `output` of a command that knows no buckets. Ends the process if it is a bucket.
+pub(super) fn folder(output: PathBuf, command: &str) -> PathBuf {
+    if let Some(address) = address(&output) {
+        refuse(&format!(
+            "`fetchpdf {command}` cannot be used with `{address}`: it is for folders"
+        ));
+    }
+    output
+}
+
+/// The address in `output`; none if that is a folder.
+fn address(output: &std::path::Path) -> Option<Address> {
+    let parsed = Address::parse(output.to_str()?)?;
+    Some(parsed.unwrap_or_else(|why| refuse(&format!("`{}`: {why}", output.display()))))
+}
+
+/// The first option that makes no sense in a bucket.
+fn option_for_folders(files: &FileArgs) -> Option<&'static str> {
+    let options = [
+        (files.dedupe == Dedupe::Hardlink, "--dedupe hardlink"),
+        (files.remote_time, "--remote-time"),
+        (files.skip_existing, "--skip-existing"),
+    ];
+    let set = options.into_iter().find(|(is_set, _)| *is_set);
+    set.map(|(_, option)| option)
+}
+
+fn refuse(message: &str) -> ! {
+    command().error(ErrorKind::ArgumentConflict, message).exit()
+}
