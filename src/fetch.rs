@@ -252,6 +252,23 @@ impl Fetcher {
         self.after(job, failure)
     }
 
+    /// Gives a sealed part its final name.
+    fn publish(
+        &self,
+        job: &Job,
+        part: &mut Part,
+        saved: &Saved,
+        suggested: Option<&str>,
+    ) -> Result<Saved, Failure> {
+        let publish = || self.publisher.publish(job, part, saved, suggested);
+        let published = self.disk.act(publish);
+        published.map_err(|error| match self.store.refused() {
+            // what a bucket has against a tar is not about this link
+            Some(_) => Failure::interrupted(),
+            None => disk(error),
+        })
+    }
+
     /// The longest time for a link.
     fn time_limit(&self) -> Duration {
         self.options.max_time.unwrap_or(Duration::MAX)
@@ -427,6 +444,7 @@ impl Fetcher {
             },
             file: String::new(),
             bytes: part.len(),
+            offset: None,
             modified,
             inode,
             sha256: proof.sha256,
@@ -442,8 +460,8 @@ impl Fetcher {
         if self.publisher.uploads().is_some() {
             return Ok(Some(Got::Sealed(saved, name)));
         }
-        let publish = || self.publisher.publish(job, part, &saved, name.as_deref());
-        Ok(Some(Got::Saved(self.disk.act(publish).map_err(disk)?)))
+        let saved = self.publish(job, part, &saved, name.as_deref())?;
+        Ok(Some(Got::Saved(saved)))
     }
 
     /// Requests what is missing: the rest of `part` if it can be resumed, or else the whole file.

@@ -9,6 +9,7 @@ mod record;
 mod status;
 
 use std::borrow::Cow;
+use std::num::NonZeroU64;
 use std::time::SystemTime;
 
 use url::Url;
@@ -51,6 +52,8 @@ pub struct Saved {
     pub file: String,
     /// Its length in bytes.
     pub bytes: u64,
+    /// Where it begins in its tar, if it is in one.
+    pub offset: Option<NonZeroU64>,
     /// Its modification time, by which the next run recognizes it.
     pub modified: SystemTime,
     /// Its inode, which it keeps when it is renamed, where the system has inodes.
@@ -75,6 +78,7 @@ impl Saved {
             status: Status::Present,
             file,
             bytes,
+            offset: None,
             modified,
             inode: None,
             sha256: None,

@@ -43,7 +43,7 @@ use crate::stop::{Cause, Stop, attend};
 use crate::store::{Archive, History, clear_leftovers};
 use crate::system::limits::explained;
 use crate::{log, output};
-use accounts::Accounts;
+use accounts::{Accounts, Problem};
 pub(crate) use config::Config;
 use exec::Executor;
 use feed::Milestones;
@@ -136,6 +136,11 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     worker.accounts.interrupt(&left);
     if worker.stop.is_stopped() {
         wait_for_rest(&worker, &read);
+    }
+    let continues = !matches!(worker.stop.cause(), None | Some(Cause::Limit(_)));
+    if let Err(error) = worker.session.finish(continues) {
+        let message = format!("cannot publish a tar: {error:#}");
+        worker.accounts.fail(Problem::Incomplete(message));
     }
     progress.finish();
     if let Some(counter) = counter {

@@ -148,6 +148,11 @@ impl Selection {
         }
     }
 
+    /// The number of the shard, from 1.
+    pub(crate) fn number(&self) -> u32 {
+        self.shard.number
+    }
+
     /// Whether the host of `url` falls to the shard.
     pub(crate) fn has(&mut self, url: &Url) -> bool {
         let name = host::name_of(url);

@@ -6,6 +6,7 @@
 //!   .fetchpdf/                the state folder, unless it is elsewhere
 //!     journal.jsonl           one record per line
 //!     journal.lock            held by the process that is about to append
+//!     tars/                   tars that are not full yet: see [`pack`]
 //!     parts/                  transfers under way, and partials of those that broke off
 //!   .fetchpdf/blocked/        what looked like files of links, but was sent for all of them
 //! ```
@@ -20,6 +21,7 @@ mod history;
 mod journal;
 mod layout;
 mod leftover;
+mod pack;
 mod part;
 mod publish;
 mod saved_line;
@@ -40,6 +42,8 @@ pub use history::{Detail, History};
 pub(crate) use journal::{Journal, open_journal};
 pub(crate) use layout::Layout;
 pub(crate) use leftover::clear_leftovers;
+pub(crate) use pack::{DEFAULT_SIZE, Packing, Remote, Window, publish_tars, tell_of_tars};
+use pack::{Outlet, Packer, TARS};
 pub(crate) use part::{Origin, PIECE, Part, Partial, Pieces};
 pub(crate) use publish::{Dedupe, Publisher};
 pub(crate) use saved_line::{SavedLine, each_saved, is_about_upload};
@@ -76,23 +80,37 @@ pub(crate) struct Store {
     unnamed: bool,
     /// How files get from one file system to another, if they have to.
     staging: Option<Staging>,
+    /// What puts them into tars, if that is asked for.
+    packer: Option<Packer>,
 }
 
 impl Store {
-    /// Opens the folders of `layout`, and creates them if they do not exist.
+    /// Opens the folders of `layout`, and creates them if they do not exist. Files are put into tars if there is a `packing`,
+    /// with the bucket for them if they do not end up in a folder.
     ///
     /// # Errors
     ///
     /// When they are not folders, when they cannot be written, or when the state folder is a symbolic link in the output folder.
-    pub(crate) fn open(layout: &Layout) -> io::Result<Self> {
+    pub(crate) fn open(
+        layout: &Layout,
+        packing: Option<(Packing, Option<Remote>)>,
+    ) -> io::Result<Self> {
         layout.create_output()?;
-        let files = Files::of(layout);
         let (state, parts) = layout.create_state()?;
+        let tars = packing.as_ref().map(|_| state.create(TARS)).transpose()?;
+        let files = Files::of(layout);
         // also fails early, and not once per link, if the folder cannot be written
         let unnamed = files.folder().unwrap_or(&parts).has_unnamed_files()?;
         let staging = match files.folder() {
             Some(folder) if layout.is_shared() => Staging::between(&parts, folder, unnamed)?,
             _ => None,
+        };
+        let packer = match packing.zip(tars) {
+            Some(((packing, remote), tars)) => {
+                let outlet = Outlet::new(tars, (&files, staging.clone()), remote)?;
+                Some(Packer::new(packing, outlet))
+            }
+            None => None,
         };
         Ok(Self {
             left_over: parts.names()?.into_iter().collect(),
@@ -101,6 +119,7 @@ impl Store {
             parts,
             unnamed,
             staging,
+            packer,
         })
     }
 
@@ -184,9 +203,24 @@ impl Store {
     ) -> io::Result<(SystemTime, Option<u64>)> {
         let sealed = part.seal(modified)?;
         match &self.staging {
-            Some(staging) => part.stage(staging),
-            None => Ok(sealed),
+            Some(staging) if self.packer.is_none() => part.stage(staging),
+            _ => Ok(sealed),
         }
+    }
+
+    /// Why no more tars can be published, if so.
+    pub(crate) fn refused(&self) -> Option<&str> {
+        self.packer.as_ref()?.refused()
+    }
+
+    /// Publishes the tars of this run; the last one only if the run does not `continues` another time.
+    ///
+    /// # Errors
+    ///
+    /// When one of them cannot be published.
+    pub(crate) fn finish(&self, continues: bool) -> io::Result<()> {
+        let packer = self.packer.as_ref();
+        packer.map_or(Ok(()), |packer| packer.finish(continues))
     }
 
     /// Gives a sealed part the final name `file`, and replaces the file that has it.

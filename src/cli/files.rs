@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use clap::Args;
+use clap::error::ErrorKind;
 
+use super::command;
+use super::values::tar_size;
+use crate::bucket::LARGEST;
 use crate::plan::{Existing, Identity, Naming, Options, Template};
 use crate::run::exec::Exec;
 use crate::shard::Selection;
-use crate::store::Dedupe;
+use crate::store::{Dedupe, Layout, Packing};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Files")]
@@ -37,6 +41,12 @@ pub(super) struct FileArgs {
     /// What to do with files that have the same bytes
     #[arg(long, value_enum, default_value_t)]
     pub(super) dedupe: Dedupe,
+    /// Pack files into tars of up to 1 GiB or this size, `shard-K-000000.tar`, which `webdataset` reads
+    ///
+    /// Each file is a pair of members, `KEY.pdf` and its record, `KEY.json`. K is the number of `--shard`, or else 1.
+    #[arg(long, value_name = "tar[:SIZE]", value_parser = tar_size)]
+    #[arg(conflicts_with_all = ["shard_dirs", "skip_existing", "update", "overwrite", "exec"])]
+    pack: Option<u64>,
     /// Set the modification time of files from the `Last-Modified` header
     #[arg(long)]
     pub(super) remote_time: bool,
@@ -64,7 +74,26 @@ impl FileArgs {
     /// Whether an option requires the SHA-256 of each file.
     pub(super) fn need_hash(&self) -> bool {
         let in_name = self.name.as_ref().is_some_and(Template::needs_hash);
-        self.sha256 || in_name || self.dedupe != Dedupe::None
+        self.sha256 || in_name || self.dedupe != Dedupe::None || self.pack.is_some()
+    }
+
+    /// How files are put into tars, if they are: those of the links of a `selection`.
+    pub(super) fn packing(&self, selection: Option<&Selection>) -> Option<Packing> {
+        let shard = selection.map_or(1, Selection::number);
+        self.pack.map(|size| Packing { size, shard })
+    }
+
+    /// Ends the process if files cannot be put into tars for `layout` with the other options.
+    pub(super) fn check_packing(&self, layout: &Layout) {
+        let Some(size) = self.pack else { return };
+        let message = if self.dedupe == Dedupe::Hardlink {
+            "`--pack` cannot be used with `--dedupe hardlink`: a file in a tar has one name"
+        } else if layout.bucket().is_some() && size > LARGEST {
+            "`--pack` makes tars of up to 5 GiB in an object store, such as `--pack tar:5G`"
+        } else {
+            return;
+        };
+        command().error(ErrorKind::ArgumentConflict, message).exit()
     }
 
     /// How the links of a `selection` become files: how to name them, and what to do with existing ones.

@@ -142,6 +142,8 @@ impl RunArgs {
             headers.insert(host.scope, host.headers);
         }
         let selection = self.lists.selection(tables.companions);
+        let packing = self.files.packing(selection.as_ref());
+        self.files.check_packing(&layout);
         let lists = self.lists.options(self.files.columns());
         let records = SinkOptions {
             columns: lists.columns.kept.clone(),
@@ -191,6 +193,7 @@ impl RunArgs {
             hosts: self.hosts.policies(self.per_host, limits),
             limits: self.limits.of_run(),
             dedupe: self.files.dedupe,
+            packing,
             exec: exec.map(|exec| exec.without([handover::VARIABLE.into()].into_iter())),
             plan: self.files.options(selection),
             fetch,

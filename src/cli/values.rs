@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use crate::queue::policy::duration;
+use crate::store::DEFAULT_SIZE;
 
 /// A number of links at once. More would only cost memory.
 pub(super) fn jobs(text: &str) -> Result<NonZeroUsize, String> {
@@ -24,6 +25,15 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
     let number: Option<u64> = number.parse().ok();
     let bytes = number.and_then(|number| number.checked_mul(1 << shift));
     bytes.ok_or("a size is a number and `k`, `M` or `G`, such as `64k` or `10M`".to_owned())
+}
+
+/// The size of tars: `tar` or `tar:256M`.
+pub(super) fn tar_size(text: &str) -> Result<u64, String> {
+    let form = || "expected `tar`, or `tar:` and a size, such as `tar:256M`".to_owned();
+    match text.strip_prefix("tar").ok_or_else(form)? {
+        "" => Ok(DEFAULT_SIZE),
+        rest => size(rest.strip_prefix(':').ok_or_else(form)?),
+    }
 }
 
 /// A number of redirects. Each takes some bytes until its link ends.

@@ -82,7 +82,12 @@ pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
                 }
                 let url = shown(job.url()).into_owned();
                 match job.existing {
-                    None => (&mut intent.fetch, "fetch", job.name.into(), url),
+                    None => {
+                        let packed = config.packing;
+                        let packed = packed.map(|packing| packing.planned(&job.name, job.id));
+                        let file = packed.unwrap_or_else(|| job.name.into());
+                        (&mut intent.fetch, "fetch", file, url)
+                    }
                     Some(existing) => (&mut intent.again, renewal, existing.saved.file, url),
                 }
             }

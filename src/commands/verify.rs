@@ -17,7 +17,7 @@ use crate::outcome::{Saved, nanoseconds};
 use crate::pdf::{Check, PdfVerdict};
 use crate::plan::{self, Identity};
 use crate::run::Config;
-use crate::store::{Detail, Files, History, Layout, SavedLine, each_saved, open_journal};
+use crate::store::{Detail, Files, History, Layout, Packing, SavedLine, each_saved, open_journal};
 use crate::text::{legible, printable};
 
 /// The result of checking an output folder. [`fmt::Display`] is the summary.
@@ -142,14 +142,20 @@ fn read(
         }
         hasher.update(bytes);
     }
-    Ok((check.finish(|| Ok(&file))?, hasher.finish().pop()))
+    Ok((check.finish(|| Ok(&mut file))?, hasher.finish().pop()))
 }
 
 impl Findings {
     /// A run that fetches the bad files again.
     pub(crate) fn refetch(&self, config: Config) -> Config {
         let urls = || self.bad.iter().map(|finding| &finding.url);
+        let packed = self
+            .bad
+            .iter()
+            .find_map(|finding| Packing::like(&finding.file));
         Config {
+            // in the place of what it replaces
+            packing: packed.or(config.packing),
             inputs: urls().cloned().map(Input::Url).collect(),
             forget: urls().map(|url| identity(url)).collect(),
             // the columns that another one may need are not there

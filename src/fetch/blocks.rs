@@ -38,7 +38,6 @@ mod hosts;
 mod liveness;
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::mem;
 use std::time::{Duration, Instant};
@@ -53,7 +52,7 @@ use crate::outcome::{Cause, Failure, Outcome, Record, Status};
 use crate::page::says_gone;
 use crate::plan::{Held, Job, Sighting};
 use crate::queue::HasHost;
-use crate::store::Part;
+use crate::store::{Part, Window};
 use crate::text::{io_message, legible};
 use crate::timeout::Moment;
 use bodies::{Bodies, Source};
@@ -317,7 +316,7 @@ impl Fetcher {
                 // it is that of another link, which is taken back, too
                 Status::Duplicate => {}
                 Status::Downloaded | Status::Resumed => {
-                    let is_block = |file: &File| Ok(hash_of(file)? == whole);
+                    let is_block = |file: Window| Ok(hash_of(file)? == whole);
                     let withdrawn = if self.publisher.uploads().is_some() {
                         self.publisher.withdraw_upload(job, saved, is_block).await
                     } else {
@@ -426,7 +425,7 @@ fn tell(record: &Record, file: &str, aside: Option<&str>, has_exec: bool) {
         );
     } else {
         tracing::warn!(
-            "{place}: {url}: `{file}` looks like a block, but has changed since: it stays as it is{ran}"
+            "{place}: {url}: `{file}` looks like a block, but has changed since, or its tar was uploaded: it stays as it is{ran}"
         );
     }
 }
@@ -440,7 +439,7 @@ fn hash_of_part(part: &mut Part) -> io::Result<u64> {
     Ok(hash.finish())
 }
 
-fn hash_of(file: &File) -> io::Result<u64> {
+fn hash_of(file: Window) -> io::Result<u64> {
     let mut hash = Hash::default();
     // whatever is longer is no block
     let mut bytes = Vec::new();

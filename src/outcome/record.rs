@@ -284,8 +284,9 @@ fields! {
     "hops", |record| Number(record.way.as_ref()?.hops), "number of pages on the way to the last URL";
     "http_status", |record| Number(record.http_status()?),
         "status code of the response that was saved or that is the failure";
-    "file", |record| Text(&record.saved()?.file), "path of the file, relative to the output folder";
+    "file", |record| Text(&record.saved()?.file), "path of the file, relative to the output folder; with `--pack`, that of its tar and its name there";
     "bytes", |record| Number(record.saved()?.bytes), "length of the file";
+    "offset", |record| Number(record.saved()?.offset?), "where the file begins in its tar, with `--pack`";
     "mtime_ns", |record| Number(nanoseconds(record.saved()?.modified)),
         "modification time of the file, in nanoseconds since 1970";
     "inode", |record| Number(record.saved()?.inode?),

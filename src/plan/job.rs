@@ -273,6 +273,16 @@ impl Job {
         (u32::from(is_taken)..).map(move |n| nth_name(&base, self.id, n))
     }
 
+    /// The path for its file that it has by itself, as if no other link could have it. See [`Self::names`].
+    pub(crate) fn own_name(
+        &self,
+        naming: &Naming,
+        suggested: Option<&str>,
+        sha256: Option<&str>,
+    ) -> String {
+        naming.base(self, suggested, sha256)
+    }
+
     /// Its record with this `outcome`.
     pub(crate) fn record(&self, outcome: Outcome) -> Record {
         Record {

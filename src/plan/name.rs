@@ -305,6 +305,23 @@ pub(crate) fn with_suffix(name: &str, suffix: &str) -> String {
     format!("{folders}{stem}{suffix}{extension}")
 }
 
+/// The path `name` without its extension and without any dot, because in an archive, a dot ends the key of what belongs together.
+/// Its last component has the identity of the link `id`, which makes it unique. There is room for an extension of five bytes.
+pub(crate) fn key_in_archive(name: &str, id: u64) -> String {
+    let (folders, name) = name.split_at(name.rfind('/').map_or(0, |slash| slash + 1));
+    let (stem, id) = (
+        split_extension(name).0.replace('.', "_"),
+        format!("{id:016x}"),
+    );
+    let suffix = if stem.contains(&id) {
+        String::new()
+    } else {
+        format!("-{id}")
+    };
+    let stem = shortened(&stem, LONGEST - suffix.len() - EXTENSION.len() - 1);
+    format!("{}{stem}{suffix}", folders.replace('.', "_"))
+}
+
 /// The stem and the extension of a name; `.pdf` if it has no such extension.
 pub(super) fn split_extension(name: &str) -> (&str, &str) {
     let at = name.len().saturating_sub(EXTENSION.len());

@@ -8,7 +8,7 @@ use crate::links::{self, Input};
 use crate::mode::Mode;
 use crate::plan::{self, Existing, Template};
 use crate::queue::policy::HostPolicies;
-use crate::store::{Dedupe, Detail, Layout};
+use crate::store::{Dedupe, Detail, Layout, Packing};
 use crate::system::limits::jobs_and_idle;
 use crate::{bucket, fetch, progress, report, stop};
 
@@ -33,6 +33,8 @@ pub(crate) struct Config {
     pub plan: plan::Options,
     /// What happens to a file with the same bytes as that of another link.
     pub dedupe: Dedupe,
+    /// How files are put into tars, if they are.
+    pub packing: Option<Packing>,
     /// How each link is fetched.
     pub fetch: fetch::Options,
     /// How a bucket is reached, if files end up in one.

@@ -10,7 +10,9 @@ use crate::bucket::Bucket;
 use crate::fetch::Fetcher;
 use crate::http::Load;
 use crate::runtime::run_alone;
-use crate::store::{History, Journal, Publisher, Store, Unpublished, Uploads};
+use crate::store::{
+    History, Journal, Publisher, Remote, Store, Unpublished, Uploads, publish_tars, tell_of_tars,
+};
 use crate::system::limits::{explained, jobs_and_idle};
 
 /// What a run opens when its first link needs it.
@@ -26,6 +28,7 @@ pub(super) struct Session {
 pub(super) struct Opened {
     pub(super) journal: Arc<Journal>,
     pub(super) fetcher: Fetcher,
+    store: Arc<Store>,
 }
 
 impl Session {
@@ -52,17 +55,52 @@ impl Session {
         Ok(self.opened.get_or_init(|| opened))
     }
 
+    /// Why nothing more can be published, if so.
+    pub(super) fn refused(&self) -> Option<&str> {
+        self.opened.get()?.store.refused()
+    }
+
+    /// Publishes what waits for being published, also what earlier runs have left. What is not full waits for the next run if this
+    /// one `continues` another time.
+    ///
+    /// # Errors
+    ///
+    /// When something cannot be published.
+    pub(super) fn finish(&self, continues: bool) -> anyhow::Result<()> {
+        if let Some(opened) = self.opened.get() {
+            opened.store.finish(continues)?;
+        }
+        let (layout, remote) = (&self.config.layout, self.remote());
+        if continues {
+            tell_of_tars(layout, remote)?;
+        } else {
+            publish_tars(layout, remote)?;
+        }
+        Ok(())
+    }
+
+    /// The bucket for tars, if files end up in one.
+    fn remote(&self) -> Option<Remote> {
+        let address = self.config.layout.bucket()?.clone();
+        let options = self.config.bucket.clone();
+        Some(Remote { address, options })
+    }
+
     fn open_all(&self) -> anyhow::Result<Opened> {
         let config = &self.config;
         let layout = &config.layout;
         let cannot_write = || layout.cannot_write();
-        let store = Arc::new(Store::open(layout).with_context(cannot_write)?);
+        let packing = config.packing.map(|packing| (packing, self.remote()));
+        let is_packed = packing.is_some();
+        let store = Arc::new(Store::open(layout, packing).with_context(cannot_write)?);
         let journal = store.journal(&self.history);
         let journal = Arc::new(journal.with_context(cannot_write)?);
         let records = (Arc::clone(&journal), Arc::clone(&self.history));
         let (plan, dedupe) = (&config.plan, config.dedupe);
         let publisher = Publisher::new(Arc::clone(&store), records, plan, dedupe)?;
-        let publisher = publisher.with_uploads(self.uploads()?);
+        // in any case, so that a bucket is known to be of use
+        let uploads = self.uploads()?.filter(|_| !is_packed);
+        let publisher = publisher.with_uploads(uploads);
         let (jobs, idle) = jobs_and_idle(config.wanted_jobs());
         if jobs < config.wanted_jobs() {
             tracing::warn!(
@@ -74,14 +112,19 @@ impl Session {
                 "certificates are not checked (`--insecure`): anyone on the network path can read and modify responses"
             );
         }
-        if layout.bucket().is_some() && config.may_collide() {
+        if layout.bucket().is_some() && !is_packed && config.may_collide() {
             tracing::warn!(
                 "other shards may have files of the same names, and then get longer ones: `--name '{{id:16}}'` gives each link its own"
             );
         }
         let stop = self.stop.clone();
-        let fetcher = Fetcher::new(&config.fetch, Load { jobs, idle }, store, publisher, stop)?;
-        Ok(Opened { journal, fetcher })
+        let load = Load { jobs, idle };
+        let fetcher = Fetcher::new(&config.fetch, load, Arc::clone(&store), publisher, stop)?;
+        Ok(Opened {
+            journal,
+            fetcher,
+            store,
+        })
     }
 
     /// The uploads of the run, if its files end up in a bucket that can be used.
@@ -115,7 +158,7 @@ pub(super) fn resolve_uploads(config: &Config, history: &History) -> anyhow::Res
     let Some(address) = layout.bucket().filter(|_| history.has_pending()) else {
         return Ok(false);
     };
-    let store = Store::open(layout).with_context(|| layout.cannot_write())?;
+    let store = Store::open(layout, None).with_context(|| layout.cannot_write())?;
     let journal = store
         .journal(history)
         .with_context(|| layout.cannot_write())?;

@@ -193,6 +193,11 @@ impl Worker {
             }
             feedback = self.feedback(failure, Duration::ZERO);
         }
+        if let Some(why) = self.session.refused() {
+            let problem = format!("cannot publish a tar: {why}");
+            self.accounts.fail(Problem::Incomplete(problem));
+            self.stop.stop(Cause::BucketRefused);
+        }
         // before the command runs, so that the host is free for the next link
         self.finish(ticket, Finished::Ended, feedback);
         let is_outdated = job

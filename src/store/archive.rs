@@ -11,12 +11,12 @@
 //! In a shared output folder, a file in the place of ours is more likely that of another run than one that somebody has changed.
 //! There, only a checksum tells that it is ours in spite of its time, and everything else is left alone.
 
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::pack::Window;
 use super::strays::Strays;
 use super::{Files, History, Layout, part};
 use crate::digest::{Checksum, Hasher};
@@ -113,7 +113,9 @@ impl Archive {
 
 impl Inventory for Archive {
     fn previous(&self, id: u64) -> Option<Previous> {
-        self.history.find(id, |saved| self.files.has(saved))
+        let mut previous = self.history.find(id, |saved| self.files.has(saved))?;
+        previous.saved.offset = self.files.packs.offset(&previous.saved.file);
+        Some(previous)
     }
 
     fn trace(&mut self, id: u64) -> Trace {
@@ -193,7 +195,7 @@ impl Files {
     pub(super) fn checksum_like(&self, checksum: Checksum, file: &str) -> Option<Checksum> {
         let mut hasher = Hasher::new(&[checksum.algorithm()]);
         let file = self.open(file).ok()?;
-        part::each_block(&file, |block| hasher.update(block)).ok()?;
+        part::each_block(file, |block| hasher.update(block)).ok()?;
         hasher.finish().pop()
     }
 }
@@ -248,9 +250,9 @@ fn is_pdf(files: &Files, file: &str, may_be_suspect: bool) -> bool {
 }
 
 /// The verdict on a file by its ends; none if it takes more than them.
-fn ends(file: &mut File) -> io::Result<Option<PdfVerdict>> {
+fn ends(file: &mut Window) -> io::Result<Option<PdfVerdict>> {
     let (mut check, mut bytes) = (Check::default(), Vec::new());
-    let length = file.metadata()?.len();
+    let length = file.len();
     for begin in [0, length.saturating_sub(END).max(END)] {
         bytes.clear();
         file.seek(SeekFrom::Start(begin))?;
@@ -259,16 +261,16 @@ fn ends(file: &mut File) -> io::Result<Option<PdfVerdict>> {
             return Ok(Some(PdfVerdict::NotPdf(kind)));
         }
     }
-    let more = || Err::<File, _>(io::ErrorKind::Unsupported.into());
+    let more = || Err::<Window, _>(io::ErrorKind::Unsupported.into());
     Ok(check.finish(more).ok())
 }
 
 /// The verdict on a file by all of its bytes.
-fn whole(file: &mut File) -> io::Result<PdfVerdict> {
+fn whole(file: &mut Window) -> io::Result<PdfVerdict> {
     let mut check = Check::default();
     let mut other = None;
     file.rewind()?;
-    part::each_block(file, |block| {
+    part::each_block(&mut *file, |block| {
         if other.is_none() {
             other = check.update(block).err();
         }

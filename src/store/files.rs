@@ -6,9 +6,10 @@
 //! A folder does all of that at once, and is asked while the journal has its [turn](super::journal::Turn). A bucket takes its
 //! time: it has what the journal says, and gets files when their hosts need not wait any more: see [`uploads`](super::uploads).
 
-use std::fs::File;
 use std::io;
+use std::sync::Arc;
 
+use super::pack::{self, Packs, Window};
 use super::{BLOCKED, History, Layout, Part};
 use crate::outcome::{Saved, nanoseconds};
 use crate::plan::name;
@@ -21,6 +22,8 @@ pub(crate) struct Files {
     folder: Option<Folder>,
     /// Whether others may have files there of which our journal knows nothing.
     pub(super) are_shared: bool,
+    /// Those that are in tars.
+    pub(super) packs: Arc<Packs>,
 }
 
 impl Files {
@@ -29,6 +32,7 @@ impl Files {
         Self {
             folder: layout.output_folder(),
             are_shared: layout.is_shared(),
+            packs: Arc::new(Packs::of(layout)),
         }
     }
 
@@ -43,7 +47,7 @@ impl Files {
 
     /// The file `file`, if it exists in a folder.
     pub(crate) fn find(&self, file: &str) -> Option<Found> {
-        self.folder()?.file(file)
+        self.packs.found(file).or_else(|| self.folder()?.file(file))
     }
 
     /// Opens the file `file` for reading.
@@ -51,13 +55,17 @@ impl Files {
     /// # Errors
     ///
     /// When it does not exist, or cannot be read.
-    pub(crate) fn open(&self, file: &str) -> io::Result<File> {
-        self.in_folder()?.open(file, Purpose::Read)
+    pub(crate) fn open(&self, file: &str) -> io::Result<Window> {
+        if self.packs.found(file).is_some() {
+            return self.packs.open(file);
+        }
+        Window::whole(self.in_folder()?.open(file, Purpose::Read)?)
     }
 
-    /// Whether a file still exists as it was saved, judged by its length and modification time. A bucket is not asked.
+    /// Whether a file still exists as it was saved, judged by its length and modification time. A bucket is not asked, and
+    /// what is in its tars is known here.
     pub(crate) fn has(&self, saved: &Saved) -> bool {
-        if self.folder().is_none() {
+        if self.folder().is_none() && pack::split(&saved.file).is_none() {
             return true;
         }
         self.find(&saved.file).is_some_and(|found| {
@@ -79,7 +87,8 @@ impl Files {
 
     /// Whether anything has the name `file`.
     pub(crate) fn is_taken(&self, file: &str) -> bool {
-        self.folder().is_some_and(|folder| folder.is_taken(file))
+        let is_file = self.folder().is_some_and(|folder| folder.is_taken(file));
+        is_file || self.packs.found(file).is_some()
     }
 
     /// Whether two names that may differ in case lead to the same file.

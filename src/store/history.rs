@@ -30,6 +30,8 @@ pub struct History {
     names: Vec<u8>,
     /// Links whose command failed or was not run.
     unfinished: HashSet<u64>,
+    /// Links whose files have been forgotten.
+    forgotten: HashSet<u64>,
     /// Files on their way to a bucket, of which nobody knows whether they have arrived.
     pending: HashMap<u64, Pending>,
     /// In the order of their identities.
@@ -267,9 +269,15 @@ impl History {
         self.unfinished.contains(&id)
     }
 
-    /// Forgets the files of the link `id`.
+    /// Forgets the files of the link `id`, although they may be there.
     pub fn forget(&mut self, id: u64) {
         self.files.drain(self.range(id));
+        self.forgotten.insert(id);
+    }
+
+    /// Whether the files of the link `id` have been forgotten.
+    pub(super) fn has_forgotten(&self, id: u64) -> bool {
+        self.forgotten.contains(&id)
     }
 
     fn range(&self, id: u64) -> Range<usize> {

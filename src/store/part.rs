@@ -11,6 +11,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use super::staging::{Staged, Staging};
+use crate::digest::{Algorithm, Checksum, Hasher};
 use crate::line::fill;
 use crate::system::files::inode;
 use crate::system::folder::{Folder, Purpose};
@@ -209,6 +210,23 @@ impl Part {
         Ok(&self.file)
     }
 
+    /// Copies all bytes to the position of `file`.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be copied completely.
+    pub(super) fn copy_to(&mut self, mut file: &File) -> io::Result<()> {
+        self.flush()?;
+        self.file.rewind()?;
+        // within a file system, the system may copy by itself
+        let copied = io::copy(&mut &self.file, &mut file)?;
+        if copied == self.written {
+            Ok(())
+        } else {
+            Err(ErrorKind::UnexpectedEof.into())
+        }
+    }
+
     /// Gives the file another name in `folder`.
     ///
     /// # Errors
@@ -333,7 +351,7 @@ impl Part {
         self.remove();
     }
 
-    fn remove(&mut self) {
+    pub(super) fn remove(&mut self) {
         if let Some((parts, name)) = self.place.take() {
             for name in [sidecar(&name), name] {
                 // best effort: a later run clears what remains
@@ -409,7 +427,7 @@ fn sidecar(name: &str) -> String {
 }
 
 /// Calls `see` with the bytes of `file`, from its position to its end.
-pub(super) fn each_block(file: &File, mut see: impl FnMut(&[u8])) -> io::Result<()> {
+pub(super) fn each_block(file: impl Read, mut see: impl FnMut(&[u8])) -> io::Result<()> {
     let mut reader = BufReader::with_capacity(BLOCK, file);
     loop {
         let block = fill(&mut reader)?;
@@ -420,6 +438,13 @@ pub(super) fn each_block(file: &File, mut see: impl FnMut(&[u8])) -> io::Result<
         see(block);
         reader.consume(length);
     }
+}
+
+/// The SHA-256 of the bytes of `file`, from its position to its end.
+pub(super) fn hash(file: impl Read) -> io::Result<Option<Checksum>> {
+    let mut hasher = Hasher::new(&[Algorithm::Sha256]);
+    each_block(file, |block| hasher.update(block))?;
+    Ok(hasher.finish().pop())
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@
 //! theirs. The link leaves it, and gets a file of its own.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +17,7 @@ use clap::ValueEnum;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::journal::Turn;
+use super::pack::{self, Packer, Window};
 use super::saved_line::Says;
 use super::uploads::Uploads;
 use super::{History, Journal, Part, Store};
@@ -168,6 +168,11 @@ impl Publisher {
         };
         let saved = publication.publish(part, suggested)?;
         publication.note(&saved);
+        drop(publication);
+        if let Some(packer) = &self.store.packer {
+            // nobody else has to wait for it
+            packer.publish_full();
+        }
         Ok(saved)
     }
 
@@ -190,7 +195,7 @@ impl Publisher {
     }
 
     /// Takes the final name of `saved` away, a file of this run, if `is_it` says so of what is in it. Returns its path from
-    /// then on; none if it has changed since it was saved.
+    /// then on; none if it has changed since it was saved, or is in a tar that has been uploaded.
     ///
     /// # Errors
     ///
@@ -199,14 +204,23 @@ impl Publisher {
         &self,
         job: &Job,
         saved: &Saved,
-        is_it: impl FnOnce(&File) -> io::Result<bool>,
+        is_it: impl FnOnce(Window) -> io::Result<bool>,
     ) -> io::Result<Option<String>> {
         let _turn = self.journal.turn()?;
-        let file = self.store.files.open(&saved.file)?;
-        if !self.store.files.has(saved) || !is_it(&file)? {
+        let file = match self.store.files.open(&saved.file) {
+            // its tar has been uploaded
+            Err(error) if error.kind() == ErrorKind::NotFound && self.store.files.has(saved) => {
+                return Ok(None);
+            }
+            opened => opened?,
+        };
+        if !self.store.files.has(saved) || !is_it(file)? {
             return Ok(None);
         }
-        drop(file);
+        if let Some(packer) = &self.store.packer {
+            let packs = &self.store.files.packs;
+            return packer.turn().withdraw(packs, &saved.file);
+        }
         self.store.files.set_aside(&saved.file, job.id).map(Some)
     }
 
@@ -308,6 +322,9 @@ impl Publication<'_> {
                 linked => return linked,
             }
         }
+        if let Some(packer) = &self.publisher.store.packer {
+            return self.pack(packer, part, suggested);
+        }
         let replaces = self.publisher.replaces_any();
         self.first_free(saved, names(), |store, file| {
             if replaces {
@@ -316,6 +333,25 @@ impl Publication<'_> {
                 store.files.publish(part, file)
             }
         })
+    }
+
+    /// Records the file with its place in a tar, and puts it there.
+    fn pack(&self, packer: &Packer, part: &mut Part, suggested: Option<&str>) -> io::Result<Saved> {
+        let (job, naming) = (self.job, &self.publisher.plan.naming);
+        let name = job.own_name(naming, suggested, self.saved.sha256.as_deref());
+        let mut key = pack::key_of(&name, job.id);
+        if self.publisher.history.has_forgotten(job.id) {
+            key = self.publisher.store.files.packs.free_key(&key)?;
+        }
+        let record = |saved: &Saved| job.record(Outcome::Saved(saved.clone()));
+        let saved = packer.turn().append(
+            (&key, part),
+            self.saved,
+            |saved| record(saved).to_json_line(),
+            |saved| self.turn.append(&record(saved)),
+        )?;
+        part.remove();
+        Ok(saved)
     }
 
     /// The file of another link with the same bytes, if `--dedupe` asks for it.

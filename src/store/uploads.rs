@@ -29,6 +29,7 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use super::files::name_aside;
 use super::history::Pending;
+use super::pack::Window;
 use super::publish::Publisher;
 use super::{BLOCKED, Dedupe, History, Journal, Part};
 use crate::bucket::{Bucket, Contents, Object, Refusal};
@@ -253,7 +254,7 @@ impl Publisher {
         &self,
         job: &Job,
         saved: &Saved,
-        is_it: impl FnOnce(&File) -> io::Result<bool>,
+        is_it: impl FnOnce(Window) -> io::Result<bool>,
     ) -> io::Result<Option<String>> {
         let uploads = self.uploads().ok_or(ErrorKind::Unsupported)?;
         let bucket = &uploads.bucket;
@@ -263,8 +264,7 @@ impl Publisher {
         let object = object.ok_or(ErrorKind::NotFound)?;
         let is_ours =
             object.identity.as_deref() == Some(&*identity(job.id)) && object.sha256 == saved.sha256;
-        io::Seek::rewind(&mut &copy)?;
-        if !is_ours || !is_it(&copy)? {
+        if !is_ours || !is_it(Window::whole(copy)?)? {
             return Ok(None);
         }
         let record = job.record(Outcome::Saved(saved.clone()));

@@ -33,6 +33,7 @@ mod moved_files;
 mod names;
 mod output_folder;
 mod outputs;
+mod pack;
 mod pages;
 mod records;
 mod redirects;

@@ -1,0 +1,111 @@
+//! Tars in a bucket.
+//!
+//! A tar gets there by one request, and its name is reserved before anything is written to it, so that no other run can have it
+//! by then: an empty object of the same name in `.fetchpdf/tars/` says that it is given, for good. If an upload cannot be
+//! finished, the tar stays where it is, and the next run uploads it. If only the response was lost, the bucket has it by then.
+//!
+//! Each request has a thread and a runtime of its own, because tars are few, and whoever needs one may be in a runtime already.
+
+use std::fs::File;
+use std::io::{self, Seek};
+use std::sync::Arc;
+use std::thread;
+
+use super::TARS;
+use crate::bucket::{Address, Bucket, Contents, Options, Refusal};
+use crate::digest::{Algorithm, Hasher};
+use crate::runtime::run_alone;
+use crate::store::{STATE, part};
+
+/// What tars are.
+const MEDIA_TYPE: &str = "application/x-tar";
+
+/// What a name is reserved by.
+const EMPTY: &str = "application/octet-stream";
+
+/// A bucket for tars.
+#[derive(Debug, Clone)]
+pub(crate) struct Remote {
+    /// Where it is.
+    pub address: Address,
+    /// How it is reached.
+    pub options: Options,
+}
+
+impl Remote {
+    /// Reserves the name of a tar; false if it is taken.
+    ///
+    /// # Errors
+    ///
+    /// When the bucket does not tell.
+    pub(super) fn reserve(&self, name: &str) -> io::Result<bool> {
+        let empty = Arc::new(tempfile::tempfile()?);
+        let reserved = self.ask(async |bucket: &Bucket| {
+            match bucket.look(name).await {
+                // whoever may not look has the reservations of others in any case
+                Ok(None) | Err(Refusal::Denied(_)) => {}
+                Ok(Some(_)) => return Err(Refusal::Taken),
+                Err(refusal) => return Err(refusal),
+            }
+            let contents = Contents {
+                file: empty,
+                bytes: 0,
+                sha256: Hasher::new(&[Algorithm::Sha256]).finish().remove(0),
+                media_type: EMPTY,
+                identity: name.to_owned(),
+                url: String::new(),
+            };
+            bucket
+                .create(&format!("{STATE}/{TARS}/{name}"), &contents)
+                .await
+        })?;
+        match reserved {
+            Ok(_) => Ok(true),
+            Err(Refusal::Taken) => Ok(false),
+            Err(refusal) => Err(io::Error::other(refusal.to_string())),
+        }
+    }
+
+    /// Uploads the tar `name`; false if the name is taken by another one.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or the bucket does not take it.
+    pub(super) fn upload(&self, mut file: &File, name: &str) -> io::Result<bool> {
+        file.rewind()?;
+        let sha256 = part::hash(file)?.ok_or(io::ErrorKind::Other)?;
+        let contents = Contents {
+            file: Arc::new(file.try_clone()?),
+            bytes: file.metadata()?.len(),
+            sha256,
+            media_type: MEDIA_TYPE,
+            identity: name.to_owned(),
+            url: String::new(),
+        };
+        let uploaded =
+            self.ask(
+                async |bucket: &Bucket| match bucket.create(name, &contents).await {
+                    Err(Refusal::Taken) => {
+                        let found = bucket.look(name).await?;
+                        Ok(found.is_some_and(|object| contents.is(&object)))
+                    }
+                    created => created.map(|_| true),
+                },
+            )?;
+        uploaded.map_err(|refusal| io::Error::other(refusal.to_string()))
+    }
+
+    fn ask<T: Send>(
+        &self,
+        act: impl AsyncFnOnce(&Bucket) -> Result<T, Refusal> + Send,
+    ) -> io::Result<Result<T, Refusal>> {
+        let ask = || {
+            let bucket = Bucket::open(&self.address, &self.options).map_err(io::Error::other)?;
+            run_alone(act(&bucket))
+        };
+        thread::scope(|scope| {
+            let asked = thread::Builder::new().spawn_scoped(scope, ask)?.join();
+            asked.unwrap_or_else(|_| Err(io::Error::other("internal error (a bug in fetchpdf)")))
+        })
+    }
+}
