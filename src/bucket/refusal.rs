@@ -5,11 +5,12 @@ use std::iter::successors;
 use std::time::Duration;
 
 use http::StatusCode;
+use object_store::client::{HttpError, HttpErrorKind};
 
 use super::Refusal;
 use super::address::{Address, Service};
 use super::requests::PROBE;
-use crate::http::{Error, Saying};
+use crate::http::Saying;
 use crate::text::{cut, from_server};
 
 /// Codes that say that these credentials are good for nothing.
@@ -61,7 +62,7 @@ impl Failed<'_> {
     pub(super) fn passes(&self) -> Option<Duration> {
         let wait = self.said.retry_after.unwrap_or_default();
         let may_pass = match self.said.status.map(|status| status.as_u16()) {
-            None => !self.lacks_credentials && self.transport().is_some(),
+            None => !self.lacks_credentials && self.transport().is_some_and(is_of_connection),
             Some(400) => self.has_code(&DAMAGED),
             Some(409) => !self.is_taken(),
             Some(501 | 505) => false,
@@ -78,9 +79,8 @@ impl Failed<'_> {
             return Refusal::Impossible(no_credentials(address));
         }
         let Some(status) = self.said.status else {
-            let why = self
-                .transport()
-                .map_or_else(|| self.error.to_string(), ToString::to_string);
+            let why = self.transport().and_then(HttpError::source);
+            let why = why.map_or_else(|| self.error.to_string(), ToString::to_string);
             return Refusal::Failed(format!("`{}`: {}", self.object(), cut(&why, LONGEST)));
         };
         let why = self.why(status);
@@ -167,11 +167,17 @@ impl Failed<'_> {
         why
     }
 
-    /// The error of a connection.
-    fn transport(&self) -> Option<&Error> {
+    /// What has come in place of a response.
+    fn transport(&self) -> Option<&HttpError> {
         let mut causes = successors(self.error.source(), |error| (*error).source());
         causes.find_map(|error| error.downcast_ref())
     }
+}
+
+/// Whether a request has failed because of its connection.
+fn is_of_connection(error: &HttpError) -> bool {
+    use HttpErrorKind::{Connect, Interrupted, Request, Timeout};
+    matches!(error.kind(), Connect | Interrupted | Request | Timeout)
 }
 
 /// What to do if there are no credentials.
