@@ -13,6 +13,8 @@
 mod absent;
 mod address;
 #[cfg(feature = "object-stores")]
+mod listing;
+#[cfg(feature = "object-stores")]
 mod open;
 #[cfg(feature = "object-stores")]
 mod refusal;
@@ -104,6 +106,15 @@ pub(crate) struct Object {
     pub identity: Option<String>,
     /// Its SHA-256 in hexadecimal, by its metadata.
     pub sha256: Option<String>,
+}
+
+/// What a list says of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listed {
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// Its `ETag`.
+    pub etag: Option<String>,
 }
 
 /// Why something was not done.

@@ -37,17 +37,17 @@ use crate::plan::{Job, Plan};
 use crate::progress::{Progress, StatusLine, Style};
 use crate::queue::{Queue, Started};
 use crate::report::Report;
-use crate::runtime::Runtimes;
+use crate::runtime::{Runtimes, run_alone};
 use crate::stats::Stats;
 use crate::stop::{Cause, Stop, attend};
-use crate::store::{Archive, History, clear_leftovers};
+use crate::store::{Archive, History, Segments, clear_leftovers};
 use crate::system::limits::explained;
 use crate::{log, output};
 use accounts::{Accounts, Problem};
 pub(crate) use config::Config;
 use exec::Executor;
 use feed::Milestones;
-use session::{Session, resolve_uploads};
+use session::{Session, begin_journal, resolve_uploads};
 use watch::Counter;
 use worker::Worker;
 
@@ -77,6 +77,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
         let history = History::of(layout, config.detail(), identity.clone());
         history.with_context(|| format!("cannot read the journal `{}`", layout.journal().display()))
     };
+    begin_journal(config)?;
     let mut history = read()?;
     if resolve_uploads(config, &history)? {
         history = read()?;
@@ -119,17 +120,27 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
         .map_err(explained)
         .context(NO_THREADS)?;
     // last, because the run can do without their threads
+    let segments = Segments::new(layout, &config.bucket, config.plan.selection.as_ref());
+    let segments = segments.map(Arc::new);
     let progress = Progress::start(config.progress, status_line);
     let counter = (config.progress != Style::None).then(|| Counter::start(config, &stats));
     if config.limits.time.is_some() || will_fetch(&has_job, &worker.stop) {
         let runtimes = config.mode.start().map_err(explained);
         let runtimes = runtimes.context(NO_THREADS)?;
         watch(&runtimes.shared, &worker);
+        if let Some(segments) = &segments {
+            runtimes.shared.spawn(watch::ship(Arc::clone(segments)));
+        }
         if !waits {
             let _ = head.recv_timeout(HEAD_TIME);
         }
         work(&runtimes, &worker);
+        if let Some(segments) = &segments {
+            runtimes.shared.block_on(watch::ship_rest(segments));
+        }
         runtimes.shutdown();
+    } else if let Some(segments) = segments.filter(|segments| segments.are_behind()) {
+        let _ = run_alone(watch::ship_rest(&segments));
     }
     // unlocked before they are settled, which may stop the run once more
     let left = mem::take(&mut *worker.left.lock());

@@ -153,6 +153,11 @@ impl Selection {
         self.shard.number
     }
 
+    /// The shard, such as `3of8`.
+    pub(crate) fn label(&self) -> String {
+        format!("{}of{}", self.shard.number, self.shard.count)
+    }
+
     /// Whether the host of `url` falls to the shard.
     pub(crate) fn has(&mut self, url: &Url) -> bool {
         let name = host::name_of(url);

@@ -25,6 +25,8 @@ mod pack;
 mod part;
 mod publish;
 mod saved_line;
+mod segment;
+mod segments;
 mod staging;
 mod strays;
 mod uploads;
@@ -47,6 +49,7 @@ use pack::{Outlet, Packer, TARS};
 pub(crate) use part::{Origin, PIECE, Part, Partial, Pieces};
 pub(crate) use publish::{Dedupe, Publisher};
 pub(crate) use saved_line::{SavedLine, each_saved, is_about_upload};
+pub(crate) use segments::{Segments, begin_journal};
 use staging::Staging;
 pub(crate) use uploads::{Sealed, Unpublished, Uploads};
 

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 
-use super::{Address, Contents, Object, Options, Refusal, Tag};
+use super::{Address, Contents, Listed, Object, Options, Refusal, Tag};
 
 /// There is none.
 #[derive(Debug)]
@@ -37,6 +37,15 @@ impl Bucket {
     ///
     /// Never.
     pub(crate) async fn probe(&self) -> Result<(), Refusal> {
+        match *self {}
+    }
+
+    /// Cannot be called.
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    pub(crate) async fn list(&self, _: &str, _: impl FnMut(&str, Listed)) -> Result<(), Refusal> {
         match *self {}
     }
 

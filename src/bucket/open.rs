@@ -15,6 +15,7 @@ use object_store::azure::{
 };
 use object_store::client::HttpRequest;
 use object_store::gcp::{GcpCredential, GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::list::PaginatedListStore;
 use object_store::{CredentialProvider, ObjectStore, RetryConfig, StaticCredentialProvider};
 
 use super::address::{Address, Service};
@@ -25,6 +26,8 @@ use crate::http::{Connector, Signer};
 /// What a bucket is reached by.
 pub(super) struct Opened {
     pub(super) store: Arc<dyn ObjectStore>,
+    /// The same, for lists.
+    pub(super) pages: Arc<dyn PaginatedListStore>,
     pub(super) signing: Signing,
 }
 
@@ -121,8 +124,10 @@ fn s3(bucket: &str, connector: &Connector) -> anyhow::Result<Opened> {
     let signs_payload = !is_set(value(AmazonS3ConfigKey::UnsignedPayload));
     let store = builder.with_region(&region).build().map_err(wrong)?;
     let credentials = (!is_anonymous).then(|| Arc::clone(store.credentials()));
+    let store = Arc::new(store);
     Ok(Opened {
-        store: Arc::new(store),
+        pages: Arc::clone(&store) as _,
+        store,
         signing: Signing::S3 {
             credentials,
             region: region.into(),
@@ -146,8 +151,10 @@ fn google_cloud(bucket: &str, connector: &Connector) -> anyhow::Result<Opened> {
     } else {
         builder
     };
+    let store = Arc::new(builder.build().map_err(wrong)?);
     Ok(Opened {
-        store: Arc::new(builder.build().map_err(wrong)?),
+        pages: Arc::clone(&store) as _,
+        store,
         signing: Signing::None,
     })
 }
@@ -165,8 +172,10 @@ fn azure(container: &str, connector: &Connector) -> anyhow::Result<Opened> {
     let is_anonymous = is_set(value(AzureConfigKey::SkipSignature));
     let store = builder.build().map_err(wrong)?;
     let credentials = Arc::clone(store.credentials());
+    let store = Arc::new(store);
     Ok(Opened {
-        store: Arc::new(store),
+        pages: Arc::clone(&store) as _,
+        store,
         signing: if is_anonymous {
             Signing::None
         } else {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use http::Extensions;
+use object_store::list::PaginatedListStore;
 use object_store::path::Path;
 use object_store::{
     Attribute, Attributes, GetOptions, GetResult, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
@@ -38,8 +39,9 @@ const LONGEST_URL: usize = 1536;
 
 /// A bucket.
 pub(crate) struct Bucket {
-    address: Address,
+    pub(super) address: Address,
     store: Arc<dyn ObjectStore>,
+    pub(super) pages: Arc<dyn PaginatedListStore>,
     signing: Signing,
     connector: Connector,
     options: Options,
@@ -64,10 +66,15 @@ impl Bucket {
         };
         let connector =
             Connector::new(&options.http, load, options.patience, options.asks_machine)?;
-        let Opened { store, signing } = open(address, &connector, options.asks_machine)?;
+        let Opened {
+            store,
+            pages,
+            signing,
+        } = open(address, &connector, options.asks_machine)?;
         Ok(Self {
             address: address.clone(),
             store,
+            pages,
             signing,
             connector,
             options: options.clone(),
@@ -237,7 +244,7 @@ impl Bucket {
     }
 
     /// Sends a request about the object `name`, up to `most` times.
-    async fn attempts<T, F: Future<Output = object_store::Result<T>>>(
+    pub(super) async fn attempts<T, F: Future<Output = object_store::Result<T>>>(
         &self,
         name: &str,
         most: u32,

@@ -9,9 +9,11 @@ use super::config::Config;
 use crate::bucket::Bucket;
 use crate::fetch::Fetcher;
 use crate::http::Load;
+use crate::plan::Identity;
 use crate::runtime::run_alone;
 use crate::store::{
-    History, Journal, Publisher, Remote, Store, Unpublished, Uploads, publish_tars, tell_of_tars,
+    self, History, Journal, Layout, Publisher, Remote, Store, Unpublished, Uploads, publish_tars,
+    tell_of_tars,
 };
 use crate::system::limits::{explained, jobs_and_idle};
 
@@ -148,6 +150,25 @@ impl Session {
     }
 }
 
+/// Begins the journal with what runs before have left in the bucket, if there is none.
+///
+/// # Errors
+///
+/// When the bucket does not tell, or the journal cannot be written.
+pub(super) fn begin_journal(config: &Config) -> anyhow::Result<()> {
+    let layout = &config.layout;
+    if layout.bucket().is_none() {
+        return Ok(());
+    }
+    // with another identity, a link may belong to another shard than its host
+    let has_hosts = config.plan.identity == Identity::Url;
+    let selection = config.plan.selection.clone().filter(|_| has_hosts);
+    let begun = run_alone(store::begin_journal(layout, &config.bucket, selection));
+    begun
+        .map_err(explained)?
+        .map_err(|why| unpublished(layout, why))
+}
+
 /// Finds out what has become of the uploads that an earlier run has not seen the end of. Returns whether there were some.
 ///
 /// # Errors
@@ -164,9 +185,13 @@ pub(super) fn resolve_uploads(config: &Config, history: &History) -> anyhow::Res
         .with_context(|| layout.cannot_write())?;
     let uploads = Uploads::new(Bucket::open(address, &config.bucket)?);
     let resolved = run_alone(uploads.resolve(history, &journal)).map_err(explained)?;
-    resolved.map_err(|why| match why {
+    resolved.map_err(|why| unpublished(layout, why))?;
+    Ok(true)
+}
+
+fn unpublished(layout: &Layout, why: Unpublished) -> anyhow::Error {
+    match why {
         Unpublished::Disk(error) => anyhow!(error).context(layout.cannot_write()),
         Unpublished::Refused(refusal) => anyhow!("{refusal}"),
-    })?;
-    Ok(true)
+    }
 }

@@ -1,5 +1,6 @@
 //! What watches a run from the background while it is under way.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, channel};
@@ -11,6 +12,7 @@ use crate::links;
 use crate::plan::{Identity, Job};
 use crate::queue::Queue;
 use crate::stats::Stats;
+use crate::store::Segments;
 use crate::timeout::{TICK, tick};
 
 /// The seconds after which a run that is limited by `--per-host` says so.
@@ -18,6 +20,12 @@ const HELD_BACK: u32 = 20;
 
 /// How long a run that ends early waits for the number of its links, which for most lists is there long before.
 const COUNT_TIME: Duration = Duration::from_millis(300);
+
+/// The time between two segments of the journal in a bucket.
+const SHIPPING: Duration = Duration::from_mins(1);
+
+/// How long the last one may take: whoever ends a process waits for 30 s before a kill (Kubernetes), some for 10 s (Docker).
+const LAST_SHIPPING: Duration = Duration::from_secs(8);
 
 /// Counts the links of a list on a thread of its own, until the run is over. Without a thread, they are not counted.
 pub(super) struct Counter {
@@ -94,4 +102,29 @@ pub(super) async fn watch_queue(queue: Arc<Queue<Box<Job>>>, stats: Arc<Stats>) 
             );
         }
     }
+}
+
+/// Writes the journal to the bucket from time to time.
+pub(super) async fn ship(segments: Arc<Segments>) {
+    loop {
+        tokio::time::sleep(SHIPPING).await;
+        if let Err(why) = segments.ship().await {
+            tracing::warn!("{}", not_shipped(&why));
+        }
+    }
+}
+
+/// Writes the rest of the journal to the bucket.
+pub(super) async fn ship_rest(segments: &Segments) {
+    match tokio::time::timeout(LAST_SHIPPING, segments.ship()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(why)) => tracing::warn!("{}", not_shipped(&why)),
+        Err(_) => tracing::warn!("{}", not_shipped(&"it takes too long")),
+    }
+}
+
+fn not_shipped(why: &impl Display) -> String {
+    format!(
+        "the journal is only in the state folder: {why}; a run with the same `--state` writes it to the bucket"
+    )
 }

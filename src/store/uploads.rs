@@ -17,6 +17,7 @@
 mod upload;
 
 use std::collections::HashSet;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -75,6 +76,15 @@ pub(crate) enum Unpublished {
     Disk(io::Error),
     /// The bucket has not taken it.
     Refused(Refusal),
+}
+
+impl fmt::Display for Unpublished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Disk(error) => error.fmt(f),
+            Self::Refused(refusal) => refusal.fmt(f),
+        }
+    }
 }
 
 impl From<io::Error> for Unpublished {
