@@ -40,7 +40,7 @@ use crate::run::Config;
 use crate::store::Layout;
 use config_file::ConfigArgs;
 use engines::EngineArgs;
-use invocation::Action;
+use invocation::{Action, Check};
 pub use invocation::{CommandOutcome, Invocation};
 use records::RecordArgs;
 use run::RunArgs;
@@ -149,18 +149,30 @@ enum Subcommands {
         #[command(flatten)]
         run: RunArgs,
     },
-    /// Check the files of an output folder against its journal
+    /// Check the files of an output folder or bucket against the journal
     Verify {
-        /// Output folder
+        /// Output folder, or a bucket: `s3://BUCKET/PREFIX`, `gs://…` or `az://…`
         // the id of `--output`, so that the configuration file sets this one, too
         #[arg(id = "output", value_name = "DIR", default_value = ".")]
         verified: PathBuf,
-        /// Folder of the journal [default: `.fetchpdf` in the output folder]
+        // as with a run
+        #[arg(
+            id = "verified",
+            short = 'o',
+            value_name = "DIR",
+            hide = true,
+            conflicts_with = "output"
+        )]
+        also_verified: Option<PathBuf>,
+        /// Folder of the journal [default: `.fetchpdf` in the output folder, or the journals in the bucket]
         #[arg(id = "state", long, value_name = "DIR")]
         state_of_verified: Option<PathBuf>,
         /// Fetch files again that are missing, changed or not PDFs; changed files stay as they are
         #[arg(long)]
         refetch: bool,
+        /// Read the objects of a bucket, too, as the files of a folder always are; without it, a list of them has to do
+        #[arg(long)]
+        deep: bool,
         /// Print no summary; `-qq` also no files
         #[arg(short, long, action = ArgAction::Count)]
         quiet: u8,
@@ -282,17 +294,28 @@ pub fn parse() -> anyhow::Result<Invocation> {
         }
         Some(Subcommands::Verify {
             verified,
+            also_verified,
             state_of_verified,
             refetch,
+            deep,
             quiet,
         }) => {
-            let layout = Layout::new(buckets::folder(verified, "verify"), state_of_verified);
+            let verified = also_verified.unwrap_or(verified);
+            let place = buckets::verified(verified, state_of_verified, refetch)?;
             cli.run.quiet = quiet;
             let log = cli.run.log();
             let (mode, records) = (Mode::default(), SinkOptions::default());
-            let config = refetch.then(|| cli.run.config(mode, layout.clone(), records, tables));
+            let is_bucket = place.layout.bucket().is_some();
+            let config = (refetch || is_bucket)
+                .then(|| cli.run.config(mode, place.layout.clone(), records, tables));
             let config = config.transpose()?.map(Box::new);
-            (Action::Verify(layout, config), quiet, log)
+            let bucket = config.as_ref().filter(|_| is_bucket);
+            let check = Check {
+                bucket: bucket.map(|config| (config.bucket.clone(), deep)),
+                place,
+                refetch: config.filter(|_| refetch),
+            };
+            (Action::Verify(check), quiet, log)
         }
         Some(Subcommands::Merge {
             merged,

@@ -70,10 +70,19 @@ impl Runtimes {
 ///
 /// If the system is out of threads or file descriptors.
 pub(crate) fn run_alone<T>(task: impl Future<Output = T>) -> io::Result<T> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let runtime = alone()?;
     let done = runtime.block_on(task);
     runtime.shutdown_background();
     Ok(done)
+}
+
+/// A runtime whose tasks run on the thread that waits for them.
+///
+/// # Errors
+///
+/// If the system is out of file descriptors.
+pub(crate) fn alone() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
 }
 
 /// Multi-threaded even with one thread, because only such a runtime can move its tasks to another thread while one waits

@@ -3,8 +3,10 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use anyhow::Context;
 use clap::Args;
 use clap::error::ErrorKind;
+use tempfile::TempDir;
 
 use super::command;
 use super::files::FileArgs;
@@ -42,6 +44,47 @@ pub(super) fn layout(output: PathBuf, state: Option<PathBuf>, files: &FileArgs) 
             address.name()
         )),
     }
+}
+
+/// What `verify` checks.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) layout: Layout,
+    /// The state folder, if the journal is in the bucket only.
+    _state: Option<TempDir>,
+}
+
+/// Where a run into `output` has kept what, for checking it. Ends the process if that has no state for files that are fetched
+/// again.
+///
+/// # Errors
+///
+/// When there can be no temporary folder.
+pub(super) fn verified(
+    output: PathBuf,
+    state: Option<PathBuf>,
+    refetch: bool,
+) -> anyhow::Result<Place> {
+    let Some(address) = address(&output) else {
+        return Ok(Place {
+            layout: Layout::new(output, state),
+            _state: None,
+        });
+    };
+    if let Some(state) = state {
+        return Ok(Place {
+            layout: Layout::in_bucket(address, state),
+            _state: None,
+        });
+    }
+    if refetch {
+        refuse(&format!("`--refetch` needs `--state DIR` for `{address}`"));
+    }
+    let state = tempfile::tempdir().context("cannot create a temporary folder")?;
+    Ok(Place {
+        layout: Layout::in_bucket(address, state.path().to_owned()),
+        _state: Some(state),
+    })
 }
 
 /// The folder `output` of a command that knows no buckets. Ends the process if it is a bucket.

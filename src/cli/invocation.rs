@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use super::buckets::Place;
+use crate::bucket;
 use crate::commands::compare::{Folders, Picture, compare};
 use crate::commands::dry_run::dry_run;
 use crate::commands::landing::landing;
@@ -42,8 +44,18 @@ pub(super) enum Action {
     Print(Vec<u8>),
     /// Serve this number of sample PDFs until interrupted.
     Serve(NonZeroUsize),
-    /// Check the files of an output folder. With a configuration, fetch the bad ones again.
-    Verify(Layout, Option<Box<Config>>),
+    /// Check the files of an output folder or bucket.
+    Verify(Check),
+}
+
+/// What to check.
+#[derive(Debug)]
+pub(super) struct Check {
+    pub(super) place: Place,
+    /// How a bucket is reached, and whether its objects are read; none for a folder.
+    pub(super) bucket: Option<(bucket::Options, bool)>,
+    /// With this, bad files are fetched again.
+    pub(super) refetch: Option<Box<Config>>,
 }
 
 /// A parsed command line.
@@ -170,7 +182,7 @@ impl Invocation {
             Action::Compare(config, modes, folders, svg) => {
                 compare_into(&config, &modes, &folders, svg.as_deref())?
             }
-            Action::Verify(layout, refetch) => verify(&layout, refetch, self.log.is_silent)?,
+            Action::Verify(check) => verify(check, self.log.is_silent)?,
         };
         if self.quiet {
             outcome.summary.clear();
@@ -236,7 +248,7 @@ impl Action {
                 written.extend(file.as_deref());
                 (&[][..], Vec::new())
             }
-            Self::Verify(layout, _) => (&[][..], vec![layout.journal()]),
+            Self::Verify(check) => (&[][..], vec![check.place.layout.journal()]),
         };
         let lists = inputs.iter().filter_map(|input| match input {
             Input::List(path) => Some((identity::of(path)?, "a list of this run")),
@@ -299,18 +311,18 @@ fn is_stream(path: &Path) -> bool {
 }
 
 /// Checks the files of an output folder, prints the bad ones, and fetches them again with the configuration `refetch`.
-fn verify(
-    layout: &Layout,
-    refetch: Option<Box<Config>>,
-    is_silent: bool,
-) -> anyhow::Result<CommandOutcome> {
-    let findings = verify::verify(layout)?;
+fn verify(check: Check, is_silent: bool) -> anyhow::Result<CommandOutcome> {
+    let layout = &check.place.layout;
+    let findings = match &check.bucket {
+        None => verify::verify(layout)?,
+        Some((options, is_deep)) => verify::verify_bucket(layout, options, *is_deep)?,
+    };
     for finding in findings.bad.iter().filter(|_| !is_silent) {
         log::print_line(&finding.to_string());
     }
     let code = findings.exit_code();
     let mut outcome = CommandOutcome::new(findings.to_string(), code, None);
-    if let Some(config) = refetch.filter(|_| code != 0) {
+    if let Some(config) = check.refetch.filter(|_| code != 0) {
         outcome = run(&findings.refetch(*config))?.into();
         outcome.summary = format!("{findings}\n{}", outcome.summary);
     }

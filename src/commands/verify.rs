@@ -3,13 +3,16 @@
 //! The journal is read twice, so that memory holds some bytes per link and not the whole journal: first to find the record of
 //! each link that applies, as for the next run, then to check the file of that record.
 
+mod bucket;
+
 use std::collections::HashMap;
 use std::fmt;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 
 use anyhow::Context;
 
 use self::Problem::{Changed, Missing, NotPdf, Unreadable};
+pub(crate) use self::bucket::verify_bucket;
 use crate::digest::{Checksum, Hasher};
 use crate::link::identity;
 use crate::links::Input;
@@ -27,6 +30,8 @@ pub(crate) struct Findings {
     pub good: u64,
     /// The files that do not.
     pub bad: Vec<Finding>,
+    /// Number of objects that the journal does not name; none for folders.
+    pub unknown: Option<u64>,
 }
 
 /// A file that does not match the journal.
@@ -59,6 +64,19 @@ pub(crate) enum Problem {
 ///
 /// When there is no journal, or the journal cannot be read.
 pub(crate) fn verify(layout: &Layout) -> anyhow::Result<Findings> {
+    let (files, mut findings) = (Files::of(layout), Findings::default());
+    each_file(layout, |line| {
+        findings.add(line, problem(&files, line));
+        Ok(())
+    })?;
+    Ok(findings)
+}
+
+/// Calls `see` with the record of each file that should be there.
+fn each_file(
+    layout: &Layout,
+    mut see: impl FnMut(&SavedLine) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let files = Files::of(layout);
     let unreadable = || layout.cannot_read();
     let each = |see: &mut dyn FnMut(u64, u64, &SavedLine)| {
@@ -85,21 +103,13 @@ pub(crate) fn verify(layout: &Layout) -> anyhow::Result<Findings> {
             last.insert(id, number);
         }
     })?;
-    let mut findings = Findings::default();
+    let mut seen = Ok(());
     each(&mut |id, number, line| {
-        if last.get(&id) != Some(&number) {
-            return;
-        }
-        match problem(&files, line) {
-            None => findings.good += 1,
-            Some(problem) => findings.bad.push(Finding {
-                url: line.url.to_string(),
-                file: printable(&line.file),
-                problem,
-            }),
+        if seen.is_ok() && last.get(&id) == Some(&number) {
+            seen = see(line);
         }
     })?;
-    Ok(findings)
+    seen
 }
 
 fn problem(files: &Files, line: &SavedLine) -> Option<Problem> {
@@ -116,7 +126,8 @@ fn problem(files: &Files, line: &SavedLine) -> Option<Problem> {
     let checksum = line.checksums().into_iter().max_by_key(Checksum::algorithm);
     // a folder that was copied has other times
     let is_as_saved = checksum.is_some() || nanoseconds(found.modified) == line.mtime_ns;
-    match read(files, line, checksum) {
+    let read = files.open(&line.file).and_then(|file| read(file, checksum));
+    match read {
         Err(_) => Some(Unreadable),
         Ok((PdfVerdict::NotPdf(_), _)) => Some(NotPdf),
         Ok((PdfVerdict::Suspect(_), _)) if !is_as_saved && !line.is_suspect() => Some(Changed),
@@ -124,13 +135,11 @@ fn problem(files: &Files, line: &SavedLine) -> Option<Problem> {
     }
 }
 
-/// Checks the file of `line`, and computes the same `checksum` if that is known.
+/// Checks a file, and computes the same `checksum` if that is known.
 fn read(
-    files: &Files,
-    line: &SavedLine,
+    mut file: impl Read + Seek,
     checksum: Option<Checksum>,
 ) -> io::Result<(PdfVerdict, Option<Checksum>)> {
-    let mut file = files.open(&line.file)?;
     let mut check = Check::default();
     let algorithm = checksum.as_ref().map(Checksum::algorithm);
     let mut hasher = Hasher::new(algorithm.as_slice());
@@ -146,6 +155,21 @@ fn read(
 }
 
 impl Findings {
+    fn add(&mut self, line: &SavedLine, problem: Option<Problem>) {
+        self.add_file(&line.url, &line.file, problem);
+    }
+
+    fn add_file(&mut self, url: &str, file: &str, problem: Option<Problem>) {
+        match problem {
+            None => self.good += 1,
+            Some(problem) => self.bad.push(Finding {
+                url: url.to_owned(),
+                file: printable(file),
+                problem,
+            }),
+        }
+    }
+
     /// A run that fetches the bad files again.
     pub(crate) fn refetch(&self, config: Config) -> Config {
         let urls = || self.bad.iter().map(|finding| &finding.url);
@@ -181,6 +205,9 @@ impl fmt::Display for Findings {
         for problem in [Missing, Changed, NotPdf, Unreadable] {
             let found = self.bad.iter().filter(|bad| bad.problem == problem);
             writeln!(f, "{problem:<12}{}", found.count())?;
+        }
+        if let Some(unknown) = self.unknown {
+            writeln!(f, "unknown     {unknown}")?;
         }
         Ok(())
     }

@@ -37,6 +37,9 @@ pub(crate) struct SavedLine<'a> {
     pub sha256: Option<String>,
     /// The `ETag` of the response, if it had one.
     pub etag: Option<String>,
+    /// The `ETag` of the object that it is, in a bucket.
+    #[serde(borrow)]
+    pub object_etag: Option<Cow<'a, str>>,
     /// The `Last-Modified` of the response, if it had one.
     pub last_modified: Option<String>,
     /// Why the command for the file must still be run, if so.
