@@ -52,7 +52,10 @@ impl Sandbox {
             .env("HOME", self.folder.path())
             .stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("FETCHPDF_") {
+            let says_more = ["FETCHPDF_", "AWS_", "AZURE_", "GOOGLE_"]
+                .iter()
+                .any(|prefix| name.to_string_lossy().starts_with(prefix));
+            if says_more {
                 command.env_remove(name);
             }
         }
@@ -160,6 +163,12 @@ impl Running {
         Self {
             child: command.spawn().expect("the binary starts"),
         }
+    }
+
+    /// The number of the process.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn type_in(&mut self, text: &str) {

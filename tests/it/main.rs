@@ -41,11 +41,18 @@ mod refusals;
 mod requests;
 mod responses;
 mod resume;
+mod s3;
 mod server;
 mod shards;
 mod shared_files;
 mod signals;
 mod state;
+mod store_runs;
+mod stores;
+mod stores_journals;
+mod stores_kills;
+mod stores_outside;
+mod stores_verify;
 #[cfg(target_os = "linux")]
 mod tls;
 #[cfg(target_os = "linux")]

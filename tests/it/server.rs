@@ -146,7 +146,7 @@ fn serve(mut stream: TcpStream, log: &Mutex<Log>, answer: &Answer) {
 }
 
 /// A line of a request, which may be in Latin-1.
-fn text_of(mut line: Vec<u8>) -> String {
+pub(crate) fn text_of(mut line: Vec<u8>) -> String {
     line.pop_if(|last| *last == b'\r');
     String::from_utf8(line).unwrap_or_else(|error| {
         error
