@@ -94,7 +94,10 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
         Box::new(Ahead::new(links))
     };
     let stats = Arc::new(Stats::default());
-    let worker = Arc::new(worker(config, Arc::clone(&history), Arc::clone(&stats))?);
+    let segments = Segments::new(layout, &config.bucket, config.plan.selection.as_ref());
+    let segments = segments.map(Arc::new);
+    let journals = (Arc::clone(&history), segments.clone());
+    let worker = Arc::new(worker(config, journals, Arc::clone(&stats))?);
     let archive = Archive::new(layout, history, worker.stop.token());
     let plan = Plan::new(links, archive, config.plan.clone());
     let status_line = Arc::new(StatusLine::new(Arc::clone(&stats)));
@@ -120,8 +123,6 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
         .map_err(explained)
         .context(NO_THREADS)?;
     // last, because the run can do without their threads
-    let segments = Segments::new(layout, &config.bucket, config.plan.selection.as_ref());
-    let segments = segments.map(Arc::new);
     let progress = Progress::start(config.progress, status_line);
     let counter = (config.progress != Style::None).then(|| Counter::start(config, &stats));
     if config.limits.time.is_some() || will_fetch(&has_job, &worker.stop) {
@@ -168,11 +169,15 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     worker.accounts.report(config, started.elapsed())
 }
 
-/// The shared state of a run into a folder with this `history`.
-fn worker(config: &Config, history: Arc<History>, stats: Arc<Stats>) -> anyhow::Result<Worker> {
+/// The shared state of a run with these journals: what it has read, and what it writes to a bucket.
+fn worker(
+    config: &Config,
+    journals: (Arc<History>, Option<Arc<Segments>>),
+    stats: Arc<Stats>,
+) -> anyhow::Result<Worker> {
     let config = Arc::new(config.clone());
     let token = CancellationToken::new();
-    let session = Session::new(Arc::clone(&config), history, token.clone());
+    let session = Session::new(Arc::clone(&config), journals, token.clone());
     let session = Arc::new(session);
     let queue = Arc::new(Queue::new(config.hosts.clone()));
     let left = Arc::new(Mutex::new(Vec::new()));

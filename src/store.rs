@@ -44,7 +44,9 @@ pub use history::{Detail, History};
 pub(crate) use journal::{Journal, open_journal};
 pub(crate) use layout::Layout;
 pub(crate) use leftover::clear_leftovers;
-pub(crate) use pack::{DEFAULT_SIZE, Packing, Remote, Window, publish_tars, tell_of_tars};
+pub(crate) use pack::{
+    DEFAULT_SIZE, Packing, Remote, Window, object_of, publish_tars, tell_of_tars,
+};
 use pack::{Outlet, Packer, TARS};
 pub(crate) use part::{Origin, PIECE, Part, Partial, Pieces};
 pub(crate) use publish::{Dedupe, Publisher};

@@ -1,6 +1,7 @@
 //! In place of buckets in a build without them.
 
 use std::fs::File;
+use std::ops::Range;
 
 use super::{Address, Contents, Listed, Object, Options, Refusal, Tag};
 
@@ -81,7 +82,12 @@ impl Bucket {
     /// # Errors
     ///
     /// Never.
-    pub(crate) async fn read(&self, _: &str, _: &File) -> Result<Option<Object>, Refusal> {
+    pub(crate) async fn read(
+        &self,
+        _: &str,
+        _: Option<Range<u64>>,
+        _: &File,
+    ) -> Result<Option<Object>, Refusal> {
         match *self {}
     }
 

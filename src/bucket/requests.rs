@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -97,7 +98,9 @@ impl Bucket {
     ///
     /// When there is no such bucket, when it cannot be reached, or when the credentials are refused altogether.
     pub(crate) async fn probe(&self) -> Result<(), Refusal> {
-        let found = self.attempts(PROBE, PROBE_TRIES, |said| self.get(PROBE, false, said));
+        let found = self.attempts(PROBE, PROBE_TRIES, |said| {
+            self.get(PROBE, GetOptions::default(), said)
+        });
         match found.await {
             // whoever may only write gets the latter
             Ok(_) | Err(Refusal::Taken | Refusal::Denied(_) | Refusal::Unfit(_)) => Ok(()),
@@ -142,17 +145,28 @@ impl Bucket {
     ///
     /// When that cannot be found out.
     pub(crate) async fn look(&self, name: &str) -> Result<Option<Object>, Refusal> {
-        let found = self.attempts(name, MOST_TRIES, |said| self.get(name, true, said));
+        let options = GetOptions::default().with_head(true);
+        let found = self.attempts(name, MOST_TRIES, |said| {
+            self.get(name, options.clone(), said)
+        });
         Ok(found.await?.as_ref().map(object))
     }
 
-    /// Writes the object `name` to `file`, if it exists.
+    /// Writes the object `name` to `file`, if it exists, or only this `range` of its bytes.
     ///
     /// # Errors
     ///
     /// When it cannot be read, or the file cannot be written.
-    pub(crate) async fn read(&self, name: &str, file: &File) -> Result<Option<Object>, Refusal> {
-        let found = self.attempts(name, MOST_TRIES, |said| self.get(name, false, said));
+    pub(crate) async fn read(
+        &self,
+        name: &str,
+        range: Option<Range<u64>>,
+        file: &File,
+    ) -> Result<Option<Object>, Refusal> {
+        let options = GetOptions::default().with_range(range);
+        let found = self.attempts(name, MOST_TRIES, |said| {
+            self.get(name, options.clone(), said)
+        });
         let Some(found) = found.await? else {
             return Ok(None);
         };
@@ -206,21 +220,15 @@ impl Bucket {
         })
     }
 
-    /// The response to a request for the object `name`, or only for what is known of it; none if there is no such object.
+    /// The response to a request for the object `name`; none if there is no such object.
     async fn get(
         &self,
         name: &str,
-        head: bool,
+        mut options: GetOptions,
         said: Said,
     ) -> object_store::Result<Option<GetResult>> {
         let path = Path::parse(self.address.key(name))?;
-        let mut extensions = Extensions::new();
-        extensions.insert(said.clone());
-        let options = GetOptions {
-            head,
-            extensions,
-            ..GetOptions::default()
-        };
+        options.extensions.insert(said.clone());
         match self.store.get_opts(&path, options).await {
             Err(object_store::Error::NotFound { .. }) if !says_no_bucket(&said) => Ok(None),
             found => found.map(Some),

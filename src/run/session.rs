@@ -12,8 +12,8 @@ use crate::http::Load;
 use crate::plan::Identity;
 use crate::runtime::run_alone;
 use crate::store::{
-    self, History, Journal, Layout, Publisher, Remote, Store, Unpublished, Uploads, publish_tars,
-    tell_of_tars,
+    self, History, Journal, Layout, Publisher, Remote, Segments, Store, Unpublished, Uploads,
+    publish_tars, tell_of_tars,
 };
 use crate::system::limits::{explained, jobs_and_idle};
 
@@ -22,6 +22,8 @@ pub(super) struct Session {
     config: Arc<Config>,
     /// What has been read of the journal. What other processes append after that is read later.
     history: Arc<History>,
+    /// The journal in the bucket; none if files end up in a folder.
+    segments: Option<Arc<Segments>>,
     stop: CancellationToken,
     opened: OnceLock<Opened>,
 }
@@ -35,10 +37,15 @@ pub(super) struct Opened {
 
 impl Session {
     /// Opens nothing yet.
-    pub(super) fn new(config: Arc<Config>, history: Arc<History>, stop: CancellationToken) -> Self {
+    pub(super) fn new(
+        config: Arc<Config>,
+        (history, segments): (Arc<History>, Option<Arc<Segments>>),
+        stop: CancellationToken,
+    ) -> Self {
         Self {
             config,
             history,
+            segments,
             stop,
             opened: OnceLock::new(),
         }
@@ -84,8 +91,11 @@ impl Session {
     /// The bucket for tars, if files end up in one.
     fn remote(&self) -> Option<Remote> {
         let address = self.config.layout.bucket()?.clone();
-        let options = self.config.bucket.clone();
-        Some(Remote { address, options })
+        Some(Remote {
+            address,
+            options: self.config.bucket.clone(),
+            segments: self.segments.clone(),
+        })
     }
 
     fn open_all(&self) -> anyhow::Result<Opened> {

@@ -50,6 +50,16 @@ impl Files {
         self.packs.found(file).or_else(|| self.folder()?.file(file))
     }
 
+    /// Whether `file` is in a tar that has not been uploaded yet.
+    pub(crate) fn are_in_open_tar(&self, file: &str) -> bool {
+        self.folder().is_none() && self.packs.are_here(file)
+    }
+
+    /// Where `file` begins in its tar; none if there is no such tar, or it does not have it.
+    pub(crate) fn offset(&self, file: &str) -> Option<u64> {
+        self.packs.offset(file).map(Into::into)
+    }
+
     /// Opens the file `file` for reading.
     ///
     /// # Errors

@@ -20,13 +20,14 @@
 //! will go on, and there may be no time to move a gigabyte. A run that ends by itself leaves nothing there.
 
 mod contents;
+mod lists;
 mod member;
 mod packer;
 mod remote;
 mod tar;
 mod window;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::num::NonZeroU64;
@@ -39,6 +40,7 @@ use super::{Files, Layout, PARTS};
 use crate::plan::name;
 use crate::system::folder::{Folder, Found, Purpose};
 use contents::{Contents, List};
+pub(super) use lists::Lists;
 use member::Member;
 pub(super) use packer::{Outlet, Packer};
 pub(crate) use remote::Remote;
@@ -116,6 +118,11 @@ pub(super) fn split(file: &str) -> Option<(&str, &str)> {
     let (tar, member) = file.split_once('/')?;
     number_of(tar)?;
     Some((tar, member))
+}
+
+/// The name of the object in a bucket that has the file `file`: itself, or its tar.
+pub(crate) fn object_of(file: &str) -> &str {
+    split(file).map_or(file, |(tar, _)| tar)
 }
 
 /// The key of the file of the link `id`, which would be called `file` by itself.
@@ -241,6 +248,11 @@ impl Packs {
         known.contents.find(member)
     }
 
+    /// Whether `file` belongs to a tar that is here, and not in a bucket.
+    pub(super) fn are_here(&self, file: &str) -> bool {
+        split(file).is_some_and(|(tar, _)| self.place(tar).is_some())
+    }
+
     /// Opens `file` for reading.
     ///
     /// # Errors
@@ -266,7 +278,9 @@ impl Packs {
     pub(super) fn free_key(&self, key: &str) -> io::Result<String> {
         let folders = self.tars.iter().chain(&self.output);
         let names = folders.map(Folder::names).collect::<io::Result<Vec<_>>>()?;
-        let tars: Vec<_> = names.into_iter().flatten().collect();
+        // one that is in a bucket has left its list
+        let tars = names.iter().flatten().map(|name| tar_of(name));
+        let tars: BTreeSet<_> = tars.collect();
         let is_free = |key: &String| {
             let mut files = tars.iter().map(|tar| format!("{tar}/{key}.pdf"));
             !files.any(|file| self.find(&file).is_some())

@@ -33,6 +33,8 @@ pub(crate) struct SavedLine<'a> {
     pub bytes: u64,
     /// Its modification time, in nanoseconds since 1970.
     pub mtime_ns: u64,
+    /// Where it begins in its tar, if it is in one.
+    pub offset: Option<u64>,
     /// Its SHA-256 in hexadecimal, if it was computed.
     pub sha256: Option<String>,
     /// The `ETag` of the response, if it had one.

@@ -15,6 +15,8 @@
 //! shard. From then on, they are a part of its journal that is in the bucket already. It gets into its place whole. A segment
 //! that is damaged or foreign is ignored: a file of which nobody knows is fetched again, and then turns out to be there.
 //!
+//! What is in tars is there only if its tar is: see [`lists`](super::pack::Lists).
+//!
 //! What a run has appended in its last minute before a kill is written by the next one with the same state folder, which knows
 //! up to where the journal is in the bucket ([`SHIPPED`]).
 
@@ -28,7 +30,8 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use super::journal::journal_in;
-use super::saved_line::each_line;
+use super::pack::Lists;
+use super::saved_line::{Says, each_line};
 use super::segment::{FULL, LARGEST_OBJECT, Names, compressed, is_segment, lines_of};
 use super::{JOURNAL, Layout, Unpublished};
 use crate::bucket::{self, Address, Bucket, Contents, Refusal, Tag};
@@ -257,7 +260,15 @@ pub(crate) async fn begin_journal(
     let (state, _) = layout.create_state()?;
     state.remove(NEW)?;
     let mut journal = state.open(NEW, Purpose::New { private: true })?;
-    let copied = copy(&bucket, &state, names, (&mut journal, selection)).await;
+    let mut begun = Begun {
+        journal: &mut journal,
+        selection,
+        tars: Lists::default(),
+    };
+    let copied = match begun.copy(&bucket, &state, names).await {
+        Ok(count) => begun.tars.write(&bucket, &state).await.map(|()| count),
+        Err(why) => Err(why),
+    };
     if copied.is_err() {
         state.remove(NEW)?;
     }
@@ -297,56 +308,71 @@ fn ignore(bucket: &Bucket, name: &str, why: &str) {
     tracing::warn!("`{}` is ignored: {why}", bucket.address().of(name));
 }
 
-/// Copies the lines about links of a selection to a journal. Returns from how many segments.
-async fn copy(
-    bucket: &Bucket,
-    state: &Folder,
-    names: Vec<String>,
-    (journal, mut selection): (&mut File, Option<Selection>),
-) -> Result<usize, Unpublished> {
-    let reads = names.into_iter().map(|name| async move {
-        let segment = read(bucket, state, &name).await;
-        (name, segment)
-    });
-    let (mut reads, mut count) = (iter(reads).buffered(READERS), 0);
-    while let Some((name, segment)) = reads.next().await {
-        let Some(segment) = segment? else { continue };
-        match lines_of(segment) {
-            Ok(lines) => {
-                journal.write_all(&selected(&lines, selection.as_mut())?)?;
-                count += 1;
+/// A journal that is being put together.
+struct Begun<'a> {
+    journal: &'a mut File,
+    /// The links that it is about.
+    selection: Option<Selection>,
+    /// What is said of tars, whatever the links.
+    tars: Lists,
+}
+
+impl Begun<'_> {
+    /// Copies the lines of segments. Returns of how many.
+    async fn copy(
+        &mut self,
+        bucket: &Bucket,
+        state: &Folder,
+        names: Vec<String>,
+    ) -> Result<usize, Unpublished> {
+        let reads = names.into_iter().map(|name| async move {
+            let segment = read(bucket, state, &name).await;
+            (name, segment)
+        });
+        let (mut reads, mut count) = (iter(reads).buffered(READERS), 0);
+        while let Some((name, segment)) = reads.next().await {
+            let Some(segment) = segment? else { continue };
+            match lines_of(segment) {
+                Ok(lines) => {
+                    let lines = self.selected(&lines)?;
+                    self.journal.write_all(&lines)?;
+                    count += 1;
+                }
+                Err(why) => ignore(bucket, &name, &why.to_string()),
             }
-            Err(why) => ignore(bucket, &name, &why.to_string()),
         }
+        Ok(count)
     }
-    Ok(count)
+
+    /// The lines about files of links of the selection.
+    fn selected(&mut self, lines: &[u8]) -> io::Result<Vec<u8>> {
+        let mut kept = Vec::with_capacity(lines.len());
+        each_line(lines, |line, text| {
+            if line.says() == Says::Saved {
+                self.tars.add(line);
+            }
+            let selection = self.selection.as_mut();
+            let is_ours = selection
+                .is_none_or(|selection| Url::parse(&line.url).is_ok_and(|url| selection.has(&url)));
+            if is_ours {
+                kept.extend_from_slice(text);
+                kept.push(b'\n');
+            }
+        })?;
+        Ok(kept)
+    }
 }
 
 /// The bytes of the object `name`, if it exists.
 async fn read(bucket: &Bucket, state: &Folder, name: &str) -> Result<Option<Vec<u8>>, Unpublished> {
     let mut file = scratch(state)?;
-    if bucket.read(name, &file).await?.is_none() {
+    if bucket.read(name, None, &file).await?.is_none() {
         return Ok(None);
     }
     file.rewind()?;
     let mut bytes = Vec::new();
     file.take(LARGEST_OBJECT + 1).read_to_end(&mut bytes)?;
     Ok(Some(bytes))
-}
-
-/// The lines about files of links of the `selection`.
-fn selected(lines: &[u8], mut selection: Option<&mut Selection>) -> io::Result<Vec<u8>> {
-    let mut kept = Vec::with_capacity(lines.len());
-    each_line(lines, |line, text| {
-        let is_ours = selection
-            .as_mut()
-            .is_none_or(|selection| Url::parse(&line.url).is_ok_and(|url| selection.has(&url)));
-        if is_ours {
-            kept.extend_from_slice(text);
-            kept.push(b'\n');
-        }
-    })?;
-    Ok(kept)
 }
 
 fn has_journal(state: &Folder) -> bool {

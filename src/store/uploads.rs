@@ -270,7 +270,10 @@ impl Publisher {
         let bucket = &uploads.bucket;
         let refused = |refusal: Refusal| io::Error::other(refusal.to_string());
         let copy = self.store.scratch()?;
-        let object = bucket.read(&saved.file, &copy).await.map_err(refused)?;
+        let object = bucket
+            .read(&saved.file, None, &copy)
+            .await
+            .map_err(refused)?;
         let object = object.ok_or(ErrorKind::NotFound)?;
         let is_ours =
             object.identity.as_deref() == Some(&*identity(job.id)) && object.sha256 == saved.sha256;

@@ -52,6 +52,7 @@ mod stores;
 mod stores_journals;
 mod stores_kills;
 mod stores_outside;
+mod stores_packed;
 mod stores_verify;
 #[cfg(target_os = "linux")]
 mod tls;

@@ -13,7 +13,7 @@ use crate::harness::{Run, Running, Sandbox, for_each_mode, list, until};
 use crate::server::{Server, ok, pdf, pdf_of, respond};
 
 /// Some with a named part, most without.
-fn body(path: &str) -> Vec<u8> {
+pub(crate) fn body(path: &str) -> Vec<u8> {
     if path.ends_with("/7.pdf") {
         pdf_of(path, 1_100_000)
     } else {
@@ -21,7 +21,7 @@ fn body(path: &str) -> Vec<u8> {
     }
 }
 
-fn server() -> Server {
+pub(crate) fn server() -> Server {
     Server::start(|request, stream| ok(stream, &body(&request.path)))
 }
 
@@ -95,9 +95,17 @@ fn members(tar: &[u8]) -> Vec<Member> {
 
 /// The files in all tars of the output folder by their paths, with their records. Each is whole, and has a key of its own.
 #[track_caller]
-fn packed(sandbox: &Sandbox) -> BTreeMap<String, (Vec<u8>, Value)> {
+fn packed(sandbox: &Sandbox) -> Packed {
+    packed_in(sandbox.files())
+}
+
+pub(crate) type Packed = BTreeMap<String, (Vec<u8>, Value)>;
+
+/// The same of these tars.
+#[track_caller]
+pub(crate) fn packed_in(tars: impl IntoIterator<Item = (String, Vec<u8>)>) -> Packed {
     let (mut files, mut keys) = (BTreeMap::new(), BTreeSet::new());
-    for (tar, content) in sandbox.files() {
+    for (tar, content) in tars {
         assert!(is_tar(&tar), "{tar}");
         let members = members(&content);
         assert_eq!(members.len() % 2, 0);
@@ -126,8 +134,19 @@ fn is_tar(name: &str) -> bool {
 /// Whether the tars have the file of each link, once.
 #[track_caller]
 fn has_each_once(sandbox: &Sandbox, server: &Server, paths: &[String]) {
+    is_each_once(packed(sandbox), body, server, paths);
+}
+
+/// Whether these are the files of each link, once, with the `body` of its path.
+#[track_caller]
+pub(crate) fn is_each_once(
+    packed: Packed,
+    body: impl Fn(&str) -> Vec<u8>,
+    server: &Server,
+    paths: &[String],
+) {
     let mut left: BTreeSet<_> = paths.iter().map(|path| server.url(path)).collect();
-    for (file, (bytes, record)) in packed(sandbox) {
+    for (file, (bytes, record)) in packed {
         let url = record["url"].as_str().expect("a URL");
         assert!(
             left.remove(url),
@@ -149,7 +168,7 @@ fn open_tars(sandbox: &Sandbox) -> Vec<String> {
     names.filter(|name| is_tar(name)).collect()
 }
 
-fn paths(count: usize) -> Vec<String> {
+pub(crate) fn paths(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("/{n}.pdf")).collect()
 }
 

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, Read};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
@@ -19,7 +19,7 @@ use md5::Md5;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
 
-use crate::harness::Sandbox;
+use crate::harness::{Sandbox, until};
 use crate::server::{Server, close, send, text_of};
 
 pub(crate) const BUCKET: &str = "bucket";
@@ -155,6 +155,8 @@ struct State {
     made: Vec<(String, Object)>,
     unexpected: Vec<String>,
     connections: usize,
+    /// Connections that are open.
+    open: usize,
     uploads: usize,
     most_uploads: usize,
 }
@@ -176,6 +178,7 @@ impl S3 {
         std::thread::spawn(move || {
             for (connection, stream) in listener.incoming().flatten().enumerate() {
                 let (state, faults) = (Arc::clone(&shared), Arc::clone(&faults));
+                state.lock().expect("no panic").open += 1;
                 std::thread::spawn(move || {
                     let session = Session {
                         state: &state,
@@ -184,6 +187,7 @@ impl S3 {
                         stream,
                     };
                     session.serve();
+                    state.lock().expect("no panic").open -= 1;
                 });
             }
         });
@@ -285,6 +289,15 @@ impl S3 {
         let mut body = object.body.to_vec();
         change(&mut body);
         object.body = body.into();
+    }
+
+    /// Waits until all is done that ended processes have asked for.
+    pub(crate) fn settle(&self) {
+        let mut last = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).expect("it listens");
+        last.shutdown(Shutdown::Write).expect("a connection");
+        // it is accepted after all others, and closed because it asks for nothing
+        let _ = last.read_to_end(&mut Vec::new());
+        until(|| self.state().open == 0);
     }
 
     /// The requests so far.

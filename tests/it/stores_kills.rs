@@ -20,13 +20,13 @@ const MOST_REQUESTS: usize = 12;
 
 /// A process that is about to be killed, and after how many moments.
 #[derive(Default)]
-struct Fuse {
-    process: AtomicI32,
-    left: AtomicUsize,
+pub(crate) struct Fuse {
+    pub(crate) process: AtomicI32,
+    pub(crate) left: AtomicUsize,
 }
 
 impl Fuse {
-    fn burn(&self) {
+    pub(crate) fn burn(&self) {
         if self
             .left
             .fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1))
@@ -39,7 +39,7 @@ impl Fuse {
     }
 }
 
-fn random(state: &mut u64) -> usize {
+pub(crate) fn random(state: &mut u64) -> usize {
     *state = state
         .wrapping_mul(6_364_136_223_846_793_005)
         .wrapping_add(1_442_695_040_888_963_407);

@@ -4,10 +4,14 @@
 //! the one that was uploaded may have been copied: then its metadata tell whether it has the bytes of the file, by SHA-256. With
 //! `is_deep`, each object is read and checked as the file of a folder is.
 //!
+//! A file in a tar is there if its tar is, and is long enough for it. With `is_deep`, its part of the tar is read. A tar that has not been
+//! uploaded yet is in the state folder, and its files are checked as those of a folder are.
+//!
 //! Memory holds some tens of bytes for each file of the journal.
 
 use std::collections::HashMap;
 use std::io::Seek;
+use std::ops::Range;
 
 use anyhow::{Context, anyhow};
 use futures_util::StreamExt;
@@ -15,12 +19,12 @@ use futures_util::stream::iter;
 use tokio::runtime::Runtime;
 
 use super::Problem::{Changed, Missing, NotPdf, Unreadable};
-use super::{Findings, Problem, each_file, read};
+use super::{Findings, Problem, each_file, problem, read};
 use crate::bucket::{self, Bucket, Listed, Refusal};
 use crate::digest::{Checksum, fingerprint};
 use crate::pdf::PdfVerdict;
 use crate::runtime::alone;
-use crate::store::{Layout, SavedLine, begin_journal};
+use crate::store::{Files, Layout, SavedLine, begin_journal, object_of};
 use crate::system::limits::explained;
 use crate::text::printable;
 
@@ -43,6 +47,8 @@ struct Doubt {
     url: String,
     file: String,
     bytes: u64,
+    /// Which bytes of its tar it is; none if it is in no tar.
+    range: Option<Range<u64>>,
     checksum: Option<Checksum>,
 }
 
@@ -67,13 +73,14 @@ pub(crate) fn verify_bucket(
     begun.map_err(|why| anyhow!("{why}"))?;
     let mut objects = HashMap::new();
     each_file(layout, |line| {
-        objects.insert(fingerprint(&line.file), None);
+        objects.insert(fingerprint(object_of(&line.file)), None);
         Ok(())
     })?;
     let unknown = runtime
         .block_on(look(&bucket, &mut objects))
         .map_err(|refusal| told(&refusal))?;
     let mut checking = Checking {
+        files: Files::of(layout),
         bucket: &bucket,
         runtime: &runtime,
         is_deep,
@@ -84,8 +91,13 @@ pub(crate) fn verify_bucket(
         },
     };
     each_file(layout, |line| {
-        let seen = objects.get(&fingerprint(&line.file)).copied().flatten();
-        checking.check(line, seen)
+        let object = object_of(&line.file);
+        let seen = objects.get(&fingerprint(object)).copied().flatten();
+        if object == line.file {
+            checking.check(line, seen)
+        } else {
+            checking.check_packed(line, seen)
+        }
     })?;
     checking.finish()
 }
@@ -112,6 +124,7 @@ async fn look(bucket: &Bucket, objects: &mut HashMap<u64, Option<Seen>>) -> Resu
 
 /// What is found out about the files of a journal.
 struct Checking<'a> {
+    files: Files,
     bucket: &'a Bucket,
     runtime: &'a Runtime,
     is_deep: bool,
@@ -128,13 +141,38 @@ impl Checking<'_> {
             Some(seen) if !self.is_deep && etag.is_some() && etag == seen.etag => {
                 self.findings.add(line, None);
             }
-            Some(_) => self.doubts.push(Doubt {
-                url: line.url.to_string(),
-                file: line.file.to_string(),
-                bytes: line.bytes,
-                checksum: line.checksums().into_iter().max_by_key(Checksum::algorithm),
-            }),
+            Some(_) => return self.doubt(line, None),
         }
+        Ok(())
+    }
+
+    /// Checks a file that is in a tar, of which the list says what it has `seen`.
+    fn check_packed(&mut self, line: &SavedLine, seen: Option<Seen>) -> anyhow::Result<()> {
+        if self.files.are_in_open_tar(&line.file) {
+            self.findings.add(line, problem(&self.files, line));
+            return Ok(());
+        }
+        let begin = self.files.offset(&line.file);
+        let range = begin.map(|begin| begin..begin.saturating_add(line.bytes));
+        match (seen, range) {
+            (Some(seen), Some(range)) if range.end > seen.bytes => {
+                self.findings.add(line, Some(Changed));
+            }
+            (Some(_), Some(range)) if self.is_deep => return self.doubt(line, Some(range)),
+            (Some(_), Some(_)) => self.findings.add(line, None),
+            (None, _) | (_, None) => self.findings.add(line, Some(Missing)),
+        }
+        Ok(())
+    }
+
+    fn doubt(&mut self, line: &SavedLine, range: Option<Range<u64>>) -> anyhow::Result<()> {
+        self.doubts.push(Doubt {
+            url: line.url.to_string(),
+            file: line.file.to_string(),
+            bytes: line.bytes,
+            range,
+            checksum: line.checksums().into_iter().max_by_key(Checksum::algorithm),
+        });
         if self.doubts.len() >= AT_ONCE {
             self.settle()?;
         }
@@ -187,7 +225,8 @@ impl Doubt {
             Ok(file) => file,
             Err(error) => return unreadable(&error),
         };
-        match bucket.read(&self.file, &file).await {
+        let object = object_of(&self.file);
+        match bucket.read(object, self.range.clone(), &file).await {
             Ok(Some(_)) => {}
             Ok(None) => return Ok(Some(Missing)),
             Err(refusal @ (Refusal::Denied(_) | Refusal::Impossible(_))) => return Err(refusal),

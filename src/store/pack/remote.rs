@@ -4,6 +4,9 @@
 //! by then: an empty object of the same name in `.fetchpdf/tars/` says that it is given, for good. If an upload cannot be
 //! finished, the tar stays where it is, and the next run uploads it. If only the response was lost, the bucket has it by then.
 //!
+//! The journal is written to the bucket first, up to the last file in the tar. So whoever begins with that journal knows of all
+//! files in all tars there, and asks which tars there are: see [`lists`](super::lists).
+//!
 //! Each request has a thread and a runtime of its own, because tars are few, and whoever needs one may be in a runtime already.
 
 use std::fs::File;
@@ -15,7 +18,7 @@ use super::TARS;
 use crate::bucket::{Address, Bucket, Contents, Options, Refusal};
 use crate::digest::{Algorithm, Hasher};
 use crate::runtime::run_alone;
-use crate::store::{STATE, part};
+use crate::store::{STATE, Segments, part};
 
 /// What tars are.
 const MEDIA_TYPE: &str = "application/x-tar";
@@ -30,6 +33,8 @@ pub(crate) struct Remote {
     pub address: Address,
     /// How it is reached.
     pub options: Options,
+    /// The journal there.
+    pub segments: Option<Arc<Segments>>,
 }
 
 impl Remote {
@@ -82,17 +87,26 @@ impl Remote {
             identity: name.to_owned(),
             url: String::new(),
         };
-        let uploaded =
-            self.ask(
-                async |bucket: &Bucket| match bucket.create(name, &contents).await {
-                    Err(Refusal::Taken) => {
-                        let found = bucket.look(name).await?;
-                        Ok(found.is_some_and(|object| contents.is(&object)))
-                    }
-                    created => created.map(|_| true),
-                },
-            )?;
+        let uploaded = self.ask(async |bucket: &Bucket| {
+            self.ship().await;
+            match bucket.create(name, &contents).await {
+                Err(Refusal::Taken) => {
+                    let found = bucket.look(name).await?;
+                    Ok(found.is_some_and(|object| contents.is(&object)))
+                }
+                created => created.map(|_| true),
+            }
+        })?;
         uploaded.map_err(|refusal| io::Error::other(refusal.to_string()))
+    }
+
+    /// Writes what there is of the journal to the bucket.
+    async fn ship(&self) {
+        if let Some(segments) = &self.segments
+            && let Err(why) = segments.ship().await
+        {
+            tracing::warn!("a tar is uploaded before its records: {why}");
+        }
     }
 
     fn ask<T: Send>(
