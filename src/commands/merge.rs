@@ -11,13 +11,14 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, Seek, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, bail};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
 
 use crate::digest::fingerprint;
 use crate::line::read_line;
@@ -101,16 +102,39 @@ fn print(
         let mut goes_on = true;
         input.each_line(|line, text| {
             if places.next_if_eq(&&(number, line)).is_some() {
+                let mut as_record = record_of_gone(text);
+                let text = as_record.as_mut().unwrap_or(text);
                 text.push(b'\n');
                 goes_on = write(text)?;
             }
             Ok(goes_on)
         })?;
         if !goes_on {
-            break;
+            return Ok(());
+        }
+        if places.next_if(|place| place.0 == number).is_some() {
+            bail!("{} has changed while it was read: try again", input.name);
         }
     }
     Ok(())
+}
+
+/// The record of a link of which `line` says that its file is not there any more; none if it says something else.
+fn record_of_gone(line: &[u8]) -> Option<Vec<u8>> {
+    if !is_about_upload(line) {
+        return None;
+    }
+    let mut fields = serde_json::from_slice::<Map<String, Value>>(line).ok()?;
+    let kept = [
+        "schema", "time", "url", "source", "line", "identity", "name", "checksum", "mirrors",
+        "columns",
+    ];
+    fields.retain(|name, _| kept.contains(&&**name));
+    fields.insert("status".to_owned(), Status::Interrupted.word().into());
+    fields.insert("retryable".to_owned(), true.into());
+    let why = "its file was taken back, and the run ended before it was fetched again";
+    fields.insert("error".to_owned(), why.into());
+    serde_json::to_vec(&fields).ok()
 }
 
 /// Where the records are that the argument `path` stands for.
@@ -141,7 +165,7 @@ struct Input {
 }
 
 enum Source {
-    /// What has been read from standard input.
+    /// What has been read from standard input, or from a pipe.
     Copy(File),
     Path(PathBuf),
     Journal(Layout),
@@ -150,7 +174,7 @@ enum Source {
 impl Input {
     fn open(path: &Path) -> anyhow::Result<Self> {
         if path.as_os_str() == "-" {
-            let copy = copy_of_stdin().context("cannot read standard input")?;
+            let copy = copy_of(io::stdin().lock()).context("cannot read standard input")?;
             return Ok(Self {
                 source: Source::Copy(copy),
                 name: "standard input".to_owned(),
@@ -160,8 +184,11 @@ impl Input {
         let source = if path.is_dir() {
             let layout = journal_in(path);
             Source::Journal(layout.with_context(|| format!("no journal in {name}"))?)
-        } else {
+        } else if path.is_file() {
             Source::Path(path.to_owned())
+        } else {
+            let copy = File::open(path).and_then(copy_of);
+            Source::Copy(copy.with_context(|| format!("cannot read {name}"))?)
         };
         Ok(Self { name, source })
     }
@@ -203,7 +230,9 @@ impl Input {
         let (mut records, mut others) = (0_u64, 0);
         self.each_line(|line, text| {
             let text = text.trim_ascii();
-            let Ok(record) = serde_json::from_slice::<Record>(text) else {
+            let record = serde_json::from_slice::<Record>(text).ok();
+            let is_one = |record: &Record| record.status.is_some() || record.gone.is_some();
+            let Some(record) = record.filter(is_one) else {
                 let is_other = !text.is_empty() && !is_about_upload(text);
                 others += u64::from(is_other);
                 return Ok(true);
@@ -226,7 +255,7 @@ impl Input {
         })?;
         if records == 0 && others > 0 {
             bail!(
-                "{} has no records: name output folders, state folders, and files of `--json` or `--report` in NDJSON",
+                "{} has no records: pass output folders, state folders, or files of `--json` or `--report` in NDJSON",
                 self.name
             );
         }
@@ -234,10 +263,10 @@ impl Input {
     }
 }
 
-/// Standard input in a file without a name, because it is read twice.
-fn copy_of_stdin() -> io::Result<File> {
+/// What can be read only once in a file without a name, because it is read twice.
+fn copy_of(mut stream: impl Read) -> io::Result<File> {
     let mut copy = tempfile::tempfile()?;
-    io::copy(&mut io::stdin().lock(), &mut copy)?;
+    io::copy(&mut stream, &mut copy)?;
     Ok(copy)
 }
 
@@ -273,6 +302,8 @@ enum Says {
     Status(Status),
     /// A status of another version, and whether there is a file.
     Unknown(bool),
+    /// That its file is not there any more.
+    Gone,
 }
 
 impl Word {
@@ -287,7 +318,9 @@ struct Record<'a> {
     #[serde(borrow)]
     url: Cow<'a, str>,
     #[serde(borrow)]
-    status: Cow<'a, str>,
+    status: Option<Cow<'a, str>>,
+    /// In place of the status.
+    gone: Option<IgnoredAny>,
     #[serde(borrow)]
     time: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -317,8 +350,11 @@ impl Record<'_> {
     }
 
     fn says(&self) -> Says {
+        let Some(word) = &self.status else {
+            return Says::Gone;
+        };
         let mut all = Status::ALL.into_iter();
-        match all.find(|status| status.word() == self.status) {
+        match all.find(|status| status.word() == word) {
             Some(Status::Duplicate) if self.file.is_none() => Says::Nothing,
             Some(status) => Says::Status(status),
             None => Says::Unknown(self.file.is_some() && self.retryable.is_none()),
@@ -330,7 +366,7 @@ impl Merged {
     fn count(&mut self, word: &Word) {
         self.links += 1;
         let is_missing = match word.says {
-            Says::Nothing => true,
+            Says::Nothing | Says::Gone => true,
             Says::Status(status) => {
                 self.counts.add(status);
                 status.failed()

@@ -210,3 +210,44 @@ fn what_cannot_be_merged_is_told() {
     Running::start(command).end().exits(0);
     assert!(!sandbox.path("papers").exists());
 }
+
+/// Whose file was taken back, such as one of a block, has none until it is fetched again.
+#[test]
+fn what_was_taken_back_is_not_saved() {
+    let sandbox = Sandbox::new();
+    let gone = |name: &str, second| {
+        let line = record(name, second, "downloaded");
+        line.replace(
+            "\"status\":\"downloaded\"",
+            "\"gone\":\"downloaded\",\"bytes\":1,\"mtime_ns\":1",
+        )
+    };
+    let journal = [
+        record("a", 1, "downloaded"),
+        gone("a", 2),
+        record("b", 1, "downloaded"),
+        gone("b", 2),
+        record("b", 3, "downloaded"),
+    ];
+    sandbox.write("journal.jsonl", journal.concat());
+    let merged = sandbox.run(&["merge", "journal.jsonl"]).exits(1);
+    let all = expected(&[("a", "interrupted"), ("b", "downloaded")]);
+    assert_eq!(outcomes(&merged.stdout), all);
+    assert!(!merged.stdout.contains("a.pdf"), "{merged:?}");
+}
+
+/// What can be read only once is copied, because inputs are read twice.
+#[cfg(unix)]
+#[test]
+fn pipe_is_merged_under_any_name() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.jsonl", record("a", 1, "downloaded"));
+    let mut command = std::process::Command::new("sh");
+    command
+        .args(["-c", "cat a.jsonl | \"$0\" merge /dev/stdin"])
+        .arg(env!("CARGO_BIN_EXE_fetchpdf"))
+        .current_dir(sandbox.path("."));
+    let merged = command.output().expect("a shell");
+    let records = String::from_utf8(merged.stdout).expect("text");
+    assert_eq!(outcomes(&records), expected(&[("a", "downloaded")]));
+}
