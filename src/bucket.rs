@@ -45,6 +45,16 @@ const MOST_TRIES: u32 = 10;
 /// For how long.
 const MOST_TIME: Duration = Duration::from_mins(5);
 
+/// How often an object is tried to be created that is there and then is not.
+pub(crate) const MOST_VANISHED: u32 = 3;
+
+/// What to say of the object at `address` after that.
+pub(crate) fn vanished(address: &impl fmt::Display) -> String {
+    format!(
+        "the store says that `{address}` exists (412) and that it does not (404): its conditional writes do not work"
+    )
+}
+
 /// How a bucket is reached.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {

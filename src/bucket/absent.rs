@@ -18,7 +18,7 @@ impl Bucket {
     /// Always.
     pub(crate) fn open(address: &Address, _: &Options) -> anyhow::Result<Self> {
         anyhow::bail!(
-            "`{address}`: this build knows no object stores (the feature `object-stores`)"
+            "`{address}`: this build does not support object stores (the feature `object-stores`)"
         )
     }
 
@@ -56,6 +56,15 @@ impl Bucket {
     ///
     /// Never.
     pub(crate) async fn create(&self, _: &str, _: &Contents) -> Result<Tag, Refusal> {
+        match *self {}
+    }
+
+    /// Cannot be called.
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    pub(crate) async fn ensure(&self, _: &str, _: &Contents) -> Result<bool, Refusal> {
         match *self {}
     }
 

@@ -85,6 +85,10 @@ fn no_retries() -> RetryConfig {
     }
 }
 
+fn has_scheme(endpoint: &str) -> bool {
+    endpoint.starts_with("http://") || endpoint.starts_with("https://")
+}
+
 fn is_set(value: Option<String>) -> bool {
     value.is_some_and(|value| {
         ["true", "1", "yes", "y", "on", "t"].contains(&&*value.to_ascii_lowercase())
@@ -122,6 +126,12 @@ fn s3(bucket: &str, connector: &Connector) -> anyhow::Result<Opened> {
     let region = region.unwrap_or_else(|| "us-east-1".to_owned());
     let is_anonymous = is_set(value(AmazonS3ConfigKey::SkipSignature));
     let signs_payload = !is_set(value(AmazonS3ConfigKey::UnsignedPayload));
+    for key in [AmazonS3ConfigKey::S3Endpoint, AmazonS3ConfigKey::Endpoint] {
+        let endpoint = value(key).filter(|endpoint| !has_scheme(endpoint));
+        if let Some(endpoint) = endpoint {
+            bail!("the endpoint `{endpoint}` does not begin with `http://` or `https://`");
+        }
+    }
     let store = builder.with_region(&region).build().map_err(wrong)?;
     let credentials = (!is_anonymous).then(|| Arc::clone(store.credentials()));
     let store = Arc::new(store);

@@ -100,12 +100,12 @@ impl Failed<'_> {
         }
         match status.as_u16() {
             300..400 => Refusal::Impossible(format!(
-                "{why}: the bucket is elsewhere: check `AWS_REGION` and the endpoint"
+                "{why}: the bucket is in another place: check `AWS_REGION` and the endpoint"
             )),
             401 => Refusal::Impossible(refused(address, &why)),
             400 | 403 if self.has_code(&CREDENTIALS) => Refusal::Impossible(refused(address, &why)),
             403 if self.has_code(&["RequestTimeTooSkewed"]) => {
-                Refusal::Impossible(format!("{why}: set the clock of this machine"))
+                Refusal::Impossible(format!("{why}: the clock of this machine is wrong"))
             }
             403 => Refusal::Denied(why),
             _ if self.has_code(&NO_BUCKET) => Refusal::Impossible(format!(
@@ -199,5 +199,5 @@ pub(super) fn no_credentials(address: &Address) -> String {
 }
 
 fn refused(address: &Address, why: &str) -> String {
-    format!("the credentials for `{address}` are refused: {why}")
+    format!("the credentials for `{address}` are not accepted: {why}")
 }

@@ -1,7 +1,7 @@
 //! The requests to a bucket.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +18,10 @@ use percent_encoding::{CONTROLS, utf8_percent_encode};
 
 use super::open::{Opened, Signing, open};
 use super::refusal::Failed;
-use super::{Address, Contents, MOST_TIME, MOST_TRIES, Object, Options, Refusal, Tag};
+use super::{
+    Address, Contents, MOST_TIME, MOST_TRIES, MOST_VANISHED, Object, Options, Refusal, Tag,
+    vanished,
+};
 use crate::http::{Connector, Load, Said, Upload};
 
 /// The longest pause between two tries.
@@ -121,6 +124,25 @@ impl Bucket {
         self.put(name, contents, PutMode::Create).await
     }
 
+    /// Creates the object `name`, unless there is another one. Returns whether it is this one: also if an earlier request has
+    /// created it, whose response was lost.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be created, or the store does not tell whose it is.
+    pub(crate) async fn ensure(&self, name: &str, contents: &Contents) -> Result<bool, Refusal> {
+        for _ in 0..MOST_VANISHED {
+            match self.create(name, contents).await {
+                Err(Refusal::Taken) => {}
+                created => return created.map(|_| true),
+            }
+            if let Some(object) = self.look(name).await? {
+                return Ok(contents.is(&object));
+            }
+        }
+        Err(Refusal::Failed(vanished(&self.address.of(name))))
+    }
+
     /// Replaces the object `name`, all at once, as long as it is still the one with this `tag`.
     ///
     /// # Errors
@@ -163,18 +185,17 @@ impl Bucket {
         range: Option<Range<u64>>,
         file: &File,
     ) -> Result<Option<Object>, Refusal> {
-        let options = GetOptions::default().with_range(range);
-        let found = self.attempts(name, MOST_TRIES, |said| {
-            self.get(name, options.clone(), said)
+        let options = &GetOptions::default().with_range(range);
+        let read = self.attempts(name, MOST_TRIES, |said| async move {
+            let Some(found) = self.get(name, options.clone(), said).await? else {
+                return Ok(None);
+            };
+            let object = object(&found);
+            let written = write(found, file).await?;
+            Ok(Some(written.map(|()| object)))
         });
-        let Some(found) = found.await? else {
-            return Ok(None);
-        };
-        let object = object(&found);
-        let written = self.write(found, file).await;
-        written
-            .map_err(|error| Refusal::Failed(format!("`{}`: {error}", self.address.of(name))))?;
-        Ok(Some(object))
+        let local = |error| Refusal::Failed(format!("`{}`: {error}", self.address.of(name)));
+        read.await?.transpose().map_err(local)
     }
 
     /// Gives the object `name` the name `to`, and replaces what has that.
@@ -186,8 +207,14 @@ impl Bucket {
         let (from, to) = (self.path(name)?, self.path(to)?);
         self.attempts(name, MOST_TRIES, |_| self.store.copy(&from, &to))
             .await?;
-        self.attempts(name, MOST_TRIES, |_| self.store.delete(&from))
-            .await
+        let deleted = self.attempts(name, MOST_TRIES, |_| async {
+            match self.store.delete(&from).await {
+                // by an earlier request, whose response was lost
+                Err(object_store::Error::NotFound { .. }) => Ok(()),
+                deleted => deleted,
+            }
+        });
+        deleted.await
     }
 
     async fn put(&self, name: &str, contents: &Contents, mode: PutMode) -> Result<Tag, Refusal> {
@@ -235,17 +262,6 @@ impl Bucket {
         }
     }
 
-    async fn write(&self, found: GetResult, mut file: &File) -> io::Result<()> {
-        let mut pieces = found.into_stream();
-        loop {
-            let next = tokio::time::timeout(self.options.patience, pieces.next()).await;
-            match next.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))? {
-                Some(piece) => file.write_all(&piece?)?,
-                None => return Ok(()),
-            }
-        }
-    }
-
     fn path(&self, name: &str) -> Result<Path, Refusal> {
         let path = Path::parse(self.address.key(name));
         path.map_err(|error| Refusal::Unfit(error.to_string()))
@@ -281,7 +297,9 @@ impl Bucket {
                 self.pause(number)
             };
             let pause = failed.passes().map(|least| least.max(own));
-            let pause = pause.filter(|pause| number < most && since.elapsed() + *pause < MOST_TIME);
+            let pause = pause.filter(|pause| {
+                number < most && since.elapsed().saturating_add(*pause) < MOST_TIME
+            });
             let Some(pause) = pause else {
                 return Err(refusal);
             };
@@ -299,6 +317,22 @@ impl Bucket {
             .min(LONGEST_PAUSE)
             .mul_f64(0.5 + fastrand::f64() / 2.0)
     }
+}
+
+/// Writes the body of a response to `file`, in place of what it has. The inner result is that of the file.
+async fn write(found: GetResult, mut file: &File) -> object_store::Result<io::Result<()>> {
+    let emptied = file.set_len(0).and_then(|()| file.rewind());
+    if emptied.is_err() {
+        return Ok(emptied);
+    }
+    let mut pieces = found.into_stream();
+    while let Some(piece) = pieces.next().await {
+        let written = file.write_all(&piece?);
+        if written.is_err() {
+            return Ok(written);
+        }
+    }
+    Ok(Ok(()))
 }
 
 fn says_no_bucket(said: &Said) -> bool {

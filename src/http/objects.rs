@@ -30,6 +30,7 @@ use object_store::client::{
     HttpResponseBody, HttpService,
 };
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use super::{Client, Error, ErrorKind, HttpOptions, HttpVersion, Load};
 use crate::system::files::read_at;
@@ -166,15 +167,10 @@ impl HttpService for Connector {
         let response: http::Response<reqwest::Body> = response.into();
         let (parts, body) = response.into_parts();
         let Some(said) = said.filter(|_| !parts.status.is_success()) else {
-            let body = body.map_err(|error| {
-                failed(
-                    HttpErrorKind::Interrupted,
-                    Error::of_request(&error, || None),
-                )
-            });
+            let body = Patient::new(body, self.0.patience);
             return Ok(HttpResponse::from_parts(parts, HttpResponseBody::new(body)));
         };
-        let text = beginning(body).await;
+        let text = beginning(Patient::new(body, self.0.patience)).await;
         said.note(parts.status, &parts.headers, &text);
         Ok(HttpResponse::from_parts(parts, text.into()))
     }
@@ -217,7 +213,7 @@ async fn converted(
 }
 
 /// The beginning of the body of a response that tells of a failure.
-async fn beginning(mut body: reqwest::Body) -> String {
+async fn beginning(mut body: Patient) -> String {
     let mut text = Vec::new();
     while text.len() < MOST_SAID
         && let Some(Ok(frame)) = body.frame().await
@@ -227,6 +223,61 @@ async fn beginning(mut body: reqwest::Body) -> String {
         }
     }
     String::from_utf8_lossy(&text).into_owned()
+}
+
+/// The body of a response, which fails if nothing arrives for some time.
+struct Patient {
+    body: reqwest::Body,
+    patience: Duration,
+    timer: Pin<Box<tokio::time::Sleep>>,
+}
+
+impl Patient {
+    fn new(body: reqwest::Body, patience: Duration) -> Self {
+        Self {
+            body,
+            patience,
+            timer: Box::pin(tokio::time::sleep(patience)),
+        }
+    }
+}
+
+impl Body for Patient {
+    type Data = Bytes;
+    type Error = HttpError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
+        let Self {
+            body,
+            patience,
+            timer,
+        } = &mut *self;
+        if let Poll::Ready(frame) = Pin::new(body).poll_frame(context) {
+            timer.as_mut().reset(Instant::now() + *patience);
+            return Poll::Ready(frame.map(|frame| {
+                frame.map_err(|error| {
+                    let error = Error::of_request(&error, || None);
+                    failed(HttpErrorKind::Interrupted, error)
+                })
+            }));
+        }
+        timer.as_mut().poll(context).map(|()| {
+            let message = format!("nothing more arrived for {} s", patience.as_secs_f64());
+            let error = io::Error::other(message);
+            Some(Err(failed(HttpErrorKind::Timeout, error)))
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 fn failed(kind: HttpErrorKind, error: impl std::error::Error + Send + Sync + 'static) -> HttpError {

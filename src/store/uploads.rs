@@ -5,7 +5,7 @@
 //! ```
 //!
 //! An upload takes longer than a turn at the journal, so others may decide meanwhile, also on other machines. It is the bucket that
-//! decides who gets a name: an object is created only if there is none. Is there one, its metadata tell whether it is this one,
+//! decides who gets a name: an object is created only if there is none. If there is one, its metadata tells whether it is this one,
 //! whose response has been lost. Otherwise, the link gets another name.
 //!
 //! The intent is the record as it is going to be, but for its status. As long as no other line follows it, nobody knows what has
@@ -166,8 +166,9 @@ impl Uploads {
                 let denied = self.denied.fetch_add(1, Relaxed) + 1;
                 let is_all = !self.has_succeeded.load(Relaxed) || denied >= MOST_DENIED;
                 let address = self.bucket.address();
-                is_all
-                    .then(|| format!("the credentials do not allow to write to `{address}`: {why}"))
+                is_all.then(|| {
+                    format!("the credentials do not give enough access to `{address}`: {why}")
+                })
             }
             _ => None,
         }

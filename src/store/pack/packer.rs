@@ -250,6 +250,7 @@ impl Turn<'_> {
         let mut tars = self.open.iter_mut().chain(full.iter_mut());
         if let Some(tar) = tars.find(|tar| tar.name == name && !tar.is_complete()) {
             let new = tar.withdraw(key, &member)?;
+            packs.forget(name);
             return Ok(Some(format!("{name}/{new}")));
         }
         drop(full);
@@ -336,7 +337,7 @@ impl Outlet {
             }
         };
         if !is_published {
-            let message = format!("another file has the name `{name}`: move it away");
+            let message = format!("another file is called `{name}`: move it away");
             return Err(io::Error::new(ErrorKind::AlreadyExists, message));
         }
         if let Place::Folder(files, output, _) = &self.place

@@ -57,17 +57,17 @@ impl Remote {
                 bytes: 0,
                 sha256: Hasher::new(&[Algorithm::Sha256]).finish().remove(0),
                 media_type: EMPTY,
-                identity: name.to_owned(),
+                // of this reservation only
+                identity: format!("{name} {:016x}", fastrand::u64(..)),
                 url: String::new(),
             };
             bucket
-                .create(&format!("{STATE}/{TARS}/{name}"), &contents)
+                .ensure(&format!("{STATE}/{TARS}/{name}"), &contents)
                 .await
         })?;
         match reserved {
-            Ok(_) => Ok(true),
             Err(Refusal::Taken) => Ok(false),
-            Err(refusal) => Err(io::Error::other(refusal.to_string())),
+            reserved => reserved.map_err(|refusal| io::Error::other(refusal.to_string())),
         }
     }
 
@@ -89,13 +89,7 @@ impl Remote {
         };
         let uploaded = self.ask(async |bucket: &Bucket| {
             self.ship().await;
-            match bucket.create(name, &contents).await {
-                Err(Refusal::Taken) => {
-                    let found = bucket.look(name).await?;
-                    Ok(found.is_some_and(|object| contents.is(&object)))
-                }
-                created => created.map(|_| true),
-            }
+            bucket.ensure(name, &contents).await
         })?;
         uploaded.map_err(|refusal| io::Error::other(refusal.to_string()))
     }

@@ -1,7 +1,7 @@
 //! A tar that is being written.
 //!
-//! It is locked as long as it is open: another file is, because some systems keep everybody from reading what is locked. It only ever grows by whole pairs: what a kill has left behind the last one is cut off when
-//! it is opened again. It is complete once it has its end, and a list of its members beside it.
+//! As long as it is open, a lock file beside it is locked, and not the tar itself: some systems keep everybody from reading what
+//! is locked. It only ever grows by whole pairs: what a kill has left after the last one is cut off when it is opened again. It is complete once it has its end, and a list of its members beside it.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};

@@ -3,15 +3,12 @@
 use std::io;
 
 use super::{Unpublished, Uploads};
-use crate::bucket::{Contents, LARGEST, Refusal, Tag};
+use crate::bucket::{Contents, LARGEST, MOST_VANISHED, Refusal, Tag, vanished};
 use crate::digest::Checksum;
 use crate::outcome::{Outcome, Saved, Status};
 use crate::plan::{Job, Previous};
 use crate::store::publish::Publisher;
 use crate::text::shown;
-
-/// How often an object of the same name is tried to be created that is there and then is not.
-const MOST_VANISHED: u32 = 3;
 
 /// A file on its way into the bucket.
 pub(super) struct Upload<'a> {
@@ -61,7 +58,7 @@ impl<'a> Upload<'a> {
     pub(super) async fn any_name(&self, suggested: Option<&str>) -> Result<Saved, Unpublished> {
         if self.contents.bytes > LARGEST {
             let message = format!(
-                "{} bytes, and an object store takes at most 5 GiB (5,368,709,120 bytes) at once",
+                "{} bytes: an object store accepts at most 5 GiB (5,368,709,120 bytes) in one upload",
                 self.contents.bytes
             );
             return Err(Refusal::Unfit(message).into());
@@ -95,8 +92,12 @@ impl<'a> Upload<'a> {
         if self.publisher.has_sharers(&earlier.file, self.job.id) {
             return Ok(Replaced::Other);
         }
-        let Some(object) = bucket.look(&earlier.file).await? else {
-            return Ok(Replaced::Gone);
+        let object = match bucket.look(&earlier.file).await {
+            Ok(Some(object)) => object,
+            Ok(None) => return Ok(Replaced::Gone),
+            // also of one that is not there, for credentials that may not list
+            Err(Refusal::Denied(_)) => return Ok(Replaced::Other),
+            Err(refusal) => return Err(refusal.into()),
         };
         if self.contents.is(&object) {
             return self.replaced(&earlier.file, object.tag);
@@ -140,15 +141,14 @@ impl<'a> Upload<'a> {
                 Ok(None) => {}
                 Err(Refusal::Denied(why)) => {
                     let message = format!(
-                        "{why}: the name is taken, and whose object it is must be allowed to be read"
+                        "{why}: the name is taken, and the credentials must allow reading the object that has it"
                     );
                     return Err(Refusal::Denied(message).into());
                 }
                 Err(refusal) => return Err(refusal.into()),
             }
         }
-        let object = bucket.address().of(file);
-        Err(Refusal::Failed(format!("`{object}` is there and is not there")).into())
+        Err(Refusal::Failed(vanished(&bucket.address().of(file))).into())
     }
 
     /// Records that the file is about to be uploaded as `file`.
