@@ -388,7 +388,7 @@ pub(super) fn between_turns<T>(state: &Folder, act: impl FnOnce() -> T) -> T {
     done
 }
 
-fn open_for(state: &Folder, purpose: Purpose) -> io::Result<File> {
+pub(super) fn open_for(state: &Folder, purpose: Purpose) -> io::Result<File> {
     let file = state.open(JOURNAL, purpose)?;
     if files::has_one_name(&file.metadata()?) {
         return Ok(file);

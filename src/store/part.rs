@@ -415,6 +415,18 @@ pub(super) fn lock(file: &File) -> io::Result<()> {
     }
 }
 
+/// A new file in the folder of `parts`, with its name: one that is locked, so that it is not left over.
+///
+/// # Errors
+///
+/// When it cannot be created.
+pub(super) fn new_file(parts: &Folder, private: bool) -> io::Result<(String, File)> {
+    let name = format!("{:016x}{NEW}", fastrand::u64(..));
+    let file = parts.open(&name, Purpose::New { private })?;
+    lock(&file)?;
+    Ok((name, file))
+}
+
 /// The name of the part of the link `id`.
 pub(super) fn file_name(id: u64) -> String {
     format!("{id:016x}{PART}")

@@ -29,11 +29,11 @@ use futures_util::stream::iter;
 use tokio::sync::Mutex;
 use url::Url;
 
-use super::journal::journal_in;
+use super::journal::{between_turns, journal_in, open_for};
 use super::pack::Lists;
 use super::saved_line::{Says, each_line};
 use super::segment::{FULL, LARGEST_OBJECT, Names, compressed, is_segment, lines_of};
-use super::{JOURNAL, Layout, Unpublished};
+use super::{JOURNAL, Layout, Unpublished, part};
 use crate::bucket::{self, Address, Bucket, Contents, Refusal, Tag};
 use crate::digest::{Algorithm, Hasher};
 use crate::shard::Selection;
@@ -47,9 +47,6 @@ const MEDIA_TYPE: &str = "application/zstd";
 
 /// The file in the state folder that says up to where the journal is in the bucket.
 const SHIPPED: &str = "journal.shipped";
-
-/// A journal that is being put together.
-const NEW: &str = "journal.new";
 
 /// How many segments are read at most. That is what 500 million records have.
 const MOST: usize = 100_000;
@@ -257,9 +254,8 @@ pub(crate) async fn begin_journal(
     if names.is_empty() {
         return Ok(());
     }
-    let (state, _) = layout.create_state()?;
-    state.remove(NEW)?;
-    let mut journal = state.open(NEW, Purpose::New { private: true })?;
+    let (state, parts) = layout.create_state()?;
+    let (new, mut journal) = part::new_file(&parts, true)?;
     let mut begun = Begun {
         journal: &mut journal,
         selection,
@@ -270,17 +266,40 @@ pub(crate) async fn begin_journal(
         Err(why) => Err(why),
     };
     if copied.is_err() {
-        state.remove(NEW)?;
+        parts.remove(&new)?;
     }
     let count = copied?;
-    note_shipped(&state, journal.metadata()?.len())?;
-    match state.rename_new(NEW, &state, JOURNAL) {
-        // by another process
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => state.remove(NEW)?,
-        renamed => renamed?,
+    if put_in_place(&state, &parts, (&new, &mut journal))? {
+        note_shipped(&state, journal.metadata()?.len())?;
+        tracing::info!("the journal begins with {count} segments of earlier runs in `{address}`");
     }
-    tracing::info!("the journal begins with {count} segments of earlier runs in `{address}`");
     Ok(())
+}
+
+/// Makes `file`, which is called `name` in the folder of `parts`, the journal in `state`, unless that has begun meanwhile. Returns
+/// whether it has done so.
+fn put_in_place(
+    state: &Folder,
+    parts: &Folder,
+    (name, file): (&str, &mut File),
+) -> io::Result<bool> {
+    match parts.rename_new(name, state, JOURNAL) {
+        Ok(()) => return Ok(true),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
+    }
+    // an empty one, if a run was killed as it began; another process may have it open
+    let begun = between_turns(state, || {
+        let mut journal = open_for(state, Purpose::Append)?;
+        if journal.metadata()?.len() > 0 {
+            return Ok(false);
+        }
+        file.rewind()?;
+        io::copy(file, &mut journal)?;
+        Ok(true)
+    });
+    parts.remove(name)?;
+    begun
 }
 
 /// The names of all segments, those of earlier runs first.

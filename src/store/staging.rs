@@ -10,7 +10,7 @@
 use std::fs::File;
 use std::io::{self, ErrorKind};
 
-use super::part::{self, NEW};
+use super::part;
 use crate::system::folder::{Folder, Purpose};
 
 /// What the name of a file begins with that is in the output folder and has no final name yet.
@@ -71,11 +71,7 @@ impl Staging {
 
     /// A name that nobody else has.
     fn reserve(&self) -> io::Result<Name> {
-        let reserved = format!("{:016x}{NEW}", fastrand::u64(..));
-        let lock = self
-            .parts
-            .open(&reserved, Purpose::New { private: false })?;
-        part::lock(&lock)?;
+        let (reserved, lock) = part::new_file(&self.parts, false)?;
         Ok(Name {
             hidden: hidden(&reserved),
             reserved,

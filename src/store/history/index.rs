@@ -27,7 +27,7 @@ use twox_hash::XxHash64;
 use super::{Detail, Entry, History};
 use crate::digest::{Checksum, fingerprint};
 use crate::plan::{Identity, name};
-use crate::store::part::{self, NEW};
+use crate::store::part;
 use crate::store::{Layout, PARTS};
 use crate::system::folder::{Folder, Purpose};
 
@@ -184,10 +184,7 @@ impl History {
 
     pub(super) fn write(&self, state: &Folder, covered: Covered, detail: Detail) -> io::Result<()> {
         let parts = state.create(PARTS)?;
-        let name = format!("{:016x}{NEW}", fastrand::u64(..));
-        let file = parts.open(&name, Purpose::New { private: false })?;
-        // as long as it is locked, it is not left over
-        part::lock(&file)?;
+        let (name, file) = part::new_file(&parts, false)?;
         let written = self.write_to(&file, covered, rule(detail, &self.identity));
         let renamed = written.and_then(|()| parts.rename(&name, state, file_name(detail)));
         if renamed.is_err() {
