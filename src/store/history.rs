@@ -9,6 +9,7 @@ mod pending;
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, ErrorKind, Read};
+use std::iter::zip;
 use std::mem;
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -344,8 +345,9 @@ impl History {
     fn add_all(&mut self, journal: impl Read, detail: Detail) -> io::Result<()> {
         self.detail = detail;
         let indexed = self.files.len();
-        // how many of the files of a link are not there any more
+        // how many of the files of a link, and of those of a name, are not there any more: links may share a file
         let mut gone: HashMap<u64, usize> = HashMap::new();
+        let mut gone_names: HashMap<u64, usize> = HashMap::new();
         each_line(journal, |line, text| {
             let id = line.id(&self.identity);
             match line.says() {
@@ -357,16 +359,21 @@ impl History {
                 Says::Void => {}
                 Says::Gone => {
                     gone.insert(id, self.files.len());
+                    gone_names.insert(name::key(&line.file), self.files.len());
                 }
             }
             self.pending.remove(&id);
         })?;
         if !gone.is_empty() {
-            let mut index = 0;
-            self.files.retain(|entry| {
-                index += 1;
-                gone.get(&entry.id).is_none_or(|end| index > *end)
-            });
+            let is_gone: Vec<_> = zip(1.., &self.files)
+                .map(|(count, entry)| {
+                    let key = name::key(self.name(entry));
+                    let ends = [gone.get(&entry.id), gone_names.get(&key)];
+                    ends.into_iter().flatten().any(|end| count <= *end)
+                })
+                .collect();
+            let mut is_gone = is_gone.into_iter();
+            self.files.retain(|_| is_gone.next() == Some(false));
         }
         if self.files.len() > indexed || !gone.is_empty() {
             self.files.sort_by_key(|entry| entry.id);
@@ -849,6 +856,26 @@ mod tests {
         let history = History::read(&record.to_json_line()[..], Detail::Files);
         let found = history.expect("bytes can be read").find(id(1), |_| true);
         assert_eq!(found.map(|found| found.saved), Some(saved));
+    }
+
+    #[test]
+    fn file_that_is_gone_is_gone_for_all_links_that_shared_it() {
+        let line = |number, field| {
+            let url = url(number);
+            format!(
+                "{{\"url\":\"{url}\",\"file\":\"a.pdf\",\"bytes\":1,\"mtime_ns\":1,\"{field}\":\"downloaded\"}}\n"
+            )
+        };
+        let journal = [
+            line(1, "status"),
+            line(2, "status"),
+            line(1, "gone"),
+            line(3, "status"),
+        ];
+        let history = History::read(journal.concat().as_bytes(), Detail::Files);
+        let history = history.expect("bytes can be read");
+        let found = [1, 2, 3].map(|number| history.find(id(number), |_| true).is_some());
+        assert_eq!(found, [false, false, true]);
     }
 
     #[test]
