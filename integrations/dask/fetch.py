@@ -27,7 +27,9 @@ def main():
     args = parser.parse_args()
     # workers have folders of their own
     output = args.output if "://" in args.output else os.path.abspath(args.output)
-    links, state = os.path.abspath(args.links), os.path.abspath(args.state or f"{args.output}.state")
+    if "://" in output and not args.state:
+        parser.error("an output in an object store takes `--state`: a folder on the local disk of each machine")
+    links, state = os.path.abspath(args.links), os.path.abspath(args.state or f"{output}.state")
 
     # a shard mostly waits for servers, so that there may be more of them than cores
     with Client(args.scheduler) if args.scheduler else Client(n_workers=2, threads_per_worker=2) as client:

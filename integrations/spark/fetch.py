@@ -48,6 +48,7 @@ def main():
     parser.add_argument("output", help="the output folder, the same one for all machines")
     parser.add_argument("records", help="the folder for the records, in NDJSON")
     parser.add_argument("--partitions", type=int, default=8)
+    parser.add_argument("--state", help="for an object store: a folder on the local disk of each machine")
     args = parser.parse_args()
 
     spark = SparkSession.builder.appName("fetchpdf").getOrCreate()
@@ -56,6 +57,10 @@ def main():
     # executors have folders of their own
     output = args.output if "://" in args.output else os.path.abspath(args.output)
     command = f"{COMMAND} {shlex.quote(output)}"
+    if args.state:
+        command += f" --state {shlex.quote(os.path.abspath(args.state))}"
+    elif "://" in output:
+        parser.error("an output in an object store takes `--state`: a folder on the local disk of each machine")
     # without `env`, the command has no environment at all; with `checkCode`, Spark tries a task again if fetchpdf was killed
     records = partitions.pipe(command, env=dict(os.environ), checkCode=True)
     # with a schema, because Spark would fetch the list once more to guess one
