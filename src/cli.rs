@@ -117,7 +117,7 @@ struct Cli {
     /// replaces a file of another one.
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
-    /// Only serve the sample PDFs, print their links, and stay until interrupted
+    /// Serve the sample PDFs, print their links, and run until interrupted
     ///
     /// N links [default: 10], on several addresses of this machine, for trying other programs that run this one.
     #[arg(long, value_name = "N", requires = "demo", num_args = 0..=1)]
@@ -170,7 +170,7 @@ enum Subcommands {
         /// Fetch files again that are missing, changed or not PDFs; changed files stay as they are
         #[arg(long)]
         refetch: bool,
-        /// Read the objects of a bucket, too, as the files of a folder always are; without it, a list of them has to do
+        /// Read each object of a bucket, and not only the list of them; files in a folder are always read
         #[arg(long)]
         deep: bool,
         /// Print no summary; `-qq` also no files

@@ -84,14 +84,15 @@ pub struct Report {
 
 impl Report {
     /// The exit code: 128 plus the number of the signal that ended the run, where a closed standard output counts as SIGTERM; 2
-    /// if a list could not be read to its end; 1 if the disk was full or records were lost; else what the links make of it.
+    /// if a list could not be read to its end, or the bucket takes nothing; 1 if the disk was full or records were lost; else what the links make of it.
     pub fn exit_code(&self) -> u8 {
         const TERM: u8 = 15;
         match self.stopped {
             Some(Cause::Signal(signal)) => 128 + signal,
             Some(Cause::OutputClosed) => 128 + TERM,
+            Some(Cause::BucketRefused) => 2,
             _ if self.list_error.is_some() => 2,
-            Some(Cause::DiskFull | Cause::BucketRefused | Cause::Bug) => 1,
+            Some(Cause::DiskFull | Cause::Bug) => 1,
             _ if self.lost_records => 1,
             Some(Cause::Limit(_)) | None => self.code_of_links(),
         }

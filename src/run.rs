@@ -217,7 +217,7 @@ fn wait_for_rest(worker: &Worker, read: &Receiver<()>) {
         if now != seen {
             (seen, since) = (now, Instant::now());
         } else if since.elapsed() >= REST_TIME && !waits_for_reader() {
-            tracing::warn!("the rest of the list is not recorded: it does not go on");
+            tracing::warn!("the rest of the list is not recorded: the list has stalled");
             worker.leaves_rest.store(true, Relaxed);
         }
     }

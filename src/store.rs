@@ -218,7 +218,7 @@ impl Store {
         self.packer.as_ref()?.refused()
     }
 
-    /// Publishes the tars of this run; the last one only if the run does not `continues` another time.
+    /// Publishes the tars of this run; the last one only if no later run `continues` this one.
     ///
     /// # Errors
     ///

@@ -19,10 +19,10 @@ const DEFAULT_UPLOADS: NonZeroUsize = NonZeroUsize::new(16).expect("not zero");
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Object stores")]
 pub(super) struct BucketArgs {
-    /// Uploads at once, apart from `--jobs`
+    /// Maximum number of concurrent uploads, independent of `--jobs`
     #[arg(long, value_name = "N", default_value_t = DEFAULT_UPLOADS)]
     pub(super) uploads: NonZeroUsize,
-    /// Without other credentials, ask the metadata service of the machine for them
+    /// If there are no other credentials, ask the metadata service of the machine for them
     #[arg(long)]
     pub(super) instance_credentials: bool,
 }

@@ -7,7 +7,7 @@ use crate::report::{FailOn, SinkOptions};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Under other programs")]
 pub(super) struct EngineArgs {
-    /// What the exit code tells of, besides a failure of the run itself
+    /// Which failures set the exit code, besides a failure of the run itself
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
     pub(super) fail_on: FailOn,
     /// When the run ends early, also record the links that it has not tried, as `interrupted`

@@ -25,7 +25,7 @@ pub(super) struct ListArgs {
     carry: Vec<String>,
     /// Copy the line of each link into its record, as it is in the list, so that records can be joined with it
     ///
-    /// With all that is in it, also passwords. Up to 64 KiB; a byte that is not UTF-8 becomes `\xNN`.
+    /// That includes any passwords in the line. Up to 64 KiB; a byte that is not UTF-8 becomes `\xNN`.
     #[arg(long)]
     carry_line: bool,
     /// Extract links that end in `.pdf` from text, HTML or XML
@@ -40,9 +40,9 @@ pub(super) struct ListArgs {
     /// Take only these records of a run: `failed`, `retryable`, or statuses such as `timeout,connect`
     #[arg(long, value_name = "WORDS")]
     only: Option<Only>,
-    /// Take only the links whose hosts fall to shard K of N, from `1/N` to `N/N`
+    /// Fetch only the links whose hosts belong to shard K of N, from `1/N` to `N/N`
     ///
-    /// The shards of a list have no host in common, and together all of its links.
+    /// No two shards share a host, and together they have all links of the list.
     #[arg(long, value_name = "K/N")]
     shard: Option<Shard>,
 }

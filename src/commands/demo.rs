@@ -73,7 +73,7 @@ pub(crate) fn serve_until_stopped(documents: NonZeroUsize, is_quiet: bool) -> an
         others => format!(" and {others} other addresses"),
     };
     let first = addresses[0];
-    let said = format!("serving {documents} PDFs at http://{first}{others}; Ctrl-C ends it");
+    let said = format!("serving {documents} PDFs at http://{first}{others}; press Ctrl-C to stop");
     let status = said.clone();
     let _attention = stop::attend(&Arc::new(stop), move || log::print_line(&status));
     start(listeners, documents)?;

@@ -126,7 +126,7 @@ impl Session {
         }
         if layout.bucket().is_some() && !is_packed && config.may_collide() {
             tracing::warn!(
-                "other shards may have files of the same names, and then get longer ones: `--name '{{id:16}}'` gives each link its own"
+                "files of other shards may have the same names, and then get a suffix: `--name '{{id:16}}'` gives each link its own name"
             );
         }
         let stop = self.stop.clone();

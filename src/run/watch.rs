@@ -24,8 +24,8 @@ const COUNT_TIME: Duration = Duration::from_millis(300);
 /// The time between two segments of the journal in a bucket.
 const SHIPPING: Duration = Duration::from_mins(1);
 
-/// How long the last one may take: whoever ends a process waits for 30 s before a kill (Kubernetes), some for 10 s (Docker).
-const LAST_SHIPPING: Duration = Duration::from_secs(8);
+/// How long the last one may take: with the grace of uploads, less than the 10 s that Docker waits before a kill (Kubernetes: 30 s).
+const LAST_SHIPPING: Duration = Duration::from_secs(6);
 
 /// Counts the links of a list on a thread of its own, until the run is over. Without a thread, they are not counted.
 pub(super) struct Counter {
@@ -119,7 +119,7 @@ pub(super) async fn ship_rest(segments: &Segments) {
     match tokio::time::timeout(LAST_SHIPPING, segments.ship()).await {
         Ok(Ok(())) => {}
         Ok(Err(why)) => tracing::warn!("{}", not_shipped(&why)),
-        Err(_) => tracing::warn!("{}", not_shipped(&"it takes too long")),
+        Err(_) => tracing::warn!("{}", not_shipped(&"writing it took too long")),
     }
 }
 

@@ -74,7 +74,7 @@ impl Exposed {
         part::each_block(&file, |block| hasher.update(block))?;
         // written to by something that the command has left running
         if look(&file.metadata()?) != look(&found) {
-            let message = "it changes although the command of `--exec` has ended";
+            let message = "it is still changing after the command of `--exec` has ended";
             return Err(io::Error::new(ErrorKind::InvalidData, message));
         }
         let sha256 = hasher.finish().pop();

@@ -111,7 +111,7 @@ impl Layout {
             (owner, _) => {
                 let owner = owner.map_or("a folder".to_owned(), |owner| format!("`{owner}`"));
                 let message =
-                    format!("it belongs to {owner}: name another `--state`, or that `--output`");
+                    format!("it belongs to {owner}: use another `--state`, or that `--output`");
                 Err(io::Error::new(io::ErrorKind::InvalidInput, message))
             }
         }

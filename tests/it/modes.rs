@@ -274,7 +274,7 @@ fn the_demo_serves_other_runs_until_it_is_interrupted() {
         let mut serving =
             Running::start(sandbox.command(&["--demo", "--serve=30", "--die-with-parent"]));
         // nobody reads standard output so far, and it is not needed to begin
-        let said = serving.until_it_says("ends it\n");
+        let said = serving.until_it_says("to stop\n");
         assert!(said.starts_with("serving 30 PDFs at http://127.0.0.1:"));
         // the end of the links is the end of the stream, although the process goes on
         let links = serving.read_stdout();
@@ -303,7 +303,7 @@ fn the_demo_goes_on_when_nobody_reads_its_links() {
     drop(reader);
     command.stdout(writer).stderr(std::process::Stdio::piped());
     let mut serving = Running::spawn(command);
-    let said = serving.until_it_says("ends it\n");
+    let said = serving.until_it_says("to stop\n");
     let url = said.split(' ').find(|word| word.starts_with("http"));
     let link = format!("{}/sample-01.pdf", url.expect("an address"));
     let run = sandbox.fetch("async", link, &[]).exits(0);

@@ -451,7 +451,7 @@ fn right_to_write_is_enough() {
         fs::remove_file(sandbox.path("state/journal.jsonl")).expect("a journal");
         let third = run(&s3, &sandbox, mode, &[]).exits(2);
         assert!(
-            third.stderr.contains("must be allowed to be read"),
+            third.stderr.contains("must allow reading the object"),
             "{third:#?}"
         );
         assert_eq!(s3.keys().len(), 4);
