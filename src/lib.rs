@@ -26,6 +26,7 @@ mod fetch;
 mod header;
 mod host;
 mod http;
+mod id;
 mod line;
 mod link;
 mod links;

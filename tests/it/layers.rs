@@ -24,6 +24,7 @@ const LAYERS: [&[&str]; 23] = [
     &["shard"],
     &["link"],
     &["page"],
+    &["id"],
     &["header", "log"],
     &["digest", "text"],
     &[
