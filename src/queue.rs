@@ -23,6 +23,7 @@ use tokio::sync::Notify;
 
 pub(crate) use breaker::GiveUp;
 pub use host::Feedback;
+pub(crate) use pace::Told;
 use policy::HostPolicies;
 pub(crate) use schedule::{Finished, HasHost, Started, Ticket};
 use schedule::{MAX_WEIGHT, Next, Schedule};
@@ -168,6 +169,12 @@ impl<J: HasHost> Queue<J> {
             std::mem::forget(waiting);
             self.state.lock().idle -= 1;
         }
+    }
+
+    /// Takes what the host of a link that is running has said of its limits.
+    pub(crate) fn restrict(&self, ticket: &Ticket, told: Told) {
+        let mut state = self.state.lock();
+        state.schedule.restrict(ticket, told, Instant::now());
     }
 
     /// Records the end of an attempt. Returns the links that will not be attempted again, and the reasons: `None` if the

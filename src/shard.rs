@@ -26,13 +26,19 @@ use url::Url;
 
 use crate::digest::fingerprint;
 use crate::host;
+use crate::id::Ids;
 use crate::link::{BadLink, Link};
 
 /// Hosts that share their limits with another one, because terms of use count all of them together. The terms of arXiv also
 /// count all machines of a user: <https://info.arxiv.org/help/api/tou.html>. Machines with different tables disagree.
-const BUILTIN: [(&str, &str); 2] = [
+///
+/// NCBI counts all of its services together: <https://www.ncbi.nlm.nih.gov/books/NBK25497/>.
+const BUILTIN: [(&str, &str); 5] = [
     ("export.arxiv.org", "arxiv.org"),
     ("www.arxiv.org", "arxiv.org"),
+    ("eutils.ncbi.nlm.nih.gov", "www.ncbi.nlm.nih.gov"),
+    ("pmc.ncbi.nlm.nih.gov", "www.ncbi.nlm.nih.gov"),
+    ("pubmed.ncbi.nlm.nih.gov", "www.ncbi.nlm.nih.gov"),
 ];
 
 /// The most shards: a score for each is some microseconds for a host.
@@ -118,7 +124,7 @@ impl Companions {
     }
 
     /// The host that says where the one with this name falls.
-    fn leader<'a>(&'a self, name: &'a str) -> &'a str {
+    pub(crate) fn leader<'a>(&'a self, name: &'a str) -> &'a str {
         self.after(name).last().unwrap_or(name)
     }
 
@@ -134,6 +140,7 @@ impl Companions {
 pub(crate) struct Selection {
     shard: Shard,
     companions: Arc<Companions>,
+    ids: Arc<Ids>,
     /// Whether the hosts of the last links fall to the shard.
     known: HashMap<Box<str>, bool>,
 }
@@ -144,6 +151,7 @@ impl Selection {
         Self {
             shard,
             companions: Arc::new(companions),
+            ids: Arc::default(),
             known: HashMap::new(),
         }
     }
@@ -158,8 +166,15 @@ impl Selection {
         format!("{}of{}", self.shard.number, self.shard.count)
     }
 
-    /// Whether the host of `url` falls to the shard.
+    /// The same, where these are the identifiers.
+    pub(crate) fn with_ids(self, ids: Arc<Ids>) -> Self {
+        Self { ids, ..self }
+    }
+
+    /// Whether the host of `url` falls to the shard, or that of the first source if it is an identifier.
     pub(crate) fn has(&mut self, url: &Url) -> bool {
+        let first = self.ids.first(url);
+        let url = first.as_ref().unwrap_or(url);
         let name = host::name_of(url);
         if let Some(known) = self.known.get(name) {
             return *known;

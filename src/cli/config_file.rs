@@ -463,6 +463,11 @@ fn host(key: &str, settings: &Value) -> anyhow::Result<HostSettings> {
                 headers = fields.iter().map(header).collect::<Result<_, _>>()?;
             }
             ("header", field) => headers.push(header(field)?),
+            ("rate", Value::Array(values)) => {
+                for value in values {
+                    limits.push(format!("rate={}", plain(key, value)?));
+                }
+            }
             ("per-host" | "wait" | "rate", value) => {
                 limits.push(format!("{key}={}", plain(key, value)?));
             }

@@ -8,6 +8,7 @@ use clap::Args;
 use crate::queue::policy::{
     DEFAULT_PER_HOST, HostOverride, HostPolicies, HostPolicy, Rate, duration,
 };
+use crate::shard::Companions;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Hosts")]
@@ -35,6 +36,7 @@ impl HostArgs {
         self,
         per_host: Option<u32>,
         configured: HashMap<String, HostOverride>,
+        companions: Companions,
     ) -> HostPolicies {
         let mut hosts: HashMap<_, HostOverride> = HashMap::new();
         for limits in self.host {
@@ -46,10 +48,11 @@ impl HostArgs {
                 per_host: per_host.unwrap_or(DEFAULT_PER_HOST),
                 wait: self.wait,
                 random_wait: self.random_wait,
-                rate: self.rate,
+                rates: self.rate.into(),
             },
             per_host_explicit: per_host.is_some(),
             hosts: configured.into_iter().chain(hosts).collect(),
+            companions,
         }
     }
 }

@@ -141,7 +141,7 @@ impl RunArgs {
             limits.extend(host.limits.map(|limits| (limits.name.clone(), limits)));
             headers.insert(host.scope, host.headers);
         }
-        let selection = self.lists.selection(tables.companions);
+        let selection = self.lists.selection(tables.companions.clone());
         let packing = self.files.packing(selection.as_ref());
         self.files.check_packing(&layout);
         let lists = self.lists.options(self.files.columns());
@@ -190,7 +190,7 @@ impl RunArgs {
             layout,
             mode,
             jobs: self.jobs,
-            hosts: self.hosts.policies(self.per_host, limits),
+            hosts: self.hosts.policies(self.per_host, limits, tables.companions),
             limits: self.limits.of_run(),
             dedupe: self.files.dedupe,
             packing,

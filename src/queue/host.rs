@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::breaker::{Breaker, GiveUp, LAST_CHANCE};
-use super::pace::Pace;
+use super::pace::{Pace, Told};
 use super::policy::HostPolicy;
 use super::schedule::HasHost;
 use crate::outcome::Status;
@@ -73,6 +73,11 @@ impl<J: HasHost> Host<J> {
             has_worked: false,
             is_suspected: false,
         }
+    }
+
+    /// Takes what the host has said of its limits.
+    pub(super) fn restrict(&mut self, told: Told, now: Instant) {
+        self.limit = self.pace.restrict(told, now);
     }
 
     /// The number of waiting links, retries included.

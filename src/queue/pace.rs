@@ -14,7 +14,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::policy::HostPolicy;
+use super::policy::{HostPolicy, Rate};
 
 /// Successes after which a throttled host gets a little more.
 const GOOD: u32 = 10;
@@ -27,6 +27,17 @@ const MAX_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How long a host that no link needs is known to be throttled.
 const REMEMBERED: Duration = Duration::from_mins(10);
+
+/// What a host has said of its limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Told {
+    /// The highest rate of requests.
+    pub rate: Option<Rate>,
+    /// How many requests may run at once, at least 1.
+    pub at_once: Option<u32>,
+    /// The time before the next one.
+    pub pause: Option<Duration>,
+}
 
 /// The pace of one host.
 #[derive(Debug)]
@@ -42,6 +53,10 @@ pub(super) struct Pace {
     /// Successes since the last throttling.
     good: u32,
     throttled_at: Option<Instant>,
+    /// The rate that the host has named.
+    told: Option<Rate>,
+    /// When it last said anything of its limits.
+    told_at: Option<Instant>,
     /// Whether it is [held](Self::hold).
     is_held: bool,
     /// When `good` was last zero.
@@ -58,6 +73,8 @@ impl Pace {
             interval: Duration::ZERO,
             good: 0,
             throttled_at: None,
+            told: None,
+            told_at: None,
             is_held: false,
             since: now,
         }
@@ -65,17 +82,38 @@ impl Pace {
 
     /// When the next link may start.
     pub(super) fn earliest(&self) -> Instant {
-        match self.policy.rate {
-            Some(rate) if self.starts.len() >= rate.starts as usize => {
-                self.not_before.max(self.starts[0] + rate.time)
-            }
-            _ => self.not_before,
-        }
+        let next = |rate: Rate| {
+            let first = self.starts.len().checked_sub(rate.starts as usize)?;
+            Some(self.starts[first] + rate.time)
+        };
+        let times = self.rates().filter_map(next);
+        times.fold(self.not_before, Instant::max)
     }
 
     /// Delays the next start by `pause`.
     pub(super) fn pause(&mut self, pause: Duration, now: Instant) {
         self.not_before = self.not_before.max(now + pause);
+    }
+
+    /// The rates of the policy, and what the host itself has said.
+    fn rates(&self) -> impl Iterator<Item = Rate> {
+        self.policy.rates.iter().chain(self.told)
+    }
+
+    /// Takes what the host has said of its limits, where that is less than those of the policy. Returns how many links may run at
+    /// once; 0 is no limit.
+    pub(super) fn restrict(&mut self, told: Told, now: Instant) -> u32 {
+        self.told_at = Some(now);
+        self.told = told.rate.or(self.told);
+        if let Some(at_once) = told.at_once {
+            let at_once = at_once.min(self.policy.limit());
+            self.policy.per_host = at_once;
+            self.allowance = self.allowance.min(at_once);
+        }
+        if let Some(pause) = told.pause {
+            self.pause(pause, now);
+        }
+        self.policy.per_host
     }
 
     /// Records a start.
@@ -85,9 +123,9 @@ impl Pace {
             wait = wait.mul_f64(0.5 + fastrand::f64());
         }
         self.pause(wait, now);
-        if let Some(rate) = self.policy.rate {
+        if let Some(most) = self.rates().map(|rate| rate.starts as usize).max() {
             self.starts.push_back(now);
-            if self.starts.len() > rate.starts as usize {
+            if self.starts.len() > most {
                 self.starts.pop_front();
             }
         }
@@ -148,10 +186,13 @@ impl Pace {
 
     /// Whether a new `Pace` would behave the same, or may do so because the host has not been throttled for long.
     pub(super) fn is_fresh(&self, now: Instant) -> bool {
-        let last_start = self.starts.back().zip(self.policy.rate);
+        let last_start = self.starts.back();
+        let longest = self.rates().map(|rate| rate.time).max();
+        let last_start = last_start.zip(longest);
         let forgotten = |throttled: Instant| throttled + REMEMBERED <= now;
         self.throttled_at.is_none_or(forgotten)
             && self.earliest() <= now
-            && last_start.is_none_or(|(last, rate)| *last + rate.time <= now)
+            && self.told_at.is_none_or(forgotten)
+            && last_start.is_none_or(|(last, time)| *last + time <= now)
     }
 }

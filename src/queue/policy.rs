@@ -7,14 +7,32 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::host;
+use crate::shard::Companions;
 
 /// The default number of concurrent links per host.
 pub(crate) const DEFAULT_PER_HOST: u32 = 8;
 
-/// Hosts whose terms of use demand slow clients: the host, its concurrent links, and the time between two starts.
-const BUILTIN_HOST_POLICIES: [(&str, u32, Duration); 2] = [
-    ("arxiv.org", 1, Duration::from_secs(3)),
-    ("export.arxiv.org", 1, Duration::from_secs(3)),
+/// What terms of use and documentation demand: the host, its limits, and where they are. Hosts that share their limits are in
+/// [`Companions`].
+const BUILTIN_HOST_POLICIES: [(&str, &str); 9] = [
+    // https://info.arxiv.org/help/api/tou.html
+    ("arxiv.org", "per-host=1,wait=3s"),
+    // https://www.ncbi.nlm.nih.gov/books/NBK25497/
+    ("www.ncbi.nlm.nih.gov", "rate=3/1s"),
+    // https://www.crossref.org/documentation/retrieve-metadata/rest-api/access-and-authentication/
+    ("api.crossref.org", "per-host=1,rate=5/1s"),
+    // https://unpaywall.org/products/api
+    ("api.unpaywall.org", "rate=100000/24h"),
+    // https://developers.openalex.org/guides/authentication
+    ("api.openalex.org", "rate=100/1s"),
+    // https://support.datacite.org/docs/is-there-a-rate-limit-for-making-requests-against-the-datacite-apis
+    ("api.datacite.org", "rate=1000/5m"),
+    // https://developers.zenodo.org/#rate-limiting
+    ("zenodo.org", "rate=60/1m,rate=2000/1h"),
+    // https://www.semanticscholar.org/product/api
+    ("api.semanticscholar.org", "rate=1/1s"),
+    // https://onlinelibrary.wiley.com/library-info/resources/text-and-datamining
+    ("api.wiley.com", "rate=3/1s,rate=60/10m"),
 ];
 
 /// The limits of one host.
@@ -26,8 +44,8 @@ pub struct HostPolicy {
     pub wait: Duration,
     /// Whether `wait` varies by a random factor between 0.5 and 1.5.
     pub random_wait: bool,
-    /// The highest rate of starts.
-    pub rate: Option<Rate>,
+    /// The highest rates of starts.
+    pub rates: Rates,
 }
 
 impl HostPolicy {
@@ -49,8 +67,8 @@ impl HostPolicy {
     }
 
     fn time_by_rate(&self, links: u64) -> Duration {
-        let time = |rate: Rate| times(rate.time, links.saturating_sub(1) / u64::from(rate.starts));
-        self.rate.map_or(Duration::ZERO, time)
+        let times = self.rates.iter().map(|rate| rate.time_of(links));
+        times.max().unwrap_or_default()
     }
 }
 
@@ -59,7 +77,8 @@ impl fmt::Display for HostPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // so many that the first starts make no difference
         const MANY: u64 = 1 << 31;
-        let (starts, time) = match self.rate {
+        let slowest = self.rates.iter().max_by_key(|rate| rate.time_of(MANY));
+        let (starts, time) = match slowest {
             Some(rate) if self.time_by_rate(MANY) > self.time_by_wait(MANY) => {
                 (rate.starts, rate.time)
             }
@@ -86,7 +105,7 @@ impl Default for HostPolicy {
             per_host: DEFAULT_PER_HOST,
             wait: Duration::ZERO,
             random_wait: false,
-            rate: None,
+            rates: Rates::default(),
         }
     }
 }
@@ -100,6 +119,54 @@ pub struct Rate {
     pub time: Duration,
 }
 
+impl Rate {
+    /// The time between the starts of the first and the last of so many `links`.
+    fn time_of(&self, links: u64) -> Duration {
+        times(self.time, links.saturating_sub(1) / u64::from(self.starts))
+    }
+}
+
+/// Rates that all hold at once, such as 3 starts a second and 60 in 10 minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rates([Option<Rate>; MOST_RATES]);
+
+/// The most rates of one host.
+const MOST_RATES: usize = 3;
+
+impl Rates {
+    /// Each of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Rate> {
+        self.0.iter().flatten().copied()
+    }
+
+    /// Adds a rate.
+    ///
+    /// # Errors
+    ///
+    /// If there are too many.
+    fn add(&mut self, rate: Rate) -> Result<(), String> {
+        let free = self.0.iter_mut().find(|known| known.is_none());
+        let free = free.ok_or_else(|| format!("more than {MOST_RATES} rates"))?;
+        *free = Some(rate);
+        Ok(())
+    }
+
+    /// These, or the `others` if there are none.
+    fn or(self, others: Self) -> Self {
+        if self == Self::default() {
+            others
+        } else {
+            self
+        }
+    }
+}
+
+impl From<Option<Rate>> for Rates {
+    fn from(rate: Option<Rate>) -> Self {
+        Self([rate, None, None])
+    }
+}
+
 /// The limits of all hosts.
 #[derive(Debug, Clone, Default)]
 pub struct HostPolicies {
@@ -109,11 +176,23 @@ pub struct HostPolicies {
     pub per_host_explicit: bool,
     /// The user's limits of single hosts, by name in the form of `host::name_of`.
     pub hosts: HashMap<String, HostOverride>,
+    /// Which hosts share their limits.
+    pub(crate) companions: Companions,
 }
 
 impl HostPolicies {
+    /// The host with whose links those of the host `name` are counted: itself, unless it shares the limits of another one, and the
+    /// user has set none for it.
+    pub(super) fn counted_as<'a>(&'a self, name: &'a str) -> &'a str {
+        if self.hosts.contains_key(name) {
+            return name;
+        }
+        self.companions.leader(name)
+    }
+
     /// The limits of the host `name`, in the form of `host::name_of`.
     pub fn of(&self, name: &str) -> HostPolicy {
+        let name = self.counted_as(name);
         let mut policy = self.default;
         if !self.per_host_explicit && is_loopback(name) {
             policy.per_host = 0;
@@ -121,14 +200,15 @@ impl HostPolicies {
         if let Some(limits) = self.hosts.get(name) {
             policy.per_host = limits.per_host.unwrap_or(policy.per_host);
             policy.wait = limits.wait.unwrap_or(policy.wait);
-            policy.rate = limits.rate.or(policy.rate);
+            policy.rates = limits.rates.or(policy.rates);
             return policy;
         }
-        for (host, per_host, wait) in BUILTIN_HOST_POLICIES {
-            if host == name {
-                policy.per_host = per_host;
-                policy.wait = policy.wait.max(wait);
-            }
+        let mut known = BUILTIN_HOST_POLICIES.iter();
+        if let Some((_, text)) = known.find(|(host, _)| *host == name) {
+            let limits = limits(text).expect("a test reads all of them");
+            policy.per_host = limits.per_host.unwrap_or(policy.per_host);
+            policy.wait = policy.wait.max(limits.wait.unwrap_or_default());
+            policy.rates = limits.rates.or(policy.rates);
         }
         policy
     }
@@ -141,7 +221,7 @@ pub struct HostOverride {
     pub name: String,
     per_host: Option<u32>,
     wait: Option<Duration>,
-    rate: Option<Rate>,
+    rates: Rates,
 }
 
 impl HostOverride {
@@ -151,7 +231,7 @@ impl HostOverride {
             name: self.name,
             per_host: self.per_host.or(other.per_host),
             wait: self.wait.or(other.wait),
-            rate: self.rate.or(other.rate),
+            rates: self.rates.or(other.rates),
         }
     }
 }
@@ -160,26 +240,33 @@ impl FromStr for HostOverride {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const FORM: &str =
-            "expected a host and its limits, such as `example.org:per-host=2,wait=1s,rate=5/15s`";
-        let (name, limits) = text.rsplit_once(':').ok_or(FORM)?;
-        let mut policy = Self {
+        let (name, text) = text.rsplit_once(':').ok_or(HOST_FORM)?;
+        Ok(Self {
             name: host::parse(name).ok_or(host::FORM)?,
-            ..Self::default()
-        };
-        for limit in limits.split(',') {
-            match limit.split_once('=').ok_or(FORM)? {
-                ("per-host", value) => policy.per_host = Some(value.parse().map_err(|_| FORM)?),
-                ("wait", value) => policy.wait = Some(duration(value)?),
-                ("rate", value) => policy.rate = Some(value.parse()?),
-                (other, _) => {
-                    let known = "`per-host`, `wait` and `rate`";
-                    return Err(format!("unknown limit `{other}`: the limits are {known}"));
-                }
+            ..limits(text)?
+        })
+    }
+}
+
+/// What limits of a host look like.
+const HOST_FORM: &str =
+    "expected a host and its limits, such as `example.org:per-host=2,wait=1s,rate=5/15s`";
+
+/// The limits in `text`, without the name of their host.
+fn limits(text: &str) -> Result<HostOverride, String> {
+    let mut policy = HostOverride::default();
+    for limit in text.split(',') {
+        match limit.split_once('=').ok_or(HOST_FORM)? {
+            ("per-host", value) => policy.per_host = Some(value.parse().map_err(|_| HOST_FORM)?),
+            ("wait", value) => policy.wait = Some(duration(value)?),
+            ("rate", value) => policy.rates.add(value.parse()?)?,
+            (other, _) => {
+                let known = "`per-host`, `wait` and `rate`";
+                return Err(format!("unknown limit `{other}`: the limits are {known}"));
             }
         }
-        Ok(policy)
     }
+    Ok(policy)
 }
 
 impl FromStr for Rate {
@@ -249,14 +336,23 @@ mod tests {
         policies.hosts.insert(limits.name.clone(), limits);
         let limits = policies.of("arxiv.org");
         assert_eq!((limits.per_host, limits.wait), (2, Duration::ZERO));
-        assert_eq!(
-            limits.rate,
-            Some(Rate {
-                starts: 5,
-                time: Duration::from_secs(15)
-            })
-        );
+        assert_eq!(limits.rates, Some("5/15s".parse().expect("a rate")).into());
         assert_eq!(policies.of("example.org").per_host, DEFAULT_PER_HOST);
+    }
+
+    #[test]
+    fn hosts_that_share_their_limits_are_counted_as_one() {
+        let mut policies = HostPolicies::default();
+        let export = policies.of("export.arxiv.org");
+        assert_eq!(export, policies.of("arxiv.org"));
+        assert_eq!(policies.counted_as("export.arxiv.org"), "arxiv.org");
+        let own: HostOverride = "export.arxiv.org:wait=1s".parse().expect("limits");
+        policies.hosts.insert(own.name.clone(), own);
+        assert_eq!(policies.counted_as("export.arxiv.org"), "export.arxiv.org");
+        for (host, text) in BUILTIN_HOST_POLICIES {
+            assert!(limits(text).is_ok(), "{host}");
+            assert_eq!(policies.counted_as(host), host);
+        }
     }
 
     #[test]
@@ -307,6 +403,8 @@ mod tests {
             ("rate=4/10s", 5, 10, " at 4 every 10 s"),
             ("rate=4/10s,wait=3s", 5, 12, " at one every 3 s"),
             ("rate=4/10s,wait=1s", 4, 3, " at 4 every 10 s"),
+            ("rate=3/1s,rate=60/10m", 7, 2, " at 60 every 600 s"),
+            ("rate=3/1s,rate=60/10m", 61, 600, " at 60 every 600 s"),
         ] {
             let limits: HostOverride = format!("a:{limits}").parse().expect("limits");
             let hosts = HashMap::from([("a".to_owned(), limits)]);
@@ -335,6 +433,7 @@ mod tests {
             "a.b:speed=1",
             "a.b:wait=soon",
             "a.b:rate=0/1s",
+            "a.b:rate=1/1s,rate=1/1s,rate=1/1s,rate=1/1s",
             "a.b:per-host=x",
             "a.b:80:per-host=1",
             "http://a.b:per-host=1",

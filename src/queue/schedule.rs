@@ -16,6 +16,7 @@ use std::time::Instant;
 
 use super::breaker::{Breaker, GiveUp};
 use super::host::{Feedback, Host};
+use super::pace::Told;
 use super::policy::HostPolicies;
 use super::remains::Remains;
 
@@ -255,7 +256,16 @@ impl<J: HasHost> Schedule<J> {
         if let Some((name, _)) = self.hosts.get_key_value(&*host) {
             return Arc::clone(name);
         }
-        let name: Arc<str> = (&*host).into();
+        let own = name_of(&host);
+        let name = self.policies.counted_as(own);
+        let name: Arc<str> = if name == own {
+            (&*host).into()
+        } else {
+            format!("{name}{}", &host[own.len()..]).into()
+        };
+        if self.hosts.contains_key(&name) {
+            return name;
+        }
         if self.hosts.len() >= self.next_sweep {
             self.sweep(now);
         }
@@ -281,6 +291,11 @@ impl<J: HasHost> Schedule<J> {
     fn host(&mut self, name: &str) -> &mut Host<J> {
         let known = self.hosts.get_mut(name);
         &mut known.expect("a host with links is not forgotten").0
+    }
+
+    /// Takes what the host of a link that is running has said of its limits.
+    pub fn restrict(&mut self, ticket: &Ticket, told: Told, now: Instant) {
+        self.host(&ticket.host).restrict(told, now);
     }
 
     /// No link will be added.
@@ -635,7 +650,7 @@ mod tests {
         let rate = "2/10s".parse().ok();
         let run = simulate(
             HostPolicy {
-                rate,
+                rates: rate.into(),
                 ..HostPolicy::default()
             },
             8,
