@@ -10,6 +10,7 @@ mod engines;
 mod files;
 mod hosts;
 mod http;
+mod identifiers;
 mod invocation;
 mod limits;
 mod lists;
@@ -47,9 +48,9 @@ use run::RunArgs;
 use values::jobs;
 
 /// The options and arguments in `-h`, which fits on a small terminal.
-const IN_SHORT_HELP: [&str; 14] = [
-    "mode", "output", "jobs", "per_host", "quiet", "verbose", "help", "version", "modes", "keep",
-    "svg", "refetch", "shell", "page",
+const IN_SHORT_HELP: [&str; 13] = [
+    "mode", "output", "jobs", "quiet", "verbose", "help", "version", "modes", "keep", "svg",
+    "refetch", "shell", "page",
 ];
 
 const SHORT: &str = "LINKS: lists, URLs, or `-` for standard input. See `--help` for all options.";
@@ -59,19 +60,22 @@ Examples:
   fetchpdf links.txt                          fetch every link of a list into the current folder
   fetchpdf links.txt --output papers -j 16    into another folder, 16 links at once
   fetchpdf https://www.rfc-editor.org/rfc/pdfrfc/rfc9110.txt.pdf
+  fetchpdf 10.1038/nphys1170 arXiv:2401.01234 --email me@example.org
   grep -o 'https://[^ ]*[.]pdf' notes.md | fetchpdf
   fetchpdf compare --demo                     compare the four modes
 
 Lists, plain or compressed with gzip or Zstandard; the format is detected:
-  plain   one link per line or several, optionally a tab and a file name; blank lines and `#` comments are skipped
+  plain   one link per line or several, optionally a tab and a file name; blank lines and `#` comments are skipped;
+          also identifiers, such as DOIs, arXiv ids and PMCIDs
   tables  CSV, TSV and the like: `--url-column`, `--name-column`, `--carry`
   JSON    lines or documents with the same fields, also the records of an earlier run: `--only failed`
   aria2   input files and sessions: several URLs per file, `out=`, `dir=`, `checksum=`, `header=`
   With `--extract`, links are extracted from any text (Markdown, BibTeX, JSON), HTML or XML.
 
 Names:
-  {name} {stem} {host} {path} {index} {line} {id} {sha256} {date} {col.NAME}; a width pads numbers and shortens text, as in
-  {index:06} or {sha256:12}, and `/` makes folders. Names are made safe, and no two files get the same one.
+  {name} {stem} {host} {path} {index} {line} {id} {doi} {arxiv} {sha256} {date} {col.NAME}; a width pads numbers and
+  shortens text, as in {index:06} or {sha256:12}, and `/` makes folders. Names are made safe, and no two files get the
+  same one.
 
 Hosts:
   Up to 8 links of a host are fetched at once (`--per-host`), and a host's `Retry-After` is honored. arxiv.org and

@@ -24,6 +24,7 @@ mod disposition;
 mod error;
 mod landing;
 mod look;
+mod look_up;
 mod netrc;
 mod page_body;
 mod range;
@@ -33,6 +34,7 @@ mod request;
 mod request_options;
 mod response;
 mod upload;
+mod told;
 mod words;
 
 use std::borrow::Cow;
@@ -46,6 +48,7 @@ use url::Url;
 
 use crate::digest::Checksum;
 use crate::http::{Client, HttpOptions, Load};
+use crate::id::Found;
 use crate::outcome::{Answer, Failure, Outcome, Record, Saved, Status};
 use crate::page::Rules;
 use crate::plan::{Job, Previous, Trail};
@@ -59,6 +62,7 @@ pub(crate) use cookies_txt::read_cookies;
 pub(crate) use credentials::Credentials;
 pub(crate) use landing::Landing;
 pub(crate) use look::{Look, look, look_at};
+pub(crate) use look_up::{Asked, Resolver};
 pub(crate) use netrc::Netrc;
 pub(crate) use request::DEFAULT_REDIRECTS;
 pub(crate) use request_options::{HostHeaders, RequestOptions, Scope};
@@ -70,7 +74,7 @@ use body::{Body, Expected};
 use disk::Disk;
 use error::disk;
 use landing::Page;
-use request::{Requester, Wanted};
+use request::{Accept, Requester, Wanted};
 use response::Response;
 
 /// How often to check whether another process has released a part.
@@ -146,6 +150,8 @@ enum Unsaved {
     Redirected(Url, Trail),
     /// There is a page in its place.
     Page(Box<Page>),
+    /// It is what a source has answered.
+    Answer(Vec<Found>),
 }
 
 impl From<Failure> for Unsaved {
@@ -208,7 +214,13 @@ impl Fetcher {
         let limit = self.time_limit();
         let left = limit.saturating_sub(started.elapsed());
         let mut part = None;
-        let attempt = timeout(left, self.attempt(job, &transfer, &mut part));
+        let attempt = async {
+            match job.candidates.asked() {
+                None => self.attempt(job, &transfer, &mut part).await,
+                Some(_) => Err(self.look_up(job).await),
+            }
+        };
+        let attempt = timeout(left, attempt);
         let failure = tokio::select! {
             biased;
             () = self.stop.cancelled() => Failure::interrupted(),
@@ -231,6 +243,10 @@ impl Fetcher {
                     job.redirect(target, trail);
                     return Fetched::Moved;
                 }
+                Ok(Err(Unsaved::Answer(found))) => match job.answer(found) {
+                    Ok(()) => return Fetched::Moved,
+                    Err(failure) => failure,
+                },
                 Ok(Err(Unsaved::Page(page))) => {
                     let face = face(job, &page.url);
                     match self.follow(job, &page) {
@@ -283,7 +299,7 @@ impl Fetcher {
             Some(held) => {
                 let (pause, own) = (held.pause, lasting(held.failure.as_ref()));
                 // a link need not wait if it has a mirror
-                if job.candidates.way().is_none() && job.advance(own).is_ok() {
+                if !job.candidates.is_found() && job.advance(own).is_ok() {
                     job.held = None;
                     return Fetched::Again(pause, failure);
                 }
@@ -337,7 +353,7 @@ impl Fetcher {
         let goes_on = match &result {
             Ok(Got::Sealed(..)) => return result,
             Ok(Got::Saved(_)) => false,
-            Err(Unsaved::Redirected(..) | Unsaved::Page(_)) => true,
+            Err(Unsaved::Redirected(..) | Unsaved::Page(_) | Unsaved::Answer(_)) => true,
             // to resume a block would complete it
             Err(Unsaved::EndedEarly(failure, _) | Unsaved::Failed(failure)) => {
                 failure.retryable() && failure.status != Status::Blocked
@@ -360,6 +376,9 @@ impl Fetcher {
         part: &mut Option<Part>,
     ) -> Result<Option<Got>, Unsaved> {
         let (mut response, start) = self.get(job, part).await?;
+        if job.candidates.id().is_some() {
+            job.told = response.told();
+        }
         let answer = response.answer(job.candidates.first());
         if let (Start::Unchanged, Some(existing)) = (start, &job.existing) {
             return Ok(Some(Got::Saved(unchanged(existing, answer))));
@@ -476,7 +495,12 @@ impl Fetcher {
                 headers,
                 partial,
                 previous,
-                page: job.candidates.way().map(|way| &way.page),
+                page: job.candidates.way().and_then(|way| way.page.as_ref()),
+                accept: if job.candidates.is_page() {
+                    Accept::Page
+                } else {
+                    Accept::Pdf
+                },
             };
             let response = self.requester.get(job, wanted).await?;
             let start = match (response.status(), partial) {

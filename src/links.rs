@@ -244,7 +244,7 @@ impl Context {
         };
         let checked = parsed.and_then(|(url, details)| {
             check(&details)?;
-            Ok((parse_url(url.trim())?, details))
+            Ok((self.url(url.trim())?, details))
         });
         match checked {
             Ok((url, details)) => Ok(Link {
@@ -259,6 +259,19 @@ impl Context {
                 line: None,
                 problem: brief(&problem),
             }),
+        }
+    }
+
+    /// The URL that `text` is, or by which the identifier is known that it is.
+    fn url(&self, text: &str) -> Result<Url, String> {
+        let ids = &self.options.columns.ids;
+        if let Some(id) = ids.of_text(text) {
+            return Ok(id?.url());
+        }
+        let url = parse_url(text)?;
+        match ids.of_url(&url) {
+            Some(id) => Ok(id?.url()),
+            None => Ok(url),
         }
     }
 
@@ -373,6 +386,13 @@ fn parse_url(text: &str) -> Result<Url, String> {
             }
             (None, Err(error)) if text.contains("://") => {
                 return Err(format!("{NOT_A_URL}: {error}"));
+            }
+            (None, Err(_))
+                if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) =>
+            {
+                return Err(format!(
+                    "{NOT_A_URL}: digits alone may be anything; an identifier has a prefix, such as `pmid:`"
+                ));
             }
             (None, Err(_)) => {
                 return Err(format!(

@@ -93,10 +93,10 @@ impl Saved {
 /// How the URL of a file was found, if it is not in the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Way {
-    /// The page that it was found on.
-    pub page: Url,
-    /// The rules that found the pages on the way and the file, in order.
-    pub via: Vec<&'static str>,
+    /// The page that it was found on; none if a source has named it.
+    pub page: Option<Url>,
+    /// The sources and the rules that found the pages on the way and the file, in order.
+    pub via: Vec<Cow<'static, str>>,
     /// How many pages are on the way.
     pub hops: u32,
 }

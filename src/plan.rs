@@ -5,6 +5,7 @@
 //! implements [`Inventory`].
 
 mod candidates;
+mod chain;
 mod identity;
 mod job;
 pub(crate) mod name;
@@ -15,6 +16,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::digest::{Checksum, Fingerprints};
+use crate::id::Ids;
 use crate::link::{BadLink, Link};
 use crate::outcome::{Outcome, Record, Saved};
 use crate::shard::Selection;
@@ -56,7 +58,7 @@ impl Naming {
 
     /// The same as planned, before anything is known but the URL of the line.
     fn planned(&self, job: &Job) -> String {
-        self.path(job, || name::of_url(job.candidates.first()), None)
+        self.path(job, || name::planned(&job.candidates), None)
     }
 
     fn path(&self, job: &Job, usual: impl Fn() -> String, sha256: Option<&str>) -> String {
@@ -194,6 +196,8 @@ pub(crate) struct Options {
     pub identity: Identity,
     /// Which links are taken; all if there is none.
     pub selection: Option<Selection>,
+    /// What identifiers are, and where their PDFs are looked for.
+    pub ids: Arc<Ids>,
 }
 
 /// Turns the lines of a list into steps, lazily.
@@ -229,12 +233,14 @@ impl<L, I: Inventory> Plan<L, I> {
         }
         let id = link.id;
         if !self.seen.insert(id) {
+            let known = self.options.ids.of_url(&link.url).and_then(Result::ok);
             return Step::Settled(Box::new(Record {
+                id: known.map(|id| id.to_string().into()),
                 details: link.details,
                 ..Record::new(&link.source_line, &link.url, Outcome::Duplicate)
             }));
         }
-        let mut job = Job::new(link, self.index);
+        let mut job = Job::new(link, self.index, &self.options.ids);
         let previous = self.previous(&mut job);
         let Some(existing) = previous.or_else(|| self.name(&mut job)) else {
             return Step::Fetch(Box::new(job));

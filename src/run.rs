@@ -32,6 +32,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+use crate::id::Memory;
 use crate::links::{Ahead, Input, Links};
 use crate::plan::{Job, Plan};
 use crate::progress::{Progress, StatusLine, Style};
@@ -40,13 +41,14 @@ use crate::report::Report;
 use crate::runtime::{Runtimes, run_alone};
 use crate::stats::Stats;
 use crate::stop::{Cause, Stop, attend};
-use crate::store::{Archive, History, Segments, clear_leftovers};
+use crate::store::{Answers, Archive, History, Segments, clear_leftovers};
 use crate::system::limits::explained;
 use crate::{log, output};
 use accounts::{Accounts, Problem};
 pub(crate) use config::Config;
 use exec::Executor;
 use feed::Milestones;
+pub(crate) use feedback::feedback;
 use session::{Session, begin_journal, resolve_uploads};
 use watch::Counter;
 use worker::Worker;
@@ -99,7 +101,10 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     let journals = (Arc::clone(&history), segments.clone());
     let worker = Arc::new(worker(config, journals, Arc::clone(&stats))?);
     let archive = Archive::new(layout, history, worker.stop.token());
-    let plan = Plan::new(links, archive, config.plan.clone());
+    let mut options = config.plan.clone();
+    let answers: Arc<dyn Memory> = Arc::new(Answers::of(layout));
+    options.ids = Arc::new(options.ids.with_memory(answers));
+    let plan = Plan::new(links, archive, options);
     let status_line = Arc::new(StatusLine::new(Arc::clone(&stats)));
     let shown = Arc::clone(&status_line);
     let _attention = attend(&worker.stop, move || {

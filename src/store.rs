@@ -5,6 +5,7 @@
 //!   paper.pdf                 complete and checked
 //!   .fetchpdf/                the state folder, unless it is elsewhere
 //!     journal.jsonl           one record per line
+//!     lookups.jsonl           what sources have answered about identifiers
 //!     journal.lock            held by the process that is about to append
 //!     tars/                   tars that are not full yet: see [`pack`]
 //!     parts/                  transfers under way, and partials of those that broke off
@@ -14,6 +15,7 @@
 //! Nothing gets a final name before it is checked, and an existing file is replaced only on request. Only [`Files`] knows what
 //! final names are given by. Knows nothing of HTTP.
 
+mod answers;
 mod archive;
 mod exposed;
 mod files;
@@ -37,6 +39,7 @@ use std::io;
 use std::time::SystemTime;
 
 use crate::system::folder::Folder;
+pub(crate) use answers::Answers;
 pub(crate) use archive::Archive;
 pub(crate) use exposed::Exposed;
 pub(crate) use files::Files;

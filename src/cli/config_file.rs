@@ -22,6 +22,8 @@
 //! The table `[landing]` is not an option, either: see [`sites`]. Its key `follow` is, by the name `--landing`. Nor is the table
 //! `[shard-with]`: see [`shards`].
 //!
+//! The tables `[id]`, `[source]` and `[base]` are for identifiers: see [`Ids`]. `base = "…"` is the option.
+//!
 //! Tables `[host."NAME"]` are not options: they have limits and headers for a single host. The limits are those of the name;
 //! headers may be secret, and go over https only, or where the key is an origin, such as `http://127.0.0.1:8080`, to that.
 
@@ -43,6 +45,7 @@ use super::http::check_number;
 use super::{active, mut_all_args, secrets, shards, sites};
 use crate::fetch::Scope;
 use crate::header::{self, HeaderFields};
+use crate::id::Ids;
 use crate::page::Rules;
 use crate::queue::policy::HostOverride;
 use crate::shard::Companions;
@@ -77,6 +80,8 @@ pub(super) struct Tables {
     pub(super) rules: Rules,
     /// Which hosts fall to the same shard.
     pub(super) companions: Companions,
+    /// What is known about identifiers.
+    pub(super) ids: Ids,
 }
 
 /// Prefix of the variables that set options.
@@ -345,6 +350,9 @@ impl File {
                 }
                 continue;
             }
+            if matches!(key.as_str(), "id" | "source" | "base") && value.is_table() {
+                continue;
+            }
             if key == "shard-with" {
                 shards::add(&mut file.tables.companions, value).context("`[shard-with]`")?;
                 continue;
@@ -368,6 +376,7 @@ impl File {
             }
             file.options.insert(arg.get_id().clone(), values);
         }
+        file.tables.ids.extend(&table)?;
         check(line, command)?;
         Ok(file)
     }

@@ -8,6 +8,7 @@ use clap::error::ErrorKind;
 use super::command;
 use super::values::tar_size;
 use crate::bucket::LARGEST;
+use crate::id::Ids;
 use crate::plan::{Existing, Identity, Naming, Options, Template};
 use crate::run::exec::Exec;
 use crate::shard::Selection;
@@ -97,7 +98,7 @@ impl FileArgs {
     }
 
     /// How the links of a `selection` become files: how to name them, and what to do with existing ones.
-    pub(super) fn options(self, selection: Option<Selection>) -> Options {
+    pub(super) fn options(self, selection: Option<Selection>, ids: Arc<Ids>) -> Options {
         Options {
             naming: Arc::new(Naming {
                 template: self.name,
@@ -112,6 +113,7 @@ impl FileArgs {
             exec: self.exec.is_some(),
             identity: self.identity.unwrap_or_default(),
             selection,
+            ids,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use clap::Args;
 use url::Url;
 
+use crate::id::Ids;
 use crate::links::{Columns, Format, Only, Options};
 use crate::shard::{Companions, Selection, Shard};
 
@@ -49,13 +50,17 @@ pub(super) struct ListArgs {
 
 impl ListArgs {
     /// Which links of the lists to take. Hosts fall where their `companions` do.
-    pub(super) fn selection(&self, companions: Companions) -> Option<Selection> {
+    pub(super) fn selection(&self, companions: Companions, ids: Arc<Ids>) -> Option<Selection> {
         let shard = self.shard?;
-        Some(Selection::new(shard, companions))
+        Some(Selection::new(shard, companions).with_ids(ids))
     }
 
     /// How to read lists. Columns are kept for the records, and those that are `used` for names and identities.
-    pub(super) fn options<'a>(self, used: impl Iterator<Item = &'a Arc<str>>) -> Arc<Options> {
+    pub(super) fn options<'a>(
+        self,
+        used: impl Iterator<Item = &'a Arc<str>>,
+        ids: Arc<Ids>,
+    ) -> Arc<Options> {
         let carried = self.carry.iter().map(|name| name.trim().into());
         let used = used.cloned();
         let mut kept: Vec<Arc<str>> = Vec::new();
@@ -73,6 +78,7 @@ impl ListArgs {
                 url: self.url_column,
                 name: self.name_column,
                 kept,
+                ids,
             },
             only: self.only,
             carry_line: self.carry_line,

@@ -15,6 +15,7 @@ use super::display::DisplayArgs;
 use super::files::FileArgs;
 use super::hosts::HostArgs;
 use super::http::HttpArgs;
+use super::identifiers::IdArgs;
 use super::limits::LimitArgs;
 use super::lists::ListArgs;
 use super::pages::PageArgs;
@@ -75,6 +76,8 @@ pub(super) struct RunArgs {
     http: HttpArgs,
     #[command(flatten)]
     pages: PageArgs,
+    #[command(flatten)]
+    ids: IdArgs,
     #[command(flatten)]
     safety: SafetyArgs,
     #[command(flatten)]
@@ -141,10 +144,12 @@ impl RunArgs {
             limits.extend(host.limits.map(|limits| (limits.name.clone(), limits)));
             headers.insert(host.scope, host.headers);
         }
-        let selection = self.lists.selection(tables.companions.clone());
+        let ids = Arc::new(self.ids.complete(tables.ids));
+        let companions = tables.companions;
+        let selection = self.lists.selection(companions.clone(), Arc::clone(&ids));
         let packing = self.files.packing(selection.as_ref());
         self.files.check_packing(&layout);
-        let lists = self.lists.options(self.files.columns());
+        let lists = self.lists.options(self.files.columns(), Arc::clone(&ids));
         let records = SinkOptions {
             columns: lists.columns.kept.clone(),
             ..records
@@ -190,12 +195,12 @@ impl RunArgs {
             layout,
             mode,
             jobs: self.jobs,
-            hosts: self.hosts.policies(self.per_host, limits, tables.companions),
+            hosts: self.hosts.policies(self.per_host, limits, companions),
             limits: self.limits.of_run(),
             dedupe: self.files.dedupe,
             packing,
             exec: exec.map(|exec| exec.without([handover::VARIABLE.into()].into_iter())),
-            plan: self.files.options(selection),
+            plan: self.files.options(selection, ids),
             fetch,
             bucket,
             records,

@@ -43,7 +43,7 @@ pub(crate) struct Intent {
     pub lost_lines: bool,
 }
 
-/// Prints a line for each link to standard output: a word, the path of the file and the URL, separated by tabs. Names
+/// Prints a line for each link to standard output: a word, the path of the file, the URL, and the sources of an identifier, separated by tabs. Names
 /// that servers may suggest are not known yet.
 ///
 /// # Errors
@@ -80,7 +80,12 @@ pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
                 if let Some(load) = intent.load.as_mut().filter(|_| !job.only_exec) {
                     load.add(&job.host());
                 }
-                let url = shown(job.url()).into_owned();
+                let sources = job.candidates.sources();
+                let url = match &sources[..] {
+                    [] => shown(job.url()).into_owned(),
+                    // in the order in which they would be asked
+                    sources => format!("{}\t{}", shown(job.candidates.first()), sources.join(", ")),
+                };
                 match job.existing {
                     None => {
                         let packed = config.packing;

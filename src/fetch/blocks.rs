@@ -349,7 +349,7 @@ impl Fetcher {
 
 /// The hash of the host of `url`, as far as requests like that of `job` see it.
 pub(super) fn face(job: &Job, url: &Url) -> u64 {
-    face_of(&host::of(url), job.candidates.way().is_some())
+    face_of(&host::of(url), job.candidates.is_found())
 }
 
 /// The hash of `host`, as links see it, or else what is behind pages.

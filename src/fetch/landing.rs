@@ -75,6 +75,7 @@ impl Fetcher {
     pub(super) fn follow(&self, job: &mut Job, page: &Page) -> Result<Fetched, Failure> {
         let reading = &page.reading;
         if reading.candidates.is_empty() {
+            job.candidates.note_page(&page.url);
             return Err(self.page_failure(job, page));
         }
         let found = reading.candidates.iter().map(|found| Finding {
@@ -230,7 +231,11 @@ fn reader(response: &Response, link: &Url, options: &Options, explains: bool) ->
 /// The page whose set of links `job` requests, if it does.
 fn linkset_of(job: &Job) -> Option<&Url> {
     let way = job.candidates.way()?;
-    (*way.via.last()? == Via::Linkset.name()).then_some(&way.page)
+    way.page.as_ref().filter(|_| {
+        way.via
+            .last()
+            .is_some_and(|rule| *rule == Via::Linkset.name())
+    })
 }
 
 /// Reads the set of links of `page`.

@@ -5,7 +5,7 @@ use url::Url;
 use super::body::not_pdf;
 use super::landing::{Behind, failure, read_page};
 use super::page_body::page_kind;
-use super::request::{Requester, Wanted};
+use super::request::{Accept, Requester, Wanted};
 use super::response::Response;
 use super::{Landing, Options, Unsaved};
 use crate::digest::fingerprint;
@@ -59,19 +59,20 @@ pub(crate) async fn look(
         id: fingerprint(url.as_str()),
         details: None,
     };
-    let mut job = Job::new(link, 1);
+    let mut job = Job::new(link, 1, &std::sync::Arc::default());
     let wanted = Wanted {
         headers: &[],
         partial: None,
         previous: None,
         page: None,
+        accept: Accept::Pdf,
     };
     let response = loop {
         match requester.get(&job, wanted).await {
             Ok(response) => break response,
             Err(Unsaved::Redirected(target, trail)) => job.redirect(target, trail),
             Err(Unsaved::Failed(failure)) => return Ok(Err(failure)),
-            Err(Unsaved::Page(_) | Unsaved::EndedEarly(..)) => {
+            Err(Unsaved::Page(_) | Unsaved::EndedEarly(..) | Unsaved::Answer(_)) => {
                 unreachable!("nothing reads bodies here")
             }
         }

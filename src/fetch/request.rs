@@ -32,6 +32,12 @@ pub(crate) const DEFAULT_REDIRECTS: u16 = 20;
 /// `application/octet-stream`.
 const ACCEPT: &str = "application/pdf, */*;q=0.8";
 
+/// The same for pages.
+const ACCEPT_PAGE: &str = "text/html, application/xhtml+xml, */*;q=0.8";
+
+/// The hosts that resolve DOIs and handles.
+const RESOLVERS: [&str; 4] = ["doi.org", "dx.doi.org", "www.doi.org", "hdl.handle.net"];
+
 /// The default `User-Agent`.
 const USER_AGENT: &str = concat!("fetchpdf/", env!("CARGO_PKG_VERSION"));
 
@@ -46,6 +52,30 @@ pub(super) struct Wanted<'a> {
     pub(super) previous: Option<&'a Previous>,
     /// The page that the URL was found on.
     pub(super) page: Option<&'a Url>,
+    /// What should be there.
+    pub(super) accept: Accept,
+}
+
+/// What a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Accept {
+    Pdf,
+    Page,
+    /// The answer of a source.
+    Answer,
+}
+
+impl Accept {
+    /// The value of the header in a request for `url`. The resolvers of identifiers lead everybody who does not want a page to a
+    /// service for metadata: <https://citation.doi.org/docs.html>.
+    fn value(self, url: &Url) -> &'static str {
+        match self {
+            Self::Answer => "application/json, application/xml;q=0.9, */*;q=0.1",
+            Self::Page => ACCEPT_PAGE,
+            Self::Pdf if RESOLVERS.contains(&host::name_of(url)) => ACCEPT_PAGE,
+            Self::Pdf => ACCEPT,
+        }
+    }
 }
 
 /// One request.
@@ -80,7 +110,7 @@ impl Requester {
 
     /// Requests the URL of `job`, and follows redirects up to another host.
     pub(super) async fn get(&self, job: &Job, wanted: Wanted<'_>) -> Result<Response, Unsaved> {
-        let link = job.candidates.listed();
+        let link = job.candidates.owner();
         let mut current = Cow::Borrowed(job.url());
         let mut trail = match &job.redirects {
             Some(redirects) => redirects.trail.clone(),
@@ -202,7 +232,8 @@ impl Requester {
             headers.entry(name).or_insert(value);
         };
         let fixed = HeaderValue::from_static;
-        default(&mut headers, header::ACCEPT, fixed(ACCEPT));
+        let accept = request.wanted.accept.value(request.url);
+        default(&mut headers, header::ACCEPT, fixed(accept));
         default(&mut headers, header::ACCEPT_ENCODING, fixed("identity"));
         let agent = self.options.request.user_agent.clone();
         let agent = agent.unwrap_or(fixed(USER_AGENT));

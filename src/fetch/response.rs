@@ -14,11 +14,13 @@ use url::Url;
 use super::coding::{self, Coding};
 use super::range::ContentRange;
 use super::refusal::Refusal;
+use super::told::told;
 use super::{Start, disposition};
 use crate::digest::{Checksum, in_header};
 use crate::line::LONGEST_LINE;
 use crate::link::identity;
 use crate::outcome::{Answer, Failure, Status};
+use crate::queue::Told;
 use crate::store::{Origin, Partial};
 use crate::text::{self, has_credentials, shown};
 
@@ -73,6 +75,11 @@ impl Response {
             cookies,
             had_credentials: false,
         }
+    }
+
+    /// What its host says of its limits.
+    pub(super) fn told(&self) -> Option<Box<Told>> {
+        told(self.inner.headers(), SystemTime::now()).map(Box::new)
     }
 
     pub(super) fn status(&self) -> u16 {

@@ -7,6 +7,7 @@ use super::carried::LONGEST_CARRIED;
 use super::checksums::{Kind, strongest};
 use super::only;
 use super::{LONGEST_DETAILS, Options, parse_url};
+use crate::id::Ids;
 use crate::link::Details;
 
 /// The columns with a role, by name.
@@ -18,6 +19,8 @@ pub struct Columns {
     pub name: Option<String>,
     /// The columns to carry into the records.
     pub kept: Vec<Arc<str>>,
+    /// What is an identifier.
+    pub(crate) ids: Arc<Ids>,
 }
 
 /// The details of a row, in which `value` looks up a column by name, and `checksums` are the columns of checksums; `None` if it

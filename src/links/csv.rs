@@ -3,6 +3,7 @@
 //! The column of links is the one that is named, or whose name says so (see [`headings`](super::headings)). Where none does, it
 //! is the first one with a link in it. A table without a header has numbers for the names of its columns, from 1 on.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
 use std::io::{self, Read};
@@ -16,7 +17,7 @@ use super::checksums::Kind;
 use super::columns::details;
 use super::compressed::Source;
 use super::format::Reader;
-use super::headings::{LinkColumns, link_columns, stand_in};
+use super::headings::{LinkColumns, id_column, link_columns, stand_in};
 use super::plain::Found;
 use super::shape::{NO_SEPARATOR, Shape};
 use super::{Context, Item, brief, characters, parse_url, split};
@@ -196,7 +197,9 @@ impl Rows {
                 .iter()
                 .position(|cell| split::begins_link(cell.trim_ascii()));
             let others = Vec::new();
-            self.links = first.map(|first| LinkColumns { first, others });
+            let links = first.map(|first| LinkColumns { first, others });
+            let names = self.names.iter().map(String::as_str);
+            self.links = links.or_else(|| id_column(&self.context.options.columns, &names));
             self.describe();
         }
         let mut add =
@@ -204,12 +207,12 @@ impl Rows {
         let Some(columns) = &self.links else {
             return self.context.seen.has_none();
         };
-        let Some(cell) = self.row.get(columns.first) else {
+        if self.row.get(columns.first).is_none() {
             let (columns, url) = (self.row.len(), columns.first + 1);
             let problem =
                 format!("the row ends after column {columns}, and the link is in column {url}");
             return add(self.row.as_slice(), Err(problem));
-        };
+        }
         let value = |name: &str| {
             let cell = self.row.get(*self.columns.get(name)?)?;
             let text = characters::text(cell);
@@ -220,7 +223,8 @@ impl Rows {
             Ok(None) => return,
             Err(problem) => Err(problem),
         };
-        let first = characters::text(cell);
+        let first = best_cell(&self.context, &self.names, &self.row, columns);
+        let first = first.unwrap_or_default();
         if is_rule(&first) {
             return;
         }
@@ -291,6 +295,31 @@ impl Rows {
         self.context.seen.is(kind);
         self.context.seen.advise(advice);
     }
+}
+
+/// The best cell of a `row` with these `names` of columns, or, if it is blank, the next one with an identifier. If it is an identifier
+/// only because its column says so, it gets a prefix that says that, too.
+fn best_cell<'a>(
+    context: &Context,
+    names: &[String],
+    row: &'a ByteRecord,
+    columns: &LinkColumns,
+) -> Option<Cow<'a, str>> {
+    let ids = &context.options.columns.ids;
+    let prefixed = |at: usize, cell: Cow<'a, str>| {
+        let id = names.get(at).and_then(|name| ids.in_column(name, &cell));
+        id.map_or(cell, Cow::Owned)
+    };
+    let best = characters::text(row.get(columns.first)?);
+    if !links_of(&best).is_empty() {
+        return Some(prefixed(columns.first, best));
+    }
+    let mut others = columns.others.iter().filter_map(|at| {
+        ids.rank_of_column(names.get(*at)?)?;
+        let cell = characters::text(row.get(*at)?);
+        (!links_of(&cell).is_empty()).then(|| prefixed(*at, cell))
+    });
+    Some(others.next().unwrap_or(best))
 }
 
 /// The links in a cell, or what is there in place of one; empty if the cell says that there is none.

@@ -147,7 +147,7 @@ fn read(value: &[u8], line: u64, context: &Context, found: &mut Found) {
         Err(_) => value.into_owned(),
     };
     let text = characters::trim(&text);
-    read_value(text, &mut |text, parsed| {
+    read_value(text, &context.options.columns.ids, &mut |text, parsed| {
         found.push_back(context.link(line, text, parsed));
     });
 }

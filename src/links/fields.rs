@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::checksums::Kind;
 use super::columns::Columns;
-use super::headings::{LinkColumns, Rank, is_same, link_columns, rank};
+use super::headings::{LinkColumns, Rank, id_column, is_same, link_columns, rank};
 use super::split;
 
 /// The most fields of an object.
@@ -102,7 +102,10 @@ impl<'a> Fields<'a> {
         self.leaves("", DEEPEST, &mut leaves);
         let names: Vec<_> = leaves.iter().map(|(name, _)| name.as_str()).collect();
         let Some(found) = link_columns(columns, &names.iter().copied()) else {
-            return unnamed(&leaves);
+            return match unnamed(&leaves) {
+                nowhere @ Place::Nowhere { .. } => self.identifier(columns).unwrap_or(nowhere),
+                found => found,
+            };
         };
         let first = names[found.first];
         match first.split_once("[]") {
@@ -119,6 +122,14 @@ impl<'a> Fields<'a> {
                 Place::In(values.collect())
             }
         }
+    }
+
+    /// The field that has an identifier, by its name.
+    fn identifier(&self, columns: &Columns) -> Option<Place<'a>> {
+        let fields = self.0.iter().filter(|(_, value)| text(value).is_some());
+        let names: Vec<_> = fields.map(|(name, _)| name.as_str()).collect();
+        let found = id_column(columns, &names.iter().copied())?;
+        Some(Place::Here(vec![names[found.first].to_owned()]))
     }
 
     /// The values beside the one on the way to `path`, if they are those of a map from keys such as `0` or `smith2020` to files.

@@ -202,6 +202,21 @@ fn has_files(path: &str) -> bool {
 /// The most columns of mirrors.
 const MOST_OTHERS: usize = 4;
 
+/// The columns of identifiers among `names`, the best one first; `None` if there is none.
+pub(super) fn id_column<'a>(
+    columns: &Columns,
+    names: &(impl Iterator<Item = &'a str> + Clone),
+) -> Option<LinkColumns> {
+    let rank = |(at, name)| Some((columns.ids.rank_of_column(name)?, at));
+    let mut ranked: Vec<_> = names.clone().enumerate().filter_map(rank).collect();
+    ranked.sort_unstable();
+    let mut ranked = ranked.into_iter().map(|(_, at)| at);
+    Some(LinkColumns {
+        first: ranked.next()?,
+        others: ranked.collect(),
+    })
+}
+
 /// The columns of links among `names`; `None` if there is none.
 pub(super) fn link_columns<'a>(
     columns: &Columns,

@@ -14,6 +14,7 @@ use url::Url;
 
 use super::characters::is_space;
 use super::compressed::Source;
+use crate::id::Ids;
 use crate::text::printable;
 
 /// A source of links, as named on the command line.
@@ -45,12 +46,15 @@ impl From<OsString> for Input {
         match argument.to_str() {
             Some("-") => Self::Stdin,
             Some(link) if link.contains("://") => Self::Url(link.to_owned()),
-            Some(link) if !Path::new(link).exists() && with_scheme(link).is_some() => {
-                Self::Url(link.to_owned())
-            }
+            Some(link) if !Path::new(link).exists() && is_link(link) => Self::Url(link.to_owned()),
             _ => Self::List(argument.into()),
         }
     }
+}
+
+/// Whether `text` can only be a link without a scheme, or an identifier.
+fn is_link(text: &str) -> bool {
+    with_scheme(text).is_some() || Ids::builtin().of_text(text).is_some()
 }
 
 /// The URL of a link without a scheme; `None` if `text` may be something else.

@@ -136,6 +136,14 @@ impl Search<'_> {
                 .and_then(|at| others.remove(at))
                 .map_or(links, |link| vec![link]);
         }
+        let ids = &self.context.options.columns.ids;
+        if let Some(name) = names.first() {
+            for link in &mut links {
+                if let Some(id) = ids.in_column(name, link) {
+                    *link = id;
+                }
+            }
+        }
         let Some(last) = links.pop() else {
             return self.context.seen.has_none();
         };
@@ -176,7 +184,7 @@ impl Search<'_> {
             self.read(&Object { fields, at, outer }, depth - 1);
         } else if let Some(text) = text(value) {
             let mut add = |_: &[u8], parsed| (self.see)(at, parsed);
-            plain::read_value(&text, &mut add);
+            plain::read_value(&text, &self.context.options.columns.ids, &mut add);
         } else {
             self.context.seen.has_none();
         }

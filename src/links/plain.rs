@@ -11,6 +11,7 @@ use super::characters::trim;
 use super::compressed::Source;
 use super::lines::Lines;
 use super::{Context, Item, Parsed, content, json, only, parse_url, split};
+use crate::id::Ids;
 use crate::line::Line;
 use crate::link::{BadLink, Details, Link};
 
@@ -57,7 +58,7 @@ pub(super) fn read(line: &Line, number: u64, context: &Context, found: &mut Foun
         return json::read(text, context, &mut |_, parsed| add(&line.text, parsed));
     }
     warn_of_only(context);
-    read_text(text, &mut add);
+    read_text(text, &context.options.columns.ids, &mut add);
 }
 
 fn warn_of_only(context: &Context) {
@@ -78,10 +79,17 @@ pub(super) fn count(line: &Line, context: &Context, found: &mut Found) -> u64 {
 
 /// Adds the links of a line that is neither blank nor JSON. Its fields are separated by tabs: links, then mirrors, and one name in
 /// any position among them. Where another field is the first, it is a cell of a table without a header.
-pub(super) fn read_text(text: &str, add: &mut impl FnMut(&[u8], Parsed)) {
+pub(super) fn read_text(text: &str, ids: &Ids, add: &mut impl FnMut(&[u8], Parsed)) {
     let fields = text.split('\t').map(trim);
     let mut fields = fields.filter(|field| !field.is_empty());
     let first = fields.next().unwrap_or_default();
+    let mut known = identifiers(first, ids);
+    if let Some(last) = known.pop() {
+        for id in known {
+            add(id.as_bytes(), Ok((id.into(), Details::default())));
+        }
+        return add(text.as_bytes(), Ok((last.into(), details_of(fields))));
+    }
     let mut links = split::links(first);
     let mut details = Details::default();
     let begin = links.first().map_or(first.len(), |link| {
@@ -109,11 +117,26 @@ pub(super) fn read_text(text: &str, add: &mut impl FnMut(&[u8], Parsed)) {
     add(last.as_bytes(), Ok((last.into(), details)));
 }
 
+/// The identifier that `field` is, or those that it has one behind the other; none if there is anything else in it.
+fn identifiers<'a>(field: &'a str, ids: &Ids) -> Vec<&'a str> {
+    if field.contains("://") {
+        return Vec::new();
+    }
+    let text = field.find(" #").map_or(field, |comment| &field[..comment]);
+    let text = text.trim_start_matches(['-', '*', '•', '>', ' ']);
+    if ids.of_text(text).is_some() {
+        return vec![text];
+    }
+    let words = text.split_whitespace();
+    let words = words.map(|word| ids.of_text(word).map(|_| word));
+    words.collect::<Option<_>>().unwrap_or_default()
+}
+
 /// Adds the links of a string of JSON.
-pub(super) fn read_value(text: &str, add: &mut impl FnMut(&[u8], Parsed)) {
+pub(super) fn read_value(text: &str, ids: &Ids, add: &mut impl FnMut(&[u8], Parsed)) {
     match split::only(text) {
         Some(link) => add(link.as_bytes(), Ok((link.into(), Details::default()))),
-        None => read_text(text, add),
+        None => read_text(text, ids, add),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use csv::{ByteRecord, ReaderBuilder};
 
-use super::headings::{Rank, link_columns, rank};
+use super::headings::{Rank, id_column, link_columns, rank};
 use super::{Context, split};
 
 /// The separators of tables.
@@ -67,7 +67,15 @@ pub(super) fn of(line: &str, second: &str, context: &Context) -> Option<Shape> {
             .map(|(_, separator)| shape(separator))
     };
     let single = || quality(NO_SEPARATOR).map(|_| shape(NO_SEPARATOR));
-    best(&quality).or_else(single).or_else(|| best(&by_content))
+    let by_id = |separator: u8| {
+        let names = cells(line, separator);
+        id_column(columns, &names.iter().map(String::as_str)).filter(|_| columns.url.is_none())?;
+        Some((false, None, usize::MAX - names.len()))
+    };
+    let single_id = || by_id(NO_SEPARATOR).map(|_| shape(NO_SEPARATOR));
+    let links = best(&quality).or_else(single);
+    let links = links.or_else(|| best(&by_content));
+    links.or_else(|| best(&by_id)).or_else(single_id)
 }
 
 /// The shape of a table whose first row is `line`, which has a link in it.

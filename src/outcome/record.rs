@@ -32,6 +32,10 @@ pub(crate) struct Record {
     pub details: Option<Box<Details>>,
     /// How its last URL was found, if that was on a page.
     pub way: Option<Box<Way>>,
+    /// The identifier that the line is.
+    pub id: Option<Box<str>>,
+    /// The sources that were left out, and what they need.
+    pub skipped: Vec<(Arc<str>, &'static str)>,
     /// Why the command for its file failed.
     pub exec_error: Option<String>,
 }
@@ -64,6 +68,8 @@ impl Record {
             elapsed: Duration::ZERO,
             details: None,
             way: None,
+            id: None,
+            skipped: Vec::new(),
             exec_error: None,
         }
     }
@@ -136,6 +142,11 @@ impl Record {
     fn mirrors(&self) -> Option<Vec<Cow<'_, str>>> {
         let mirrors = &self.details.as_ref()?.mirrors;
         (!mirrors.is_empty()).then(|| mirrors.iter().map(shown).collect())
+    }
+
+    fn skipped(&self) -> Option<Vec<Cow<'_, str>>> {
+        let names = self.skipped.iter().map(|(name, _)| Cow::Borrowed(&**name));
+        (!self.skipped.is_empty()).then(|| names.collect())
     }
 
     fn saved(&self) -> Option<&Saved> {
@@ -272,16 +283,20 @@ fields! {
     "status", |record| Text(record.outcome.status().word()), "outcome of the link: one of the statuses";
     "url", |record| Text(&record.url),
         "the link, without fragment and credentials; for a line that is not a link, its beginning";
+    "id", |record| Text(record.id.as_deref()?),
+        "the identifier that the line is, such as `doi:10.1000/182`";
     "final_url", |record| Text(cut(record.answer()?.final_url.as_deref()?, LONGEST_URL)),
         "the URL that responded, if it is not the one in the list";
     "source", |record| Text(&*record.source_line.source), "the list: its path, `stdin`, or `argument`";
     "line", |record| Number(record.source_line.line),
         "number of the line in the list, or of the argument, from 1";
-    "page", |record| Text(cut(&shown(&record.way.as_ref()?.page), LONGEST_URL).into_owned()),
+    "page", |record| Text(cut(&shown(record.way.as_ref()?.page.as_ref()?), LONGEST_URL).into_owned()),
         "the page that the last URL was found on, if it is not in the list";
-    "via", |record| Texts(record.way.as_ref()?.via.iter().map(|rule| Cow::Borrowed(*rule)).collect::<Vec<_>>()),
-        "the rules that found the pages on the way and the last URL, in order";
+    "via", |record| Texts(record.way.as_ref()?.via.iter().map(|rule| Cow::Borrowed(&**rule)).collect::<Vec<_>>()),
+        "the sources and rules that found the pages on the way and the last URL, in order";
     "hops", |record| Number(record.way.as_ref()?.hops), "number of pages on the way to the last URL";
+    "skipped", |record| Texts(record.skipped()?),
+        "the sources that were left out, because they want an e-mail address or a key";
     "http_status", |record| Number(record.http_status()?),
         "status code of the response that was saved or that is the failure";
     "file", |record| Text(&record.saved()?.file), "path of the file, relative to the output folder; with `--pack`, that of its tar and its name there";

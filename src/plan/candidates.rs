@@ -8,11 +8,14 @@
 
 mod telling;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use url::Url;
 
 use super::Trail;
+use super::chain::{Chain, Next, What};
+use crate::id::{Found, Id, Ids, Source};
 use crate::outcome::{Failure, Status, Way};
 use crate::page::Work;
 use crate::text::has_credentials;
@@ -35,12 +38,15 @@ pub(crate) struct Candidates {
     failure: Option<Box<Failure>>,
     /// The pages that have been read, and what was found there.
     trail: Trail,
+    /// What else to try for an identifier; none if the line is a URL.
+    chain: Option<Box<Chain>>,
 }
 
 /// A URL of a file.
 #[derive(Debug)]
 struct Candidate {
     url: Url,
+    origin: Origin,
     /// How it was found, if it is not from the list.
     way: Option<Box<Way>>,
     /// How far it is vouched for.
@@ -49,6 +55,19 @@ struct Candidate {
     story: Option<Arc<Story>>,
     /// Whether it is a page that is read again.
     is_again: bool,
+}
+
+/// Where a candidate is from.
+#[derive(Debug)]
+enum Origin {
+    List,
+    /// A source of an identifier has its URL.
+    Source,
+    /// The same, and it is a page about the file.
+    SourcePage,
+    /// It is what this source knows about an identifier.
+    Answer(Box<(Id, Arc<Source>)>),
+    Page,
 }
 
 /// What the pages on the way to a candidate have said.
@@ -129,6 +148,25 @@ impl Candidates {
             current: 0,
             failure: None,
             trail: Trail::default(),
+            chain: None,
+        }
+    }
+
+    /// The candidates of an identifier: what its sources say, and then the `mirrors`. If no source can be tried, its own URL is the
+    /// first.
+    pub(super) fn of_id(id: Id, ids: &Arc<Ids>, mirrors: &[Url]) -> Self {
+        let mut chain = Chain::new(id, ids);
+        let first = chain.next().map_or_else(
+            || Candidate::listed(chain.url.clone()),
+            Candidate::of_source,
+        );
+        let mirrors = mirrors.iter().cloned().map(Candidate::listed);
+        Self {
+            all: [first].into_iter().chain(mirrors).collect(),
+            current: 0,
+            failure: None,
+            trail: Trail::default(),
+            chain: Some(Box::new(chain)),
         }
     }
 
@@ -140,8 +178,59 @@ impl Candidates {
     /// The candidate of the list that is in use, or has led to the one that is.
     pub(crate) fn listed(&self) -> &Url {
         let mut before = self.all[..=self.current].iter().rev();
-        let listed = before.find(|candidate| candidate.way.is_none());
-        &listed.expect("the first one is from the list").url
+        let listed = before.find(|candidate| !candidate.is_found());
+        &listed.expect("the first one is from no page").url
+    }
+
+    /// The URL whose origin the one in use has to have, to get what the user sends with links: sources get nothing of that.
+    pub(crate) fn owner(&self) -> &Url {
+        match &self.chain {
+            Some(chain) if self.all[self.current].way.is_some() => &chain.url,
+            _ => self.listed(),
+        }
+    }
+
+    /// Whether the one that is in use was found on a page.
+    pub(crate) fn is_found(&self) -> bool {
+        self.all[self.current].is_found()
+    }
+
+    /// Whether the one that is in use is said to be a page.
+    pub(crate) fn is_page(&self) -> bool {
+        matches!(self.all[self.current].origin, Origin::SourcePage)
+    }
+
+    /// What the source is asked about that is in use, if one is asked.
+    pub(crate) fn asked(&self) -> Option<&(Id, Arc<Source>)> {
+        match &self.all[self.current].origin {
+            Origin::Answer(asked) => Some(asked),
+            _ => None,
+        }
+    }
+
+    /// The identifier that the line is.
+    pub(crate) fn id(&self) -> Option<&Id> {
+        Some(self.chain.as_ref()?.id())
+    }
+
+    /// What is known about identifiers, if the line is one.
+    pub(crate) fn ids(&self) -> Option<&Ids> {
+        Some(self.chain.as_ref()?.ids())
+    }
+
+    /// The sources of the identifier, in the order in which they are tried.
+    pub(crate) fn sources(&self) -> Vec<&str> {
+        let first = self
+            .all
+            .iter()
+            .filter_map(|candidate| candidate.way.as_ref()?.via.first());
+        let ahead = self.chain.iter().flat_map(|chain| chain.names());
+        first.map(|name| &**name).chain(ahead).collect()
+    }
+
+    /// The sources that were left out, and what they need.
+    pub(crate) fn skipped(&self) -> &[(Arc<str>, &'static str)] {
+        self.chain.as_ref().map_or(&[], |chain| &chain.lacks)
     }
 
     /// Whether the one that is in use was found on a page about another work than the link names.
@@ -173,9 +262,12 @@ impl Candidates {
         self.all[self.current].story.as_deref()
     }
 
-    /// The URL of the line.
+    /// The URL of the line, or that by which its identifier is known.
     pub(crate) fn first(&self) -> &Url {
-        &self.all[0].url
+        match &self.chain {
+            Some(chain) => &chain.url,
+            None => &self.all[0].url,
+        }
     }
 
     /// How much memory they take, in bytes.
@@ -183,11 +275,20 @@ impl Candidates {
         let candidates = self.all.iter();
         let weight = |candidate: &Candidate| {
             let way = candidate.way.as_ref();
-            let way = way.map_or(0, |way| way.page.as_str().len() + size_of::<Way>());
+            let page = |way: &Way| way.page.as_ref().map_or(0, |page| page.as_str().len());
+            let way = way.map_or(0, |way| page(way) + size_of::<Way>());
             let story = candidate.story.as_deref().map_or(0, Story::weight);
             size_of::<Candidate>() + candidate.url.as_str().len() + story + way
         };
-        candidates.map(weight).sum()
+        let chain = self.chain.as_ref().map_or(0, |chain| chain.weight());
+        candidates.map(weight).sum::<usize>() + chain
+    }
+
+    /// Notes a page without a PDF, so that it is not requested again if a source names it, too.
+    pub(crate) fn note_page(&mut self, page: &Url) {
+        if self.chain.is_some() {
+            self.trail.request(page, None);
+        }
     }
 
     /// Continues with what was found on a page, to which the current candidate has led.
@@ -196,14 +297,16 @@ impl Candidates {
         let mut before = self.all[..=self.current].iter();
         let is_back = before.any(|candidate| candidate.is_on(findings.page));
         // what was found is there already, with the cookies that it was requested with
-        let listed = self.way().is_none().then(|| self.current().clone());
+        let listed = (!self.is_found()).then(|| self.current().clone());
         for url in listed.iter().chain([findings.page]) {
             self.trail.request(url, findings.sent);
         }
         let cookies = findings.cookies.iter().map(Vec::as_slice);
         self.trail.change(findings.page, cookies);
-        let asked = self.all[..=self.current].iter();
-        let asked = 1 + asked.filter(|candidate| candidate.way.is_some()).count();
+        let asked = self.all[..=self.current].iter().rev();
+        let asked = asked.filter(|candidate| !matches!(candidate.origin, Origin::List));
+        let asked = asked.take_while(|candidate| candidate.is_found());
+        let asked = 1 + asked.count();
         let room = MAX_REQUESTS.saturating_sub(asked);
         if pages > MAX_PAGES || room == 0 {
             // it sets other cookies each time
@@ -223,14 +326,15 @@ impl Candidates {
             }
             self.trail.request(&url, None);
             let mut via = rules.clone();
-            via.push(finding.rule);
+            via.push(Cow::Borrowed(finding.rule));
             let way = Way {
-                page: findings.page.clone(),
+                page: Some(findings.page.clone()),
                 via,
                 hops: pages,
             };
             new.push(Candidate {
                 url,
+                origin: Origin::Page,
                 way: Some(Box::new(way)),
                 trust: finding.trust,
                 story: Some(Arc::clone(&story)),
@@ -249,21 +353,28 @@ impl Candidates {
         self.current = next;
         let mut found = 0;
         self.all.retain(|candidate| {
-            found += usize::from(candidate.way.is_some());
-            candidate.way.is_none() || found < MAX_REQUESTS
+            if matches!(
+                candidate.origin,
+                Origin::Source | Origin::SourcePage | Origin::Answer(_)
+            ) {
+                found = 0;
+            }
+            found += usize::from(candidate.is_found());
+            !candidate.is_found() || found < MAX_REQUESTS
         });
         Followed::Found
     }
 
     /// The page with this `url`, to which the current candidate has led, to be read to its end.
-    fn again(&self, url: &Url, rules: &[&'static str]) -> Candidate {
+    fn again(&self, url: &Url, rules: &[Cow<'static, str>]) -> Candidate {
         let way = self.way().cloned().unwrap_or_else(|| Way {
-            page: url.clone(),
+            page: Some(url.clone()),
             via: rules.to_vec(),
             hops: 0,
         });
         Candidate {
             url: url.clone(),
+            origin: Origin::Page,
             way: Some(Box::new(way)),
             trust: Trust::Shown,
             story: self.all[self.current].story.clone(),
@@ -273,10 +384,10 @@ impl Candidates {
 
     /// Forgets what was found on pages, and begins at the URL from the list again.
     pub(super) fn restart(&mut self) {
-        while self.way().is_some() {
+        while self.is_found() {
             self.current -= 1;
         }
-        self.all.retain(|candidate| candidate.way.is_none());
+        self.all.retain(|candidate| !candidate.is_found());
         self.trail = Trail::default();
     }
 
@@ -286,12 +397,13 @@ impl Candidates {
     ///
     /// The failure of the link, if there is no other candidate or none can do better.
     pub(super) fn advance(&mut self, failure: Failure) -> Result<(), Failure> {
-        if self.all.len() == 1 || matches!(failure.status, Status::Interrupted | Status::Disk) {
+        let is_only = self.all.len() == 1 && self.chain.is_none();
+        if is_only || matches!(failure.status, Status::Interrupted | Status::Disk) {
             return Err(failure);
         }
-        if self.way().is_some() && is_there(&failure) {
+        if self.is_found() && is_there(&failure) {
             self.keep_later(|candidate| {
-                candidate.way.is_none() || candidate.trust == Trust::Declared
+                !candidate.is_found() || candidate.trust == Trust::Declared
             });
         }
         if !is_missing(&failure) {
@@ -302,8 +414,7 @@ impl Candidates {
         if !is_guess || self.failure.is_none() || telling(&failure) > PLAIN {
             self.note(failure);
         }
-        if self.current + 1 < self.all.len() {
-            self.current += 1;
+        if self.go_on() {
             return Ok(());
         }
         // its record is about the file
@@ -318,8 +429,54 @@ impl Candidates {
         let failure = *self.failure.take().expect("it has been noted");
         let all = format!(" (all {count} URLs failed)");
         let all = if count > 1 { &*all } else { "" };
-        let message = format!("{}{all}", failure.message);
+        let message = format!("{}{all}{}", failure.message, self.left_out());
         Err(Failure { message, ..failure })
+    }
+
+    /// Takes what the source in use has answered, and goes on with that.
+    ///
+    /// # Errors
+    ///
+    /// If there is nothing to go on with.
+    pub(super) fn answer(&mut self, found: Vec<Found>) -> Result<(), Failure> {
+        let current = &self.all[self.current];
+        let via = current
+            .way
+            .as_ref()
+            .map_or_else(Vec::new, |way| way.via.clone());
+        if let (Some(chain), Origin::Answer(asked)) = (&mut self.chain, &current.origin) {
+            chain.answer(asked, &via, found);
+        }
+        if self.go_on() {
+            return Ok(());
+        }
+        Err(Failure::new(Status::NoPdfLink, "no source knows its PDF"))
+    }
+
+    /// Moves on to the next candidate; false if there is none. What the sources of an identifier say comes before mirrors.
+    pub(super) fn go_on(&mut self) -> bool {
+        let next = self.current + 1;
+        let is_mirror = |candidate: &Candidate| matches!(candidate.origin, Origin::List);
+        if self.all.get(next).is_none_or(is_mirror)
+            && let Some(chain) = &mut self.chain
+        {
+            let is_new = |next: &Next| {
+                let mut all = self.all.iter();
+                !all.any(|known| known.url == next.url) && !self.trail.repeats(&next.url, None)
+            };
+            let found = std::iter::from_fn(|| chain.next()).find(is_new);
+            self.all.splice(next..next, found.map(Candidate::of_source));
+        }
+        let goes_on = next < self.all.len();
+        self.current += usize::from(goes_on);
+        goes_on
+    }
+
+    /// Which sources were left out, for the message of a failure.
+    fn left_out(&self) -> String {
+        let each = self.skipped().iter();
+        let each = each.map(|(name, what)| format!("; `{name}` was not asked: it needs {what}"));
+        each.collect()
     }
 
     /// Drops those after the current one that are not to be kept.
@@ -338,9 +495,27 @@ impl Candidates {
 }
 
 impl Candidate {
+    fn of_source(next: Next) -> Self {
+        let way = Way {
+            page: None,
+            via: next.via,
+            hops: 0,
+        };
+        Self {
+            way: Some(Box::new(way)),
+            origin: match next.what {
+                What::Pdf => Origin::Source,
+                What::Page => Origin::SourcePage,
+                What::Answer(asked) => Origin::Answer(asked),
+            },
+            ..Self::listed(next.url)
+        }
+    }
+
     fn listed(url: Url) -> Self {
         Self {
             url,
+            origin: Origin::List,
             way: None,
             trust: Trust::Declared,
             story: None,
@@ -348,9 +523,15 @@ impl Candidate {
         }
     }
 
+    /// Whether it was found on a page.
+    fn is_found(&self) -> bool {
+        matches!(self.origin, Origin::Page)
+    }
+
     /// Whether it was found on `page`.
     fn is_on(&self, page: &Url) -> bool {
-        self.way.as_ref().is_some_and(|way| way.page == *page)
+        let way = self.way.as_ref();
+        way.is_some_and(|way| way.page.as_ref() == Some(page))
     }
 }
 

@@ -4,6 +4,7 @@
 //! a job holds little more than a URL and a name; rare parts are boxed.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use url::{Position, Url};
@@ -11,9 +12,10 @@ use url::{Position, Url};
 use super::{Candidates, Findings, Followed, Naming, Previous, Trail, name};
 use crate::digest::Checksum;
 use crate::host;
+use crate::id::{Found, Ids};
 use crate::link::{Details, Link, SourceLine};
 use crate::outcome::{Failure, Outcome, Record};
-use crate::queue::{GiveUp, HasHost};
+use crate::queue::{GiveUp, HasHost, Told};
 use crate::text::has_credentials;
 use crate::timeout::Moment;
 
@@ -57,6 +59,8 @@ pub(crate) struct Job {
     pub redirects: Option<Box<Redirects>>,
     /// The SHA-256 of the body of an earlier attempt that ended before its PDF did, although nothing had broken off.
     pub early_end: Option<Box<Checksum>>,
+    /// What its host has said of its limits.
+    pub told: Option<Box<Told>>,
     /// The turn that it waits for at a host to which it was led.
     turn: Option<Box<Turn>>,
     /// How often it has begun anew because the target of a redirect was no longer valid.
@@ -126,14 +130,17 @@ const FRESH: Duration = Duration::from_secs(1);
 const MAX_RENEWALS: u8 = 2;
 
 impl Job {
-    /// A job for `link`, without attempts. `index` counts from 1.
-    pub(crate) fn new(link: Link, index: u64) -> Self {
+    /// A job for `link`, which may be one of these identifiers, without attempts. `index` counts from 1.
+    pub(crate) fn new(link: Link, index: u64, ids: &Arc<Ids>) -> Self {
         let details = link.details;
         let mirrors = details.as_ref().map_or(&[][..], |details| &details.mirrors);
         Self {
             source_line: link.source_line,
             index,
-            candidates: Candidates::new(link.url, mirrors),
+            candidates: match ids.of_url(&link.url) {
+                Some(Ok(id)) => Candidates::of_id(id, ids, mirrors),
+                _ => Candidates::new(link.url, mirrors),
+            },
             id: link.id,
             name: Box::default(),
             name_taken: false,
@@ -149,6 +156,7 @@ impl Job {
             is_probe: false,
             redirects: None,
             early_end: None,
+            told: None,
             turn: None,
             renewals: 0,
         }
@@ -196,7 +204,7 @@ impl Job {
         let is_refused = matches!(failure.http_status, Some(400 | 401 | 403 | 404 | 410));
         let is_stale = |turn: &Turn| turn.waited >= FRESH;
         let is_stale = self.turn.as_deref().is_some_and(is_stale)
-            || (self.candidates.way().is_some() && self.attempts_at_candidate > 1);
+            || (self.candidates.is_found() && self.attempts_at_candidate > 1);
         if !is_refused || !is_stale || self.renewals == MAX_RENEWALS {
             return false;
         }
@@ -240,6 +248,25 @@ impl Job {
     /// The failure of the link, if there is no other candidate.
     pub(crate) fn advance(&mut self, failure: Failure) -> Result<(), Failure> {
         self.candidates.advance(failure)?;
+        self.attempts_at_candidate = 0;
+        self.forget_redirects();
+        Ok(())
+    }
+
+    /// Moves on to the next candidate, as if nothing had come of this one; false if there is none.
+    pub(crate) fn skip(&mut self) -> bool {
+        self.attempts_at_candidate = 0;
+        self.forget_redirects();
+        self.candidates.go_on()
+    }
+
+    /// Continues with what a source has answered.
+    ///
+    /// # Errors
+    ///
+    /// If there is nothing to continue with.
+    pub(crate) fn answer(&mut self, found: Vec<Found>) -> Result<(), Failure> {
+        self.candidates.answer(found)?;
         self.attempts_at_candidate = 0;
         self.forget_redirects();
         Ok(())
@@ -290,6 +317,8 @@ impl Job {
             elapsed: self.started.map_or(Duration::ZERO, Moment::age),
             details: self.details.clone(),
             way: self.candidates.way().cloned().map(Box::new),
+            id: self.candidates.id().map(|id| id.to_string().into()),
+            skipped: self.candidates.skipped().to_vec(),
             ..Record::new(&self.source_line, self.candidates.first(), outcome)
         }
     }
@@ -313,7 +342,7 @@ impl HasHost for Job {
     }
 
     fn is_redirected(&self) -> bool {
-        self.redirects.is_some() || self.candidates.way().is_some()
+        self.redirects.is_some() || self.candidates.is_found()
     }
 }
 

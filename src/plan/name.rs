@@ -12,6 +12,7 @@ use url::Url;
 use super::Candidates;
 use crate::charset;
 use crate::digest::fingerprint;
+use crate::id::Id;
 use crate::text::is_invisible;
 
 /// The longest file name that all common file systems accept, in bytes.
@@ -54,6 +55,13 @@ pub(super) fn of_found(candidates: &Candidates, suggested: Option<&str>) -> Stri
     let names = [of_pdf, suggested, Some(&segment)].into_iter().flatten();
     let mut names = names.filter(|name| says_something(name)).filter_map(safe);
     let name = names.next().or_else(title);
+    name.unwrap_or_else(|| planned(candidates))
+}
+
+/// The name of a file of which nothing is known but its line: from the URL or the identifier there.
+pub(super) fn planned(candidates: &Candidates) -> String {
+    let of_id = |id: &Id| safe(&format!("{}{EXTENSION}", id.value().replace('/', "_")));
+    let name = candidates.id().and_then(of_id);
     name.unwrap_or_else(|| of_url(candidates.first()))
 }
 

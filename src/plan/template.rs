@@ -11,6 +11,7 @@ use url::Url;
 
 use super::Job;
 use super::name;
+use crate::id::Ids;
 use crate::link::{Details, without_session};
 
 /// The fields, except `{date}` and the columns of the list.
@@ -49,10 +50,13 @@ enum Field {
     Index,
     /// The number of its line.
     Line,
-    /// The identity of the link in hexadecimal, the same on every machine.
+    /// The identifier that the link is. For other links, and with a width, because an identifier that is cut names nothing: the
+    /// identity of the link in hexadecimal, the same on every machine.
     Id,
     Sha256,
     Column(Arc<str>),
+    /// The identifier as one of this kind, or a part of it with this name.
+    OfId(Arc<str>),
 }
 
 impl Template {
@@ -90,6 +94,7 @@ impl Template {
                     let (_, value) = columns.find(|(column, _)| column == wanted)?;
                     value.trim().to_owned()
                 }
+                Field::OfId(name) => Ids::builtin().of_url(url)?.ok()?.field(name)?,
                 Field::Index | Field::Line | Field::Id | Field::Sha256 => return None,
             };
             let text = shortened(&text, width);
@@ -101,7 +106,7 @@ impl Template {
     /// Whether it uses all of the identity of the link, so that no two links have the same name.
     pub(crate) fn has_identity(&self) -> bool {
         let is_identity = |piece: &Piece| match piece {
-            Piece::Field(Field::Id, width) => width.is_none_or(|width| width >= 16),
+            Piece::Field(Field::Id, width) => width.is_some_and(|width| width >= 16),
             _ => false,
         };
         self.0.iter().any(is_identity)
@@ -143,12 +148,20 @@ impl Field {
             Self::Path => folders(url),
             Self::Index => number(job.index),
             Self::Line => number(job.source_line.line),
-            Self::Id => short(&format!("{:016x}", job.id)),
+            Self::Id => {
+                let identity = || short(&format!("{:016x}", job.id));
+                let id = job.candidates.id().filter(|_| width.is_none());
+                id.map_or_else(identity, |id| component(id.value()))
+            }
             Self::Sha256 => short(sha256.unwrap_or_default()),
             Self::Column(wanted) => {
                 let columns = job.details.iter().flat_map(|details| &details.columns);
                 let values = columns.filter(|(name, _)| name == wanted);
                 values.map(|(_, value)| component(value)).collect()
+            }
+            Self::OfId(name) => {
+                let value = job.candidates.id().and_then(|id| id.field(name));
+                component(&value.unwrap_or_default())
             }
         }
     }
@@ -227,6 +240,7 @@ fn piece(text: &str) -> Result<Piece, String> {
     let field = match (known_field, name.strip_prefix("col.")) {
         (Some((_, field)), _) => field.clone(),
         (None, Some(column)) if !column.is_empty() => Field::Column(column.into()),
+        _ if Ids::builtin().has_kind(name) => Field::OfId(name.into()),
         _ => return Err(format!("unknown field `{{{text}}}`: {}", known())),
     };
     Ok(Piece::Field(field, width))
@@ -236,7 +250,7 @@ fn known() -> String {
     let names = FIELDS.each_ref().map(|(name, _)| format!("`{{{name}}}`"));
     let names = names.join(", ");
     format!(
-        "the fields are {names}, `{{date}}` and `{{col.NAME}}`; a width is as in `{{index:06}}`"
+        "the fields are {names}, `{{date}}`, `{{col.NAME}}`, and a kind of identifiers such as `{{doi}}`; a width is as in `{{index:06}}`"
     )
 }
 
@@ -264,7 +278,7 @@ mod tests {
             id: 0x0123_4567_89ab_cdef,
             details: Some(Box::new(details)),
         };
-        Job::new(link, 3)
+        Job::new(link, 3, &Arc::default())
     }
 
     fn path(template: &str, job: &Job) -> Option<String> {

@@ -7,7 +7,7 @@ use crate::queue::Feedback;
 
 /// What `failure` says about the host of its link, which is retried after `pause`. A host that throttles is paused for as
 /// long, or for as long as it asks for, up to `longest`.
-pub(super) fn feedback(failure: &Failure, pause: Duration, longest: Duration) -> Feedback {
+pub(crate) fn feedback(failure: &Failure, pause: Duration, longest: Duration) -> Feedback {
     let message = || failure.to_string().into();
     let pause = pause.max(failure.retry_after.unwrap_or_default());
     match (failure.status, failure.http_status) {

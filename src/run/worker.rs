@@ -70,6 +70,9 @@ impl Worker {
             let failure = Failure::new(Status::Interrupted, format!("{BUG}: {panic}"));
             Fetched::Done(Box::new(job.record(Outcome::Failed(failure))))
         });
+        if let Some(told) = job.told.take() {
+            self.queue.restrict(&ticket, *told);
+        }
         // before the attempt is finished, so that the queue has not ended
         for kept in fetcher.freed() {
             self.begin_anew(fetcher, kept).await;

@@ -115,6 +115,7 @@ fn all_options_are_in_completions_manual_and_docs() {
         include_str!("../../docs/guide.md"),
         include_str!("../../docs/hosts.md"),
         include_str!("../../docs/http.md"),
+        include_str!("../../docs/identifiers.md"),
         include_str!("../../docs/landing.md"),
         include_str!("../../docs/lists.md"),
         include_str!("../../docs/object-stores.md"),

@@ -18,6 +18,7 @@ mod hosts;
 #[cfg(target_os = "linux")]
 mod http2;
 mod http_bounds;
+mod identifiers;
 mod identity;
 mod landing;
 mod landing_precision;

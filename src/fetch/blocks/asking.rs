@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use url::Url;
 
-use super::super::request::Wanted;
+use super::super::request::{Accept, Wanted};
 use super::super::{Fetched, Fetcher, Start, done};
 use super::hosts::Start as Begin;
 use super::{Blocks, REPEATED, attempt, blocked, challenged, face, lasting};
@@ -81,6 +81,7 @@ impl Fetcher {
             partial: None,
             previous: None,
             page: None,
+            accept: Accept::Pdf,
         };
         let Ok(mut response) = self.requester.send(url, wanted, true).await else {
             return false;

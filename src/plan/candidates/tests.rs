@@ -138,7 +138,7 @@ fn a_page_is_read_again_if_what_it_declares_is_not_there() {
         (Followed::Found, "/3")
     );
     let way = candidates.way().expect("it was found on the page");
-    assert_eq!((&way.via[..], way.hops), (&["rule"][..], 1));
+    assert_eq!((&*way.via.concat(), way.hops), ("rule", 1));
     let mut candidates = again(&missing).expect("the page again");
     let last = candidates
         .advance(failed(Status::NoPdfLink, 200))

@@ -1,0 +1,195 @@
+//! What is left to try for an identifier: sources in their order, and what they have named.
+//!
+//! Nothing is made before it is needed. A source that names another identifier of the same thing is followed by the sources of that
+//! one, and what it has named as a page comes after them.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use url::Url;
+
+use crate::id::{Found, Id, Ids, Role, Source, Step};
+
+/// The most identifiers of one thing whose sources are tried.
+const MOST_IDS: usize = 4;
+
+/// The most URLs that are tried for an identifier, with those of look-ups.
+const MOST_URLS: usize = 32;
+
+/// The sources by which something has been found, in their order.
+pub(super) type Via = Vec<Cow<'static, str>>;
+
+/// What is left to try for an identifier.
+#[derive(Debug)]
+pub(super) struct Chain {
+    ids: Arc<Ids>,
+    /// The URL by which the identifier of the line is known.
+    pub(super) url: Url,
+    ahead: VecDeque<(Via, Ahead)>,
+    /// The identifiers whose sources are tried, that of the line first.
+    known: Vec<Id>,
+    /// The sources that are left out, and what they need.
+    pub(super) lacks: Vec<(Arc<str>, &'static str)>,
+    taken: usize,
+}
+
+#[derive(Debug)]
+enum Ahead {
+    Source(Id, Arc<Source>),
+    Url(Url, Role),
+}
+
+/// The next thing to request for an identifier.
+#[derive(Debug)]
+pub(super) struct Next {
+    pub(super) url: Url,
+    pub(super) via: Via,
+    pub(super) what: What,
+}
+
+/// What is at a URL.
+#[derive(Debug)]
+pub(super) enum What {
+    Pdf,
+    Page,
+    /// The answer of this source about the identifier.
+    Answer(Box<(Id, Arc<Source>)>),
+}
+
+impl Chain {
+    /// All sources of `id`.
+    pub(super) fn new(id: Id, ids: &Arc<Ids>) -> Self {
+        let mut chain = Self {
+            ids: Arc::clone(ids),
+            url: id.url(),
+            ahead: VecDeque::new(),
+            known: Vec::new(),
+            lacks: Vec::new(),
+            taken: 0,
+        };
+        let sources = chain.sources(id, &Via::new());
+        chain.ahead.extend(sources);
+        chain
+    }
+
+    /// What is known about identifiers.
+    pub(super) fn ids(&self) -> &Ids {
+        &self.ids
+    }
+
+    /// The identifier of the line.
+    pub(super) fn id(&self) -> &Id {
+        &self.known[0]
+    }
+
+    /// The names of the sources that are ahead, without those that are left out.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.ahead.iter().filter_map(|(_, ahead)| match ahead {
+            Ahead::Source(id, source) => match self.ids.step(id, source) {
+                Step::Ask(_) | Step::Found(_) => Some(&*source.name),
+                Step::Lacks(_) | Step::None => None,
+            },
+            Ahead::Url(..) => None,
+        })
+    }
+
+    /// What to request next; none if nothing is left.
+    pub(super) fn next(&mut self) -> Option<Next> {
+        while let Some((mut via, ahead)) = self.ahead.pop_front() {
+            if self.taken == MOST_URLS {
+                return None;
+            }
+            let (url, what) = match ahead {
+                Ahead::Url(url, Role::Page) => (url, What::Page),
+                Ahead::Url(url, _) => (url, What::Pdf),
+                Ahead::Source(id, source) => {
+                    via.push(Cow::Owned(source.name.to_string()));
+                    match self.ids.step(&id, &source) {
+                        Step::Ask(url) => match self.ids.recall(&id, &source) {
+                            Some(found) => {
+                                self.add(&via, found);
+                                continue;
+                            }
+                            None => (url, What::Answer(Box::new((id, source)))),
+                        },
+                        Step::Found(found) => {
+                            let urls = found.into_iter().filter_map(|found| {
+                                let url = Url::parse(&found.text).ok()?;
+                                Some((via.clone(), Ahead::Url(url, found.role)))
+                            });
+                            self.put(urls.collect());
+                            continue;
+                        }
+                        Step::Lacks(what) => {
+                            self.ids.tell(&source, what);
+                            self.lacks.push((Arc::clone(&source.name), what));
+                            continue;
+                        }
+                        Step::None => continue,
+                    }
+                }
+            };
+            self.taken += 1;
+            return Some(Next { url, via, what });
+        }
+        None
+    }
+
+    /// Takes what a source has answered about an identifier.
+    pub(super) fn answer(
+        &mut self,
+        (id, source): &(Id, Arc<Source>),
+        via: &Via,
+        found: Vec<Found>,
+    ) {
+        self.ids.keep(id, source, &found);
+        self.add(via, found);
+    }
+
+    /// Puts what was found `via` sources in front of what is left.
+    fn add(&mut self, via: &Via, found: Vec<Found>) {
+        let mut ahead = Vec::new();
+        for found in found {
+            let url = Url::parse(&found.text).ok();
+            let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
+            let id = match &url {
+                Some(url) => self.ids.of_url(url),
+                None => self.ids.of_text(&found.text),
+            };
+            match (id, url) {
+                (Some(Ok(id)), _) => ahead.extend(self.sources(id, via)),
+                (_, Some(url)) if found.role != Role::Id => {
+                    ahead.push((via.clone(), Ahead::Url(url, found.role)));
+                }
+                _ => {}
+            }
+        }
+        self.put(ahead);
+    }
+
+    fn put(&mut self, ahead: Vec<(Via, Ahead)>) {
+        for ahead in ahead.into_iter().rev() {
+            self.ahead.push_front(ahead);
+        }
+    }
+
+    /// The sources of `id`, which was found `via` others, unless they are known.
+    fn sources(&mut self, id: Id, via: &Via) -> Vec<(Via, Ahead)> {
+        if self.known.contains(&id) || self.known.len() == MOST_IDS {
+            return Vec::new();
+        }
+        let sources = self.ids.chain(&id);
+        let sources = sources.map(|source| (via.clone(), Ahead::Source(id.clone(), source)));
+        let sources = sources.collect();
+        self.known.push(id);
+        sources
+    }
+
+    /// How much memory it takes, in bytes, apart from what all links share.
+    pub(super) fn weight(&self) -> usize {
+        size_of::<Self>()
+            + self.url.as_str().len()
+            + self.ahead.capacity() * size_of::<(Via, Ahead)>()
+    }
+}
