@@ -201,6 +201,13 @@ enum Subcommands {
         #[command(flatten)]
         run: RunArgs,
     },
+    /// Print where the PDFs of identifiers may be, without fetching them
+    ///
+    /// As NDJSON: a line for each candidate, with its sources. Asks the look-ups.
+    Resolve {
+        #[command(flatten)]
+        run: RunArgs,
+    },
     /// Print a completion script for a shell
     Completions {
         /// Shell
@@ -227,9 +234,16 @@ fn command() -> Command {
             .value_name("URL|FILE")
             .help("A page, or a saved one; `-` is standard input")
     };
-    let command = Cli::command().mut_subcommand("landing", |landing| {
-        landing.mut_arg("base", base).mut_arg("links", page)
-    });
+    let ids = |links: Arg| {
+        links
+            .value_name("ID")
+            .help("Identifiers, lists of them, or `-` for standard input")
+    };
+    let command = Cli::command()
+        .mut_subcommand("landing", |landing| {
+            landing.mut_arg("base", base).mut_arg("links", page)
+        })
+        .mut_subcommand("resolve", |resolve| resolve.mut_arg("links", ids));
     mut_all_args(command, |arg| {
         let is_short = IN_SHORT_HELP.contains(&arg.get_id().as_str());
         arg.hide_short_help(!is_short)
@@ -332,6 +346,13 @@ pub fn parse() -> anyhow::Result<Invocation> {
             let (layout, records) = (Layout::new(cli.output, None), SinkOptions::default());
             let config = run.config(Mode::default(), layout, records, tables)?;
             (Action::Landing(config, json), quiet, log)
+        }
+        Some(Subcommands::Resolve { mut run }) => {
+            let (quiet, log) = (run.quiet, run.log());
+            run.complete_links()?;
+            let (layout, records) = (Layout::new(cli.output, None), SinkOptions::default());
+            let config = run.config(Mode::default(), layout, records, tables)?;
+            (Action::Resolve(config), quiet, log)
         }
         Some(Subcommands::Completions { shell }) => {
             let mut script = Vec::new();

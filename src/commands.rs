@@ -5,4 +5,5 @@ pub(crate) mod demo;
 pub(crate) mod dry_run;
 pub(crate) mod landing;
 pub(crate) mod merge;
+pub(crate) mod resolve;
 pub(crate) mod verify;

@@ -12,6 +12,7 @@ use crate::bucket;
 use crate::commands::compare::{Folders, Picture, compare};
 use crate::commands::dry_run::dry_run;
 use crate::commands::landing::landing;
+use crate::commands::resolve::resolve;
 use crate::commands::{demo, merge, verify};
 use crate::links::Input;
 use crate::log;
@@ -40,6 +41,8 @@ pub(super) enum Action {
     Landing(Config, bool),
     /// Print the last record of each link in these folders and files, or write them to a file.
     Merge(Vec<PathBuf>, Option<PathBuf>),
+    /// Print what sources say about identifiers.
+    Resolve(Config),
     /// Print a text in UTF-8.
     Print(Vec<u8>),
     /// Serve this number of sample PDFs until interrupted.
@@ -174,6 +177,11 @@ impl Invocation {
                     ..CommandOutcome::new(merged.to_string(), merged.exit_code(), None)
                 }
             }
+            Action::Resolve(config) => {
+                let resolved = resolve(&config)?;
+                let (code, error) = (resolved.exit_code(), resolved.list_error);
+                CommandOutcome::new(String::new(), code, error)
+            }
             Action::Print(text) => CommandOutcome::new(String::from_utf8(text)?, 0, None),
             Action::Serve(documents) => {
                 demo::serve_until_stopped(documents, self.quiet)?;
@@ -222,7 +230,9 @@ impl Action {
     /// Whether a list comes from standard input.
     fn reads_stdin(&self) -> bool {
         match self {
-            Self::Run(config) | Self::DryRun(config) => config.inputs.contains(&Input::Stdin),
+            Self::Run(config) | Self::DryRun(config) | Self::Resolve(config) => {
+                config.inputs.contains(&Input::Stdin)
+            }
             _ => false,
         }
     }
@@ -232,7 +242,7 @@ impl Action {
         let mut written = Vec::new();
         let (inputs, journals) = match self {
             Self::Print(_) | Self::Serve(_) => return Ok(()),
-            Self::Landing(config, _) => (&config.inputs[..], Vec::new()),
+            Self::Landing(config, _) | Self::Resolve(config) => (&config.inputs[..], Vec::new()),
             Self::Run(config) | Self::DryRun(config) => {
                 let SinkOptions { report, errors, .. } = &config.records;
                 written.extend([report.as_deref(), errors.as_deref()].into_iter().flatten());

@@ -519,6 +519,54 @@ fn a_dry_run_shows_the_sources_and_asks_none() {
 }
 
 #[test]
+fn resolve_prints_candidates_and_fetches_none() {
+    let (server, sandbox) = (sources(), Sandbox::new());
+    sandbox.write("config.toml", bases(&server, &[]));
+    let ids = ["pmid:29456894", "10.1000/crossref", "PMC77"];
+    let args = ["resolve", "--config", "config.toml", "--retry-delay", "0"];
+    let run = sandbox.run(&[&args, &ids[..]].concat()).exits(0);
+    let lines = run
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let lines: Vec<_> = lines.collect();
+    let has = |id: &str, via: &str, pdf: &str| {
+        let found = lines
+            .iter()
+            .find(|line| line["id"] == id && line["pdf"] == server.url(pdf));
+        assert_eq!(
+            self::via(found.unwrap_or_else(|| panic!("no {pdf} in {lines:?}"))),
+            via
+        );
+    };
+    has(
+        "pmid:29456894",
+        "ncbi pmc",
+        "/pmc/PMC5334499.1/PMC5334499.1.pdf",
+    );
+    has("doi:10.1000/crossref", "crossref", "/files/crossref.pdf");
+    has("pmc:PMC77", "pmc_list", "/pmc/PMC77.3/PMC77.3.pdf");
+    assert!(
+        lines
+            .iter()
+            .any(|line| line["page"] == server.url("/doi/10.1000/crossref"))
+    );
+    assert!(lines.iter().any(|line| {
+        line["error"]
+            .as_str()
+            .is_some_and(|error| error.contains("--email"))
+    }));
+    let requests = server.requests();
+    assert!(
+        !requests.is_empty() && requests.iter().all(looks_up),
+        "{requests:?}"
+    );
+    sandbox
+        .run(&[&args[..], &["978-3-16-148410-0", "PMC77"]].concat())
+        .exits(1);
+}
+
+#[test]
 fn sources_and_kinds_can_be_added() {
     for_each_mode(|mode| {
         let (server, sandbox) = (sources(), Sandbox::new());
