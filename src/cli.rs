@@ -340,18 +340,14 @@ pub fn parse() -> anyhow::Result<Invocation> {
             file,
             quiet,
         }) => (Action::Merge(merged, file), quiet, cli.run.log()),
-        Some(Subcommands::Landing { json, mut run }) => {
+        Some(Subcommands::Landing { json, run }) => {
             let (quiet, log) = (run.quiet, run.log());
-            run.complete_links()?;
-            let (layout, records) = (Layout::new(cli.output, None), SinkOptions::default());
-            let config = run.config(Mode::default(), layout, records, tables)?;
+            let config = asking(run, cli.output, tables)?;
             (Action::Landing(config, json), quiet, log)
         }
-        Some(Subcommands::Resolve { mut run }) => {
+        Some(Subcommands::Resolve { run }) => {
             let (quiet, log) = (run.quiet, run.log());
-            run.complete_links()?;
-            let (layout, records) = (Layout::new(cli.output, None), SinkOptions::default());
-            let config = run.config(Mode::default(), layout, records, tables)?;
+            let config = asking(run, cli.output, tables)?;
             (Action::Resolve(config), quiet, log)
         }
         Some(Subcommands::Completions { shell }) => {
@@ -372,6 +368,17 @@ pub fn parse() -> anyhow::Result<Invocation> {
         log,
         reads,
     })
+}
+
+/// What `run` says for a command that asks servers and saves nothing.
+fn asking(
+    mut run: RunArgs,
+    output: PathBuf,
+    tables: config_file::Tables,
+) -> anyhow::Result<Config> {
+    run.complete_links()?;
+    let (layout, records) = (Layout::new(output, None), SinkOptions::default());
+    run.config(Mode::default(), layout, records, tables)
 }
 
 /// The files besides lists that options name for reading.

@@ -23,6 +23,7 @@ mod disk;
 mod disposition;
 mod error;
 mod landing;
+mod listed;
 mod look;
 mod look_up;
 mod netrc;
@@ -33,8 +34,8 @@ mod refusal;
 mod request;
 mod request_options;
 mod response;
-mod upload;
 mod told;
+mod upload;
 mod words;
 
 use std::borrow::Cow;
@@ -61,6 +62,7 @@ pub(crate) use blocks::{Kept, Standing};
 pub(crate) use cookies_txt::read_cookies;
 pub(crate) use credentials::Credentials;
 pub(crate) use landing::Landing;
+pub(crate) use listed::Lists;
 pub(crate) use look::{Look, look, look_at};
 pub(crate) use look_up::{Asked, Resolver};
 pub(crate) use netrc::Netrc;
@@ -376,9 +378,7 @@ impl Fetcher {
         part: &mut Option<Part>,
     ) -> Result<Option<Got>, Unsaved> {
         let (mut response, start) = self.get(job, part).await?;
-        if job.candidates.id().is_some() {
-            job.told = response.told();
-        }
+        job.told = response.told();
         let answer = response.answer(job.candidates.first());
         if let (Start::Unchanged, Some(existing)) = (start, &job.existing) {
             return Ok(Some(Got::Saved(unchanged(existing, answer))));
@@ -412,10 +412,7 @@ impl Fetcher {
             return Ok(theirs.map(Got::Saved));
         };
         let name = response.file_name();
-        let dated = self.options.remote_time;
-        let modified = dated.then(|| response.last_modified()).flatten();
-        // nobody can know when it will change (RFC 9110 section 8.8.2.1)
-        let modified = modified.filter(|time| *time <= SystemTime::now());
+        let modified = self.modified(&response);
         let expected = Expected {
             total,
             framed: response.is_framed() && (start == Start::Over || total.is_some()),
@@ -454,8 +451,8 @@ impl Fetcher {
         let proof = ended?;
         let sealed = self.disk.act(|| self.store.seal(part, modified));
         let (modified, inode) = sealed.map_err(disk)?;
-        let doubt = job.candidates.is_doubtful();
-        let doubt = doubt.then_some("found on a page about another work than the link names");
+        let doubt = (job.candidates.is_doubtful())
+            .then_some("found on a page about another work than the link names");
         let saved = Saved {
             status: match start {
                 Start::Over => Status::Downloaded,
@@ -481,6 +478,15 @@ impl Fetcher {
         }
         let saved = self.publish(job, part, &saved, name.as_deref())?;
         Ok(Some(Got::Saved(saved)))
+    }
+
+    /// The time that the file gets from its server, if that is wanted.
+    fn modified(&self, response: &Response) -> Option<SystemTime> {
+        let modified = response
+            .last_modified()
+            .filter(|_| self.options.remote_time);
+        // nobody can know when it will change (RFC 9110 section 8.8.2.1)
+        modified.filter(|time| *time <= SystemTime::now())
     }
 
     /// Requests what is missing: the rest of `part` if it can be resumed, or else the whole file.

@@ -206,6 +206,11 @@ impl Ids {
             let letters = name.chars().filter(|c| c.is_alphanumeric());
             letters.flat_map(char::to_lowercase).collect()
         };
+        // such as `externalIds.DOI`
+        let name = match name.rsplit_once('.') {
+            Some((object, name)) if plain(object).ends_with("ids") => name,
+            _ => name,
+        };
         let name = plain(name);
         let is_same = |column: &String| plain(column) == name;
         let mut kinds = self.tables().kinds.iter();
@@ -259,6 +264,16 @@ impl Ids {
             Step::Found(found) => Url::parse(&found.first()?.text).ok(),
             Step::Lacks(_) | Step::None => None,
         })
+    }
+
+    /// What the first source for `id` has; none if it has to be asked.
+    pub(crate) fn first_role(&self, id: &Id) -> Option<Role> {
+        let mut steps = self.chain(id).map(|source| self.step(id, &source));
+        let first = steps.find(|step| matches!(step, Step::Found(_) | Step::Ask(_)))?;
+        match first {
+            Step::Found(found) => Some(found.first()?.role),
+            _ => None,
+        }
     }
 
     /// The sources for `id`, in order.

@@ -8,6 +8,9 @@
 //!  a pipe    or neither       windows-1252  first lines                          says what is odd
 //! ```
 //!
+//! Bibliographies, feeds and sitemaps have entries of several fields, which [`entry`] makes links of: `bibtex`, `tagged` (`ris`, `nbib`,
+//! `enw`), `elements` (`endnote`, `zotero_rdf`, `feed`, `opml`, `oai`, `sitemap`), `works` for JSON, `zotero_csv` and `cdxj`.
+//!
 //! Below the readers: `lines` and `split` for one or several links per line; `shape`, `headings` and `columns` for tables; `json` and
 //! `fields` for objects. What is no list at all, `foreign` knows.
 //!
@@ -18,7 +21,9 @@
 
 mod ahead;
 mod aria2;
+mod bibtex;
 mod carried;
+mod cdxj;
 mod characters;
 mod checksums;
 mod columns;
@@ -26,7 +31,12 @@ mod compressed;
 mod count;
 mod csv;
 mod document;
+mod elements;
+mod endnote;
+mod entry;
+mod enw;
 mod escapes;
+mod feed;
 mod fields;
 mod foreign;
 mod format;
@@ -34,17 +44,29 @@ mod headings;
 mod html;
 mod input;
 mod json;
+mod latex;
 mod lines;
 mod markdown;
 mod markup;
+mod nbib;
+mod oai;
 mod only;
+mod opml;
 mod plain;
+mod ris;
 mod shape;
+mod sitemap;
 mod split;
+mod tagged;
 mod tally;
 mod text;
+mod url_template;
+mod works;
+mod zotero_csv;
+mod zotero_rdf;
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::io::{self, BufReader};
 use std::sync::Arc;
 
@@ -64,7 +86,9 @@ pub use input::Input;
 use input::open_list;
 pub(crate) use only::Only;
 use plain::Found;
+pub(crate) use sitemap::Follow;
 pub(crate) use tally::Seen;
+pub(crate) use url_template::UrlTemplate;
 
 /// The longest line that is a JSON object, in bytes: a record of our own with [`LONGEST_DETAILS`], each byte of which may
 /// take six in JSON, is a line of a list, too.
@@ -101,6 +125,12 @@ pub struct Options {
     pub base: Option<Url>,
     /// The roles of columns in tables, and of fields in JSON.
     pub columns: Columns,
+    /// What links are made of, in place of a column of links.
+    pub(crate) url_template: Option<UrlTemplate>,
+    /// How many indexes of sitemaps are followed, one below the other.
+    pub sitemap_depth: u8,
+    /// How they are followed; `None` if nothing is requested.
+    pub(crate) follow: Option<Follow>,
     /// Which records of an earlier run to take; `None` for all.
     pub only: Option<Only>,
     /// Whether links carry the line that they come from.
@@ -273,6 +303,39 @@ impl Context {
             Some(id) => Ok(id?.url()),
             None => Ok(url),
         }
+    }
+
+    /// The links in the cell or field `name`, or what is there in place of one. What is an identifier only because of `name` gets a
+    /// prefix that says so.
+    fn links_of<'a>(&self, name: Option<&str>, text: &'a str) -> Vec<Cow<'a, str>> {
+        let ids = &self.options.columns.ids;
+        match name.and_then(|name| ids.in_column(name, text)) {
+            Some(id) => vec![Cow::Owned(id)],
+            None => split::links_of(text)
+                .into_iter()
+                .map(Cow::Borrowed)
+                .collect(),
+        }
+    }
+
+    /// Takes the one of `others` that stands in for `links` if those are none: a cell may be blank, and a column `PDF` may also
+    /// say `yes`.
+    fn stand_in<'a>(&self, links: &mut Vec<Cow<'a, str>>, others: &mut VecDeque<Cow<'a, str>>) {
+        let is_link = |text: &str| self.url(text).is_ok();
+        if links.first().is_some_and(|link| is_link(link)) {
+            return;
+        }
+        let stands_in = |other: &Cow<str>| split::begins_link(other.as_bytes()) || is_link(other);
+        if let Some(at) = others.iter().position(stands_in) {
+            *links = others.remove(at).into_iter().collect();
+        }
+    }
+
+    /// The URLs of `others`, which lead to the same file as `link`.
+    fn mirrors(&self, link: &str, others: &VecDeque<Cow<str>>) -> Vec<Url> {
+        let link = self.url(link).ok();
+        let urls = others.iter().filter_map(|other| self.url(other).ok());
+        urls.filter(|url| Some(url) != link.as_ref()).collect()
     }
 
     /// The link to `target` in text or a page; `None` if it is not wanted. A target that the page declares as a PDF always is.

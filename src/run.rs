@@ -17,6 +17,7 @@ pub(crate) mod exec;
 mod feed;
 mod feedback;
 mod session;
+mod sitemaps;
 mod watch;
 mod worker;
 
@@ -71,7 +72,7 @@ const NO_THREADS: &str = "cannot start worker threads";
 /// When the run itself cannot be done: a list cannot be opened, or the output folder cannot be written.
 pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     let started = Instant::now();
-    let links = Links::open(&config.inputs, &config.lists)?;
+    let links = Links::open(&config.inputs, &sitemaps::lists(config))?;
     let (layout, identity) = (&config.layout, &config.plan.identity);
     let cannot_use = || format!("cannot use the state in `{}`", layout.state().display());
     layout.claim().with_context(cannot_use)?;

@@ -49,6 +49,12 @@ pub(crate) trait Sink {
 
     /// Takes the end of an element, if it has one.
     fn end(&mut self, name: &[u8]);
+
+    /// Takes the name of a tag that begins inside of the current one, which must have been cut off.
+    fn torn(&mut self, _name: &[u8]) {}
+
+    /// Takes the end of the document.
+    fn eof(&mut self) {}
 }
 
 /// Tells a sink what a tokenizer finds.
@@ -108,6 +114,9 @@ impl<S: Sink> Tags<S> {
 
     fn end_attribute(&mut self) {
         let (attribute, value) = &self.attribute;
+        if let [b'<', name @ ..] = &attribute[..] {
+            self.sink.torn(name);
+        }
         if self.is_start && !attribute.is_empty() {
             self.sink.attribute(&self.name, attribute, value);
         }
@@ -222,6 +231,7 @@ impl<S: Sink> Emitter for Tags<S> {
 
     fn emit_eof(&mut self) {
         self.give_text(self.text.len());
+        self.sink.eof();
     }
 
     fn set_last_start_tag(&mut self, name: Option<&[u8]>) {

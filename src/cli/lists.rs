@@ -6,8 +6,11 @@ use clap::Args;
 use url::Url;
 
 use crate::id::Ids;
-use crate::links::{Columns, Format, Only, Options};
+use crate::links::{Columns, Format, Only, Options, UrlTemplate};
 use crate::shard::{Companions, Selection, Shard};
+
+/// Real sites have one index; a server may have any number of them.
+const MAX_SITEMAP_DEPTH: i64 = 8;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Lists")]
@@ -18,6 +21,14 @@ pub(super) struct ListArgs {
     /// Column or field of links, such as `URL` or `best.pdf_url` [default: the one whose name says so]
     #[arg(long, value_name = "NAME")]
     url_column: Option<String>,
+    /// Make links of columns or fields, such as `https://{Bucket}.example/{Key}`
+    ///
+    /// Values are percent-encoded, and keep their `/`. `{Key:query}` encodes that, too, and `{Key:raw}` nothing.
+    #[arg(long, value_name = "TEMPLATE", conflicts_with = "url_column")]
+    url_template: Option<UrlTemplate>,
+    /// Follow indexes of sitemaps, up to so many below each other
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=MAX_SITEMAP_DEPTH))]
+    sitemap_depth: u8,
     /// Column or field of file names
     #[arg(long, value_name = "NAME")]
     name_column: Option<String>,
@@ -80,6 +91,9 @@ impl ListArgs {
                 kept,
                 ids,
             },
+            url_template: self.url_template,
+            sitemap_depth: self.sitemap_depth,
+            follow: None,
             only: self.only,
             carry_line: self.carry_line,
         })

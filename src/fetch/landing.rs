@@ -63,7 +63,7 @@ impl Fetcher {
             return Ok(None);
         }
         let way = Behind {
-            link: job.candidates.first(),
+            link: job.candidates.named(),
             asked: job.candidates.listed(),
             work: job.candidates.work(),
             is_again: job.candidates.is_again(),

@@ -61,7 +61,7 @@ pub(super) struct Wanted<'a> {
 pub(super) enum Accept {
     Pdf,
     Page,
-    /// The answer of a source.
+    /// The answer of a source, or a list.
     Answer,
 }
 

@@ -57,7 +57,8 @@ fn count_list(
     is_over: &(impl Fn() -> bool + Clone + Send + 'static),
 ) -> Option<u64> {
     let list = path.metadata().ok()?;
-    if !list.is_file() || list.len() > LARGEST {
+    // what is in sitemaps is not known before they are requested
+    if !list.is_file() || list.len() > LARGEST || options.sitemap_depth > 0 {
         return None;
     }
     let open = || -> Option<Source> {

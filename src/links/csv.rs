@@ -3,7 +3,6 @@
 //! The column of links is the one that is named, or whose name says so (see [`headings`](super::headings)). Where none does, it
 //! is the first one with a link in it. A table without a header has numbers for the names of its columns, from 1 on.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
 use std::io::{self, Read};
@@ -17,10 +16,10 @@ use super::checksums::Kind;
 use super::columns::details;
 use super::compressed::Source;
 use super::format::Reader;
-use super::headings::{LinkColumns, id_column, link_columns, stand_in};
+use super::headings::{LinkColumns, id_column, link_columns};
 use super::plain::Found;
 use super::shape::{NO_SEPARATOR, Shape};
-use super::{Context, Item, brief, characters, parse_url, split};
+use super::{Context, Item, brief, characters, split, zotero_csv};
 
 /// The longest row, in bytes. In a longer one, a quote is missing, and the rest of the list would become one value.
 const LONGEST_ROW: u64 = 4 * 1024 * 1024;
@@ -33,9 +32,6 @@ const MOST_LINES: usize = 1_000_000;
 
 /// The most columns of a table.
 const MOST_COLUMNS: usize = 10_000;
-
-/// What tables have in cells without a link, besides nothing.
-const NO_LINK: [&str; 8] = ["-", "–", "n/a", "na", "nan", "nil", "none", "null"];
 
 /// Reads the header of a table, and then its links.
 pub(super) fn links(source: Source, shape: Shape, context: Context) -> io::Result<Reader> {
@@ -64,10 +60,22 @@ pub(super) fn links(source: Source, shape: Shape, context: Context) -> io::Resul
         (1..=names.len()).map(|number| number.to_string()).collect()
     };
     let columns = &context.options.columns;
+    let template = context.options.url_template.as_ref();
+    let is_zotero = columns.url.is_none() && template.is_none() && zotero_csv::is_one(&names);
     let links = link_columns(columns, &names.iter().map(String::as_str));
+    let has_column = |wanted: &&str| {
+        let is_known = names.iter().any(|name| name == wanted);
+        is_known || (is_zotero && zotero_csv::has_field(&names, wanted))
+    };
     let carried = columns.kept.iter().map(AsRef::as_ref);
-    let mut wanted = columns.name.as_deref().into_iter().chain(carried);
-    let missing = wanted.find(|wanted| !names.iter().any(|name| name == wanted));
+    let used: Vec<_> = template.map_or(Vec::new(), |template| template.names().collect());
+    let mut wanted = columns
+        .name
+        .as_deref()
+        .into_iter()
+        .chain(carried)
+        .chain(used);
+    let missing = wanted.find(|wanted| !has_column(wanted));
     let missing = missing.or(columns.url.as_deref().filter(|_| links.is_none()));
     if let Some(missing) = missing {
         let (missing, source) = (brief(missing), brief(&context.source));
@@ -97,6 +105,7 @@ pub(super) fn links(source: Source, shape: Shape, context: Context) -> io::Resul
         columns,
         checksums,
         links,
+        is_zotero,
         context,
         found: Found::new(),
     };
@@ -117,6 +126,8 @@ struct Rows {
     checksums: Vec<(String, Kind)>,
     /// The columns of links, once they are known.
     links: Option<LinkColumns>,
+    /// Whether rows are entries of Zotero.
+    is_zotero: bool,
     context: Context,
     /// The links of the current row that have not been taken yet.
     found: Found,
@@ -189,9 +200,23 @@ impl Rows {
         carry(text, &self.context, self.found.iter_mut().skip(known));
     }
 
+    /// Finds the link of the current row, which is an entry.
+    fn find_entry(&mut self, line: u64) {
+        let cells = self.names.iter().zip(&self.row);
+        let cells = cells.map(|(name, cell)| (name.as_str(), characters::text(cell)));
+        let entry = zotero_csv::entry(line, cells);
+        if let Some(parsed) = entry.parsed(&self.context) {
+            self.found
+                .push_back(self.context.link(line, self.row.as_slice(), parsed));
+        }
+    }
+
     /// Finds the links of the current row.
     fn find(&mut self, line: u64) {
-        if self.links.is_none() {
+        if self.is_zotero {
+            return self.find_entry(line);
+        }
+        if self.links.is_none() && self.context.options.url_template.is_none() {
             let first = self
                 .row
                 .iter()
@@ -204,6 +229,21 @@ impl Rows {
         }
         let mut add =
             |text: &[u8], parsed| self.found.push_back(self.context.link(line, text, parsed));
+        let value = |name: &str| {
+            let cell = self.row.get(*self.columns.get(name)?)?;
+            let text = characters::text(cell);
+            (!text.trim().is_empty()).then_some(text)
+        };
+        if let Some(template) = &self.context.options.url_template {
+            let details = details(&self.context.options, value, &self.checksums);
+            let Some(details) = details.transpose() else {
+                return;
+            };
+            return match template.fill(value) {
+                Some(url) => add(self.row.as_slice(), details.map(|details| (url, details))),
+                None => self.context.seen.has_none(),
+            };
+        }
         let Some(columns) = &self.links else {
             return self.context.seen.has_none();
         };
@@ -213,31 +253,25 @@ impl Rows {
                 format!("the row ends after column {columns}, and the link is in column {url}");
             return add(self.row.as_slice(), Err(problem));
         }
-        let value = |name: &str| {
-            let cell = self.row.get(*self.columns.get(name)?)?;
-            let text = characters::text(cell);
-            (!text.trim().is_empty()).then_some(text)
-        };
         let mut details = match details(&self.context.options, value, &self.checksums) {
             Ok(Some(details)) => Ok(details),
             Ok(None) => return,
             Err(problem) => Err(problem),
         };
-        let first = best_cell(&self.context, &self.names, &self.row, columns);
-        let first = first.unwrap_or_default();
-        if is_rule(&first) {
+        let cell = |at: usize| Some((self.names.get(at), characters::text(self.row.get(at)?)));
+        let cells: Vec<_> = iter::once(columns.first)
+            .chain(columns.others.iter().copied())
+            .filter_map(cell)
+            .collect();
+        if cells.first().is_none_or(|(_, first)| is_rule(first)) {
             return;
         }
-        let mut links = links_of(&first);
-        let others = columns.others.iter().filter_map(|at| self.row.get(*at));
-        let others: Vec<_> = others.map(characters::text).collect();
-        let mut others = others.iter().flat_map(|cell| links_of(cell));
-        if let Some(stands_in) = stand_in(links.first()) {
-            links = others
-                .by_ref()
-                .find(|link| stands_in(link))
-                .map_or(links, |link| vec![link]);
-        }
+        let mut cells = cells
+            .iter()
+            .map(|(name, cell)| self.context.links_of(name.map(String::as_str), cell));
+        let mut links = cells.next().unwrap_or_default();
+        let mut others = cells.flatten().collect();
+        self.context.stand_in(&mut links, &mut others);
         let Some(last) = links.pop() else {
             return self.context.seen.has_none();
         };
@@ -246,22 +280,20 @@ impl Rows {
         {
             // it cannot be that of several files
             details.checksum = None;
+            others.clear();
         }
         for link in links {
             add(
                 link.as_bytes(),
-                details.clone().map(|details| (link.to_owned(), details)),
+                details.clone().map(|details| (link.to_string(), details)),
             );
         }
         if let Ok(details) = &mut details {
-            let others = others.filter(|other| *other != last);
-            details
-                .mirrors
-                .extend(others.filter_map(|other| parse_url(other).ok()));
+            details.mirrors.extend(self.context.mirrors(&last, &others));
         }
         add(
             last.as_bytes(),
-            details.map(|details| (last.to_owned(), details)),
+            details.map(|details| (last.to_string(), details)),
         );
     }
 
@@ -282,7 +314,11 @@ impl Rows {
             " without a header"
         };
         let mut kind = format!("a table{header}, separated by {separator}");
-        if let Some(links) = &self.links {
+        if self.is_zotero {
+            "a table of Zotero".clone_into(&mut kind);
+        } else if self.context.options.url_template.is_some() {
+            kind.push_str(", for `--url-template`");
+        } else if let Some(links) = &self.links {
             let _ = write!(kind, ", with links in column `{}`", name(links.first));
             let others: Vec<_> = links.others.iter().map(|at| name(*at)).collect();
             if !others.is_empty() {
@@ -295,45 +331,6 @@ impl Rows {
         self.context.seen.is(kind);
         self.context.seen.advise(advice);
     }
-}
-
-/// The best cell of a `row` with these `names` of columns, or, if it is blank, the next one with an identifier. If it is an identifier
-/// only because its column says so, it gets a prefix that says that, too.
-fn best_cell<'a>(
-    context: &Context,
-    names: &[String],
-    row: &'a ByteRecord,
-    columns: &LinkColumns,
-) -> Option<Cow<'a, str>> {
-    let ids = &context.options.columns.ids;
-    let prefixed = |at: usize, cell: Cow<'a, str>| {
-        let id = names.get(at).and_then(|name| ids.in_column(name, &cell));
-        id.map_or(cell, Cow::Owned)
-    };
-    let best = characters::text(row.get(columns.first)?);
-    if !links_of(&best).is_empty() {
-        return Some(prefixed(columns.first, best));
-    }
-    let mut others = columns.others.iter().filter_map(|at| {
-        ids.rank_of_column(names.get(*at)?)?;
-        let cell = characters::text(row.get(*at)?);
-        (!links_of(&cell).is_empty()).then(|| prefixed(*at, cell))
-    });
-    Some(others.next().unwrap_or(best))
-}
-
-/// The links in a cell, or what is there in place of one; empty if the cell says that there is none.
-fn links_of(cell: &str) -> Vec<&str> {
-    let cell = characters::trim(cell);
-    let mut says_none = NO_LINK.iter().map(|word| cell.eq_ignore_ascii_case(word));
-    if cell.is_empty() || says_none.any(|is_same| is_same) {
-        return Vec::new();
-    }
-    if let Some(link) = split::only(cell) {
-        return vec![link];
-    }
-    let links = split::links(cell);
-    if links.is_empty() { vec![cell] } else { links }
 }
 
 /// Whether a cell is part of the line below the header of a table in Markdown.

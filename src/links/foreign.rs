@@ -128,19 +128,12 @@ fn packed(beginning: &[u8]) -> String {
 pub(super) fn text(beginning: &str) -> Option<String> {
     let mut lines = beginning.lines().map(str::trim);
     let first = lines.find(|line| !line.is_empty() && !line.starts_with('%'))?;
-    let tag = |line: &str, tags: &[&str]| tags.iter().any(|tag| line.starts_with(tag));
     let lower = first.to_ascii_lowercase();
     let what = if let Some(language) = Language::of(beginning) {
         match language {
             Language::Html => "an HTML page",
             Language::Xml => "XML",
         }
-    } else if lower.starts_with('@') && lower.contains('{') && is_entry(&lower) {
-        "a BibTeX file"
-    } else if tag(first, &["TY  - ", "PMID- "]) {
-        "a RIS or PubMed file"
-    } else if tag(beginning.trim_start(), &["%0 "]) {
-        "an EndNote file"
     } else if lower == "[internetshortcut]" {
         "a shortcut"
     } else {
@@ -149,12 +142,6 @@ pub(super) fn text(beginning: &str) -> Option<String> {
     Some(format!(
         "it looks like {what}, not a list: `--extract` takes the links in it"
     ))
-}
-
-/// Whether a line begins an entry such as `@article{…`.
-fn is_entry(line: &str) -> bool {
-    let kind = line[1..].split('{').next().unwrap_or_default().trim();
-    !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
 #[cfg(test)]
@@ -179,8 +166,6 @@ mod tests {
         for (beginning, word) in [
             ("<!DOCTYPE html>\n<html>", "HTML page"),
             ("<?xml version='1.0'?>", "XML"),
-            ("% by hand\n@article{key,\n", "BibTeX"),
-            ("TY  - JOUR\n", "RIS"),
             ("[InternetShortcut]\nURL=http://a.example/", "shortcut"),
         ] {
             let said = text(beginning).expect("no list");

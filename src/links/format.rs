@@ -9,11 +9,13 @@ use std::iter;
 use clap::ValueEnum;
 
 use super::compressed::{Source, decompressed};
+use super::elements::{self, Dialect};
 use super::markup::Language;
 use super::shape::{self, Shape};
 use super::tally::Tally;
 use super::{
-    Context, Item, aria2, brief, characters, csv, document, foreign, html, only, plain, text,
+    Context, Item, aria2, bibtex, brief, cdxj, characters, csv, document, enw, foreign, html, nbib,
+    only, plain, ris, sitemap, tagged, text,
 };
 use crate::line::fill;
 
@@ -37,6 +39,30 @@ pub enum Format {
     Text,
     /// Links in a page or an XML document
     Html,
+    /// BibTeX or BibLaTeX
+    Bibtex,
+    /// RIS
+    Ris,
+    /// MEDLINE, as PubMed exports it
+    Nbib,
+    /// Tagged entries of EndNote
+    Enw,
+    /// A library of EndNote in XML
+    EndnoteXml,
+    /// CSL-JSON
+    CslJson,
+    /// RDF of Zotero
+    ZoteroRdf,
+    /// Outlines of links or feeds
+    Opml,
+    /// RSS or Atom
+    Feed,
+    /// A sitemap
+    Sitemap,
+    /// Answers of OAI-PMH
+    OaiPmh,
+    /// Indexes of web archives
+    Cdxj,
 }
 
 /// The format of a list, as its reader has to know it.
@@ -49,6 +75,28 @@ enum ListKind {
     Aria2,
     Text,
     Markup(Language),
+    Bibtex,
+    Tagged(Tagged),
+    Elements(Dialect),
+    Cdxj,
+}
+
+/// A list whose lines begin with tags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tagged {
+    Ris,
+    Nbib,
+    Enw,
+}
+
+impl Tagged {
+    fn dialect(self) -> &'static tagged::Dialect {
+        match self {
+            Self::Ris => &ris::RIS,
+            Self::Nbib => &nbib::NBIB,
+            Self::Enw => &enw::ENW,
+        }
+    }
 }
 
 /// A reader of a list.
@@ -62,7 +110,15 @@ pub(super) fn open(source: Source, mut context: Context) -> io::Result<Reader> {
     let begun = begin(source, &mut context).map_err(|error| context.broken(0, &error))?;
     let (source, kind) = begun;
     if context.options.only.is_some()
-        && matches!(kind, ListKind::Aria2 | ListKind::Text | ListKind::Markup(_))
+        && matches!(
+            kind,
+            ListKind::Aria2
+                | ListKind::Text
+                | ListKind::Markup(_)
+                | ListKind::Bibtex
+                | ListKind::Tagged(_)
+                | ListKind::Elements(_)
+        )
     {
         only::warn("all links of other lists are taken");
     }
@@ -75,6 +131,13 @@ pub(super) fn open(source: Source, mut context: Context) -> io::Result<Reader> {
         ListKind::Aria2 => Box::new(aria2::links(source, context)),
         ListKind::Text => Box::new(text::links(source, context)),
         ListKind::Markup(language) => Box::new(html::links(source, language, context)),
+        ListKind::Bibtex => Box::new(bibtex::links(source, context)),
+        ListKind::Tagged(kind) => Box::new(tagged::links(source, kind.dialect(), context)),
+        ListKind::Elements(Dialect::SitemapIndex) => {
+            Box::new(sitemap::links_of_index(source, context))
+        }
+        ListKind::Elements(dialect) => Box::new(elements::links(source, dialect, context)),
+        ListKind::Cdxj => Box::new(cdxj::links(source, context)),
     };
     Ok(Box::new(Tally::new(reader, same)))
 }
@@ -87,6 +150,10 @@ fn describe(kind: ListKind, context: &Context) {
     } else {
         "links that end in `.pdf`"
     };
+    let is_bibliography = matches!(
+        kind,
+        ListKind::Bibtex | ListKind::Tagged(_) | ListKind::Elements(_)
+    );
     let kind = match kind {
         ListKind::Plain => "a plain list",
         ListKind::Jsonl => "JSON lines",
@@ -95,10 +162,18 @@ fn describe(kind: ListKind, context: &Context) {
         ListKind::Text => &format!("text, for {wanted}"),
         ListKind::Markup(Language::Xml) => &format!("an XML document, for {wanted}"),
         ListKind::Markup(Language::Html) => &format!("a page, for {wanted}"),
+        ListKind::Bibtex => "BibTeX",
+        ListKind::Tagged(kind) => kind.dialect().name,
+        ListKind::Elements(dialect) => dialect.name(),
+        ListKind::Cdxj => "an index of a web archive, for PDFs",
         // described with its columns
         ListKind::Table(_) => return,
     };
     seen.is(kind.to_owned());
+    if is_bibliography {
+        let advice = "no entry has a URL, a DOI or an identifier of an archive";
+        seen.advise(advice.to_owned());
+    }
     if context.options.extract {
         let advice = if context.options.all_links {
             "is it the right file?"
@@ -136,7 +211,8 @@ fn recognized(beginning: &[u8], context: &Context) -> io::Result<ListKind> {
     let text = characters::text(&beginning[..beginning.len().min(LONGEST_BEGINNING)]);
     let is_auto = context.options.format == Format::Auto && !context.options.extract;
     let other = foreign::binary(beginning, &brief(&context.source));
-    let other = other.or_else(|| foreign::text(&text).filter(|_| is_auto));
+    let is_foreign = || is_auto && entries(&text).is_none();
+    let other = other.or_else(|| foreign::text(&text).filter(|_| is_foreign()));
     if let Some(other) = other {
         return Err(io::Error::new(io::ErrorKind::InvalidData, other));
     }
@@ -185,6 +261,9 @@ fn is_enough(beginning: &[u8], context: &Context) -> bool {
         .iter()
         .rposition(|byte| matches!(byte, b'\n' | b'\r'));
     let text = characters::text(&beginning[..end.map_or(0, |end| end + 1)]);
+    if context.options.format == Format::Auto && !context.options.extract && !says_kind(&text) {
+        return false;
+    }
     let mut lines = content_lines(&text);
     let Some(first) = lines.next() else {
         return false;
@@ -195,6 +274,35 @@ fn is_enough(beginning: &[u8], context: &Context) -> bool {
         || shape::of(first, "", context).is_some()
         || (characters::trim(first).starts_with('{') && document::is_balanced(first));
     is_clear || lines.next().is_some()
+}
+
+/// Whether a list has said what it is, if it begins as some do before they say it: with the declaration of XML, or with the words of a
+/// program.
+fn says_kind(beginning: &str) -> bool {
+    const MOST_LINES: usize = 20;
+    let text = characters::trim(beginning);
+    if text.starts_with('<') && !super::starts_with(text, "<http") {
+        return Dialect::is_clear(text) || Language::of(text) == Some(Language::Html);
+    }
+    let first = text.split(['\n', '\r']).next().unwrap_or_default();
+    let may_follow = bibtex::may_follow(first) || first.starts_with("Provider:");
+    !may_follow || entries(text).is_some() || text.lines().count() > MOST_LINES
+}
+
+/// The kind of a list of entries; none if it is another list.
+fn entries(beginning: &str) -> Option<ListKind> {
+    let text = beginning.trim_start_matches(characters::is_space);
+    match text.as_bytes().first()? {
+        b'<' => return Dialect::of(text).map(ListKind::Elements),
+        b'{' => {}
+        _ if bibtex::is_one(text) => return Some(ListKind::Bibtex),
+        _ if ris::is_one(text) => return Some(ListKind::Tagged(Tagged::Ris)),
+        _ if nbib::is_one(text) => return Some(ListKind::Tagged(Tagged::Nbib)),
+        _ if enw::is_one(text) => return Some(ListKind::Tagged(Tagged::Enw)),
+        _ => {}
+    }
+    let first = content_lines(text).next().unwrap_or_default();
+    cdxj::is_line(first).then_some(ListKind::Cdxj)
 }
 
 /// The lines of a text that are neither blank nor comments.
@@ -227,10 +335,13 @@ fn kind(beginning: &str, context: &Context) -> ListKind {
         .url
         .as_ref()
         .is_some_and(|name| name.parse::<usize>().is_ok());
-    let header = || match shape::of(first, second, context) {
-        Some(shape) => Some(shape),
-        None if has_link => Some(shape::headless(first)),
-        None => None,
+    let template = context.options.url_template.as_ref();
+    let header = || {
+        if let Some(template) = template {
+            return shape::of_template(first, template);
+        }
+        let known = shape::of(first, second, context);
+        known.or_else(|| has_link.then(|| shape::headless(first)))
     };
     let table = |separator: Option<u8>| {
         let shape = header();
@@ -242,6 +353,10 @@ fn kind(beginning: &str, context: &Context) -> ListKind {
             has_header,
         })
     };
+    let is_auto = context.options.format == Format::Auto && !context.options.extract;
+    if let Some(kind) = entries(beginning).filter(|_| is_auto) {
+        return kind;
+    }
     match context.options.format {
         Format::Csv => {
             let found = header().map(|shape| shape.separator);
@@ -256,11 +371,30 @@ fn kind(beginning: &str, context: &Context) -> ListKind {
         Format::Auto if context.options.extract => {
             Language::of(beginning).map_or(ListKind::Text, ListKind::Markup)
         }
-        Format::Jsonl | Format::Auto if document::is_one(beginning) => ListKind::Document,
-        Format::Jsonl => ListKind::Jsonl,
+        Format::Bibtex => ListKind::Bibtex,
+        Format::Ris => ListKind::Tagged(Tagged::Ris),
+        Format::Nbib => ListKind::Tagged(Tagged::Nbib),
+        Format::Enw => ListKind::Tagged(Tagged::Enw),
+        Format::EndnoteXml => ListKind::Elements(Dialect::EndNote),
+        Format::ZoteroRdf => ListKind::Elements(Dialect::ZoteroRdf),
+        Format::Opml => ListKind::Elements(Dialect::Opml),
+        Format::Feed => ListKind::Elements(Dialect::Feed),
+        Format::Sitemap => {
+            let index = Dialect::of(beginning).filter(|known| *known == Dialect::SitemapIndex);
+            ListKind::Elements(index.unwrap_or(Dialect::Sitemap))
+        }
+        Format::OaiPmh => ListKind::Elements(Dialect::OaiPmh),
+        Format::Cdxj => ListKind::Cdxj,
+        Format::Jsonl | Format::CslJson | Format::Auto if document::is_one(beginning) => {
+            ListKind::Document
+        }
+        Format::Jsonl | Format::CslJson => ListKind::Jsonl,
         Format::Auto if declared.is_some() => table(declared),
         Format::Auto if beginning.lines().any(aria2::is_option) => ListKind::Aria2,
         Format::Auto if characters::trim(first).starts_with('{') => ListKind::Jsonl,
+        Format::Auto if columns.url.is_none() && context.options.url_template.is_some() => {
+            table(None)
+        }
         Format::Auto if has_link && numbered => table(None),
         Format::Auto if has_link => ListKind::Plain,
         // the error for a table without the column says more than one for each line of a plain list

@@ -4,7 +4,7 @@
 //! for a link, and one for what it leads to. A name with a word for something else, as in `license_url` or `pdf_pages`, is of no
 //! use, whatever the others are.
 
-use super::{Columns, parse_url, split};
+use super::Columns;
 
 /// Names from before their words counted, in order of preference. Among names of the same [`Rank`], they come first.
 const USUAL: [&str; 7] = [
@@ -207,14 +207,21 @@ pub(super) fn id_column<'a>(
     columns: &Columns,
     names: &(impl Iterator<Item = &'a str> + Clone),
 ) -> Option<LinkColumns> {
+    let mut ids = id_columns(columns, names);
+    Some(LinkColumns {
+        first: ids.next()?,
+        others: ids.collect(),
+    })
+}
+
+fn id_columns<'a>(
+    columns: &Columns,
+    names: &(impl Iterator<Item = &'a str> + Clone),
+) -> impl Iterator<Item = usize> {
     let rank = |(at, name)| Some((columns.ids.rank_of_column(name)?, at));
     let mut ranked: Vec<_> = names.clone().enumerate().filter_map(rank).collect();
     ranked.sort_unstable();
-    let mut ranked = ranked.into_iter().map(|(_, at)| at);
-    Some(LinkColumns {
-        first: ranked.next()?,
-        others: ranked.collect(),
-    })
+    ranked.into_iter().map(|(_, at)| at)
 }
 
 /// The columns of links among `names`; `None` if there is none.
@@ -259,15 +266,13 @@ pub(super) fn link_columns<'a>(
         let is_same = matches!(class, 0 | 2) && !matches!(rank, Rank::OtherLink | Rank::File);
         is_file && is_same && !is_inside
     });
-    let others = others.map(|(.., at)| *at).take(MOST_OTHERS).collect();
+    let others = others.map(|(_, rank, .., at)| (*rank == Rank::Page, *at));
+    let (pages, files): (Vec<_>, Vec<_>) = others.partition(|(is_page, _)| *is_page);
+    let at = |columns: Vec<(bool, usize)>| columns.into_iter().map(|(_, at)| at);
+    let ids = id_columns(columns, names).filter(|at| *at != first);
+    let others = at(files).chain(ids).chain(at(pages));
+    let others = others.take(MOST_OTHERS).collect();
     Some(LinkColumns { first, others })
-}
-
-/// What a link from another column must be to stand in for what is in the best one; `None` if that is a link. It may be blank, and a
-/// column `PDF` may also say `yes`: the page about it may lead to one.
-pub(super) fn stand_in(best: Option<&impl AsRef<str>>) -> Option<fn(&str) -> bool> {
-    let is_link = best.is_some_and(|best| parse_url(best.as_ref()).is_ok());
-    (!is_link).then_some(|other| split::begins_link(other.as_bytes()))
 }
 
 /// Whether two names of columns differ at most in case and in `_`, `-` and spaces.

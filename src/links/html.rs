@@ -31,11 +31,7 @@ pub(super) fn links(
     context: Context,
 ) -> impl Iterator<Item = Item> {
     let line = Arc::new(AtomicU64::new(1));
-    let counted = Counted {
-        reader: IoReader::new(source),
-        line: Arc::clone(&line),
-        letters: Letters::default(),
-    };
+    let counted = Counted::new(source, Arc::clone(&line));
     let broken = context.clone();
     let finder = Finder {
         language,
@@ -193,10 +189,21 @@ impl Sink for Finder {
 }
 
 /// A reader that counts lines, and fails at a word that does not end.
-struct Counted<R> {
+pub(super) struct Counted<R> {
     reader: R,
     line: Arc<AtomicU64>,
     letters: Letters,
+}
+
+impl Counted<IoReader<Source>> {
+    /// A reader of `source`, which adds to `line`.
+    pub(super) fn new(source: Source, line: Arc<AtomicU64>) -> Self {
+        Self {
+            reader: IoReader::new(source),
+            line,
+            letters: Letters::default(),
+        }
+    }
 }
 
 impl<R> Counted<R> {

@@ -4,15 +4,13 @@
 //! as in `{"results": [{…}, {…}]}`, each of them is a row of its own.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
 
 use serde_json::value::RawValue;
 
 use super::checksums::Kind;
 use super::columns::{Columns, details};
 use super::fields::{DEEPEST, Fields, Place, each_element, text, texts};
-use super::headings::stand_in;
-use super::{Context, NO_FIELD, Parsed, brief, parse_url, plain, split};
+use super::{Context, NO_FIELD, Parsed, UrlTemplate, brief, plain, works};
 use crate::link::Details;
 
 /// Reads the links of `text`, a JSON object. Calls `see` with the position in `text` of each one's object, and with the link.
@@ -62,6 +60,16 @@ impl Search<'_> {
     /// Reads the links of `object`: its own one, or else those of the objects in its arrays.
     fn read(&mut self, object: &Object, depth: usize) {
         let options = &self.context.options;
+        if options.url_template.is_none()
+            && options.columns.url.is_none()
+            && options.only.is_none()
+            && works::is_one(&object.fields)
+        {
+            if let Some(parsed) = works::read(&object.fields, self.context) {
+                (self.see)(object.at, parsed);
+            }
+            return;
+        }
         // columns that an earlier run carried along count as fields
         let carried = object.fields.0.get("columns");
         let carried = carried.and_then(|columns| serde_json::from_str(columns.get()).ok());
@@ -92,6 +100,9 @@ impl Search<'_> {
                 details.columns.push(column);
             }
         }
+        if let Some(template) = &options.url_template {
+            return self.fill(object, template, details, depth);
+        }
         match object.fields.links(&options.columns) {
             Place::Here(names) => self.take(object, &names, details),
             Place::In(values) if depth > 0 => {
@@ -113,55 +124,64 @@ impl Search<'_> {
         }
     }
 
+    /// Makes the link of `object`, or else those of the objects in its arrays.
+    fn fill(&mut self, object: &Object, template: &UrlTemplate, details: Details, depth: usize) {
+        if let Some(url) = template.fill(|name| object.value(name)) {
+            return (self.see)(object.at, Ok((url, details)));
+        }
+        let arrays = object
+            .fields
+            .0
+            .values()
+            .filter(|value| value.get().starts_with('[') && value.get().contains('{'));
+        let arrays: Vec<_> = arrays.filter(|_| depth > 0).collect();
+        if arrays.is_empty() {
+            return self.context.seen.has_none();
+        }
+        for value in arrays {
+            each_element(value, &mut |element| {
+                if element.get().starts_with('{') {
+                    self.enter(object, element, depth);
+                }
+                true
+            });
+        }
+    }
+
     /// Takes the links in the fields with these `names`, the best one first.
     fn take(&mut self, object: &Object, names: &[String], mut details: Details) {
-        let mut values = names.iter().map(|name| object.fields.at_path(name));
-        let texts = |values: Vec<&RawValue>| -> Vec<String> {
-            let texts = values.into_iter().flat_map(texts);
-            let links = texts.flat_map(|text| {
-                let links = match split::only(&text) {
-                    Some(link) => vec![link],
-                    None => split::links(&text),
-                };
-                let links: Vec<_> = links.into_iter().map(str::to_owned).collect();
-                if links.is_empty() { vec![text] } else { links }
-            });
-            links.collect()
-        };
-        let mut links = values.next().map(texts).unwrap_or_default();
-        let mut others: VecDeque<_> = values.flat_map(texts).collect();
-        if let Some(stands_in) = stand_in(links.first()) {
-            let other = others.iter().position(|link| stands_in(link));
-            links = other
-                .and_then(|at| others.remove(at))
-                .map_or(links, |link| vec![link]);
-        }
-        let ids = &self.context.options.columns.ids;
-        if let Some(name) = names.first() {
-            for link in &mut links {
-                if let Some(id) = ids.in_column(name, link) {
-                    *link = id;
-                }
-            }
-        }
+        let fields: Vec<(&str, Vec<String>)> = names
+            .iter()
+            .map(|name| {
+                let values = object.fields.at_path(name);
+                (name.as_str(), values.into_iter().flat_map(texts).collect())
+            })
+            .collect();
+        let mut fields = fields.iter().map(|(name, texts)| -> Vec<_> {
+            let links = texts
+                .iter()
+                .map(|text| self.context.links_of(Some(name), text));
+            links.flatten().collect()
+        });
+        let mut links = fields.next().unwrap_or_default();
+        let mut others = fields.flatten().collect();
+        self.context.stand_in(&mut links, &mut others);
         let Some(last) = links.pop() else {
             return self.context.seen.has_none();
         };
         if !links.is_empty() {
             // it cannot be that of several files
             details.checksum = None;
+            others.clear();
         }
         if let Some(name) = names.first().filter(|name| *name != "url") {
             self.context.seen.is_in_field(name);
         }
         for link in links {
-            (self.see)(object.at, Ok((link, details.clone())));
+            (self.see)(object.at, Ok((link.into_owned(), details.clone())));
         }
-        let others = others.iter().filter(|other| **other != last);
-        details
-            .mirrors
-            .extend(others.filter_map(|other| parse_url(other).ok()));
-        (self.see)(object.at, Ok((last, details)));
+        details.mirrors.extend(self.context.mirrors(&last, &others));
+        (self.see)(object.at, Ok((last.into_owned(), details)));
     }
 
     /// Reads the objects and links in a value of `object`, which may be an array of them.

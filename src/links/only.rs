@@ -10,6 +10,11 @@ use crate::outcome::Status;
 pub struct Only(Vec<&'static str>);
 
 impl Only {
+    /// Whether `word` is one of its words.
+    pub(super) fn names(&self, word: &str) -> bool {
+        self.0.contains(&word)
+    }
+
     /// Whether to take a record with this `status`. Only records of failures are `retryable` or not.
     pub(super) fn wants(&self, status: Option<&str>, retryable: Option<bool>) -> bool {
         self.0.iter().any(|choice| match *choice {

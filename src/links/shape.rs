@@ -4,7 +4,7 @@
 use csv::{ByteRecord, ReaderBuilder};
 
 use super::headings::{Rank, id_column, link_columns, rank};
-use super::{Context, split};
+use super::{Context, UrlTemplate, split};
 
 /// The separators of tables.
 const SEPARATORS: [u8; 4] = [b'\t', b',', b';', b'|'];
@@ -76,6 +76,28 @@ pub(super) fn of(line: &str, second: &str, context: &Context) -> Option<Shape> {
     let links = best(&quality).or_else(single);
     let links = links.or_else(|| best(&by_content));
     links.or_else(|| best(&by_id)).or_else(single_id)
+}
+
+/// The shape of a table whose first line is `line`, if it has the columns of `template`. Numbers are those of a table without a
+/// header.
+pub(super) fn of_template(line: &str, template: &UrlTemplate) -> Option<Shape> {
+    let is_numbered = template.names().all(|name| name.parse::<usize>().is_ok());
+    if is_numbered {
+        return Some(headless(line));
+    }
+    let has_all = |separator: &u8| {
+        let cells = cells(line, *separator);
+        template
+            .names()
+            .all(|name| cells.iter().any(|cell| cell == name))
+    };
+    let separators = SEPARATORS.into_iter().chain([NO_SEPARATOR]);
+    let separator = separators.into_iter().find(has_all)?;
+    let has_header = true;
+    Some(Shape {
+        separator,
+        has_header,
+    })
 }
 
 /// The shape of a table whose first row is `line`, which has a link in it.

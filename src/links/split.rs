@@ -19,6 +19,9 @@
 use super::characters::{is_space, trim};
 use super::{LONGEST_LINK, input, starts_with};
 
+/// What tables have in cells without a link, besides nothing.
+const NO_LINK: [&str; 8] = ["-", "–", "n/a", "na", "nan", "nil", "none", "null"];
+
 /// Characters that separate links, besides white space.
 const SEPARATORS: &[char] = &[',', ';', '|', '，', '；', '、'];
 
@@ -382,6 +385,20 @@ pub(super) fn is_pdf_link(link: &str) -> bool {
 pub(super) fn is_pdf(path: &str) -> bool {
     let suffix = path.get(path.len().saturating_sub(4)..);
     suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case(".pdf"))
+}
+
+/// The links in a cell, or what is there in place of one; empty if the cell says that there is none.
+pub(super) fn links_of(cell: &str) -> Vec<&str> {
+    let cell = trim(cell);
+    let mut says_none = NO_LINK.iter().map(|word| cell.eq_ignore_ascii_case(word));
+    if cell.is_empty() || says_none.any(|is_same| is_same) {
+        return Vec::new();
+    }
+    if let Some(link) = only(cell) {
+        return vec![link];
+    }
+    let links = links(cell);
+    if links.is_empty() { vec![cell] } else { links }
 }
 
 #[cfg(test)]

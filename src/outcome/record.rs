@@ -284,7 +284,7 @@ fields! {
     "url", |record| Text(&record.url),
         "the link, without fragment and credentials; for a line that is not a link, its beginning";
     "id", |record| Text(record.id.as_deref()?),
-        "the identifier that the line is, such as `doi:10.1000/182`";
+        "the identifier that the line is or has, such as `doi:10.1000/182`";
     "final_url", |record| Text(cut(record.answer()?.final_url.as_deref()?, LONGEST_URL)),
         "the URL that responded, if it is not the one in the list";
     "source", |record| Text(&*record.source_line.source), "the list: its path, `stdin`, or `argument`";

@@ -24,10 +24,12 @@ pub(super) type Via = Vec<Cow<'static, str>>;
 #[derive(Debug)]
 pub(super) struct Chain {
     ids: Arc<Ids>,
-    /// The URL by which the identifier of the line is known.
+    /// The identifier of the line.
+    id: Id,
+    /// The URL by which it is known.
     pub(super) url: Url,
     ahead: VecDeque<(Via, Ahead)>,
-    /// The identifiers whose sources are tried, that of the line first.
+    /// The identifiers whose sources have been tried, or are ahead.
     known: Vec<Id>,
     /// The sources that are left out, and what they need.
     pub(super) lacks: Vec<(Arc<str>, &'static str)>,
@@ -58,19 +60,27 @@ pub(super) enum What {
 }
 
 impl Chain {
-    /// All sources of `id`.
+    /// A chain without sources for a line whose identifier is `id`.
     pub(super) fn new(id: Id, ids: &Arc<Ids>) -> Self {
-        let mut chain = Self {
+        Self {
             ids: Arc::clone(ids),
             url: id.url(),
+            id,
             ahead: VecDeque::new(),
             known: Vec::new(),
             lacks: Vec::new(),
             taken: 0,
+        }
+    }
+
+    /// Tries the sources of the identifier that `url` stands for next; false if it is none.
+    pub(super) fn begin(&mut self, url: &Url) -> bool {
+        let Some(Ok(id)) = self.ids.of_url(url) else {
+            return false;
         };
-        let sources = chain.sources(id, &Via::new());
-        chain.ahead.extend(sources);
-        chain
+        let sources = self.sources(id, &Via::new());
+        self.put(sources);
+        true
     }
 
     /// What is known about identifiers.
@@ -80,18 +90,35 @@ impl Chain {
 
     /// The identifier of the line.
     pub(super) fn id(&self) -> &Id {
-        &self.known[0]
+        &self.id
     }
 
     /// The names of the sources that are ahead, without those that are left out.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn names(&self) -> impl Iterator<Item = String> {
         self.ahead.iter().filter_map(|(_, ahead)| match ahead {
-            Ahead::Source(id, source) => match self.ids.step(id, source) {
-                Step::Ask(_) | Step::Found(_) => Some(&*source.name),
-                Step::Lacks(_) | Step::None => None,
-            },
+            Ahead::Source(id, source) => self.name(id, source),
             Ahead::Url(..) => None,
         })
+    }
+
+    /// The names of the sources of the identifier that `url` stands for.
+    pub(super) fn names_of(&self, url: &Url) -> Vec<String> {
+        let id = self.ids.of_url(url).and_then(Result::ok);
+        let id = id.filter(|id| !self.known.contains(id));
+        let names = |id: Id| -> Vec<_> {
+            let sources = self.ids.chain(&id);
+            sources
+                .filter_map(|source| self.name(&id, &source))
+                .collect()
+        };
+        id.map(names).unwrap_or_default()
+    }
+
+    fn name(&self, id: &Id, source: &Source) -> Option<String> {
+        match self.ids.step(id, source) {
+            Step::Ask(_) | Step::Found(_) => Some(source.name.to_string()),
+            Step::Lacks(_) | Step::None => None,
+        }
     }
 
     /// What to request next; none if nothing is left.

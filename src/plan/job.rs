@@ -137,10 +137,7 @@ impl Job {
         Self {
             source_line: link.source_line,
             index,
-            candidates: match ids.of_url(&link.url) {
-                Some(Ok(id)) => Candidates::of_id(id, ids, mirrors),
-                _ => Candidates::new(link.url, mirrors),
-            },
+            candidates: Candidates::new(link.url, mirrors, ids),
             id: link.id,
             name: Box::default(),
             name_taken: false,

@@ -61,7 +61,8 @@ pub(super) fn of_found(candidates: &Candidates, suggested: Option<&str>) -> Stri
 /// The name of a file of which nothing is known but its line: from the URL or the identifier there.
 pub(super) fn planned(candidates: &Candidates) -> String {
     let of_id = |id: &Id| safe(&format!("{}{EXTENSION}", id.value().replace('/', "_")));
-    let name = candidates.id().and_then(of_id);
+    let id = candidates.id().filter(|_| candidates.is_id());
+    let name = id.and_then(of_id);
     name.unwrap_or_else(|| of_url(candidates.first()))
 }
 

@@ -305,14 +305,9 @@ fn what_is_no_list_is_said_once() {
             "an HTML page, not a list: `--extract`",
         ),
         (
-            many("@article{key,\n  url = {http://a.example/x.pdf},\n}\n"),
+            many("@article{key,\n  title = {No link},\n}\n"),
             &[],
-            "a BibTeX file, not a list: `--extract`",
-        ),
-        (
-            many("TY  - JOUR\nUR  - http://a.example/x.pdf\n"),
-            &[],
-            "`--extract`",
+            "no link in `list` in 50 rows, read as BibTeX: no entry has a URL",
         ),
         (
             format!("Author,Year\n{}", many("A,2020\n")),

@@ -492,6 +492,64 @@ fn names_may_have_identifiers() {
 }
 
 #[test]
+fn an_entry_leads_to_its_pdf_by_any_of_its_fields() {
+    let lists = [
+        "url,doi,title\n@@/gone.pdf,10.1000/unpaywall,On Foo\n",
+        "doi\tpdf_url\n10.1000/unpaywall\t@@/gone.pdf\n",
+        "landing_page_url;DOI;pdf\n@@/journal/x;10.1000/unpaywall;@@/gone.pdf\n",
+        "{\"openAccessPdf\": {\"url\": \"@@/gone.pdf\"}, \"externalIds\": {\"DOI\": \"10.1000/Unpaywall\"}}\n",
+        "@article{k, title = {On Foo}, doi = {https://doi.org/10.1000/unpaywall}, pdf = {@@/gone.pdf}, url = {@@/journal/x}}\n",
+        "TY  - JOUR\r\nUR  - @@/journal/x\r\nDO  - 10.1000/unpaywall.\r\nL1  - @@/gone.pdf\r\nER  - \r\n",
+        "[{\"id\": \"k\", \"type\": \"article-journal\", \"URL\": \"@@/gone.pdf\", \"DOI\": \"10.1000/unpaywall\"}]",
+    ];
+    for_each_mode(|mode| {
+        let server = sources();
+        for list in lists {
+            let sandbox = Sandbox::new();
+            let list = list.replace("@@", &server.url(""));
+            let args = ["--email", "me@a.example", "--name", "{doi}"];
+            let before = server.requests().len();
+            let (run, records) = fetch(&sandbox, mode, &list, &bases(&server, &[]), &args);
+            let record = record(&records, "doi:10.1000/unpaywall");
+            assert_eq!(via(record), "unpaywall", "{list}: {record}");
+            assert_eq!(record["url"], server.url("/gone.pdf"));
+            assert_eq!(
+                sandbox.names(),
+                ["10.1000_unpaywall.pdf"],
+                "{list}: {run:?}"
+            );
+            run.exits(0);
+            let asked = server.requests()[before..].to_vec();
+            let asked: Vec<_> = asked.iter().map(|request| request.path.as_str()).collect();
+            assert_eq!(
+                asked[..2],
+                ["/gone.pdf", "/doi/10.1000/unpaywall"],
+                "{list}"
+            );
+            assert_eq!(asked.len(), 4, "{list}: {asked:?}");
+        }
+
+        // what is last leads to the PDF if nothing else does
+        let sandbox = Sandbox::new();
+        let list = format!(
+            "@misc{{a, doi = {{10.1000/nothing}}, url = {{{url}/nbn/a}}}}\n@misc{{b, doi = {{10.1000/page}}, url = {{{url}/nbn/b}}}}\n",
+            url = server.url("")
+        );
+        let (run, records) = fetch(&sandbox, mode, &list, &bases(&server, &[]), &[]);
+        assert_eq!(
+            via(record(&records, "doi:10.1000/nothing")),
+            "citation_pdf_url",
+            "{run:?}"
+        );
+        assert_eq!(
+            via(record(&records, "doi:10.1000/page")),
+            "doi citation_pdf_url"
+        );
+        run.exits(0);
+    });
+}
+
+#[test]
 fn a_dry_run_shows_the_sources_and_asks_none() {
     let (server, sandbox) = (sources(), Sandbox::new());
     sandbox.write("config.toml", bases(&server, &[]));

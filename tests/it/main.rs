@@ -1,5 +1,6 @@
 //! The binary, run as a user runs it, against servers on loopback.
 
+mod bibliographies;
 mod blocks;
 mod bodies;
 mod checksums;

@@ -50,7 +50,7 @@ fn findings<'a>(page: &'a Url, found: &[(&str, Trust)], status: Status) -> Findi
 
 /// The paths that are tried after each of these failures, and what the link fails with at last.
 fn tried(found: &[(&str, Trust)], page: Status, failure: &Failure) -> (Vec<String>, Status) {
-    let mut candidates = Candidates::new(url("/page"), &[url("/mirror")]);
+    let mut candidates = Candidates::new(url("/page"), &[url("/mirror")], &Arc::default());
     let followed = add(&mut candidates, "/page", found, page);
     assert_eq!(followed, Followed::Found);
     let mut paths = Vec::new();
@@ -104,7 +104,7 @@ fn what_is_refused_is_not_replaced_and_what_is_dead_is() {
 fn a_page_is_read_again_if_what_it_declares_is_not_there() {
     let page = url("/page");
     let again = |failure: &Failure| {
-        let mut candidates = Candidates::new(page.clone(), &[]);
+        let mut candidates = Candidates::new(page.clone(), &[], &Arc::default());
         let found = [("/1", Trust::Declared), ("/2", Trust::Declared)];
         let findings = Findings {
             is_partial: true,
@@ -172,7 +172,7 @@ fn the_most_telling_failure_is_that_of_the_link() {
         let (_, status) = tried(&[("/1", trust)], page, failure);
         assert_eq!(status, expected, "{trust:?} {page} {failure}");
     }
-    let mut candidates = Candidates::new(url("/page"), &[]);
+    let mut candidates = Candidates::new(url("/page"), &[], &Arc::default());
     add(
         &mut candidates,
         "/page",
@@ -187,7 +187,7 @@ fn the_most_telling_failure_is_that_of_the_link() {
 
 #[test]
 fn a_link_has_so_many_pages_and_requests() {
-    let mut candidates = Candidates::new(url("/page"), &[]);
+    let mut candidates = Candidates::new(url("/page"), &[], &Arc::default());
     let mut requests = 1;
     let names: Vec<_> = (0..100).map(|number| format!("/{number}")).collect();
     for page in names.chunks(4) {
