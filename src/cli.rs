@@ -70,6 +70,7 @@ Lists, plain or compressed with gzip or Zstandard; the format is detected:
   tables  CSV, TSV and the like: `--url-column`, `--name-column`, `--carry`
   JSON    lines or documents with the same fields, also the records of an earlier run: `--only failed`
   aria2   input files and sessions: several URLs per file, `out=`, `dir=`, `checksum=`, `header=`
+  exports of reference managers (BibTeX, RIS, EndNote, CSL-JSON, Zotero, PubMed), feeds, sitemaps, OAI-PMH, CDXJ
   With `--extract`, links are extracted from any text (Markdown, BibTeX, JSON), HTML or XML.
 
 Names:

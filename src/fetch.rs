@@ -76,6 +76,7 @@ use body::{Body, Expected};
 use disk::Disk;
 use error::disk;
 use landing::Page;
+use look_up::retries;
 use request::{Accept, Requester, Wanted};
 use response::Response;
 
@@ -307,7 +308,7 @@ impl Fetcher {
                 }
                 Some(pause)
             }
-            None => retry.pause(job.attempts_at_candidate, &failure),
+            None => retries(job, *retry, &failure).pause(job.attempts_at_candidate, &failure),
         };
         let failure = match pause {
             Some(pause) if elapsed + pause < limit => {
@@ -378,7 +379,6 @@ impl Fetcher {
         part: &mut Option<Part>,
     ) -> Result<Option<Got>, Unsaved> {
         let (mut response, start) = self.get(job, part).await?;
-        job.told = response.told();
         let answer = response.answer(job.candidates.first());
         if let (Start::Unchanged, Some(existing)) = (start, &job.existing) {
             return Ok(Some(Got::Saved(unchanged(existing, answer))));

@@ -125,6 +125,15 @@ impl Ids {
         Ok(())
     }
 
+    /// The keys of sources, as they are in URLs.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        let tables = self.tables.iter();
+        let sources = tables.flat_map(|tables| tables.sources.values());
+        let keys = sources.filter_map(|source| source.key.as_deref());
+        let keys = keys.filter(|key| !key.is_empty());
+        keys.flat_map(template::spellings).collect()
+    }
+
     /// Whether there is a kind of identifiers with this `name`.
     pub(crate) fn has_kind(&self, name: &str) -> bool {
         self.tables().kinds.iter().any(|kind| *kind.name == *name)
@@ -322,14 +331,23 @@ impl Ids {
 
     /// What `source` has answered about `id` before.
     pub(crate) fn recall(&self, id: &Id, source: &Source) -> Option<Vec<Found>> {
-        self.memory.as_ref()?.recall(&question(id, source))
+        self.memory.as_ref()?.recall(&self.question(id, source)?)
     }
 
     /// Keeps what `source` has answered about `id`.
     pub(crate) fn keep(&self, id: &Id, source: &Source, found: &[Found]) {
-        if let Some(memory) = &self.memory {
-            memory.keep(&question(id, source), found);
+        if let (Some(memory), Some(question)) = (&self.memory, self.question(id, source)) {
+            memory.keep(&question, found);
         }
+    }
+
+    /// What `source` is asked about `id`, whoever asks: two spellings or versions of the same thing may be one question.
+    fn question(&self, id: &Id, source: &Source) -> Option<String> {
+        let known = |name: &str| match name {
+            "email" | "key" => Some(name.to_owned()),
+            _ => self.value(id, source, name),
+        };
+        source.get.as_ref()?.filled(&known).ok()
     }
 
     /// What the answer of `source` about `id` says.
@@ -371,6 +389,11 @@ impl Id {
         url.expect("it has been made once, to check it")
     }
 
+    /// Whether it is one of the same kind as `other`.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.kind.name == other.kind.name
+    }
+
     /// What a field of a template says of it: `id`, the name of its kind, a part, or another name of the same thing.
     pub(crate) fn field(&self, name: &str) -> Option<String> {
         if name == "id" {
@@ -405,8 +428,4 @@ impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.kind.name, self.value)
     }
-}
-
-fn question(id: &Id, source: &Source) -> String {
-    format!("{} {id}", source.name)
 }

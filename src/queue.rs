@@ -9,6 +9,7 @@
 //! worker, which wakes the next one if there is more to start.
 
 mod breaker;
+mod heard;
 mod host;
 mod pace;
 pub(crate) mod policy;
@@ -169,12 +170,6 @@ impl<J: HasHost> Queue<J> {
             std::mem::forget(waiting);
             self.state.lock().idle -= 1;
         }
-    }
-
-    /// Takes what the host of a link that is running has said of its limits.
-    pub(crate) fn restrict(&self, ticket: &Ticket, told: Told) {
-        let mut state = self.state.lock();
-        state.schedule.restrict(ticket, told, Instant::now());
     }
 
     /// Records the end of an attempt. Returns the links that will not be attempted again, and the reasons: `None` if the

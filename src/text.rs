@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, ErrorKind};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
@@ -12,8 +13,28 @@ pub(crate) fn has_credentials(url: &Url) -> bool {
     !url.username().is_empty() || url.password().is_some()
 }
 
-/// `url` without credentials, as it may be printed and stored.
+/// Secrets of the configuration that may be anywhere in a URL.
+static SECRETS: OnceLock<Vec<String>> = OnceLock::new();
+
+/// Hides these secrets wherever URLs are shown from now on. Only the first call counts.
+pub(crate) fn hide(secrets: Vec<String>) {
+    let _ = SECRETS.set(secrets);
+}
+
+/// `url` without credentials and secrets, as it may be printed and stored.
 pub(crate) fn shown(url: &Url) -> Cow<'_, str> {
+    let shown = without_user(url);
+    let secrets = SECRETS.get().into_iter().flatten();
+    secrets.fold(shown, |shown, secret| {
+        if shown.contains(secret) {
+            shown.replace(secret, "***").into()
+        } else {
+            shown
+        }
+    })
+}
+
+fn without_user(url: &Url) -> Cow<'_, str> {
     if !has_credentials(url) {
         return url.as_str().into();
     }

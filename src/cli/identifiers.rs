@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::id::Ids;
+use crate::text::hide;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Identifiers")]
@@ -15,6 +16,7 @@ pub(super) struct IdArgs {
 impl IdArgs {
     /// What is known about identifiers, with the address of the user.
     pub(super) fn complete(self, mut ids: Ids) -> Ids {
+        hide(ids.secrets());
         ids.email = self.email;
         ids
     }

@@ -134,10 +134,15 @@ impl LookUps<'_> {
             let started = self.queue.next().await;
             let Started { mut job, ticket } =
                 started.expect("the queue has a link, and is not closed");
-            let asked = self.resolver.ask(&mut job).await;
-            if let Some(told) = job.told.take() {
-                self.queue.restrict(&ticket, *told);
+            if job.candidates.asked().is_none() {
+                // the host of a look-up is given up
+                self.queue
+                    .finish(&ticket, Finished::Ended, Feedback::Neutral);
+                return Ok(job);
             }
+            job.ticket = Some(Box::new(ticket.clone()));
+            let asked = self.resolver.ask(&mut job).await;
+            job.ticket = None;
             let longest = self.config.fetch.retry.max_wait;
             let finish = |finished, feedback| self.queue.finish(&ticket, finished, feedback);
             match asked {

@@ -80,7 +80,7 @@ impl Lists {
             partial: None,
             previous: None,
             page: None,
-            accept: Accept::Answer,
+            accept: Accept::List,
         };
         let response = loop {
             match self.requester.get(&job, wanted).await {

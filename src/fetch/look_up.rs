@@ -13,6 +13,11 @@ use crate::http::{Client, Load};
 use crate::id::{Found, LONGEST_ANSWER};
 use crate::outcome::{Failure, Status};
 use crate::plan::Job;
+use crate::retry::RetryPolicy;
+use crate::timeout::timeout;
+
+/// The longest time to the head of an answer, and from there to its end: they are short, and the next source may know as much.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
 impl Fetcher {
     /// Asks the source that is the candidate of `job`.
@@ -65,10 +70,8 @@ impl Resolver {
                 Asked::Moved
             }
             Err(Unsaved::Failed(failure)) => {
-                let pause = self
-                    .options
-                    .retry
-                    .pause(job.attempts_at_candidate, &failure);
+                let retry = retries(job, self.options.retry, &failure);
+                let pause = retry.pause(job.attempts_at_candidate, &failure);
                 match pause {
                     Some(pause) => {
                         job.forget_redirects();
@@ -82,6 +85,18 @@ impl Resolver {
             }
         }
     }
+}
+
+/// How often the source that is the candidate of `job` is asked again after this `failure`: once if there are others, unless it is
+/// only busy.
+pub(super) fn retries(job: &Job, retry: RetryPolicy, failure: &Failure) -> RetryPolicy {
+    let is_busy = matches!(failure.http_status, Some(429 | 503)) || failure.retry_after.is_some();
+    let retries = if job.candidates.may_skip() && !is_busy {
+        retry.retries.min(1)
+    } else {
+        retry.retries
+    };
+    RetryPolicy { retries, ..retry }
 }
 
 /// Asks the source that is the candidate of `job`.
@@ -98,7 +113,6 @@ async fn look_up(
         accept: Accept::Answer,
     };
     let mut response = requester.get(job, wanted).await?;
-    job.told = response.told();
     let candidates = &job.candidates;
     let (Some((id, source)), Some(ids)) = (candidates.asked(), candidates.ids()) else {
         return Ok(Vec::new());
@@ -111,7 +125,15 @@ async fn look_up(
         }
         _ => return Err(response.refusal().await.into()),
     }
-    let answer = answer(&mut response, options).await?;
+    let Ok(answer) = timeout(LONGEST_WAIT, answer(&mut response, options)).await else {
+        let message = format!(
+            "`{}` has not sent its answer within {} s",
+            source.name,
+            LONGEST_WAIT.as_secs()
+        );
+        return Err(Failure::new(Status::Timeout, message).into());
+    };
+    let answer = answer?;
     let found = ids.read(id, source, &answer);
     Ok(found.map_err(|why| no_answer(&source.name, why))?)
 }

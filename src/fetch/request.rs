@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use url::Url;
@@ -15,6 +16,7 @@ use super::cookie_jar::CookieJar;
 use super::credentials::Credentials;
 use super::digest_auth::{DigestChallenge, DigestChallenges};
 use super::error::no_response;
+use super::look_up::LONGEST_WAIT;
 use super::response::Response;
 use super::{Options, Unsaved};
 use crate::host;
@@ -61,8 +63,10 @@ pub(super) struct Wanted<'a> {
 pub(super) enum Accept {
     Pdf,
     Page,
-    /// The answer of a source, or a list.
+    /// The answer of a source.
     Answer,
+    /// A list.
+    List,
 }
 
 impl Accept {
@@ -70,7 +74,7 @@ impl Accept {
     /// service for metadata: <https://citation.doi.org/docs.html>.
     fn value(self, url: &Url) -> &'static str {
         match self {
-            Self::Answer => "application/json, application/xml;q=0.9, */*;q=0.1",
+            Self::Answer | Self::List => "application/json, application/xml;q=0.9, */*;q=0.1",
             Self::Page => ACCEPT_PAGE,
             Self::Pdf if RESOLVERS.contains(&host::name_of(url)) => ACCEPT_PAGE,
             Self::Pdf => ACCEPT,
@@ -119,6 +123,9 @@ impl Requester {
         loop {
             let elsewhere = current.origin() != link.origin();
             let response = self.send(&current, wanted, elsewhere).await?;
+            if let Some(ticket) = &job.ticket {
+                ticket.heard.begins(response.told(), Instant::now());
+            }
             let Some(next) = response.redirect(self.options.allow_downgrade)? else {
                 return Ok(response);
             };
@@ -129,7 +136,8 @@ impl Requester {
             trail.change(&current, response.set_cookies());
             self.check_redirect(&trail, &next)?;
             response.drain().await;
-            if host::of(&next) != host::of(&current) {
+            let needs_turn = job.ticket.as_ref().is_some_and(|ticket| ticket.is_limited);
+            if needs_turn || host::of(&next) != host::of(&current) {
                 return Err(Unsaved::Redirected(next, trail));
             }
             current = Cow::Owned(next);
@@ -202,7 +210,10 @@ impl Requester {
         let headers = || self.headers(request);
         let shown = shown(url);
         tracing::debug!("> GET {} {}", masked(&shown), Logged(&headers()));
-        let limit = self.options.first_byte_timeout;
+        let limit = match request.wanted.accept {
+            Accept::Answer => self.options.first_byte_timeout.min(LONGEST_WAIT),
+            Accept::Page | Accept::Pdf | Accept::List => self.options.first_byte_timeout,
+        };
         let Ok(result) = timeout(limit, self.client.get(url, headers)).await else {
             let message = format!("no response within {} s", limit.as_secs_f64());
             return Err(Failure::new(Status::Timeout, message));

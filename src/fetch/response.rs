@@ -78,8 +78,12 @@ impl Response {
     }
 
     /// What its host says of its limits.
-    pub(super) fn told(&self) -> Option<Box<Told>> {
-        told(self.inner.headers(), SystemTime::now()).map(Box::new)
+    pub(super) fn told(&self) -> Option<Told> {
+        // the clock of its server may be wrong
+        let date = self
+            .header(DATE)
+            .and_then(|date| parse_http_date(date).ok());
+        told(self.inner.headers(), date.unwrap_or_else(SystemTime::now))
     }
 
     pub(super) fn status(&self) -> u16 {

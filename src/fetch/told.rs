@@ -10,7 +10,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 use crate::queue::Told;
 use crate::queue::policy::{Rate, duration};
@@ -21,6 +21,9 @@ const LEFT: [(&str, &str); 3] = [
     ("x-ratelimit-remaining", "x-ratelimit-reset"),
     ("x-rate-limit-remaining", "x-rate-limit-reset"),
 ];
+
+/// How the names of all of them begin: nearly all responses have none, and a glance tells.
+const BEGINNINGS: [&str; 3] = ["x-rate", "x-concurrency", "cr-tdm-rate"];
 
 /// The longest pause for that.
 const LONGEST: Duration = Duration::from_hours(1);
@@ -34,6 +37,15 @@ const MILLISECONDS: u64 = 100_000_000_000;
 
 /// What the headers of a response say; none if they say nothing.
 pub(super) fn told(headers: &HeaderMap, now: SystemTime) -> Option<Told> {
+    let is_one = |name: &HeaderName| {
+        let name = name.as_str();
+        BEGINNINGS
+            .iter()
+            .any(|beginning| name.starts_with(beginning))
+    };
+    if !headers.keys().any(is_one) {
+        return None;
+    }
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     let number = |name: &str| text(name)?.parse::<u64>().ok();
     let rate = || {
@@ -68,7 +80,7 @@ pub(super) fn told(headers: &HeaderMap, now: SystemTime) -> Option<Told> {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, HeaderValue};
+    use http::HeaderValue;
 
     use super::*;
 

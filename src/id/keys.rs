@@ -113,10 +113,11 @@ pub(super) fn source(
                     let statuses = statuses.iter().map(status).collect::<Option<_>>();
                     source.missing = statuses.context("expected statuses, such as `[404]`")?;
                 }
+                "unless" => source.unless = texts(value)?.into_iter().map(Into::into).collect(),
                 "match" => source.only = Some(pattern(text(value)?, author)?),
                 "key" => source.key = Some(text(value)?.to_owned()).filter(|key| !key.is_empty()),
                 _ => bail!(
-                    "unknown key: the keys are `get`, `pdf`, `page`, `id`, `missing`, `match` and `key`"
+                    "unknown key: the keys are `get`, `pdf`, `page`, `id`, `missing`, `unless`, `match` and `key`"
                 ),
             }
             Ok(())

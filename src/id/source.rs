@@ -30,6 +30,8 @@ pub(crate) struct Source {
     pub(super) id: Vec<Place>,
     /// The statuses that say that it does not know an identifier.
     pub(super) missing: Vec<u16>,
+    /// The sources that make it needless if they have said something.
+    pub(super) unless: Vec<Arc<str>>,
     /// For the identifiers that it is for; all if there is none.
     pub(super) only: Option<Pattern>,
     /// What its user is known by.
@@ -130,6 +132,11 @@ impl Source {
     /// Whether the status of a response says that it does not know the identifier.
     pub(crate) fn is_missing(&self, status: u16) -> bool {
         self.missing.contains(&status)
+    }
+
+    /// Whether nothing new is to be expected, since these sources have said something.
+    pub(crate) fn is_needless(&self, heard: &[Arc<str>]) -> bool {
+        self.unless.iter().any(|name| heard.contains(name))
     }
 
     /// In order of preference: another name leads to a PDF more often than a page does.

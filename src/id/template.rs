@@ -120,6 +120,13 @@ impl Form {
     }
 }
 
+/// `value` in all forms in which templates write it.
+pub(super) fn spellings(value: &str) -> impl Iterator<Item = String> {
+    [Form::Plain, Form::Path, Form::Query]
+        .into_iter()
+        .map(|form| form.written(value))
+}
+
 /// Parses what is in front of the end, or of the bracket that ends an optional part.
 fn pieces(rest: &mut &str, form: &mut Form, is_optional: bool) -> Result<Vec<Piece>, String> {
     let mut pieces = Vec::new();

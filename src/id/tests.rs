@@ -214,7 +214,7 @@ const SPELLINGS: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "s2_corpus:CorpusId:215416146",
+        "s2_corpus:215416146",
         &["CorpusID:215416146", "corpusid: 215416146"],
     ),
 ];

@@ -214,6 +214,11 @@ impl Candidates {
         if is_only || matches!(failure.status, Status::Interrupted | Status::Disk) {
             return Err(failure);
         }
+        if let (Some(chain), Origin::Answer(asked)) =
+            (&mut self.chain, &self.all[self.current].origin)
+        {
+            chain.silent.push(Arc::clone(&asked.1.name));
+        }
         if self.is_found() && is_there(&failure) {
             self.keep_later(|candidate| {
                 !candidate.is_found() || candidate.trust == Trust::Declared

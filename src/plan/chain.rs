@@ -31,8 +31,12 @@ pub(super) struct Chain {
     ahead: VecDeque<(Via, Ahead)>,
     /// The identifiers whose sources have been tried, or are ahead.
     known: Vec<Id>,
+    /// The sources that have said something.
+    heard: Vec<Arc<str>>,
     /// The sources that are left out, and what they need.
     pub(super) lacks: Vec<(Arc<str>, &'static str)>,
+    /// The sources that have not answered.
+    pub(super) silent: Vec<Arc<str>>,
     taken: usize,
 }
 
@@ -68,7 +72,9 @@ impl Chain {
             id,
             ahead: VecDeque::new(),
             known: Vec::new(),
+            heard: Vec::new(),
             lacks: Vec::new(),
+            silent: Vec::new(),
             taken: 0,
         }
     }
@@ -121,6 +127,16 @@ impl Chain {
         }
     }
 
+    /// Whether something is left to try.
+    pub(super) fn has_more(&self) -> bool {
+        self.ahead.iter().any(|(_, ahead)| match ahead {
+            Ahead::Url(..) => true,
+            Ahead::Source(id, source) => {
+                matches!(self.ids.step(id, source), Step::Ask(_) | Step::Found(_))
+            }
+        })
+    }
+
     /// What to request next; none if nothing is left.
     pub(super) fn next(&mut self) -> Option<Next> {
         while let Some((mut via, ahead)) = self.ahead.pop_front() {
@@ -130,12 +146,13 @@ impl Chain {
             let (url, what) = match ahead {
                 Ahead::Url(url, Role::Page) => (url, What::Page),
                 Ahead::Url(url, _) => (url, What::Pdf),
+                Ahead::Source(_, source) if source.is_needless(&self.heard) => continue,
                 Ahead::Source(id, source) => {
                     via.push(Cow::Owned(source.name.to_string()));
                     match self.ids.step(&id, &source) {
                         Step::Ask(url) => match self.ids.recall(&id, &source) {
                             Some(found) => {
-                                self.add(&via, found);
+                                self.add(&id, &source, &via, found);
                                 continue;
                             }
                             None => (url, What::Answer(Box::new((id, source)))),
@@ -171,11 +188,14 @@ impl Chain {
         found: Vec<Found>,
     ) {
         self.ids.keep(id, source, &found);
-        self.add(via, found);
+        self.add(id, source, via, found);
     }
 
-    /// Puts what was found `via` sources in front of what is left.
-    fn add(&mut self, via: &Via, found: Vec<Found>) {
+    /// Puts what a source has `found` about `asked` in front of what is left.
+    fn add(&mut self, asked: &Id, source: &Source, via: &Via, found: Vec<Found>) {
+        if !found.is_empty() {
+            self.heard.push(Arc::clone(&source.name));
+        }
         let mut ahead = Vec::new();
         for found in found {
             let url = Url::parse(&found.text).ok();
@@ -185,6 +205,10 @@ impl Chain {
                 None => self.ids.of_text(&found.text),
             };
             match (id, url) {
+                // such as the latest version, in the place where it is
+                (Some(Ok(id)), Some(url)) if found.role == Role::Pdf && id.is_like(asked) => {
+                    ahead.push((via.clone(), Ahead::Url(url, found.role)));
+                }
                 (Some(Ok(id)), _) => ahead.extend(self.sources(id, via)),
                 (_, Some(url)) if found.role != Role::Id => {
                     ahead.push((via.clone(), Ahead::Url(url, found.role)));

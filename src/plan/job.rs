@@ -15,7 +15,7 @@ use crate::host;
 use crate::id::{Found, Ids};
 use crate::link::{Details, Link, SourceLine};
 use crate::outcome::{Failure, Outcome, Record};
-use crate::queue::{GiveUp, HasHost, Told};
+use crate::queue::{GiveUp, HasHost, Ticket};
 use crate::text::has_credentials;
 use crate::timeout::Moment;
 
@@ -59,8 +59,8 @@ pub(crate) struct Job {
     pub redirects: Option<Box<Redirects>>,
     /// The SHA-256 of the body of an earlier attempt that ended before its PDF did, although nothing had broken off.
     pub early_end: Option<Box<Checksum>>,
-    /// What its host has said of its limits.
-    pub told: Option<Box<Told>>,
+    /// Its turn at its host, while it runs.
+    pub ticket: Option<Box<Ticket>>,
     /// The turn that it waits for at a host to which it was led.
     turn: Option<Box<Turn>>,
     /// How often it has begun anew because the target of a redirect was no longer valid.
@@ -153,7 +153,7 @@ impl Job {
             is_probe: false,
             redirects: None,
             early_end: None,
-            told: None,
+            ticket: None,
             turn: None,
             renewals: 0,
         }
@@ -322,6 +322,10 @@ impl Job {
 }
 
 impl HasHost for Job {
+    fn may_avoid(&self) -> bool {
+        self.candidates.may_skip()
+    }
+
     fn next_candidate(&mut self, reason: &GiveUp) -> bool {
         self.advance(reason.failure()).is_ok()
     }
@@ -336,6 +340,14 @@ impl HasHost for Job {
         let redirects = self.redirects.as_deref();
         let redirects = redirects.map_or(0, |redirects| size_of::<Redirects>() + target(redirects));
         size_of::<Self>() + self.name.len() + self.candidates.weight() + details + redirects
+    }
+
+    fn is_question(&self) -> bool {
+        self.candidates.asked().is_some()
+    }
+
+    fn is_new_candidate(&self) -> bool {
+        self.attempts_at_candidate == 0
     }
 
     fn is_redirected(&self) -> bool {

@@ -34,6 +34,10 @@ use crate::outcome::{Failure, Status};
 /// Failures in a row that open the breaker.
 const FAILURES: u32 = 8;
 
+/// How many failures one without a response counts as, if the link has something else to try: three of them open the breaker.
+/// Each has cost its link all of a timeout, and a source that is skipped costs other links nothing.
+pub(super) const SILENT: u32 = 3;
+
 /// How long the breaker stays open.
 const OPEN: Duration = Duration::from_mins(1);
 
@@ -106,12 +110,12 @@ impl Breaker {
         }
     }
 
-    /// Records a failure, and returns the pause before the next probe. `weight` counts in a last chance; `is_last` means
-    /// that the link has no attempts left.
+    /// Records a failure, and returns the pause before the next probe. `weight` counts in a last chance, and `step`
+    /// before the breaker opens; `is_last` means that the link has no attempts left.
     pub(super) fn fails(
         &mut self,
         reason: GiveUp,
-        weight: u32,
+        (weight, step): (u32, u32),
         is_last: bool,
         now: Instant,
     ) -> Duration {
@@ -119,8 +123,8 @@ impl Breaker {
         let open = |times| Self::Open { until, times };
         let mut pause = Duration::ZERO;
         *self = match *self {
-            Self::Closed { failures } if failures + 1 < FAILURES => {
-                let failures = failures + 1;
+            Self::Closed { failures } if failures + step < FAILURES => {
+                let failures = failures + step;
                 Self::Closed { failures }
             }
             Self::Closed { .. } => open(1),

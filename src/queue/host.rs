@@ -9,11 +9,15 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::breaker::{Breaker, GiveUp, LAST_CHANCE};
+use super::breaker::{Breaker, GiveUp, LAST_CHANCE, SILENT};
+use super::heard::Heard;
 use super::pace::{Pace, Told};
 use super::policy::HostPolicy;
 use super::schedule::HasHost;
 use crate::outcome::Status;
+
+/// A link that has something else to try does not wait for a longer pause of a host.
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// What the end of an attempt says about its host. The text is the message of the failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +61,8 @@ pub(super) struct Host<J> {
     /// Whether it seems to send all links the same. Then one link at a time probes whether it has something else, preferably
     /// one that is untried and far from the last one in the list: links side by side often share their fate.
     is_suspected: bool,
+    /// Why it is down, for links that have something else to try. Such hosts are few, and kept.
+    down: Option<GiveUp>,
     pace: Pace,
 }
 
@@ -72,7 +78,61 @@ impl<J: HasHost> Host<J> {
             redirected: 0,
             has_worked: false,
             is_suspected: false,
+            down: None,
         }
+    }
+
+    /// Whether there are limits of how often requests start.
+    pub(super) fn is_limited(&self) -> bool {
+        self.pace.is_limited()
+    }
+
+    /// Why `job` should not wait for it: see [`Self::avoided`].
+    pub(super) fn is_avoided(&self, job: &J, now: Instant) -> Option<GiveUp> {
+        let (reason, files_too) = self.avoided(now)?;
+        (job.may_avoid() && (files_too || job.is_question())).then_some(reason)
+    }
+
+    /// Why links that have something else to try should not wait for it, and whether those that want files should not either: it is
+    /// down, and another link probes it, or it has asked for a long pause, which is worth it for a file, but not for a question.
+    fn avoided(&self, now: Instant) -> Option<(GiveUp, bool)> {
+        let is_probed = self.running > 0 || self.waiting() > 0;
+        let is_down = match self.breaker {
+            Breaker::Open { .. } => true,
+            Breaker::HalfOpen { .. } => is_probed,
+            _ => false,
+        };
+        if is_down {
+            return self.down.clone().map(|reason| (reason, true));
+        }
+        let pause = self.pace.paused_until().saturating_duration_since(now);
+        let reason = || GiveUp {
+            message: format!("it asks for a pause of {} s", pause.as_secs()).into(),
+            status: Status::RateLimited,
+        };
+        (pause > LONGEST_PAUSE).then(|| (reason(), false))
+    }
+
+    /// Takes the waiting links that should not wait for it.
+    pub(super) fn take_avoiding(&mut self, now: Instant) -> Vec<J> {
+        let Some((_, files_too)) = self.avoided(now).filter(|_| self.waiting() > 0) else {
+            return Vec::new();
+        };
+        let leaves = |job: &J| job.may_avoid() && (files_too || job.is_question());
+        let (leaving, jobs): (VecDeque<_>, _) =
+            std::mem::take(&mut self.jobs).into_iter().partition(leaves);
+        let mut taken = Vec::from(leaving);
+        let retries = std::mem::take(&mut self.retries).into_iter();
+        for (due, job) in retries {
+            if leaves(&job) {
+                taken.push(job);
+            } else {
+                self.retries.insert(due, job);
+            }
+        }
+        self.jobs = jobs;
+        self.redirected -= taken.iter().filter(|job| job.is_redirected()).count();
+        taken
     }
 
     /// Takes what the host has said of its limits.
@@ -92,13 +152,14 @@ impl<J: HasHost> Host<J> {
 
     /// Whether no link needs it, and a new `Host` with the same breaker would behave the same.
     pub(super) fn is_idle(&self, now: Instant) -> bool {
-        self.running == 0 && self.waiting() == 0 && self.pace.is_fresh(now)
+        let is_unused = self.running == 0 && self.waiting() == 0;
+        is_unused && self.down.is_none() && self.pace.is_fresh(now)
     }
 
     /// Whether only the policy's limit of concurrent links holds its links back.
     pub(super) fn is_held_back(&self, now: Instant) -> bool {
         let at_limit = self.limit > 0 && self.running >= self.limit;
-        at_limit && !self.jobs.is_empty() && self.pace.earliest() <= now
+        at_limit && !self.jobs.is_empty() && self.pace.earliest(now) <= now
     }
 
     /// When the next link may start; `None` if no link waits or enough are running.
@@ -117,7 +178,7 @@ impl<J: HasHost> Host<J> {
             None if self.jobs.is_empty() => return None,
             _ => now,
         };
-        Some(self.pace.earliest().max(ready))
+        Some(self.pace.earliest(now).max(ready))
     }
 
     /// Adds a link: an untried one, or a retry that is due at some time, with a number of its own. One that has just been
@@ -133,8 +194,8 @@ impl<J: HasHost> Host<J> {
         }
     }
 
-    /// Takes the link that is next in turn.
-    pub(super) fn start(&mut self, now: Instant) -> Option<J> {
+    /// Takes the link that is next in turn. What becomes known of its request is `heard`.
+    pub(super) fn start(&mut self, heard: Arc<Heard>, now: Instant) -> Option<J> {
         let untried = self.prefers_untried();
         let job = match self.retries.first_entry() {
             Some(retry) if retry.key().0 <= now && !untried => retry.remove(),
@@ -143,20 +204,21 @@ impl<J: HasHost> Host<J> {
         };
         self.redirected -= usize::from(job.is_redirected());
         self.running += 1;
-        self.pace.starts(now);
+        self.pace.starts(heard, now);
         Some(job)
     }
 
-    /// Records the end of an attempt that began at `started`; `is_last` means that the link has no attempts left. Returns
-    /// all waiting links if the host is given up.
+    /// Records the end of an attempt that began at `started`; `is_last` means that the link has no attempts left, and
+    /// `is_optional` that it has something else to try. Returns all waiting links if the host is given up.
     pub(super) fn finish(
         &mut self,
         feedback: Feedback,
         started: Instant,
-        is_last: bool,
+        (is_last, is_optional): (bool, bool),
         now: Instant,
     ) -> Vec<J> {
         self.running -= 1;
+        let is_throttled = matches!(feedback, Feedback::Throttled(..));
         let unhealthy = Status::HostUnhealthy;
         let failure = match feedback {
             Feedback::Neutral => None,
@@ -164,7 +226,7 @@ impl<J: HasHost> Host<J> {
                 if feedback == Feedback::Released {
                     self.pace.release();
                 }
-                (self.has_worked, self.is_suspected) = (true, false);
+                (self.has_worked, self.is_suspected, self.down) = (true, false, None);
                 self.breaker.succeeds();
                 self.pace.succeeds();
                 None
@@ -195,7 +257,11 @@ impl<J: HasHost> Host<J> {
         };
         if let Some((message, status, weight)) = failure {
             let reason = GiveUp { message, status };
-            let pause = self.breaker.fails(reason, weight, is_last, now);
+            if is_optional || is_throttled {
+                self.down = (!is_throttled).then(|| reason.clone());
+            }
+            let step = if is_optional && weight > 1 { SILENT } else { 1 };
+            let pause = self.breaker.fails(reason, (weight, step), is_last, now);
             self.pace.pause(pause, now);
         }
         match self.breaker {

@@ -12,8 +12,10 @@
 //! Pure: callers pass the time, and it never reads a clock.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::heard::Heard;
 use super::policy::{HostPolicy, Rate};
 
 /// Successes after which a throttled host gets a little more.
@@ -25,18 +27,35 @@ const MIN_GOOD: u32 = 5;
 /// The longest distance between two starts, from throttling.
 const MAX_INTERVAL: Duration = Duration::from_secs(10);
 
+/// How many starts are known at least, for a host that names a rate in its first responses.
+const KNOWN: usize = 8;
+
 /// How long a host that no link needs is known to be throttled.
 const REMEMBERED: Duration = Duration::from_mins(10);
 
 /// What a host has said of its limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Told {
+pub(crate) struct Told {
     /// The highest rate of requests.
     pub rate: Option<Rate>,
     /// How many requests may run at once, at least 1.
     pub at_once: Option<u32>,
     /// The time before the next one.
     pub pause: Option<Duration>,
+}
+
+/// The start of a request.
+#[derive(Debug)]
+struct Start {
+    at: Instant,
+    heard: Arc<Heard>,
+}
+
+impl Start {
+    /// When the host has got the request at the latest, as far as that is known `now`.
+    fn arrived(&self, now: Instant) -> Instant {
+        self.heard.at().unwrap_or(now).max(self.at)
+    }
 }
 
 /// The pace of one host.
@@ -46,8 +65,8 @@ pub(super) struct Pace {
     pub(super) allowance: u32,
     policy: HostPolicy,
     not_before: Instant,
-    /// The last starts, as many as the rate of the policy allows.
-    starts: VecDeque<Instant>,
+    /// The last starts, as many as the rates allow.
+    starts: VecDeque<Start>,
     /// The time between two starts, from throttling.
     interval: Duration,
     /// Successes since the last throttling.
@@ -81,10 +100,15 @@ impl Pace {
     }
 
     /// When the next link may start.
-    pub(super) fn earliest(&self) -> Instant {
+    pub(super) fn earliest(&self, now: Instant) -> Instant {
         let next = |rate: Rate| {
-            let first = self.starts.len().checked_sub(rate.starts as usize)?;
-            Some(self.starts[first] + rate.time)
+            let most = rate.starts as usize;
+            let last = self.starts.len().checked_sub(most)?;
+            // one that started earlier may have arrived later; those before were over when these started
+            let first = (last + 1).saturating_sub(most);
+            let arrived = self.starts.range(first..=last);
+            let arrived = arrived.map(|start| start.arrived(now)).max()?;
+            Some(arrived + rate.time)
         };
         let times = self.rates().filter_map(next);
         times.fold(self.not_before, Instant::max)
@@ -116,18 +140,28 @@ impl Pace {
         self.policy.per_host
     }
 
-    /// Records a start.
-    pub(super) fn starts(&mut self, now: Instant) {
+    /// Whether there are limits of how often requests start, so that each of them needs its turn.
+    pub(super) fn is_limited(&self) -> bool {
+        !self.policy.wait.is_zero() || self.rates().next().is_some()
+    }
+
+    /// Until when the host has asked for no requests.
+    pub(super) fn paused_until(&self) -> Instant {
+        self.not_before
+    }
+
+    /// Records a start. What becomes known of it is `heard`.
+    pub(super) fn starts(&mut self, heard: Arc<Heard>, now: Instant) {
         let mut wait = self.policy.wait.max(self.interval);
         if self.policy.random_wait {
             wait = wait.mul_f64(0.5 + fastrand::f64());
         }
         self.pause(wait, now);
-        if let Some(most) = self.rates().map(|rate| rate.starts as usize).max() {
-            self.starts.push_back(now);
-            if self.starts.len() > most {
-                self.starts.pop_front();
-            }
+        let most = self.rates().map(|rate| rate.starts as usize).max();
+        let most = most.unwrap_or_default().max(KNOWN);
+        self.starts.push_back(Start { at: now, heard });
+        if self.starts.len() > most {
+            self.starts.pop_front();
         }
     }
 
@@ -191,8 +225,8 @@ impl Pace {
         let last_start = last_start.zip(longest);
         let forgotten = |throttled: Instant| throttled + REMEMBERED <= now;
         self.throttled_at.is_none_or(forgotten)
-            && self.earliest() <= now
+            && self.earliest(now) <= now
             && self.told_at.is_none_or(forgotten)
-            && last_start.is_none_or(|(last, time)| *last + time <= now)
+            && last_start.is_none_or(|(last, time)| last.arrived(now) + time <= now)
     }
 }

@@ -16,7 +16,7 @@ pub(crate) const DEFAULT_PER_HOST: u32 = 8;
 /// [`Companions`].
 const BUILTIN_HOST_POLICIES: [(&str, &str); 9] = [
     // https://info.arxiv.org/help/api/tou.html
-    ("arxiv.org", "per-host=1,wait=3s"),
+    ("arxiv.org", "per-host=1,rate=1/3s"),
     // https://www.ncbi.nlm.nih.gov/books/NBK25497/
     ("www.ncbi.nlm.nih.gov", "rate=3/1s"),
     // https://www.crossref.org/documentation/retrieve-metadata/rest-api/access-and-authentication/
@@ -151,6 +151,15 @@ impl Rates {
         Ok(())
     }
 
+    /// These and the `others`, as many as there may be.
+    fn with(mut self, others: Self) -> Self {
+        for rate in others.iter() {
+            // built-in ones are at most two, and a user has one for all hosts
+            let _ = self.add(rate);
+        }
+        self
+    }
+
     /// These, or the `others` if there are none.
     fn or(self, others: Self) -> Self {
         if self == Self::default() {
@@ -208,7 +217,7 @@ impl HostPolicies {
             let limits = limits(text).expect("a test reads all of them");
             policy.per_host = limits.per_host.unwrap_or(policy.per_host);
             policy.wait = policy.wait.max(limits.wait.unwrap_or_default());
-            policy.rates = limits.rates.or(policy.rates);
+            policy.rates = limits.rates.with(policy.rates);
         }
         policy
     }
@@ -329,9 +338,9 @@ mod tests {
         assert_eq!(
             (
                 policies.of("arxiv.org").per_host,
-                policies.of("arxiv.org").wait
+                policies.of("arxiv.org").rates
             ),
-            (1, Duration::from_secs(3))
+            (1, Some("1/3s".parse().expect("a rate")).into())
         );
         policies.hosts.insert(limits.name.clone(), limits);
         let limits = policies.of("arxiv.org");
@@ -353,6 +362,15 @@ mod tests {
             assert!(limits(text).is_ok(), "{host}");
             assert_eq!(policies.counted_as(host), host);
         }
+    }
+
+    #[test]
+    fn limits_of_all_hosts_hold_besides_builtin_ones() {
+        let rate = |text: &str| text.parse::<Rate>().expect("a rate");
+        let mut policies = HostPolicies::default();
+        policies.default.rates = Some(rate("1/10s")).into();
+        let rates = policies.of("zenodo.org").rates;
+        assert!(rates.iter().eq(["60/1m", "2000/1h", "1/10s"].map(rate)));
     }
 
     #[test]

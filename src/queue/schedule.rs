@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::breaker::{Breaker, GiveUp};
+use super::heard::Heard;
 use super::host::{Feedback, Host};
-use super::pace::Told;
 use super::policy::HostPolicies;
 use super::remains::Remains;
 
@@ -68,6 +68,21 @@ pub trait HasHost {
         false
     }
 
+    /// Whether it has something else to try, so that it need not wait for a host that is down.
+    fn may_avoid(&self) -> bool {
+        false
+    }
+
+    /// Whether it only asks for the way to its file.
+    fn is_question(&self) -> bool {
+        false
+    }
+
+    /// Whether it has moved on to a candidate that has not been requested yet.
+    fn is_new_candidate(&self) -> bool {
+        false
+    }
+
     /// Moves on to a candidate after the host of the current one was given up; false if there is none left.
     fn next_candidate(&mut self, _: &GiveUp) -> bool {
         false
@@ -77,6 +92,10 @@ pub trait HasHost {
 impl<J: HasHost> HasHost for Box<J> {
     fn host(&self) -> Cow<'_, str> {
         (**self).host()
+    }
+
+    fn may_avoid(&self) -> bool {
+        (**self).may_avoid()
     }
 
     fn next_candidate(&mut self, reason: &GiveUp) -> bool {
@@ -89,6 +108,14 @@ impl<J: HasHost> HasHost for Box<J> {
 
     fn is_redirected(&self) -> bool {
         (**self).is_redirected()
+    }
+
+    fn is_question(&self) -> bool {
+        (**self).is_question()
+    }
+
+    fn is_new_candidate(&self) -> bool {
+        (**self).is_new_candidate()
     }
 }
 
@@ -125,8 +152,14 @@ pub struct Started<J> {
 pub struct Ticket {
     host: Arc<str>,
     at: Instant,
+    /// Whether the link has something else to try.
+    is_optional: bool,
     /// The policy's limit of concurrent links for the host; 0 is no limit.
     pub per_host: u32,
+    /// Whether each request needs a turn of its own, because the host has limits of how often they start.
+    pub is_limited: bool,
+    /// What becomes known of the request.
+    pub heard: Arc<Heard>,
 }
 
 impl Ticket {
@@ -232,8 +265,11 @@ impl<J: HasHost> Schedule<J> {
             let turn = self.turns + 1;
             let (weight, redirected) = (job.weight(), usize::from(job.is_redirected()));
             let host = self.host(&name);
-            if let Breaker::GivenUp(reason) = &host.breaker {
-                let reason = reason.clone();
+            let reason = match &host.breaker {
+                Breaker::GivenUp(reason) => Some(reason.clone()),
+                _ => host.is_avoided(&job, now),
+            };
+            if let Some(reason) = reason {
                 self.place(&name, now);
                 if job.next_candidate(&reason) {
                     continue;
@@ -293,11 +329,6 @@ impl<J: HasHost> Schedule<J> {
         &mut known.expect("a host with links is not forgotten").0
     }
 
-    /// Takes what the host of a link that is running has said of its limits.
-    pub fn restrict(&mut self, ticket: &Ticket, told: Told, now: Instant) {
-        self.host(&ticket.host).restrict(told, now);
-    }
-
     /// No link will be added.
     pub fn end(&mut self) {
         self.ended = true;
@@ -326,8 +357,11 @@ impl<J: HasHost> Schedule<J> {
         }
         if let Some(name) = self.first_ready() {
             let host = self.host(&name);
-            let per_host = host.limit;
-            let job = host.start(now).expect("a host that is ready has a link");
+            let (per_host, heard) = (host.limit, Arc::new(Heard::default()));
+            let is_limited = host.is_limited();
+            let job = host
+                .start(Arc::clone(&heard), now)
+                .expect("a host that is ready has a link");
             self.waiting -= 1;
             self.weight -= job.weight();
             self.redirected -= usize::from(job.is_redirected());
@@ -337,7 +371,10 @@ impl<J: HasHost> Schedule<J> {
             let ticket = Ticket {
                 host: name,
                 at: now,
+                is_optional: job.may_avoid(),
                 per_host,
+                is_limited,
+                heard,
             };
             return Next::Start(Started { job, ticket });
         }
@@ -371,7 +408,11 @@ impl<J: HasHost> Schedule<J> {
         now: Instant,
     ) -> Vec<(J, GiveUp)> {
         self.running -= 1;
-        let is_last = matches!(finished, Finished::Ended);
+        ticket.heard.ends(now);
+        if let Some(told) = ticket.heard.told() {
+            self.host(&ticket.host).restrict(told, now);
+        }
+        let mut is_last = matches!(finished, Finished::Ended);
         let mut moved = None;
         match finished {
             Finished::Ended => {}
@@ -384,10 +425,15 @@ impl<J: HasHost> Schedule<J> {
                 self.host(&ticket.host).add(job, Some(due));
             }
             // another candidate waits for its turn like any link
-            Finished::Again(job, due) => moved = Some((job, Some(due).filter(|due| *due > now))),
+            Finished::Again(job, due) => {
+                is_last = job.is_new_candidate();
+                moved = Some((job, Some(due).filter(|due| *due > now)));
+            }
         }
         let host = self.host(&ticket.host);
-        let given_up = host.finish(feedback, ticket.at, is_last, now);
+        let kind = (is_last, ticket.is_optional);
+        let mut given_up = host.finish(feedback, ticket.at, kind, now);
+        given_up.extend(host.take_avoiding(now));
         self.waiting -= given_up.len();
         self.weight -= given_up.iter().map(HasHost::weight).sum::<usize>();
         self.redirected -= given_up.iter().filter(|job| job.is_redirected()).count();

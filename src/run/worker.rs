@@ -62,6 +62,7 @@ impl Worker {
     async fn attempt(&self, started: Started<Box<Job>>) {
         output::room(|| self.stop.is_stopped()).await;
         let Started { mut job, ticket } = started;
+        job.ticket = Some(Box::new(ticket.clone()));
         let opened = self.session.open();
         let fetcher = &opened.expect("opened before the first link").fetcher;
         let stats = &self.accounts.stats;
@@ -70,9 +71,7 @@ impl Worker {
             let failure = Failure::new(Status::Interrupted, format!("{BUG}: {panic}"));
             Fetched::Done(Box::new(job.record(Outcome::Failed(failure))))
         });
-        if let Some(told) = job.told.take() {
-            self.queue.restrict(&ticket, *told);
-        }
+        job.ticket = None;
         // before the attempt is finished, so that the queue has not ended
         for kept in fetcher.freed() {
             self.begin_anew(fetcher, kept).await;

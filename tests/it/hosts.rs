@@ -287,6 +287,54 @@ fn skip_existing_accepts_foreign_files() {
     });
 }
 
+/// Waits without giving up the thread's turn, as a request does on a long way.
+fn be_late(time: Duration) {
+    let began = Instant::now();
+    while began.elapsed() < time {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn no_server_sees_more_than_the_rates() {
+    let limits = [
+        (2, Duration::from_millis(60)),
+        (5, Duration::from_millis(300)),
+    ];
+    for_each_mode(|mode| {
+        let arrivals = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&arrivals);
+        let server = Server::start(move |request, stream| {
+            let path = request.path.as_str();
+            if path.starts_with("/0") || path.starts_with("/1") {
+                // the first ones are the last to arrive
+                be_late(Duration::from_millis(50));
+            }
+            seen.lock()
+                .expect("nobody has panicked")
+                .push(Instant::now());
+            match path.strip_prefix("/moved") {
+                Some(path) => respond(stream, &format!("302 Found\r\nLocation: {path}"), b""),
+                None => ok(stream, &pdf(path)),
+            }
+        });
+        let sandbox = Sandbox::new();
+        let moved = (10..13).map(|n| server.url(&format!("/moved/{n}.pdf")));
+        let links = list(links(&server, 8).chain(moved));
+        let args = ["--host", "127.0.0.1:rate=2/60ms,rate=5/300ms"];
+        sandbox.fetch(mode, links, &args).exits(0);
+        let mut arrivals = arrivals.lock().expect("nobody has panicked").clone();
+        arrivals.sort_unstable();
+        assert_eq!(arrivals.len(), 8 + 2 * 3);
+        for (most, time) in limits {
+            for window in arrivals.windows(most + 1) {
+                let span = window[most] - window[0];
+                assert!(span >= time, "{mode}: {} in {span:?}", most + 1);
+            }
+        }
+    });
+}
+
 #[test]
 fn limit_rate_is_honored() {
     for_each_mode(|mode| {

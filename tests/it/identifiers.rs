@@ -231,11 +231,7 @@ const IDS: [(&str, &str, &str); 19] = [
         "biorxiv",
     ),
     ("10.5281/zenodo.3242074", "zenodo:3242074", "zenodo"),
-    (
-        "CorpusID:215416146",
-        "s2_corpus:CorpusId:215416146",
-        "s2 arxiv",
-    ),
+    ("CorpusID:215416146", "s2_corpus:215416146", "s2 arxiv"),
 ];
 
 fn looks_up(request: &Request) -> bool {
@@ -757,7 +753,8 @@ fn a_host_that_says_its_limits_gets_no_more() {
         let saved = records
             .iter()
             .filter(|record| record["status"] == "downloaded");
-        assert_eq!(saved.count(), 1, "{run:?}");
+        // none of them waits for an hour for a source that it can do without
+        assert_eq!(saved.count(), 3, "{run:?}");
     });
 }
 

@@ -48,6 +48,7 @@ mod server;
 mod shards;
 mod shared_files;
 mod signals;
+mod source_limits;
 mod state;
 mod store_runs;
 mod stores;

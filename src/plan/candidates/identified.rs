@@ -20,6 +20,14 @@ impl Candidates {
         }
     }
 
+    /// Whether the one that is in use is from a source, and there is something else to try.
+    pub(crate) fn may_skip(&self) -> bool {
+        let is_of_source = !matches!(self.all[self.current].origin, Origin::List | Origin::Page);
+        let has_more = || self.all.len() > self.current + 1;
+        let mut chain = self.chain.iter();
+        is_of_source && (has_more() || chain.any(|chain| chain.has_more()))
+    }
+
     /// The identifier that the line is, or the first one that it has.
     pub(crate) fn id(&self) -> Option<&Id> {
         Some(self.chain.as_ref()?.id())
@@ -116,11 +124,13 @@ impl Candidates {
         }
     }
 
-    /// Which sources were left out, for the message of a failure.
+    /// Which sources have said nothing or were left out, for the message of a failure.
     pub(super) fn left_out(&self) -> String {
         let each = self.skipped().iter();
         let each = each.map(|(name, what)| format!("; `{name}` was not asked: it needs {what}"));
-        each.collect()
+        let silent = self.chain.iter().flat_map(|chain| &chain.silent);
+        let silent = silent.map(|name| format!("; `{name}` has not answered"));
+        silent.chain(each).collect()
     }
 }
 
