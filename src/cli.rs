@@ -204,7 +204,7 @@ enum Subcommands {
     },
     /// Print where the PDFs of identifiers may be, without fetching them
     ///
-    /// As NDJSON: a line for each candidate, with its sources. Asks the look-ups.
+    /// Prints NDJSON, a line for each candidate with its sources. Sends look-ups, but fetches no files.
     Resolve {
         #[command(flatten)]
         run: RunArgs,

@@ -236,7 +236,7 @@ impl Ids {
         if let Some(odd) = value.chars().find(|c| !c.is_ascii() || c.is_control()) {
             let odd = odd.escape_unicode();
             return Err(format!(
-                "the identifier has the character `{odd}`, which looks like another one or like none: retype it"
+                "the identifier contains `{odd}`, a look-alike or invisible character: retype it"
             ));
         }
         let own = || {
@@ -322,10 +322,7 @@ impl Ids {
     /// Says that `source` is left out because this is not known, once in a run.
     pub(crate) fn tell(&self, source: &Source, lacks: &str) {
         if self.told.lock().insert(Arc::clone(&source.name)) {
-            tracing::warn!(
-                "`{}` is not asked about identifiers: it needs {lacks}",
-                source.name
-            );
+            tracing::warn!("the source `{}` is skipped: it needs {lacks}", source.name);
         }
     }
 

@@ -61,6 +61,7 @@ mod tagged;
 mod tally;
 mod text;
 mod url_template;
+mod wanted;
 mod works;
 mod zotero_csv;
 mod zotero_rdf;
@@ -268,14 +269,22 @@ impl Context {
 
     /// The link in `line`, whose `text` is quoted if it is not a link.
     fn link(&self, line: u64, text: &[u8], parsed: Parsed) -> Result<Link, BadLink> {
+        let read = parsed.and_then(|(url, details)| Ok((self.url(url.trim())?, details)));
+        self.link_to(line, text, read)
+    }
+
+    /// The same where the URL has been read, and is none that stands for an identifier.
+    fn link_to(
+        &self,
+        line: u64,
+        text: &[u8],
+        read: Result<(Url, Details), String>,
+    ) -> Result<Link, BadLink> {
         let source_line = SourceLine {
             source: Arc::clone(&self.source),
             line,
         };
-        let checked = parsed.and_then(|(url, details)| {
-            check(&details)?;
-            Ok((self.url(url.trim())?, details))
-        });
+        let checked = read.and_then(|found| check(&found.1).map(|()| found));
         match checked {
             Ok((url, details)) => Ok(Link {
                 source_line,
@@ -454,7 +463,7 @@ fn parse_url(text: &str) -> Result<Url, String> {
                 if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) =>
             {
                 return Err(format!(
-                    "{NOT_A_URL}: digits alone may be anything; an identifier has a prefix, such as `pmid:`"
+                    "{NOT_A_URL}: digits alone are ambiguous: add a prefix, such as `pmid:`"
                 ));
             }
             (None, Err(_)) => {

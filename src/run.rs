@@ -72,7 +72,8 @@ const NO_THREADS: &str = "cannot start worker threads";
 /// When the run itself cannot be done: a list cannot be opened, or the output folder cannot be written.
 pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     let started = Instant::now();
-    let links = Links::open(&config.inputs, &sitemaps::lists(config))?;
+    let token = CancellationToken::new();
+    let links = Links::open(&config.inputs, &sitemaps::lists(config, token.clone()))?;
     let (layout, identity) = (&config.layout, &config.plan.identity);
     let cannot_use = || format!("cannot use the state in `{}`", layout.state().display());
     layout.claim().with_context(cannot_use)?;
@@ -100,7 +101,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     let segments = Segments::new(layout, &config.bucket, config.plan.selection.as_ref());
     let segments = segments.map(Arc::new);
     let journals = (Arc::clone(&history), segments.clone());
-    let worker = Arc::new(worker(config, journals, Arc::clone(&stats))?);
+    let worker = Arc::new(worker(config, journals, Arc::clone(&stats), token)?);
     let archive = Archive::new(layout, history, worker.stop.token());
     let mut options = config.plan.clone();
     let answers: Arc<dyn Memory> = Arc::new(Answers::of(layout));
@@ -175,14 +176,14 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     worker.accounts.report(config, started.elapsed())
 }
 
-/// The shared state of a run with these journals: what it has read, and what it writes to a bucket.
+/// The shared state of a run with these journals: what it has read, and what it writes to a bucket. Its end cancels `token`.
 fn worker(
     config: &Config,
     journals: (Arc<History>, Option<Arc<Segments>>),
     stats: Arc<Stats>,
+    token: CancellationToken,
 ) -> anyhow::Result<Worker> {
     let config = Arc::new(config.clone());
-    let token = CancellationToken::new();
     let session = Session::new(Arc::clone(&config), journals, token.clone());
     let session = Arc::new(session);
     let queue = Arc::new(Queue::new(config.hosts.clone()));

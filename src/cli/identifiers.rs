@@ -8,7 +8,7 @@ use crate::text::hide;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Identifiers")]
 pub(super) struct IdArgs {
-    /// E-mail address for sources that want to know their users, such as Unpaywall
+    /// E-mail address to send to sources that ask for one, such as Unpaywall
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     email: Option<String>,
 }
@@ -23,7 +23,7 @@ impl IdArgs {
 }
 
 fn address(text: &str) -> Result<String, String> {
-    const FORM: &str = "expected an address, such as `me@example.org`";
+    const FORM: &str = "expected an e-mail address, such as `me@example.org`";
     let (user, host) = text.split_once('@').ok_or(FORM)?;
     let is_plain = !text.contains(|c: char| c.is_whitespace() || c.is_control());
     if user.is_empty() || host.is_empty() || !is_plain {

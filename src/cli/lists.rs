@@ -21,12 +21,12 @@ pub(super) struct ListArgs {
     /// Column or field of links, such as `URL` or `best.pdf_url` [default: the one whose name says so]
     #[arg(long, value_name = "NAME")]
     url_column: Option<String>,
-    /// Make links of columns or fields, such as `https://{Bucket}.example/{Key}`
+    /// Build links from columns or fields, such as `https://{Bucket}.example/{Key}`
     ///
-    /// Values are percent-encoded, and keep their `/`. `{Key:query}` encodes that, too, and `{Key:raw}` nothing.
+    /// Values are percent-encoded, except for `/`. `{Key:query}` encodes `/`, too, and `{Key:raw}` encodes nothing.
     #[arg(long, value_name = "TEMPLATE", conflicts_with = "url_column")]
     url_template: Option<UrlTemplate>,
-    /// Follow indexes of sitemaps, up to so many below each other
+    /// Follow sitemap indexes, up to this many levels deep
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=MAX_SITEMAP_DEPTH))]
     sitemap_depth: u8,
     /// Column or field of file names

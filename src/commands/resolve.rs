@@ -110,7 +110,7 @@ impl LookUps<'_> {
         }
         for (source, lacks) in job.candidates.skipped() {
             let id = job.candidates.id().map(ToString::to_string);
-            let line = json!({"id": id, "via": [&**source], "error": format!("not asked: it needs {lacks}")});
+            let line = json!({"id": id, "via": [&**source], "error": format!("skipped: it needs {lacks}")});
             stdout().push(format!("{line}\n").as_bytes());
         }
         has_some

@@ -127,7 +127,7 @@ async fn look_up(
     }
     let Ok(answer) = timeout(LONGEST_WAIT, answer(&mut response, options)).await else {
         let message = format!(
-            "`{}` has not sent its answer within {} s",
+            "`{}` did not finish its answer within {} s",
             source.name,
             LONGEST_WAIT.as_secs()
         );
@@ -156,7 +156,7 @@ fn no_answer(source: &str, why: &str) -> Failure {
         http_status: Some(200),
         ..Failure::new(
             Status::NoPdfLink,
-            format!("`{source}` has answered with something else than is known of it: {why}"),
+            format!("`{source}` sent an unexpected answer: {why}"),
         )
     }
 }

@@ -53,14 +53,14 @@ impl Path {
             let end = rest.find(['.', '[']).unwrap_or(rest.len());
             let (name, behind) = rest.split_at(end);
             if name.is_empty() {
-                return Err("a path is names with dots between them".to_owned());
+                return Err("a path consists of names separated by dots".to_owned());
             }
             steps.push(Step::Field(name.to_owned()));
             rest = behind.strip_prefix('.').unwrap_or(behind);
         }
         match steps.first() {
             Some(_) => Ok(Self(steps)),
-            None => Err("a path is names with dots between them".to_owned()),
+            None => Err("a path consists of names separated by dots".to_owned()),
         }
     }
 
@@ -103,7 +103,7 @@ impl Step {
         match found {
             Some(found) => Ok(Some(found)),
             None => Err(
-                "in brackets is a number or a comparison, such as `[0]` or `[type=pdf]`".to_owned(),
+                "brackets need a number or a comparison, such as `[0]` or `[type=pdf]`".to_owned(),
             ),
         }
     }

@@ -24,9 +24,10 @@ use std::iter;
 use super::compressed::Source;
 use super::entry::{Entry, Names, Rank};
 use super::escapes::{Unit, unit};
+use super::wanted::Wanted;
 use super::{Context, Item, characters, latex, starts_with, text};
 use crate::link::{BadLink, Link};
-use fields::{Fields, Macros, key_of};
+use fields::{Body, Macros, Value};
 use scanner::{Kind, Raw, Scanner, is_head};
 
 /// The names that all formats share.
@@ -68,6 +69,7 @@ pub(super) fn may_follow(first: &str) -> bool {
 pub(super) fn links(source: Source, context: Context) -> impl Iterator<Item = Item> {
     let mut scanner = Scanner::new(source, context.lines_before + 1);
     let mut macros = Macros::default();
+    let wanted = Wanted::new(NAMES, &context);
     let mut found = VecDeque::new();
     iter::from_fn(move || {
         loop {
@@ -76,7 +78,7 @@ pub(super) fn links(source: Source, context: Context) -> impl Iterator<Item = It
             }
             match scanner.next() {
                 Ok(None) => return None,
-                Ok(Some(read)) => found.extend(read.link(&mut macros, &context)),
+                Ok(Some(read)) => found.extend(read.link(&mut macros, &wanted, &context)),
                 Err(error) => return Some(Err(context.broken(scanner.line(), &error))),
             }
         }
@@ -84,95 +86,139 @@ pub(super) fn links(source: Source, context: Context) -> impl Iterator<Item = It
 }
 
 impl Raw {
-    /// What is between its brackets.
-    fn body(&self) -> Cow<'_, str> {
-        characters::text(&self.text[self.inside.clone()])
-    }
-
-    fn link(self, macros: &mut Macros, context: &Context) -> Option<Result<Link, BadLink>> {
-        let body = self.body();
+    /// Its link; none if it is no entry, or has none. Abbreviations are added to `macros`.
+    fn link(
+        mut self,
+        macros: &mut Macros,
+        wanted: &Wanted,
+        context: &Context,
+    ) -> Option<Result<Link, BadLink>> {
+        let text = characters::text(&self.text[self.inside.clone()]);
         let Kind::Entry(kind) = &self.kind else {
-            let mut fields = Fields::new(&body, self.counts_escaped);
-            while let Some(Ok((name, value))) = fields.next(macros) {
+            let fields = self.body.fields(&text, macros);
+            let known: Vec<_> = fields
+                .map(|(name, value)| (name.into_owned(), value.text().into_owned()))
+                .collect();
+            for (name, value) in known {
                 macros.add(&name, value);
             }
             return None;
         };
         let mut entry = Entry::new(self.line, NAMES).with_plain(latex::plain);
-        let (key, rest) = key_of(&body);
-        entry.set_key(key);
-        entry.add_field("entrytype", kind);
         if let Some(problem) = self.problem {
+            self.body = Body::of_entry(&text, true);
             entry.is_broken(problem);
-            return entry.link(&self.text, context);
+        } else if let Some(problem) = self.body.problem.take() {
+            entry.is_broken(problem);
         }
-        let mut fields = Fields::new(rest, self.counts_escaped);
-        let mut all = Vec::new();
-        while let Some(field) = fields.next(macros) {
-            match field {
-                Ok(field) => all.push(field),
-                Err(problem) => entry.is_broken(problem),
-            }
+        entry.set_key(&text[self.body.key.clone()]);
+        if wanted.has("entrytype") {
+            entry.add_field("entrytype", kind);
         }
-        add_fields(&mut entry, &all);
+        let fields: Vec<_> = self.body.fields(&text, macros).collect();
+        add_fields(&mut entry, &fields, wanted);
         entry.link(&self.text, context)
     }
 }
 
 /// Tells an entry what its fields are.
-fn add_fields(entry: &mut Entry, fields: &[(String, String)]) {
-    let value = |wanted: &[&str]| {
-        let mut found = fields
-            .iter()
-            .filter(|(name, _)| wanted.contains(&name.as_str()));
-        found.next().map(|(_, value)| value.as_str())
-    };
-    let eprint_type =
-        value(&["archiveprefix", "eprinttype"]).map(|kind| latex::plain(kind).to_ascii_lowercase());
+fn add_fields(entry: &mut Entry, fields: &[(Cow<str>, Value)], wanted: &Wanted) {
+    let mut kinds = fields
+        .iter()
+        .filter(|(name, _)| matches!(&**name, "archiveprefix" | "eprinttype"));
+    let eprint_type = kinds
+        .next()
+        .map(|(_, kind)| latex::plain(&kind.text()).to_ascii_lowercase());
     for (name, value) in fields {
-        entry.add_field(name, value);
-        let link = || unescaped(value);
-        match name.as_str() {
-            "url" | "link" | "ee" | "adsurl" => add_urls(entry, name, value, Rank::Page),
-            name if name.starts_with("bdsk-url-") => add_urls(entry, name, value, Rank::Page),
-            "pdf" | "pdfurl" | "pdf_url" | "pdf-url" | "fulltext" if value.contains("://") => {
-                add_urls(entry, name, value, Rank::Pdf);
-            }
-            "doi" => entry.add_doi(name, &link()),
-            "arxiv" | "arxivid" => entry.add_arxiv(name, &link()),
-            "pmid" => entry.add_pmid(name, &link()),
-            "pmcid" | "pmc" => entry.add_pmcid(name, &link()),
-            "eprint" => add_eprint(entry, &link(), eprint_type.as_deref()),
-            "file" => add_targets(entry, name, value, Rank::Pdf),
-            "howpublished" => add_targets(entry, name, value, Rank::Page),
-            "note" if value.contains("\\url") || value.contains("\\href") => {
-                add_targets(entry, name, value, Rank::Page);
-            }
-            // how Google Scholar and Zotero cite preprints
-            "journal" | "number" => {
-                let text = link();
-                let at = text.to_ascii_lowercase().find("arxiv:");
-                if let Some(at) = at {
-                    entry.add_arxiv(name, &text[at..]);
-                }
-            }
-            _ => {}
+        if wanted.has(name) {
+            entry.add_field(name, &value.text());
         }
+        add_links(entry, name, *value, eprint_type.as_deref());
+    }
+}
+
+/// Adds the links of a field, if it may have any.
+fn add_links(entry: &mut Entry, name: &str, value: Value, eprint_type: Option<&str>) {
+    let link = || unescaped(&value.text());
+    match name {
+        "url" | "link" | "ee" | "adsurl" => add_urls(entry, name, &value.text(), Rank::Page),
+        name if name.starts_with("bdsk-url-") => {
+            add_urls(entry, name, &value.text(), Rank::Page);
+        }
+        "pdf" | "pdfurl" | "pdf_url" | "pdf-url" | "fulltext" | "openaccess" => {
+            let text = value.text();
+            if text.contains("://") {
+                add_urls(entry, name, &text, Rank::Pdf);
+            }
+        }
+        "doi" => entry.add_doi(name, &link()),
+        "arxiv" | "arxivid" => entry.add_arxiv(name, &link()),
+        "pmid" => entry.add_pmid(name, &link()),
+        "pmcid" | "pmc" => entry.add_pmcid(name, &link()),
+        "eprint" => add_eprint(entry, &link(), eprint_type),
+        "file" => add_targets(entry, name, &files(&value.text()), Rank::Pdf),
+        "howpublished" => add_targets(entry, name, &value.text(), Rank::Page),
+        "note" => {
+            let text = value.text();
+            if text.contains("\\url") || text.contains("\\href") {
+                add_targets(entry, name, &text, Rank::Page);
+            }
+            add_note(entry, name, &text);
+        }
+        "annote" | "annotation" | "extra" => add_note(entry, name, &value.text()),
+        // how Google Scholar and Zotero cite preprints
+        "journal" | "number" => {
+            let text = value.text();
+            let at = text.to_ascii_lowercase().find("arxiv:");
+            if let Some(at) = at {
+                entry.add_arxiv(name, &unescaped(&text[at..]));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Adds the identifiers that Zotero writes on lines of their own.
+fn add_note(entry: &mut Entry, name: &str, text: &str) {
+    for line in text.split(['\n', '\r']).filter(|line| line.contains(':')) {
+        entry.add_note(name, &unescaped(line));
     }
 }
 
 /// Adds an identifier in an archive, or a URL of what would be one.
 fn add_eprint(entry: &mut Entry, text: &str, kind: Option<&str>) {
     const NAME: &str = "eprint";
-    match kind {
+    let page = match kind {
         // publishers have the PDF here
-        _ if text.contains("://") => entry.add_urls(NAME, text, Rank::Pdf),
-        Some("pubmed" | "pmid" | "medline") => entry.add_pmid(NAME, text),
-        Some("pmc" | "pmcid" | "pubmedcentral") => entry.add_pmcid(NAME, text),
-        Some("doi") => entry.add_doi(NAME, text),
+        _ if text.contains("://") => return entry.add_urls(NAME, text, Rank::Pdf),
+        Some("pubmed" | "pmid" | "medline") => return entry.add_pmid(NAME, text),
+        Some("pmc" | "pmcid" | "pubmedcentral") => return entry.add_pmcid(NAME, text),
+        Some("doi") => return entry.add_doi(NAME, text),
+        Some("hal") => "https://hal.science/",
+        Some("jstor") => "https://www.jstor.org/stable/",
+        Some("hdl" | "handle") => "https://hdl.handle.net/",
         // some write the subject in place of the archive
-        _ => entry.add_arxiv(NAME, text),
+        _ => return entry.add_arxiv(NAME, text),
+    };
+    entry.add_urls(NAME, &format!("{page}{text}"), Rank::Page);
+}
+
+/// The value of a field for files, `description:path:type;…`, with spaces between its parts. Programs escape what is in a part.
+fn files(value: &str) -> String {
+    let mut parts = String::with_capacity(value.len());
+    let mut is_escaped = false;
+    for (at, c) in value.char_indices() {
+        let next = value[at + c.len_utf8()..].chars().next();
+        let ends = match c {
+            ';' => true,
+            // not that of a scheme or a port
+            ':' => next.is_none_or(|next| next.is_alphabetic() || next == ';'),
+            _ => false,
+        };
+        parts.push(if ends && !is_escaped { ' ' } else { c });
+        is_escaped = c == '\\' && !is_escaped;
     }
+    parts
 }
 
 /// Adds the links of a field for URLs.
@@ -185,6 +231,10 @@ fn add_urls(entry: &mut Entry, name: &str, value: &str, rank: Rank) {
 
 /// Adds the links in the text of a field.
 fn add_targets(entry: &mut Entry, name: &str, value: &str, rank: Rank) {
+    // most are notes and paths of files
+    if !["ttp", "TTP"].iter().any(|scheme| value.contains(scheme)) {
+        return;
+    }
     for target in text::targets(&joined(value)) {
         if starts_with(&target, "http") {
             entry.add_urls(name, &target, rank);
@@ -202,18 +252,30 @@ fn joined(value: &str) -> String {
 
 /// A URL or an identifier as it is meant: without escapes and braces.
 fn unescaped(value: &str) -> String {
-    const ANGLES: [(&str, &str); 6] = [
+    const WRITTEN: [(&str, &str); 12] = [
+        ("\\url{", "{"),
+        ("\\doi{", "{"),
+        ("$_$", "_"),
+        ("$\\_$", "_"),
         ("$<$", "<"),
         ("$>$", ">"),
         ("{\\textless}", "<"),
         ("{\\textgreater}", ">"),
         ("\\textless{}", "<"),
         ("\\textgreater{}", ">"),
+        ("\\textless ", "<"),
+        ("\\textgreater ", ">"),
     ];
+    const SPECIAL: [char; 7] = ['$', '\\', '{', '}', '&', '\n', '\r'];
+    if !value.contains(SPECIAL) {
+        return characters::trim(value).to_owned();
+    }
     let mut value = joined(value);
-    for (written, meant) in ANGLES {
-        if value.contains(written) {
-            value = value.replace(written, meant);
+    if value.contains(['$', '\\']) {
+        for (written, meant) in WRITTEN {
+            if value.contains(written) {
+                value = value.replace(written, meant);
+            }
         }
     }
     let (mut read, mut rest) = (String::with_capacity(value.len()), value.as_str());
@@ -355,10 +417,209 @@ mod tests {
         }
     }
 
+    /// Checks what an entry with these fields gives, however programs write entries.
+    fn gives_in_any_way(fields: &str, expected: &str) {
+        for list in [
+            format!("@string{{base = {{http://b.example}}}}@misc{{k, {fields}}}"),
+            format!("@STRING(base = \"http://b.example\")@misc( k , {fields} , )"),
+            format!(
+                "@preamble{{\"\\newcommand{{\\x}}{{y}}\"}}@string{{BASE={{http://b.example}}}}@Misc {{M{{\\\"u}}ller:a/b+c'd\"e,\r{fields}\r}}"
+            ),
+        ] {
+            gives(&list, &[], &[(1, expected)]);
+        }
+    }
+
+    #[test]
+    fn fields_of_programs_are_read() {
+        for (fields, expected) in [
+            // JabRef, Zotero, Mendeley, BibDesk
+            (
+                "file = {:home/u/x.pdf:PDF;Full:http\\://a.example/f.pdf:PDF}",
+                "http://a.example/f.pdf",
+            ),
+            (
+                "file = {Full Text PDF:https\\://a.example/f_1.pdf:application/pdf}",
+                "https://a.example/f_1.pdf",
+            ),
+            (
+                "file = {:home/u/x.pdf:pdf}, url = {http://a.example/y}",
+                "http://a.example/y",
+            ),
+            (
+                "bdsk-url-1 = {http://a.example/1}, Bdsk-Url-2 = {http://a.example/2}, bdsk-file-1 = {YnBsaXN0}",
+                "http://a.example/1 | http://a.example/2",
+            ),
+            (
+                "howpublished = {Available at \\url{http://a.example/h.pdf}.}",
+                "http://a.example/h.pdf",
+            ),
+            (
+                "note = {See \\href{http://a.example/n_1.pdf}{the report}}",
+                "http://a.example/n_1.pdf",
+            ),
+            (
+                "openaccess = {http://a.example/o}, url = {http://a.example/p}",
+                "http://a.example/o | http://a.example/p",
+            ),
+            (
+                "url = {\\url{http://a.example/1.pdf} and \\url{http://a.example/2.pdf}}",
+                "http://a.example/1.pdf | http://a.example/2.pdf",
+            ),
+            (
+                "url = {http://a.example/1.pdf, http://a.example/2.pdf; http://a.example/3.pdf}",
+                "http://a.example/1.pdf | http://a.example/2.pdf | http://a.example/3.pdf",
+            ),
+            // archives
+            (
+                "eprint = {2001.00001v2}, archiveprefix = {arXiv}, primaryclass = {cs.LG}",
+                "https://arxiv.org/pdf/2001.00001v2",
+            ),
+            (
+                "eprint = {PMC123}, eprinttype = {pmcid}, url = {http://a.example/y.pdf}",
+                "http://a.example/y.pdf | https://pmc.ncbi.nlm.nih.gov/articles/PMC123/",
+            ),
+            (
+                "eprint = {hal-01234567}, eprinttype = {HAL}",
+                "https://hal.science/hal-01234567/document",
+            ),
+            (
+                "eprint = {2346178}, eprinttype = {jstor}",
+                "https://www.jstor.org/stable/2346178",
+            ),
+            (
+                "eprint = {2027/mdp.3901}, eprinttype = {hdl}",
+                "https://hdl.handle.net/2027/mdp.3901",
+            ),
+            (
+                "note = {arXiv:1912.00002 [cs]}",
+                "https://arxiv.org/pdf/1912.00002",
+            ),
+            (
+                "annote = {{Comment: 12 pages\narXiv: hep-th/9901001\nPMID: 12}}",
+                "https://arxiv.org/pdf/hep-th/9901001 | https://pubmed.ncbi.nlm.nih.gov/12/",
+            ),
+            (
+                "extra = \"arXiv preprint arXiv:1912.00002v3\", note = {see arXiv:1912.00003}",
+                "https://arxiv.org/pdf/1912.00002v3",
+            ),
+            (
+                "eprint = {abc}, eprinttype = {googlebooks}, url = {http://a.example/g}",
+                "http://a.example/g",
+            ),
+        ] {
+            gives_in_any_way(fields, expected);
+        }
+    }
+
+    #[test]
+    fn escapes_are_read() {
+        for (fields, expected) in [
+            ("doi = {\\doi{10.1000/x_1}}", "https://doi.org/10.1000/x_1"),
+            (
+                "doi = {\\url{https://doi.org/10.1000/x_1}}",
+                "https://doi.org/10.1000/x_1",
+            ),
+            ("doi = {10.1000/x{\\_}1}", "https://doi.org/10.1000/x_1"),
+            ("doi = {10.1000/x$_$1}", "https://doi.org/10.1000/x_1"),
+            ("doi = {DOI: 10.1000/x\\_1.}", "https://doi.org/10.1000/x_1"),
+            (
+                "doi = {10.1000/a{\\textless}b{\\textgreater}c\\textless d}",
+                "https://doi.org/10.1000/a%3Cb%3Ec%3Cd",
+            ),
+            (
+                "url = {http://a.example/$\\sim$u/x\\_1\\%20y.pdf\\#p}",
+                "http://a.example/~u/x_1%20y.pdf",
+            ),
+            (
+                "url = {http://a.example/\\textasciitilde u/{\\textasciitilde}v/\\textasciitilde{}w/\\~{}x/{\\~{}}y}",
+                "http://a.example/~u/~v/~w/~x/~y",
+            ),
+            (
+                "url = {http://a.example/x$_$1$\\_$2.pdf?a=1\\&b=2}",
+                "http://a.example/x_1_2.pdf?a=1&b=2",
+            ),
+            // none of its own
+            (
+                "crossref = {proc}, url = {http://a.example/y}",
+                "http://a.example/y",
+            ),
+            (
+                "month = 1 # \"~\" # jan, url = base # \"/x.pdf\"",
+                "http://b.example/x.pdf",
+            ),
+            (
+                "title = {{A} \"B\" C} # \" {\"}D{\"}\", url = \"http://a.example/q\"",
+                "http://a.example/q",
+            ),
+            (
+                "abstract = {a @ b, me@x.org {@}},\n url = {http://a.example/at}",
+                "http://a.example/at",
+            ),
+        ] {
+            gives_in_any_way(fields, expected);
+        }
+    }
+
+    #[test]
+    fn names_are_plain() {
+        for (fields, expected) in [
+            (
+                "author = {M{\\\"u}ller, J{\\\"o}rg and {\\v{C}}ech, \\v{S}ime}",
+                "Müller, Jörg and Čech, Šime",
+            ),
+            (
+                "author = \"Stra{\\ss}e, {\\O}rsted and S{\\o}ren and Others\"",
+                "Straße, Ørsted and Søren and Others",
+            ),
+            (
+                "author = {{World Health Organization} and {{Barnes and Noble}}}",
+                "World Health Organization and Barnes and Noble",
+            ),
+            ("editor = {Only, Ed}", "Only, Ed"),
+            (
+                "author = {Garc{\\'{\\i}}a, {\\~N}o and Fran\\c{c}ois}",
+                "García, Ño and François",
+            ),
+        ] {
+            gives(
+                &format!("@misc{{k, {fields}, url = {{http://a.example/}}}}"),
+                &["author"],
+                &[(1, &format!("{expected} | http://a.example/"))],
+            );
+        }
+    }
+
+    #[test]
+    fn comments_of_programs_are_passed() {
+        gives(
+            "% Encoding: UTF-8\n@Comment{jabref-meta: databaseType:bibtex;}\n@Comment{jabref-meta: grouping:\n0 AllEntriesGroup:;\n1 StaticGroup:a\\;0\\;{x}\\;;\n}\n\
+             @comment{zotero-better-bibtex:whitelist:a,b}\n@misc{a, url = {http://a.example/a}}\n@comment misc{b}\n@comment{jabref-entrytype: X: req[] opt[]}\n\
+             @misc{c, url = {http://a.example/c}} @misc{d, url = {http://a.example/d}}\nText behind it.\n@misc{e, % why\n  url = {http://a.example/e} % here\n}\n",
+            &["key"],
+            &[
+                (8, "a | http://a.example/a"),
+                (11, "c | http://a.example/c"),
+                (11, "d | http://a.example/d"),
+                (13, "e | http://a.example/e"),
+            ],
+        );
+        // an old Macintosh
+        gives(
+            "@misc{a, % why\r  url = {http://a.example/a}\r}\r@misc{b,\r url = {http://a.example/b}}\r@misc{c\r url = {http://a.example/c}}\r",
+            &["key"],
+            &[
+                (1, "a | http://a.example/a"),
+                (4, "b | http://a.example/b"),
+                (6, "c | http://a.example/c"),
+            ],
+        );
+    }
+
     #[test]
     fn a_broken_entry_costs_no_other_one() {
-        let end = "bad: entry `b`: it has no end: is a `}` missing?";
-        let many = "bad: entry `b`: fields follow its end: is there a `}` too many?";
+        let end = "bad: entry `b`: it is not closed: is a `}` missing?";
+        let many = "bad: entry `b`: fields follow its end: is there an extra `}`?";
         for (broken, problem) in [
             (
                 "@misc{b, title = {A {B}, url = {http://a.example/b.pdf},\n}",
@@ -375,19 +636,35 @@ mod tests {
             ),
             (
                 "@misc{b, title = A}, url = {http://a.example/b.pdf}}",
-                "bad: entry `b`: fields follow its end: is there a `}` too many?",
+                "bad: entry `b`: fields follow its end: is there an extra `}`?",
+            ),
+            (
+                "@misc{b, title = {A}} too many},\n year = {2000},\n url = {http://a.example/b.pdf}\n}",
+                many,
+            ),
+            (
+                "@misc{b, author = {A, B}, title = {A}} too many}, url = {http://a.example/b.pdf}}",
+                many,
+            ),
+            (
+                "@misc{b, url = {http://a.example/b.pdf}} too many}\r\n , year = \"2000\" }",
+                many,
+            ),
+            (
+                "@misc{b, url = {http://a.example/b.pdf}} is it, {so = 1}",
+                "http://a.example/b.pdf",
             ),
             (
                 "@misc{b, title = {A} B}, url = {http://a.example/b.pdf}}",
-                "bad: entry `b`: something follows the value of `title`: is a brace or a quote missing?",
+                "bad: entry `b`: unexpected text after the value of `title`: is a brace or a quote missing?",
             ),
             (
                 "@misc{b, title = \"A, url = \"http://a.example/b.pdf\"}",
-                "bad: entry `b`: something follows the value of `title`: is a brace or a quote missing?",
+                "bad: entry `b`: unexpected text after the value of `title`: is a brace or a quote missing?",
             ),
             (
                 "@misc{b, title {A}, url = {http://a.example/b.pdf}}",
-                "bad: entry `b`: no field where one should be: `title {A}, url = {http://a.example/b.pdf}`",
+                "bad: entry `b`: expected `name = value`, found `title {A}, url = {http://a.example/b.pdf}`",
             ),
             (
                 "@misc{b, url = {not a link}}",
@@ -395,7 +672,7 @@ mod tests {
             ),
             (
                 "@mi,sc{b,\n  title = {A},\n  url = {http://a.example/b.pdf}\n}",
-                "bad: entry without a key: a field is in no entry: is the line broken that begins its entry?",
+                "bad: entry without a key: a field is outside any entry: is the first line of its entry broken?",
             ),
             // what people write although TeX could not read it
             (
@@ -427,7 +704,7 @@ mod tests {
                 "@misc{{a, url = {{http://a.example/a.pdf}}}}\n{broken}\n@misc{{c, url = {{http://a.example/c.pdf}}}}\n\
                  @misc{{d, url = {{http://a.example/d.pdf}}}}\n"
             );
-            let is_stray = problem.contains("in no entry");
+            let is_stray = problem.contains("outside any entry");
             let line = 2
                 + u64::from(is_stray)
                 + broken[..broken.find("@misc").unwrap_or(0)]

@@ -30,6 +30,12 @@ pub(super) fn is_line(line: &str) -> bool {
         || (line.starts_with('{') && has("\"urlkey\"") && has("\"timestamp\"") && has("\"url\""))
 }
 
+/// Whether a line is one of those at the beginning of an index: `!OpenWayback-CDXJ 1.0`, ` CDX N b a`.
+pub(super) fn is_heading(line: &str) -> bool {
+    let line = line.trim_start_matches(['\u{feff}', ' ']);
+    line.starts_with('!') || line.starts_with("CDX N ")
+}
+
 /// The links of an index.
 pub(super) fn links(source: Source, context: Context) -> impl Iterator<Item = Item> {
     let mut lines = Lines::new(source, context.clone());
@@ -40,6 +46,9 @@ pub(super) fn links(source: Source, context: Context) -> impl Iterator<Item = It
                 Err(error) => return Some(Err(error)),
             };
             let Some(text) = content(&line) else { continue };
+            if text.as_deref().is_ok_and(is_heading) {
+                continue;
+            }
             let mut entry = Entry::new(number, &[("key", &["urlkey"]), ("year", &["timestamp"])]);
             let is_wanted = match text {
                 Ok(text) => capture(&mut entry, &text, &context),
@@ -126,6 +135,21 @@ mod tests {
                     "bad: entry `org,example)/d`: invalid JSON: EOF while parsing a string at line 1 column 30",
                 ),
                 (5, "org,example)/e | 2024 | https://example.org/e"),
+            ],
+        );
+        gives(
+            &format!(
+                "!OpenWayback-CDXJ 1.0\r\n!meta {{\"a\": 1}}\r\n CDX N b a m s k r M S V g\r\n{INDEX}"
+            ),
+            &[],
+            &[
+                (4, "https://example.org/a.pdf"),
+                (6, "https://example.org/c"),
+                (
+                    7,
+                    "bad: entry `org,example)/d`: invalid JSON: EOF while parsing a string at line 1 column 30",
+                ),
+                (8, "https://example.org/e"),
             ],
         );
         let mut options = carrying(&[]);

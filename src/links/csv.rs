@@ -142,8 +142,13 @@ impl Iterator for Rows {
                 return Some(Ok(link));
             }
             self.reader.get_mut().allow(self.longest);
-            let begin = self.reader.position().byte();
+            let mut begin = self.reader.position().byte();
             let read = self.reader.read_byte_record(&mut self.row);
+            // without a header, the reader has passed the first row already
+            let is_row = matches!(read, Ok(true)) && !self.shape.has_header;
+            if let Some(position) = self.row.position().filter(|_| is_row) {
+                begin = begin.min(position.byte());
+            }
             let line = self.reader.get_mut().line_at(begin);
             match read {
                 Ok(true) => {
@@ -315,7 +320,7 @@ impl Rows {
         };
         let mut kind = format!("a table{header}, separated by {separator}");
         if self.is_zotero {
-            "a table of Zotero".clone_into(&mut kind);
+            "a table from Zotero".clone_into(&mut kind);
         } else if self.context.options.url_template.is_some() {
             kind.push_str(", for `--url-template`");
         } else if let Some(links) = &self.links {
@@ -478,6 +483,37 @@ mod tests {
                 .collect();
             assert_eq!(found, expected, "{table}");
         }
+    }
+
+    #[test]
+    fn rows_without_a_header_have_their_lines() {
+        let table = "b,k1\r\n\"b\",\"k\n2\"\r\n\r\nb,k3";
+        let options = super::super::Options {
+            url_template: Some("http://{1}.example/{2}".parse().expect("a template")),
+            carry_line: true,
+            ..Default::default()
+        };
+        let source = Box::new(io::BufReader::with_capacity(5, io::Cursor::new(table)));
+        let context = Context::new("list".into(), options.into());
+        let shape = Shape {
+            separator: b',',
+            has_header: false,
+        };
+        let links = links(source, shape, context).expect("rows");
+        let found = links.map(|link| {
+            let link = link.expect("a row").expect("a link");
+            let details = link.details.unwrap_or_default();
+            let row = details.line.map_or(String::new(), |line| line.to_string());
+            (link.source_line.line, link.url.path().to_owned(), row)
+        });
+        let found: Vec<_> = found.collect();
+        let expected = [
+            (1, "/k1", "b,k1"),
+            (2, "/k%0A2", "\"b\",\"k\n2\""),
+            (5, "/k3", "b,k3"),
+        ];
+        let expected = expected.map(|(line, path, row)| (line, path.to_owned(), row.to_owned()));
+        assert_eq!(found, expected);
     }
 
     #[test]

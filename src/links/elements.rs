@@ -8,129 +8,44 @@
 //! ```
 //!
 //! An end tag closes what is open inside of its element. An entry in which another one begins has no end, and neither has one at
-//! the end of the document; a document whose first element is not closed is cut off. Names are compared without prefix and in
-//! lower case.
+//! the end of the document; a document whose first element is not closed is cut off. A quote in the name of an attribute means
+//! that the value before has no end, and may have other elements in it. Names are compared without prefix and in lower case.
+//!
+//! Documents may come from anybody. Entities that they declare are text, and nothing outside of them is read. Of what is open,
+//! [`DEEPEST`] elements are kept around an entry and in it, each with up to [`LONGEST_LINE`] bytes of text outside of entries.
 
+mod dialect;
+
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use html5gum::Tokenizer;
+use url::Url;
 
 use super::compressed::Source;
 use super::entry::{Entry, LONGEST_ENTRY, Names};
 use super::html::Counted;
-use super::{
-    Context, Item, characters, endnote, feed, oai, opml, sitemap, starts_with, zotero_rdf,
-};
+use super::wanted::Wanted;
+use super::{Context, Item, characters, starts_with};
 use crate::line::LONGEST_LINE;
 use crate::tags::{Sink, Tags};
+pub(super) use dialect::Dialect;
 
 /// The most elements that are open around another one.
 const DEEPEST: usize = 256;
+
+/// The most bytes of a text whose room is kept for the next one.
+const MOST_SPARE: usize = 4096;
 
 /// Elements that only say how a text is set, so that theirs is part of what it is in.
 const STYLES: [&str; 12] = [
     "style", "i", "b", "em", "strong", "sub", "sup", "span", "italic", "bold", "p", "div",
 ];
 
-/// How far a document is looked at for the element that says what it is.
-const LONGEST_PROLOGUE: usize = 16 * 1024;
-
-/// A format of XML.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dialect {
-    EndNote,
-    ZoteroRdf,
-    Opml,
-    Feed,
-    Sitemap,
-    SitemapIndex,
-    OaiPmh,
-}
-
-impl Dialect {
-    /// The format of a document, by its first element; none if it is of another kind.
-    pub(super) fn of(beginning: &str) -> Option<Self> {
-        let tag = first_tag(beginning)?;
-        let name = tag
-            .split(|c: char| c.is_whitespace() || matches!(c, '>' | '/'))
-            .next()?;
-        let (_, local) = name.rsplit_once(':').unwrap_or(("", name));
-        let root = tag.split('>').next().unwrap_or_default();
-        match &*local.to_ascii_lowercase() {
-            "xml" | "records" if beginning.contains("<record") => Some(Self::EndNote),
-            "rdf" if root.contains("zotero.org") || root.contains("purl.org/net/biblio") => {
-                Some(Self::ZoteroRdf)
-            }
-            // its modules are used elsewhere, too
-            "rdf"
-                if ["1.0", "0.9", "0.90"]
-                    .iter()
-                    .any(|version| root.contains(&format!("/rss/{version}/\""))) =>
-            {
-                Some(Self::Feed)
-            }
-            "rdf" if root.contains("netscape.com/rdf") => Some(Self::Feed),
-            "opml" => Some(Self::Opml),
-            "rss" | "feed" => Some(Self::Feed),
-            "urlset" => Some(Self::Sitemap),
-            "sitemapindex" => Some(Self::SitemapIndex),
-            "oai-pmh" => Some(Self::OaiPmh),
-            _ => None,
-        }
-    }
-
-    /// Whether a document with this beginning has said what it is.
-    pub(super) fn is_clear(beginning: &str) -> bool {
-        let is_whole = |tag: &str| {
-            let is_xml = tag.starts_with("xml") || tag.starts_with("records");
-            tag.contains('>') && !(is_xml && tag.len() < 1024 && !tag.contains("<record>"))
-        };
-        beginning.len() >= LONGEST_PROLOGUE || first_tag(beginning).is_some_and(is_whole)
-    }
-
-    /// What it is called in messages.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::EndNote => "an EndNote library in XML",
-            Self::ZoteroRdf => "Zotero RDF",
-            Self::Opml => "OPML",
-            Self::Feed => "a feed",
-            Self::Sitemap => "a sitemap",
-            Self::SitemapIndex => "an index of sitemaps",
-            Self::OaiPmh => "an answer of OAI-PMH",
-        }
-    }
-
-    fn format(self) -> Box<dyn Format> {
-        match self {
-            Self::EndNote => Box::new(endnote::EndNote),
-            Self::ZoteroRdf => Box::<zotero_rdf::ZoteroRdf>::default(),
-            Self::Opml => Box::new(opml::Opml),
-            Self::Feed => Box::new(feed::Feed),
-            Self::Sitemap | Self::SitemapIndex => Box::new(sitemap::Sitemap),
-            Self::OaiPmh => Box::<oai::OaiPmh>::default(),
-        }
-    }
-}
-
-/// What follows the `<` of the first element.
-fn first_tag(beginning: &str) -> Option<&str> {
-    let mut rest = beginning.trim_start_matches(characters::is_space);
-    loop {
-        let end = match rest {
-            _ if rest.starts_with("<?") => "?>",
-            _ if rest.starts_with("<!--") => "-->",
-            _ if starts_with(rest, "<!doctype html") => return None,
-            _ if rest.starts_with("<!") => ">",
-            _ => break,
-        };
-        rest = rest.split_once(end)?.1.trim_start();
-    }
-    rest.strip_prefix('<')
-}
+const OPEN_QUOTE: &str = "an attribute is not closed: is a quote missing?";
 
 /// What a format says about its entries.
 pub(super) trait Format: Send {
@@ -153,8 +68,18 @@ pub(super) trait Format: Send {
         true
     }
 
-    /// Takes an element outside of all entries.
-    fn take_outside(&mut self, _name: &str, _text: &str, _context: &Context) {}
+    /// Whether it looks at a field of an entry again, when it takes another one.
+    fn looks_at(&self, _field: &str) -> bool {
+        false
+    }
+
+    /// The URL of the document, if a start tag outside of all entries says it.
+    fn url<'a>(&self, _name: &str, _attributes: &'a [(String, String)]) -> Option<&'a str> {
+        None
+    }
+
+    /// Takes an element outside of all entries, which ends in `line`.
+    fn take_outside(&mut self, _name: &str, _text: &str, _line: u64) {}
 
     /// Takes an entry, and returns the one that is complete now.
     fn complete(&mut self, entry: Entry) -> Option<Entry> {
@@ -173,9 +98,11 @@ pub(super) struct Element<'a> {
     pub name: &'a str,
     /// The prefix of its name.
     pub prefix: &'a str,
-    /// The names of the elements around it in its entry, the nearest one last.
-    pub around: &'a [&'a str],
+    /// The elements around it in its entry, the nearest one last.
+    around: &'a [Node],
     attributes: &'a [(String, String)],
+    /// What its URLs are relative to.
+    base: Option<&'a Url>,
     pub text: &'a str,
 }
 
@@ -187,14 +114,29 @@ impl Element<'_> {
         found.map_or("", |(_, value)| value.as_str())
     }
 
+    /// The URL that `text` is, which may be relative.
+    pub(super) fn url<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let is_relative = !text.is_empty() && !starts_with(text, "http");
+        let joined = || {
+            let base = self.base.filter(|_| is_relative)?;
+            Url::parse(text).is_err().then(|| base.join(text).ok())?
+        };
+        joined().map_or(Cow::Borrowed(text), |url| Cow::Owned(url.into()))
+    }
+
     /// Whether it is inside of an element called `name`.
     pub(super) fn is_in(&self, name: &str) -> bool {
-        self.around.contains(&name)
+        self.around.iter().any(|node| node.name() == name)
     }
 
     /// The name of the element around it.
     pub(super) fn parent(&self) -> &str {
-        self.around.last().copied().unwrap_or_default()
+        self.around.last().map_or("", Node::name)
+    }
+
+    /// How many elements are around it in its entry.
+    pub(super) fn depth(&self) -> usize {
+        self.around.len()
     }
 }
 
@@ -207,14 +149,20 @@ pub(super) fn links(
     let line = Arc::new(AtomicU64::new(1));
     let counted = Counted::new(source, Arc::clone(&line));
     let broken = context.clone();
+    let format = dialect.format();
     let finder = Finder {
-        format: dialect.format(),
+        base: None,
+        document: context.base.clone(),
+        wanted: Wanted::new(format.names(), &context),
+        format,
         context,
         line: Arc::clone(&line),
         tag_line: 1,
         torn: None,
+        has_open_quote: false,
         attributes: Vec::new(),
         open: Vec::new(),
+        spare: Vec::new(),
         entry_name: String::new(),
         entry_depth: 0,
         entry: None,
@@ -229,6 +177,8 @@ pub(super) fn links(
 /// Finds entries.
 struct Finder {
     format: Box<dyn Format>,
+    /// The fields that are kept.
+    wanted: Wanted,
     context: Context,
     /// The line that has been read.
     line: Arc<AtomicU64>,
@@ -236,8 +186,16 @@ struct Finder {
     tag_line: u64,
     /// The name of a tag that begins inside of it.
     torn: Option<Vec<u8>>,
+    /// Whether a value in the current tag has no end.
+    has_open_quote: bool,
     attributes: Vec<(String, String)>,
+    /// What the current tag says that URLs are relative to.
+    base: Option<String>,
+    /// The same for the whole document.
+    document: Option<Url>,
     open: Vec<Node>,
+    /// Those that have been closed, for the next ones.
+    spare: Vec<Node>,
     /// The name of the last entry, and how many elements are around it.
     entry_name: String,
     entry_depth: usize,
@@ -248,10 +206,33 @@ struct Finder {
 /// An element that is open.
 #[derive(Default)]
 struct Node {
-    prefix: String,
-    name: String,
+    /// Its name, and how much of it is the prefix with its colon.
+    full_name: String,
+    prefix: usize,
     attributes: Vec<(String, String)>,
+    /// What URLs in it are relative to, if it says so.
+    base: Option<Box<Url>>,
     text: String,
+}
+
+impl Node {
+    /// Makes it an element with this name, and nothing in it.
+    fn set_name(&mut self, name: &[u8]) {
+        self.full_name.clear();
+        self.full_name.push_str(&String::from_utf8_lossy(name));
+        self.prefix = self.full_name.rfind(':').map_or(0, |colon| colon + 1);
+        self.attributes.clear();
+        self.base = None;
+        self.text.clear();
+    }
+
+    fn name(&self) -> &str {
+        &self.full_name[self.prefix..]
+    }
+
+    fn prefix(&self) -> &str {
+        self.full_name[..self.prefix].trim_end_matches(':')
+    }
 }
 
 /// The entry that is open.
@@ -268,6 +249,7 @@ impl Finder {
         while self.open.len() > depth {
             let Some(node) = self.open.pop() else { return };
             self.give(&node);
+            let is_style = STYLES.contains(&node.name());
             let is_entry = self
                 .entry
                 .as_ref()
@@ -275,9 +257,14 @@ impl Finder {
             if is_entry && let Some(open) = self.entry.take() {
                 self.complete(open.entry);
             }
-            let is_style = STYLES.contains(&node.name.as_str());
-            if is_style && let Some(parent) = self.open.last_mut() {
+            let is_bounded = self.entry.is_some();
+            if let Some(parent) = self.open.last_mut().filter(|_| is_style)
+                && (is_bounded || parent.text.len() <= LONGEST_LINE)
+            {
                 parent.text.push_str(&node.text);
+            }
+            if node.text.capacity() <= MOST_SPARE {
+                self.spare.push(node);
             }
         }
     }
@@ -287,22 +274,20 @@ impl Finder {
         let Some(open) = &mut self.entry else {
             return self
                 .format
-                .take_outside(&node.name, node.text.trim(), &self.context);
+                .take_outside(node.name(), node.text.trim(), self.tag_line);
         };
-        let around: Vec<_> = self.open[open.depth.min(self.open.len())..]
-            .iter()
-            .map(|node| node.name.as_str())
-            .collect();
         let element = Element {
-            name: &node.name,
-            prefix: &node.prefix,
-            around: &around,
+            name: node.name(),
+            prefix: node.prefix(),
+            around: &self.open[open.depth.min(self.open.len())..],
             attributes: &node.attributes,
+            base: base_of(&self.open, Some(node), self.document.as_ref()),
             text: node.text.trim(),
         };
         self.format.take(&mut open.entry, &element);
-        if !element.text.is_empty() && self.format.is_field(&element) {
-            open.entry.add_field(&node.name, element.text);
+        let is_wanted = self.wanted.has(element.name) || self.format.looks_at(element.name);
+        if is_wanted && !element.text.is_empty() && self.format.is_field(&element) {
+            open.entry.add_field(element.name, element.text);
         }
     }
 
@@ -310,7 +295,7 @@ impl Finder {
     fn close_lost(&mut self) {
         self.open.truncate(self.entry_depth);
         let mut entry = Entry::new(self.tag_line, self.format.names());
-        entry.is_broken("an entry ends here that has not begun: its start tag may be broken");
+        entry.is_broken("an entry ends here without a start tag: the tag may be broken");
         self.emit(entry);
     }
 
@@ -321,7 +306,7 @@ impl Finder {
             return false;
         };
         if let Some(open) = &mut self.entry {
-            open.entry.is_broken("a tag in it has no end");
+            open.entry.is_broken("a tag in it is not closed");
         }
         self.attributes.clear();
         if inside.first().is_some_and(u8::is_ascii_alphabetic) {
@@ -331,44 +316,54 @@ impl Finder {
         true
     }
 
+    /// Tells of the current tag, in which a value has no end: other elements may be in it.
+    fn tell_of_quote(&mut self) {
+        if let Some(open) = &mut self.entry {
+            return open.entry.is_broken(OPEN_QUOTE);
+        }
+        let mut entry = Entry::new(self.tag_line, self.format.names());
+        entry.is_broken(OPEN_QUOTE);
+        self.emit(entry);
+    }
+
     /// Opens an element.
     fn open(&mut self, name: &[u8]) {
-        let (prefix, name) = parts(name);
-        let full = if prefix.is_empty() {
-            name.clone()
-        } else {
-            format!("{prefix}:{name}")
-        };
-        let parent = self.open.last().map_or("", |node| node.name.as_str());
+        let mut node = self.spare.pop().unwrap_or_default();
+        node.set_name(name);
+        let parent = self.open.last().map_or("", Node::name);
         let depth = self.open.len();
         let is_nested = self.entry.is_some() && parent == "metadata";
-        if self.format.is_entry(&full, parent, depth) && !is_nested {
+        if self.format.is_entry(&node.full_name, parent, depth) && !is_nested {
             if let Some(mut open) = self.entry.take() {
+                let name = node.name();
                 open.entry.is_broken(format!(
-                    "it has no end before the next one: is `</{name}>` missing?"
+                    "it is not closed before the next one: is `</{name}>` missing?"
                 ));
                 self.open.truncate(open.depth);
                 self.complete(open.entry);
             }
-            self.entry_name.clone_from(&full);
+            self.entry_name.clone_from(&node.full_name);
             self.entry_depth = self.open.len();
             let mut entry = Entry::new(self.tag_line, self.format.names());
             if self.format.is_flat() {
                 let attributes = std::mem::take(&mut self.attributes);
                 for (name, value) in &attributes {
-                    entry.add_field(name, value);
+                    if self.wanted.has(name) {
+                        entry.add_field(name, value);
+                    }
                 }
-                let (name, around, text) = (name.as_str(), &[][..], "");
-                let prefix = prefix.as_str();
                 let element = Element {
-                    name,
-                    prefix,
-                    around,
+                    name: node.name(),
+                    prefix: node.prefix(),
+                    around: &[],
                     attributes: &attributes,
-                    text,
+                    base: None,
+                    text: "",
                 };
                 self.format.take(&mut entry, &element);
-                self.complete(entry);
+                if !self.has_open_quote {
+                    self.complete(entry);
+                }
             } else {
                 let depth = self.open.len();
                 self.entry = Some(Open {
@@ -379,25 +374,37 @@ impl Finder {
             }
         }
         let attributes = std::mem::take(&mut self.attributes);
+        if let Some(base) = self.base.take() {
+            node.base = self.joined(&base).map(Box::new);
+        }
+        if self.entry.is_none()
+            && let Some(url) = self.format.url(node.name(), &attributes)
+        {
+            self.document = self.joined(url).or(self.document.take());
+        }
         if let Some(open) = &mut self.entry {
             let bytes = attributes
                 .iter()
                 .map(|(name, value)| name.len() + value.len());
-            open.bytes += name.len() + bytes.sum::<usize>();
+            open.bytes += node.full_name.len() + bytes.sum::<usize>();
         }
         let is_kept = self
             .entry
             .as_ref()
             .is_some_and(|open| open.bytes <= LONGEST_ENTRY);
-        let attributes = if is_kept { attributes } else { Vec::new() };
-        if self.open.len() < DEEPEST {
-            let text = String::new();
-            self.open.push(Node {
-                prefix,
-                name,
-                attributes,
-                text,
-            });
+        node.attributes = if is_kept { attributes } else { Vec::new() };
+        // an entry is kept however deep it is, with as many elements in it
+        let around = self.entry.as_ref().map_or(0, |open| open.depth);
+        if self.open.len() - around < DEEPEST {
+            self.open.push(node);
+        }
+    }
+
+    /// A URL in the document, which may be relative.
+    fn joined(&self, url: &str) -> Option<Url> {
+        match base_of(&self.open, None, self.document.as_ref()) {
+            Some(base) => base.join(url).ok(),
+            None => Url::parse(url).ok(),
         }
     }
 
@@ -414,11 +421,15 @@ impl Finder {
     }
 }
 
-/// The parts of a name, in lower case as the tokenizer has it.
-fn parts(name: &[u8]) -> (String, String) {
-    let name = String::from_utf8_lossy(name);
-    let (prefix, local) = name.rsplit_once(':').unwrap_or(("", &name));
-    (prefix.to_owned(), local.to_owned())
+/// What URLs in `node`, or in the innermost of the elements that are `open`, are relative to.
+fn base_of<'a>(
+    open: &'a [Node],
+    node: Option<&'a Node>,
+    document: Option<&'a Url>,
+) -> Option<&'a Url> {
+    let around = node.into_iter().chain(open.iter().rev());
+    let mut bases = around.filter_map(|node| node.base.as_deref());
+    bases.next().or(document)
 }
 
 impl Sink for Finder {
@@ -460,6 +471,8 @@ impl Sink for Finder {
     fn begin(&mut self) {
         self.tag_line = self.line.load(Relaxed);
         self.attributes.clear();
+        self.base = None;
+        self.has_open_quote = false;
     }
 
     fn room(&self, _: &[u8]) -> usize {
@@ -468,9 +481,15 @@ impl Sink for Finder {
 
     fn attribute(&mut self, _: &[u8], attribute: &[u8], value: &[u8]) {
         const MOST: usize = 64;
+        self.has_open_quote |= memchr::memchr2(b'"', b'\'', attribute).is_some();
         if self.attributes.len() < MOST && !attribute.starts_with(b"xmlns") {
             let value = characters::text(value).into_owned();
-            self.attributes.push((parts(attribute).1, value));
+            if attribute == b"xml:base" {
+                self.base = Some(characters::trim(&value).to_owned());
+            }
+            let name = attribute.rsplit(|byte| *byte == b':').next();
+            let name = String::from_utf8_lossy(name.unwrap_or_default());
+            self.attributes.push((name.into_owned(), value));
         }
     }
 
@@ -481,6 +500,9 @@ impl Sink for Finder {
     fn start(&mut self, name: &[u8]) {
         if !self.mend(name) {
             self.open(name);
+            if self.has_open_quote {
+                self.tell_of_quote();
+            }
         }
     }
 
@@ -488,20 +510,20 @@ impl Sink for Finder {
         if self.mend(name) {
             return;
         }
-        let full = String::from_utf8_lossy(name).into_owned();
-        let (prefix, name) = parts(name);
-        let is_same = |node: &Node| node.name == name && node.prefix == prefix;
+        let name = String::from_utf8_lossy(name);
+        let is_same = |node: &Node| node.full_name == name;
         if let Some(depth) = self.open.iter().rposition(is_same) {
             self.close(depth);
-        } else if full == self.entry_name && self.entry.is_none() {
+        } else if name == self.entry_name && self.entry.is_none() {
             self.close_lost();
         }
     }
 
     fn eof(&mut self) {
-        let root = self.open.first().map(|node| node.name.clone());
+        let root = self.open.first().map(|node| node.name().to_owned());
         if let Some(mut open) = self.entry.take() {
-            open.entry.is_broken("it has no end: is the list cut off?");
+            open.entry
+                .is_broken("it is not closed: is the list cut off?");
             self.complete(open.entry);
         }
         if let Some(entry) = self.format.rest() {
@@ -514,6 +536,187 @@ impl Sink for Finder {
             );
             self.found
                 .push_back(Err(self.context.broken(self.line.load(Relaxed), &error)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::tests::{carrying, found, gives};
+
+    const ITEM: &str = "<item><title>T</title><link>http://a.example/1.pdf</link></item>";
+
+    #[test]
+    fn what_is_torn_is_told_of() {
+        let quote = "an attribute is not closed: is a quote missing?";
+        for (items, expected) in [
+            // the value goes on up to the quote of the next attribute
+            (
+                "<item><guid>g</guid><enclosure type='application/pdf' url='http://a.example/1.pdf/></item>\n\
+                 <item><guid>h</guid><enclosure type='application/pdf' url='http://a.example/2.pdf'/></item>",
+                vec![quote.to_owned()],
+            ),
+            (
+                "<item about='g><link>http://a.example/1</link></item>\n<item about='h'><link>http://a.example/2</link></item>",
+                vec![quote.to_owned()],
+            ),
+            (
+                "<textInput name='q/>\n<item about='h'><link>http://a.example/2</link></item>",
+                vec![quote.to_owned()],
+            ),
+            // a tag that is closed by another one
+            (
+                "<item><link>http://a.example/1</lnk><title>T</title></item>",
+                vec!["http://a.example/1".to_owned()],
+            ),
+            (
+                "<item><link>http://a.example/1<title>T</title></item>",
+                vec!["http://a.example/1".to_owned()],
+            ),
+        ] {
+            let list = format!("<rss><channel>\n{items}\n{ITEM}</channel></rss>");
+            let told: Vec<_> = found(list.as_bytes(), 99, carrying(&[]))
+                .into_iter()
+                .map(|(_, told)| told)
+                .collect();
+            let expected: Vec<_> = expected
+                .into_iter()
+                .chain(["http://a.example/1.pdf".to_owned()])
+                .collect();
+            let is_told = |(told, expected): (&String, &String)| told.contains(expected);
+            assert_eq!(told.len(), expected.len(), "{told:?}");
+            assert!(told.iter().zip(&expected).all(is_told), "{told:?}");
+        }
+        gives(
+            "<opml><body>\n<outline text='A xmlUrl='http://a.example/1'/>\n<outline text='B' xmlUrl='http://a.example/2'/></body></opml>",
+            &[],
+            &[
+                (2, &format!("bad: entry without a key: {quote}")),
+                (3, "http://a.example/2"),
+            ],
+        );
+    }
+
+    #[test]
+    fn declarations_do_nothing() {
+        let laughs: Vec<_> = (1..10)
+            .map(|n| {
+                format!(
+                    "<!ENTITY lol{n} \"{}\">\n",
+                    format!("&lol{};", n - 1).repeat(10)
+                )
+            })
+            .collect();
+        for doctype in [
+            format!(
+                "<!DOCTYPE rss [\n<!ENTITY lol0 \"lol\">\n{}]>",
+                laughs.concat()
+            ),
+            "<!DOCTYPE rss [<!ENTITY lol9 SYSTEM \"file:///etc/passwd\">\n%lol9;]>".to_owned(),
+            "<!DOCTYPE rss SYSTEM \"http://a.example/rss.dtd\">".to_owned(),
+        ] {
+            let item = "<item><title>&lol9;</title><link>http://a.example/1.pdf</link></item>";
+            let list =
+                format!("<?xml version='1.0'?>\n{doctype}<rss><channel>{item}</channel></rss>");
+            let line = 2 + doctype.matches('\n').count() as u64;
+            let told = found(list.as_bytes(), 99, carrying(&["title"]));
+            assert_eq!(
+                told,
+                [(line, "&lol9; | http://a.example/1.pdf".to_owned())],
+                "{list}"
+            );
+        }
+    }
+
+    #[test]
+    fn any_depth_is_read() {
+        const DEEP: usize = 20_000;
+        for (open, close) in [
+            ("<b>", "</b>"),
+            ("<b>", ""),
+            ("<item>", ""),
+            ("<x:y z='1'>", "</x:y>"),
+        ] {
+            let (open, close) = (open.repeat(DEEP), close.repeat(DEEP));
+            let list = format!("<rss><channel>{open}{close}\n{ITEM}</channel></rss>");
+            let told = found(list.as_bytes(), 64 * 1024, carrying(&["title"]));
+            let end = told.last().map(|(_, told)| told.as_str());
+            assert!(
+                matches!(
+                    end,
+                    Some("T | http://a.example/1.pdf" | "http://a.example/1.pdf")
+                ),
+                "{end:?}"
+            );
+            let list = format!(
+                "<rss><channel><item>{open}{close}<link>http://a.example/2</link></item>{ITEM}</channel></rss>"
+            );
+            assert!(!found(list.as_bytes(), 64 * 1024, carrying(&[])).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_text_without_end_is_read() {
+        const LONG: usize = 2 * 1024 * 1024;
+        for (text, is_read) in [
+            ("word ".repeat(LONG / 5), true),
+            ("\u{8ad6}".repeat(LONG / 3), true),
+            ("x".repeat(LONG), false),
+        ] {
+            let list =
+                format!("<rss><channel><description>{text}</description>{ITEM}</channel></rss>");
+            let told = found(list.as_bytes(), 64 * 1024, carrying(&[]));
+            assert!(told.len() == 1 || !is_read, "{}", told.len());
+            let expected = if is_read {
+                "http://a.example/1.pdf"
+            } else {
+                "error: "
+            };
+            assert!(told[0].1.starts_with(expected), "{}", told[0].1);
+        }
+    }
+
+    #[test]
+    fn encodings_are_read() {
+        let text = "<?xml version='1.0' encoding='ENCODING'?>\r\n<rss><channel>\r\n<item><title>é</title><link>http://a.example/é</link></item></channel></rss>";
+        let wide = text.replace("ENCODING", "UTF-16");
+        let units: Vec<u16> = wide.encode_utf16().collect();
+        let latin: Vec<u8> = text
+            .replace("ENCODING", "ISO-8859-1")
+            .chars()
+            .filter_map(|c| u8::try_from(u32::from(c)).ok())
+            .collect();
+        let little = |mark: &[u16]| -> Vec<u8> {
+            mark.iter()
+                .chain(&units)
+                .flat_map(|unit| unit.to_le_bytes())
+                .collect()
+        };
+        let big: Vec<u8> = [0xfeff]
+            .iter()
+            .chain(&units)
+            .flat_map(|unit| unit.to_be_bytes())
+            .collect();
+        let utf_8 = text.replace("ENCODING", "UTF-8");
+        let marked = format!("\u{feff}{utf_8}");
+        let old = utf_8.replace("\r\n", "\r");
+        for list in [
+            little(&[0xfeff]),
+            little(&[]),
+            big,
+            latin,
+            utf_8.into_bytes(),
+            marked.into_bytes(),
+            old.into_bytes(),
+        ] {
+            for capacity in [8, 64 * 1024] {
+                let told = found(&list, capacity, carrying(&["title"]));
+                assert_eq!(
+                    told,
+                    [(3, "é | http://a.example/%C3%A9".to_owned())],
+                    "{list:?}"
+                );
+            }
         }
     }
 }

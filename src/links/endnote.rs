@@ -3,7 +3,11 @@
 use super::elements::{Element, Format};
 use super::entry::{Entry, Names, Rank};
 
-pub(super) struct EndNote;
+#[derive(Default)]
+pub(super) struct EndNote {
+    /// The URLs of the current record beside those of its PDFs, which count first.
+    others: Vec<String>,
+}
 
 impl Format for EndNote {
     fn names(&self) -> Names {
@@ -21,10 +25,20 @@ impl Format for EndNote {
         name == "record"
     }
 
+    fn looks_at(&self, field: &str) -> bool {
+        matches!(
+            field,
+            "rec-number" | "remote-database-name" | "accession-num"
+        )
+    }
+
     fn take(&mut self, entry: &mut Entry, element: &Element) {
         match element.name {
             "label" => entry.set_key(element.text),
             "record" => {
+                for url in self.others.drain(..) {
+                    entry.add_urls("url", &url, Rank::Page);
+                }
                 let number = entry.values("rec-number").next().map(str::to_owned);
                 entry.set_key(&number.unwrap_or_default());
                 let database = entry.value("remote-database-name").unwrap_or_default();
@@ -35,14 +49,18 @@ impl Format for EndNote {
             }
             "electronic-resource-num" => entry.add_doi(element.name, element.text),
             "url" if element.is_in("pdf-urls") => entry.add_files(element.name, element.text),
-            "url" if element.is_in("urls") => {
-                entry.add_urls(element.name, element.text, Rank::Page);
-            }
+            "url" if element.is_in("urls") => self.others.push(element.text.to_owned()),
             "custom2" if element.text.starts_with("PMC") => {
                 entry.add_pmcid(element.name, element.text);
             }
             _ => {}
         }
+    }
+
+    fn complete(&mut self, entry: Entry) -> Option<Entry> {
+        // those of a record without an end
+        self.others.clear();
+        Some(entry)
     }
 }
 
@@ -70,6 +88,28 @@ mod tests {
                      https://n.example/abs",
                 ),
                 (3, "14 | http://n.example/14.pdf"),
+            ],
+        );
+        // on lines that end with CR, and related URLs of a record without an end are not those of the next one
+        let record = |end: &str| {
+            format!(
+                "<record><urls><related-urls><url>http://n.example/a.pdf</url></related-urls><pdf-urls><url>http://n.example/b.pdf</url>\
+                 </pdf-urls></urls>{end}\r"
+            )
+        };
+        gives(
+            &format!(
+                "<xml><records>\r{}{}</records></xml>",
+                record("<urls>"),
+                record("</record>")
+            ),
+            &[],
+            &[
+                (
+                    2,
+                    "bad: entry without a key: it is not closed before the next one: is `</record>` missing?",
+                ),
+                (3, "http://n.example/b.pdf | http://n.example/a.pdf"),
             ],
         );
     }

@@ -14,7 +14,7 @@
 use url::Url;
 
 use super::carried::carry;
-use super::{Context, MOST, Parsed, brief, characters, is_http, parse_url, split, starts_with};
+use super::{Context, MOST, Parsed, brief, characters, parse_url, split, starts_with};
 use crate::id::{Id, Ids, Role};
 use crate::link::{BadLink, Details, Link};
 use crate::text::masked;
@@ -114,6 +114,11 @@ impl Entry {
         self.targets.iter().any(is_one)
     }
 
+    /// Whether it has anything that should be a link.
+    pub(super) fn has_link(&self) -> bool {
+        !self.targets.is_empty()
+    }
+
     /// Whether it has a DOI.
     pub(super) fn has_doi(&self) -> bool {
         self.targets.iter().any(Target::is_doi)
@@ -161,7 +166,8 @@ impl Entry {
     /// like it.
     pub(super) fn add_urls(&mut self, field: &str, text: &str, rank: Rank) {
         let text = characters::trim(text);
-        let links = match split::only(text) {
+        let single = split::is_single(text.as_bytes()).then_some(text);
+        let links = match single.or_else(|| split::only(text)) {
             // what EndNote writes for a database
             _ if text.is_empty() || text.starts_with("<Go to ") => return,
             Some(link) => vec![link],
@@ -185,8 +191,7 @@ impl Entry {
     }
 
     fn add_url(&mut self, field: &str, link: &str, rank: Rank) {
-        let url = Url::parse(link).ok().filter(is_http);
-        let path = url.as_ref().map_or("", Url::path).to_ascii_lowercase();
+        let path = path_of(link).to_ascii_lowercase();
         let is_pdf = split::is_pdf(&path)
             || path
                 .split('/')
@@ -217,7 +222,14 @@ impl Entry {
 
     /// Adds the identifiers in lines such as `PMID: 1`, which Zotero has no field for.
     pub(super) fn add_note(&mut self, field: &str, text: &str) {
+        const PREPRINT: &str = "arXiv preprint ";
         for line in text.lines().map(str::trim) {
+            let is_preprint = starts_with(line, PREPRINT);
+            let line = if is_preprint {
+                &line[PREPRINT.len()..]
+            } else {
+                line
+            };
             match line.split_once(':') {
                 Some(("PMID", id)) => self.add_pmid(field, id),
                 Some(("PMCID", id)) => self.add_pmcid(field, id),
@@ -290,20 +302,28 @@ impl Entry {
     /// The same where records cannot carry what the list has of it. Messages show it as `text`.
     pub(super) fn shown_as(self, text: &[u8], context: &Context) -> Option<Result<Link, BadLink>> {
         let begin = self.line;
-        let parsed = self.parsed(context)?;
-        Some(context.link(begin, text, parsed))
+        let read = self.read(context)?;
+        Some(context.link_to(begin, text, read))
     }
 
     /// Its URL with its details, or the problem with it; `None` if it has no link.
-    pub(super) fn parsed(mut self, context: &Context) -> Option<Parsed> {
+    pub(super) fn parsed(self, context: &Context) -> Option<Parsed> {
+        let read = self.read(context)?;
+        Some(read.map(|(url, details)| (url.into(), details)))
+    }
+
+    fn read(mut self, context: &Context) -> Option<Result<(Url, Details), String>> {
         let parsed = match self.problem.take() {
             Some(problem) => Err(problem),
             None => match self.urls(context) {
-                Ok(urls) if urls.is_empty() => {
-                    context.seen.has_none();
-                    return None;
+                Ok(urls) => {
+                    let mut urls = urls.into_iter();
+                    let Some(first) = urls.next() else {
+                        context.seen.has_none();
+                        return None;
+                    };
+                    Ok((first, self.details(urls.collect(), context)))
                 }
-                Ok(urls) => Ok(self.with_details(urls, context)),
                 Err(problem) => Err(problem),
             },
         };
@@ -319,7 +339,9 @@ impl Entry {
     fn urls(&mut self, context: &Context) -> Result<Vec<Url>, String> {
         if let Some(template) = &context.options.url_template {
             let url = template.fill(|name| self.value(name).map(Into::into));
-            return url.map_or(Ok(Vec::new()), |url| parse_url(&url).map(|url| vec![url]));
+            return url.map_or(Ok(Vec::new()), |url| {
+                context.url(url.trim()).map(|url| vec![url])
+            });
         }
         if let Some(wanted) = &context.options.columns.url {
             let is_wanted = |target: &Target| target.field.eq_ignore_ascii_case(wanted);
@@ -356,19 +378,16 @@ impl Entry {
         }
     }
 
-    fn with_details(&self, urls: Vec<Url>, context: &Context) -> (String, Details) {
-        let mut urls = urls.into_iter();
-        let first = urls.next().map(String::from).unwrap_or_default();
+    fn details(&self, mirrors: Vec<Url>, context: &Context) -> Details {
         let columns = &context.options.columns;
         let kept = columns.kept.iter();
         let kept = kept.filter_map(|name| Some((name.clone(), self.value(name)?)));
-        let details = Details {
-            mirrors: urls.collect(),
+        Details {
+            mirrors,
             name: columns.name.as_deref().and_then(|name| self.value(name)),
             columns: kept.collect(),
             ..Details::default()
-        };
-        (first, details)
+        }
     }
 }
 
@@ -424,6 +443,24 @@ fn rank_of(id: &Id, ids: &Ids) -> Rank {
         Some(_) => Rank::Resolver,
         None => Rank::Catalogue,
     }
+}
+
+/// The path of a link, as it is written; `""` if it has none.
+fn path_of(link: &str) -> &str {
+    let (scheme, rest) = link.split_once("://").unwrap_or_default();
+    let is_http = starts_with(scheme, "http");
+    let end = rest.find(['?', '#']).unwrap_or(rest.len());
+    let (_, path) = rest[..end].split_once('/').unwrap_or_default();
+    if is_http { path } else { "" }
+}
+
+/// The name of a person, `Family, Given`, of its parts, which may be blank.
+pub(super) fn full_name<'a>(parts: impl Iterator<Item = &'a str>) -> String {
+    let parts: Vec<_> = parts
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .collect();
+    parts.join(", ")
 }
 
 /// The first number of four digits in a date.

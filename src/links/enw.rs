@@ -9,6 +9,7 @@ pub(super) static ENW: Dialect = Dialect {
     name: "EndNote (.enw)",
     tag,
     first: "%0",
+    key: "%F",
     last: None,
     names: &[
         ("title", &["%T", "%B"]),

@@ -33,24 +33,25 @@ impl Format for Feed {
             .split(';')
             .next()
             .is_some_and(|kind| kind.trim().eq_ignore_ascii_case(PDF));
-        let href = element.attribute("href");
+        let href = element.url(element.attribute("href").trim());
+        let url = element.url(element.attribute("url").trim());
         let name = element.name;
         match name {
             "enclosure" | "content" if is_pdf => {
-                entry.add_urls(name, element.attribute("url"), Rank::Pdf);
+                entry.add_urls(name, &url, Rank::Pdf);
             }
             "enclosure" if kind.is_empty() => {
-                entry.add_urls(name, element.attribute("url"), Rank::Page);
+                entry.add_urls(name, &url, Rank::Page);
             }
             "link" if element.parent() == "source" => {}
             "link" if !href.is_empty() => match element.attribute("rel") {
-                _ if is_pdf => entry.add_urls(name, href, Rank::Pdf),
-                "alternate" | "" => entry.add_urls(name, href, Rank::Page),
-                "enclosure" => entry.add_files(name, pdf_path(href)),
-                "related" if href.contains("doi.org/10.") => entry.add_doi(name, href),
+                _ if is_pdf => entry.add_urls(name, &href, Rank::Pdf),
+                "alternate" | "" => entry.add_urls(name, &href, Rank::Page),
+                "enclosure" => entry.add_files(name, pdf_path(&href)),
+                "related" if href.contains("doi.org/10.") => entry.add_doi(name, &href),
                 _ => {}
             },
-            "link" => entry.add_urls(name, element.text, Rank::Page),
+            "link" => entry.add_urls(name, &element.url(element.text), Rank::Page),
             "guid" | "id" => {
                 entry.set_key(element.text);
                 if element.text.contains("://") && element.attribute("ispermalink") != "false" {
@@ -62,6 +63,16 @@ impl Format for Feed {
             "item" => entry.set_key(element.attribute("about")),
             _ => {}
         }
+    }
+
+    fn url<'a>(&self, name: &str, attributes: &'a [(String, String)]) -> Option<&'a str> {
+        let value = |wanted: &str| {
+            let mut attributes = attributes.iter();
+            let (_, value) = attributes.find(|(name, _)| name == wanted)?;
+            Some(value.trim())
+        };
+        let is_self = name == "link" && value("rel") == Some("self");
+        value("href").filter(|_| is_self)
     }
 
     fn is_field(&self, element: &Element) -> bool {
@@ -101,7 +112,7 @@ mod tests {
                 (4, "Two | https://r.example/2"),
                 (
                     5,
-                    "bad: entry `Open`: it has no end before the next one: is `</item>` missing?",
+                    "bad: entry `Open`: it is not closed before the next one: is `</item>` missing?",
                 ),
                 (6, "https://r.example/4 | Four | https://r.example/4"),
             ],
@@ -123,6 +134,49 @@ mod tests {
             &["title"],
             &[(1, "T | http://a.example/1")],
         );
+    }
+
+    #[test]
+    fn links_are_relative_to_their_base() {
+        let entry = "<entry><link href='a/1'/><link href='/2.pdf' rel='enclosure'/><link href='?a=http://x.example/' type='application/pdf'/></entry>";
+        let at =
+            |base: &str| format!("http://a.example/2.pdf | {base}?a=http://x.example/ | {base}a/1");
+        let own = "<link rel='self' href='http://a.example/own/feed'/>";
+        for (list, expected) in [
+            (
+                format!("<feed xml:base='http://a.example/x/'>{own}{entry}</feed>"),
+                at("http://a.example/x/"),
+            ),
+            (
+                format!(
+                    "<feed xml:base='http://a.example/x/'>{}</feed>",
+                    entry.replace("<entry>", "<entry xml:base='y/'>")
+                ),
+                at("http://a.example/x/y/"),
+            ),
+            (
+                format!("<feed>{own}<entry xml:base='z/'></entry>{entry}</feed>"),
+                at("http://a.example/own/").replace("/?", "/feed?"),
+            ),
+            (
+                "<rss xml:base='http://a.example/x/y'><channel><item><link>1</link>\
+                 <enclosure url='2' type='application/pdf'/></item></channel></rss>"
+                    .to_owned(),
+                "http://a.example/x/2 | http://a.example/x/1".to_owned(),
+            ),
+            (
+                "<rss><channel><atom:link href='http://a.example/x/' rel='self'/><item><link xml:base='y/' href='1'/>\
+                 </item></channel></rss>"
+                    .to_owned(),
+                "http://a.example/x/y/1".to_owned(),
+            ),
+            (
+                format!("<feed xml:base='x/'>{entry}</feed>"),
+                "bad: entry without a key: `link`: not a URL: a link begins with `http://` or `https://`".to_owned(),
+            ),
+        ] {
+            gives(&list, &[], &[(1, &expected)]);
+        }
     }
 
     #[test]
@@ -167,7 +221,7 @@ mod tests {
             &[],
             &[
                 (1, "http://a.example/1.pdf"),
-                (2, "bad: entry `B`: it has no end: is the list cut off?"),
+                (2, "bad: entry `B`: it is not closed: is the list cut off?"),
                 (
                     0,
                     "error: cannot read `list` after line 2: `<rss>` is not closed",

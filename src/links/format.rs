@@ -165,13 +165,13 @@ fn describe(kind: ListKind, context: &Context) {
         ListKind::Bibtex => "BibTeX",
         ListKind::Tagged(kind) => kind.dialect().name,
         ListKind::Elements(dialect) => dialect.name(),
-        ListKind::Cdxj => "an index of a web archive, for PDFs",
+        ListKind::Cdxj => "a web archive index, for PDFs",
         // described with its columns
         ListKind::Table(_) => return,
     };
     seen.is(kind.to_owned());
     if is_bibliography {
-        let advice = "no entry has a URL, a DOI or an identifier of an archive";
+        let advice = "no entry has a URL, a DOI or another identifier";
         seen.advise(advice.to_owned());
     }
     if context.options.extract {
@@ -285,7 +285,8 @@ fn says_kind(beginning: &str) -> bool {
         return Dialect::is_clear(text) || Language::of(text) == Some(Language::Html);
     }
     let first = text.split(['\n', '\r']).next().unwrap_or_default();
-    let may_follow = bibtex::may_follow(first) || first.starts_with("Provider:");
+    let may_follow = bibtex::may_follow(first) || ris::may_follow(first) || nbib::may_follow(first);
+    let may_follow = may_follow || cdxj::is_heading(first);
     !may_follow || entries(text).is_some() || text.lines().count() > MOST_LINES
 }
 
@@ -301,7 +302,8 @@ fn entries(beginning: &str) -> Option<ListKind> {
         _ if enw::is_one(text) => return Some(ListKind::Tagged(Tagged::Enw)),
         _ => {}
     }
-    let first = content_lines(text).next().unwrap_or_default();
+    let first = content_lines(text).find(|line| !cdxj::is_heading(line));
+    let first = first.unwrap_or_default();
     cdxj::is_line(first).then_some(ListKind::Cdxj)
 }
 

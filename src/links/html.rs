@@ -192,6 +192,7 @@ impl Sink for Finder {
 pub(super) struct Counted<R> {
     reader: R,
     line: Arc<AtomicU64>,
+    after_cr: bool,
     letters: Letters,
 }
 
@@ -201,20 +202,9 @@ impl Counted<IoReader<Source>> {
         Self {
             reader: IoReader::new(source),
             line,
+            after_cr: false,
             letters: Letters::default(),
         }
-    }
-}
-
-impl<R> Counted<R> {
-    fn count(line: &AtomicU64, letters: &mut Letters, bytes: &[u8]) -> io::Result<()> {
-        let ends = bytes.split(|byte| *byte == b'\n').count() - 1;
-        line.fetch_add(ends as u64, Relaxed);
-        if letters.after(bytes) > LONGEST_WORD {
-            let message = format!("a word is longer than {LONGEST_WORD} bytes");
-            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
-        }
-        Ok(())
     }
 }
 
@@ -223,7 +213,8 @@ impl<R: Reader<Error = io::Error>> Reader for Counted<R> {
 
     fn read_byte(&mut self) -> io::Result<Option<u8>> {
         let byte = self.reader.read_byte()?;
-        Self::count(&self.line, &mut self.letters, byte.as_slice())?;
+        count(&self.line, &mut self.after_cr, byte.as_slice());
+        bounded(&mut self.letters, byte.as_slice())?;
         Ok(byte)
     }
 
@@ -237,7 +228,30 @@ impl<R: Reader<Error = io::Error>> Reader for Counted<R> {
         one: &'b mut [u8; 4],
     ) -> io::Result<Option<&'b [u8]>> {
         let bytes = self.reader.read_until(needle, one)?;
-        Self::count(&self.line, &mut self.letters, bytes.unwrap_or_default())?;
+        count(&self.line, &mut self.after_cr, bytes.unwrap_or_default());
+        bounded(&mut self.letters, bytes.unwrap_or_default())?;
         Ok(bytes)
     }
+}
+
+/// Adds the ends of lines: LF, CR and CRLF.
+fn count(line: &AtomicU64, after_cr: &mut bool, bytes: &[u8]) {
+    let mut ends = 0;
+    for at in memchr::memchr2_iter(b'\n', b'\r', bytes) {
+        let is_pair = at.checked_sub(1).map_or(*after_cr, |at| bytes[at] == b'\r');
+        ends += u64::from(bytes[at] == b'\r' || !is_pair);
+    }
+    if ends > 0 {
+        line.fetch_add(ends, Relaxed);
+    }
+    *after_cr = bytes.last().map_or(*after_cr, |last| *last == b'\r');
+}
+
+/// Refuses a run of letters that is too long.
+fn bounded(letters: &mut Letters, bytes: &[u8]) -> io::Result<()> {
+    if letters.after(bytes) > LONGEST_WORD {
+        let message = format!("a word is longer than {LONGEST_WORD} bytes");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+    }
+    Ok(())
 }

@@ -30,6 +30,8 @@ pub(super) struct Lines {
     ended: bool,
     /// Whether the last byte was CR, so that LF does not end another line.
     after_cr: bool,
+    /// Whether the last line has no end.
+    is_cut: bool,
 }
 
 /// What there is in the text that has been read, be it blank.
@@ -52,7 +54,13 @@ impl Lines {
             next: Next::Nothing,
             ended: true,
             after_cr: false,
+            is_cut: false,
         }
+    }
+
+    /// Whether the list has ended within the line that was read last.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     fn next_line(&mut self) -> io::Result<Option<Line>> {
@@ -123,6 +131,7 @@ impl Lines {
         let length = end.unwrap_or(bytes.len());
         self.text.extend_from_slice(&bytes[..length]);
         self.ended = end.is_some() || bytes.is_empty();
+        self.is_cut = bytes.is_empty() && !self.text.is_empty();
         let is_any = !bytes.is_empty();
         self.after_cr = end.is_some_and(|end| bytes[end] == b'\r');
         self.source.consume(length + usize::from(end.is_some()));

@@ -8,6 +8,7 @@ pub(super) static NBIB: Dialect = Dialect {
     name: "PubMed (.nbib)",
     tag,
     first: "PMID",
+    key: "PMID",
     last: None,
     names: &[
         ("title", &["TI", "BTI"]),
@@ -34,6 +35,11 @@ pub(super) fn is_one(beginning: &str) -> bool {
     let first = lines.next().and_then(tag);
     let begins = |(tag, _): (&str, &str)| tag == "PMID";
     first.is_some_and(|first| begins(first) || lines.filter_map(tag).any(begins))
+}
+
+/// Whether a list that begins with this line may be one, although no entry has begun yet.
+pub(super) fn may_follow(first: &str) -> bool {
+    tag(first.trim_end()).is_some()
 }
 
 fn tag(line: &str) -> Option<(&str, &str)> {

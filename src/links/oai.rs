@@ -1,9 +1,20 @@
 //! Answers of OAI-PMH, the protocol by which repositories are harvested: mostly with Dublin Core, where `dc:identifier` has
 //! whatever identifies a record. A record whose formats are known and are no PDF has none.
+//!
+//! An answer has some of the records. If it says how to go on, and no other one follows in the list, the rest is missing: that is a
+//! `bad_link`, because a list that is not whole is not done.
 
 use super::elements::{Element, Format};
 use super::entry::{Entry, Names, Rank};
-use super::{Context, split};
+use super::split;
+
+const NAMES: Names = &[
+    ("title", &["title", "article-title"]),
+    ("author", &["creator", "author", "name"]),
+    ("year", &["date", "dateissued", "publicationyear", "year"]),
+    ("journal", &["source", "journal-title"]),
+    ("doi", &["article-id"]),
+];
 
 #[derive(Default)]
 pub(super) struct OaiPmh {
@@ -11,17 +22,13 @@ pub(super) struct OaiPmh {
     has_pdf: bool,
     /// Whether the repository has withdrawn it.
     is_deleted: bool,
+    /// What the next answer has to be requested with, and its line.
+    token: Option<(u64, String)>,
 }
 
 impl Format for OaiPmh {
     fn names(&self) -> Names {
-        &[
-            ("title", &["title", "article-title"]),
-            ("author", &["creator", "author", "name"]),
-            ("year", &["date", "dateissued", "publicationyear", "year"]),
-            ("journal", &["source", "journal-title"]),
-            ("doi", &["article-id"]),
-        ]
+        NAMES
     }
 
     fn is_entry(&self, name: &str, _: &str, _: usize) -> bool {
@@ -61,13 +68,20 @@ impl Format for OaiPmh {
         }
     }
 
-    fn take_outside(&mut self, name: &str, text: &str, context: &Context) {
-        if name == "resumptiontoken" && !text.is_empty() && context.tells {
-            let list = super::brief(&context.source);
-            tracing::warn!(
-                "{list}: the repository has more records than this answer (it ends with a `resumptionToken`)"
-            );
+    fn take_outside(&mut self, name: &str, text: &str, line: u64) {
+        if name == "resumptiontoken" {
+            self.token = (!text.is_empty()).then(|| (line, text.to_owned()));
         }
+    }
+
+    fn rest(&mut self) -> Option<Entry> {
+        let (line, token) = self.token.take()?;
+        let mut entry = Entry::new(line, NAMES);
+        entry.set_key(&token);
+        entry.is_broken(
+            "the repository has more records: request them with this `resumptionToken`, and add them to the list",
+        );
+        Some(entry)
     }
 
     fn complete(&mut self, mut entry: Entry) -> Option<Entry> {
@@ -87,6 +101,34 @@ fn pdf(url: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::super::entry::tests::gives;
+
+    #[test]
+    fn an_answer_that_goes_on_is_told_of() {
+        let record = |n: u32| {
+            format!(
+                "<record><header><identifier>o:{n}</identifier></header><metadata><dc:identifier>http://o.example/{n}</dc:identifier></metadata></record>\n"
+            )
+        };
+        let answer = |n: u32, token: &str| {
+            format!(
+                "<OAI-PMH><ListRecords>\n{}{token}</ListRecords></OAI-PMH>\n",
+                record(n)
+            )
+        };
+        let token = "<resumptionToken completeListSize='9'>t|1</resumptionToken>";
+        let more = "bad: entry `t|1`: the repository has more records: request them with this `resumptionToken`, and add them to the list";
+        gives(
+            &answer(1, token),
+            &[],
+            &[(2, "http://o.example/1"), (3, more)],
+        );
+        // the next answer is in the list
+        gives(
+            &(answer(1, token) + &answer(2, "<resumptionToken/>")),
+            &[],
+            &[(2, "http://o.example/1"), (5, "http://o.example/2")],
+        );
+    }
 
     #[test]
     fn records_are_read() {

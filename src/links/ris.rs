@@ -10,6 +10,7 @@ pub(super) static RIS: Dialect = Dialect {
     name: "RIS",
     tag,
     first: "TY",
+    key: "ID",
     last: Some("ER"),
     names: &[
         ("title", &["TI", "T1", "CT", "BT"]),
@@ -35,9 +36,14 @@ pub(super) fn is_one(beginning: &str) -> bool {
         .map(characters::trim)
         .filter(|line| !line.is_empty());
     let first = lines.next().unwrap_or_default();
-    let begins = |line: &str| tag(line).is_some_and(|(tag, _)| tag == "TY");
-    // the first line may be broken
-    begins(first) || ((tag(first).is_some() || first.starts_with("Provider:")) && lines.any(begins))
+    let has = |line: &str, names: &[&str]| tag(line).is_some_and(|(tag, _)| names.contains(&tag));
+    // the first lines may be lost
+    has(first, &["TY"]) || (may_follow(first) && lines.any(|line| has(line, &["TY", "ER"])))
+}
+
+/// Whether a list that begins with this line may be one, although no entry has begun or ended yet.
+pub(super) fn may_follow(first: &str) -> bool {
+    tag(first).is_some() || first.starts_with("Provider:")
 }
 
 fn tag(line: &str) -> Option<(&str, &str)> {
@@ -48,7 +54,8 @@ fn tag(line: &str) -> Option<(&str, &str)> {
             .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
     let rest = &line[2..];
     let value = rest.trim_start_matches(' ').strip_prefix('-')?;
-    let is_whole = rest.starts_with(' ') && (value.is_empty() || value.starts_with(' '));
+    let is_clear = value.is_empty() || value.starts_with(' ') || rest.starts_with("  -");
+    let is_whole = rest.starts_with(' ') && is_clear;
     (is_tag && is_whole).then_some((tag, value))
 }
 
@@ -98,6 +105,42 @@ mod tests {
                     "bad: entry `cut`: it does not end with `ER`: is the list cut off?",
                 ),
             ],
+        );
+        // fragments of entries
+        gives(
+            "AU  - Smith, A\nUR  - http://x.example/1.pdf\nER  - \n\nSee http://x.example/about\nTI  - B\nUR  - http://x.example/2.pdf\nER  - \n\
+             TY  - JOUR\nID  - c\nUR  -http://x.example/3.pdf\nID  - d\nUR  - http://x.example/4.pdf\nER  - \nTY  - JOUR\nID  - e\nTI  - T\nU",
+            &["key"],
+            &[
+                (1, "http://x.example/1.pdf"),
+                (6, "http://x.example/2.pdf"),
+                (9, "c | http://x.example/3.pdf"),
+                (12, "d | http://x.example/4.pdf"),
+                (
+                    15,
+                    "bad: entry `e`: it does not end with `ER`: is the list cut off?",
+                ),
+            ],
+        );
+        // the last entry
+        let torn = "bad: entry `a`: it does not end with `ER`: is the list cut off?";
+        for (end, expected) in [
+            ("UR  - http://x.example/1\n", "http://x.example/1"),
+            (
+                "UR  - http://x.example/1\nDO  - 10.1000/a",
+                "https://doi.org/10.1000/a | http://x.example/1",
+            ),
+            ("UR  - http://x.example/1\nER", "http://x.example/1"),
+            ("UR  - http://x.example/1", torn),
+            ("TI  - T", torn),
+        ] {
+            let list = format!("TY  - JOUR\nID  - a\n{end}");
+            gives(&list, &[], &[(1, expected)]);
+        }
+        gives(
+            "TY  - JOUR\nDO  - 10.1000/a\nER  -\nTY  - JOUR\nID  - b\nTI  - T\n",
+            &[],
+            &[(1, "https://doi.org/10.1000/a")],
         );
         gives(
             "Provider: Publisher\nDatabase: Some\nContent: text/plain; charset=\"UTF-8\"\n\n\nTY  - JOUR\nUR  - http://x.example/1.pdf;http://x.example/2\nER  - \n",

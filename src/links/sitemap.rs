@@ -2,7 +2,7 @@
 //!
 //! An index of sitemaps leads to other ones. They are requested by whoever reads lists, if anybody does (see [`Follow`]), one after
 //! the other, and each once: an index may lead to itself. What a sitemap has is read like any list, so that it may also be a feed
-//! or plain text. One that cannot be had is a `bad_link`, and the next one is read.
+//! or plain text. One that cannot be had is a `bad_link`, and the next one is read. Where nothing is requested, they are counted.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -95,6 +95,10 @@ pub(super) fn links_of_index(source: Source, context: Context) -> impl Iterator<
                 Ok(Ok(link)) => link,
                 other => return Some(other),
             };
+            if context.options.sitemap_depth > 0 && context.options.follow.is_none() {
+                context.seen.is_unfollowed();
+                continue;
+            }
             match follow(&link, &context) {
                 Ok(Some(sitemap)) => current = Some((link, sitemap)),
                 Ok(None) => {}
@@ -110,10 +114,7 @@ fn follow(link: &Link, context: &Context) -> Result<Option<Reader>, String> {
     let follow = match &options.follow {
         Some(follow) if options.sitemap_depth > 0 => follow,
         Some(_) => {
-            return Err("it is a sitemap below those that `--sitemap-depth` follows".to_owned());
-        }
-        None if options.sitemap_depth > 0 => {
-            return Err("it is another sitemap, which only a run follows".to_owned());
+            return Err("the sitemap is nested deeper than `--sitemap-depth` allows".to_owned());
         }
         None => return Err("it is another sitemap: `--sitemap-depth 1` follows it".to_owned()),
     };

@@ -8,7 +8,11 @@
 //! ```
 //!
 //! A line without a tag goes on with the value above it. An entry ends with its last tag or a blank line, or where the first tag
-//! of another one stands: what was read until then is whole. Only at the end of the list, what does not end may be cut off.
+//! of another one or a second key stands: what was read until then is whole. So is the last entry, unless the list ends within a
+//! line of it, and there is no link above that line: it may be cut off. A tag in no entry begins one, because the first tag of its
+//! own may be broken.
+//!
+//! What stands between entries is what a program says about itself. With a link in it, it is counted as an entry without one.
 
 use std::iter;
 
@@ -16,6 +20,7 @@ use super::carried::LONGEST_CARRIED;
 use super::compressed::Source;
 use super::entry::{Entry, LONGEST_ENTRY, Names};
 use super::lines::Lines;
+use super::wanted::Wanted;
 use super::{Context, Item, characters};
 use crate::link::{BadLink, Link};
 
@@ -27,6 +32,8 @@ pub(super) struct Dialect {
     pub tag: fn(&str) -> Option<(&str, &str)>,
     /// The tag of the first line of an entry.
     pub first: &'static str,
+    /// The tag of its key, of which it has one.
+    pub key: &'static str,
     /// The tag of its last line; none if a blank line ends it.
     pub last: Option<&'static str>,
     /// The names that all formats share.
@@ -42,8 +49,9 @@ pub(super) fn links(
     context: Context,
 ) -> impl Iterator<Item = Item> {
     let mut lines = Lines::new(source, context.clone());
+    let wanted = Wanted::new(dialect.names, &context);
     let mut open: Option<Lined> = None;
-    let mut is_over = false;
+    let (mut is_over, mut is_cut) = (false, false);
     iter::from_fn(move || {
         while !is_over {
             let (number, line) = match lines.next() {
@@ -52,32 +60,40 @@ pub(super) fn links(
                 None => {
                     is_over = true;
                     let last = open.take()?;
-                    return last.link(dialect, true, &context).map(Ok);
+                    return last.link(dialect, &wanted, is_cut, &context).map(Ok);
                 }
             };
+            is_cut = lines.is_cut();
             let text = characters::text(&line.text);
             let text = text.trim_end();
             let tagged = (dialect.tag)(text.trim_start_matches(['\u{feff}']));
             let ends = match tagged {
                 Some((tag, _)) => dialect.last == Some(tag),
-                None => dialect.last.is_none() && text.is_empty(),
+                None => text == dialect.last.unwrap_or_default(),
             };
             if ends {
                 if let Some(link) = open
                     .take()
-                    .and_then(|entry| entry.link(dialect, false, &context))
+                    .and_then(|entry| entry.link(dialect, &wanted, false, &context))
                 {
                     return Some(Ok(link));
                 }
                 continue;
             }
-            let begins = matches!(tagged, Some((tag, _)) if tag == dialect.first);
+            let is_other = |entry: &Lined| entry.has(dialect.key);
+            let begins = tagged.is_some_and(|(tag, _)| {
+                tag == dialect.first || (tag == dialect.key && open.as_ref().is_some_and(is_other))
+            });
             let previous = if begins { open.take() } else { None };
             if tagged.is_some() || open.is_some() {
                 let entry = open.get_or_insert_with(|| Lined::new(number));
                 entry.add(text, tagged);
+            } else if text.contains("://") {
+                context.seen.has_none();
             }
-            if let Some(link) = previous.and_then(|entry| entry.link(dialect, false, &context)) {
+            if let Some(link) =
+                previous.and_then(|entry| entry.link(dialect, &wanted, false, &context))
+            {
                 return Some(Ok(link));
             }
         }
@@ -105,6 +121,11 @@ impl Lined {
         }
     }
 
+    /// Whether it has a field with this `tag`.
+    fn has(&self, tag: &str) -> bool {
+        self.fields.iter().any(|(known, _)| known == tag)
+    }
+
     fn add(&mut self, line: &str, tagged: Option<(&str, &str)>) {
         self.bytes += line.len() + 1;
         if self.bytes > LONGEST_ENTRY {
@@ -129,19 +150,27 @@ impl Lined {
     fn link(
         self,
         dialect: &Dialect,
-        is_end: bool,
+        wanted: &Wanted,
+        is_cut: bool,
         context: &Context,
     ) -> Option<Result<Link, BadLink>> {
         let mut entry = Entry::new(self.line, dialect.names);
-        for (tag, value) in &self.fields {
+        let last_field = self.fields.len().saturating_sub(1);
+        let mut has_link = false;
+        for (at, (tag, value)) in self.fields.iter().enumerate() {
+            if at == last_field {
+                has_link = entry.has_link();
+            }
             (dialect.add)(&mut entry, tag, value);
-            entry.add_field(tag, value);
+            if wanted.has(tag) {
+                entry.add_field(tag, value);
+            }
         }
         if self.bytes > LONGEST_ENTRY {
             entry.is_broken(format!(
                 "it is longer than {LONGEST_ENTRY} bytes: is its end missing?"
             ));
-        } else if let Some(last) = dialect.last.filter(|_| is_end) {
+        } else if let Some(last) = dialect.last.filter(|_| is_cut && !has_link) {
             entry.is_broken(format!(
                 "it does not end with `{last}`: is the list cut off?"
             ));

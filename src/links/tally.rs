@@ -38,6 +38,8 @@ pub(crate) struct Seen {
     links: AtomicU64,
     bad: AtomicU64,
     without: AtomicU64,
+    /// Sitemaps that are not requested.
+    unfollowed: AtomicU64,
 }
 
 impl Seen {
@@ -50,6 +52,7 @@ impl Seen {
             links: AtomicU64::new(0),
             bad: AtomicU64::new(0),
             without: AtomicU64::new(0),
+            unfollowed: AtomicU64::new(0),
         }
     }
 
@@ -67,6 +70,11 @@ impl Seen {
         if known.is_none() {
             *kind = format!("JSON, with links in field `{}`", brief(name));
         }
+    }
+
+    /// Counts a sitemap that is not requested.
+    pub(super) fn is_unfollowed(&self) {
+        add_one(&self.unfollowed);
     }
 
     /// Notes what to try if there is no link in the list.
@@ -102,6 +110,10 @@ impl fmt::Display for Seen {
         }
         if bad > 0 {
             write!(f, ", {}", counted(bad, "bad link"))?;
+        }
+        let unfollowed = self.unfollowed.load(Relaxed);
+        if unfollowed > 0 {
+            write!(f, ", {} not requested", counted(unfollowed, "sitemap"))?;
         }
         Ok(())
     }
@@ -171,9 +183,17 @@ impl Tally {
         let seen = &self.context.seen;
         let [links, bad, without] =
             [&seen.links, &seen.bad, &seen.without].map(|n| n.load(Relaxed));
-        let is_empty =
-            links + bad == 0 && self.held.is_empty() && self.context.options.only.is_none();
+        let unfollowed = seen.unfollowed.load(Relaxed);
+        let is_empty = links + bad + unfollowed == 0
+            && self.held.is_empty()
+            && self.context.options.only.is_none();
         let rows = counted(without, "row");
+        if unfollowed > 0 {
+            let sitemaps = counted(unfollowed, "sitemap");
+            self.say(&format!(
+                "{sitemaps} not requested: only a run follows them"
+            ));
+        }
         if is_empty && without > 0 {
             self.held
                 .push_back(Err(self.nothing(&format!(" in {rows}"))));

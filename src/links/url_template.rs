@@ -98,8 +98,7 @@ impl FromStr for UrlTemplate {
             let field = braces
                 .strip_prefix('{')
                 .and_then(|field| field.split_once('}'));
-            let (field, after) =
-                field.ok_or("a brace without the other one: write `{{` for a literal `{`")?;
+            let (field, after) = field.ok_or("unmatched brace: write `{{` for a literal `{`")?;
             let (name, encoding) = match field.rsplit_once(':') {
                 Some((name, "raw")) => (name, Encoding::Raw),
                 Some((name, "query")) => (name, Encoding::Query),

@@ -4,7 +4,9 @@
 //! Other objects have their links where the names of their fields say so (see [`fields`](super::fields)), and so have these if
 //! `--url-column` names one.
 
-use super::entry::{Entry, Names, Rank};
+use serde_json::value::RawValue;
+
+use super::entry::{Entry, Names, Rank, full_name};
 use super::fields::{Fields, each_element, text, texts};
 use super::{Context, Parsed, UrlTemplate, split, starts_with};
 
@@ -52,7 +54,7 @@ const WORKS: [Work; 4] = [
         ],
         names: &[
             ("title", &["title"]),
-            ("author", &["author.family"]),
+            ("author", &["author", "editor"]),
             (
                 "year",
                 &[
@@ -71,9 +73,11 @@ const WORKS: [Work; 4] = [
             let kind = fields.text("type").unwrap_or_default();
             let is_kind = !kind.contains(' ') && CSL_TYPES.contains(&format!(" {kind} "));
             let typical = ["issued", "DOI", "URL", "PMID", "PMCID", "container-title"];
-            is_kind && (has("id") || has("citation-key")) && typical.into_iter().any(has)
+            // what Crossref gives has none
+            let is_known = has("id") || has("citation-key") || (has("issued") && has("title"));
+            is_kind && is_known && typical.into_iter().any(has)
         },
-        key: &["citation-key", "id"],
+        key: &["citation-key", "id", "DOI"],
         links: &[
             ("PMCID", Lead::Pmcid),
             ("DOI", Lead::Doi),
@@ -83,17 +87,26 @@ const WORKS: [Work; 4] = [
         ],
         names: &[
             ("title", &["title"]),
-            (
-                "author",
-                &["author.family", "author.literal", "editor.family"],
-            ),
+            ("author", &["author", "editor"]),
             (
                 "year",
-                &["issued.date-parts", "issued.raw", "issued.literal"],
+                &[
+                    "issued.date-parts",
+                    "issued.raw",
+                    "issued.literal",
+                    "issued.year",
+                    "issued",
+                ],
             ),
             (
                 "date",
-                &["issued.raw", "issued.literal", "issued.date-parts"],
+                &[
+                    "issued.raw",
+                    "issued.literal",
+                    "issued.date-parts",
+                    "issued.year",
+                    "issued",
+                ],
             ),
             ("journal", &["container-title"]),
         ],
@@ -141,7 +154,7 @@ const WORKS: [Work; 4] = [
         ],
         names: &[
             ("title", &["title"]),
-            ("author", &["z_authors.family"]),
+            ("author", &["z_authors"]),
             ("year", &["year"]),
             ("date", &["published_date"]),
             ("journal", &["journal_name"]),
@@ -210,7 +223,7 @@ fn add(entry: &mut Entry, fields: &Fields, path: &str, lead: Lead) {
 }
 
 /// Adds what Crossref knows of full texts: PDFs, but not those for the detection of plagiarism alone.
-fn add_links(entry: &mut Entry, path: &str, value: &serde_json::value::RawValue) {
+fn add_links(entry: &mut Entry, path: &str, value: &RawValue) {
     each_element(value, &mut |link| {
         if let Ok(link) = serde_json::from_str::<Fields>(link.get()) {
             let field = |name: &str| link.text(name).unwrap_or_default();
@@ -227,31 +240,56 @@ fn add_links(entry: &mut Entry, path: &str, value: &serde_json::value::RawValue)
     });
 }
 
-/// Adds the texts and numbers at a path, of dates the year first.
+/// Adds the texts and numbers at a path: of dates the year first, and of people their names.
 fn add_texts(entry: &mut Entry, fields: &Fields, path: &str) {
     if entry.values(path).next().is_some() {
         return;
     }
     for value in fields.at_path(path) {
         let json = value.get();
-        if json.starts_with('{') || json.trim_start_matches('[').trim_start().starts_with('{') {
-            continue;
+        let inside = json.strip_prefix('[').unwrap_or(json).trim_start();
+        if json.starts_with('{') {
+            add_person(entry, path, value);
+        } else if inside.starts_with('{') {
+            each_element(value, &mut |person| {
+                add_person(entry, path, person);
+                true
+            });
+        } else if inside.starts_with('[') {
+            let dates: Vec<Vec<&RawValue>> = serde_json::from_str(json).unwrap_or_default();
+            let parts = dates.into_iter().next().unwrap_or_default();
+            let parts: Vec<_> = parts.into_iter().filter_map(text).collect();
+            if !parts.is_empty() {
+                entry.add_field(path, &parts.join("-"));
+            }
+        } else {
+            for text in texts(value) {
+                entry.add_field(path, &text);
+            }
         }
-        if json.starts_with("[[") {
-            let parts = json.trim_matches(['[', ']']).replace('"', "");
-            entry.add_field(
-                path,
-                &parts
-                    .split("],[")
-                    .next()
-                    .unwrap_or_default()
-                    .replace([',', ' '], "-"),
-            );
-            continue;
-        }
-        for text in texts(value) {
-            entry.add_field(path, &text);
-        }
+    }
+}
+
+/// Adds the name of a person or an organization. Other objects have none.
+fn add_person(entry: &mut Entry, path: &str, value: &RawValue) {
+    let Ok(person) = serde_json::from_str::<Fields>(value.get()) else {
+        return;
+    };
+    let joined = |names: [&str; 2]| {
+        let parts: Vec<_> = names.iter().filter_map(|name| person.text(name)).collect();
+        parts.join(" ")
+    };
+    let family = joined(["non-dropping-particle", "family"]);
+    let given = joined(["given", "dropping-particle"]);
+    let suffix = person.text("suffix").unwrap_or_default();
+    let name = full_name([&*family, &*given, &*suffix].into_iter());
+    let whole = ["literal", "name", "raw_author_name"];
+    let name = match whole.into_iter().find_map(|whole| person.text(whole)) {
+        Some(whole) if family.is_empty() => whole.into_owned(),
+        _ => name,
+    };
+    if !name.is_empty() {
+        entry.add_field(path, &name);
     }
 }
 
@@ -271,7 +309,7 @@ mod tests {
             &[
                 (
                     2,
-                    "a | T | Smith; Doe | 2020 | https://doi.org/10.1000/csl | https://p.example/x",
+                    "a | T | Smith, A; Doe | 2020 | https://doi.org/10.1000/csl | https://p.example/x",
                 ),
                 (
                     4,
@@ -287,16 +325,68 @@ mod tests {
     }
 
     #[test]
+    fn authors_and_years_are_read_in_all_forms() {
+        for (author, issued, expected) in [
+            (
+                r#"[{"family":"Wang","given":"Jos\u00e9"},{"literal":"The Team"}]"#,
+                r#"{"date-parts":[["2014","5"]]}"#,
+                "Wang, José; The Team | 2014 | 2014-5",
+            ),
+            (
+                r#"[ {"family":"Berg","given":"Jan","non-dropping-particle":"van den","suffix":"Jr."} ]"#,
+                "{\"date-parts\": [ [ 2014,\n 5, 6 ], [2015] ]}",
+                "van den Berg, Jan, Jr. | 2014 | 2014-5-6",
+            ),
+            (
+                r#"{"family":"Humboldt","given":"Alexander","dropping-particle":"von"}"#,
+                r#"[{"year":2014,"month":5}]"#,
+                "Humboldt, Alexander von | 2014 | 2014",
+            ),
+            (
+                r#""Doe, J""#,
+                r#"{"raw":"May 2014"}"#,
+                "Doe, J | 2014 | May 2014",
+            ),
+            (
+                r#"[{"name":"A Company"}]"#,
+                r#"{"literal":"c. 2014"}"#,
+                "A Company | 2014 | c. 2014",
+            ),
+            (
+                r#"[{"family":"Doe"}]"#,
+                r#""2014-05""#,
+                "Doe | 2014 | 2014-05",
+            ),
+            (r#"[{"family":"Doe"}]"#, "2014", "Doe | 2014 | 2014"),
+        ] {
+            // that of Crossref has no `id`
+            for (id, key) in [("\"id\":\"k\",", "k"), ("", "10.1000/a")] {
+                let list = format!(
+                    "[\n{{{id}\"type\":\"book\",\"title\":\"T\",\"DOI\":\"10.1000/a\",\"author\":{author},\"issued\":{issued}}}\n]"
+                );
+                gives(
+                    &list,
+                    &["key", "author", "year", "date"],
+                    &[(
+                        2,
+                        &format!("{key} | {expected} | https://doi.org/10.1000/a"),
+                    )],
+                );
+            }
+        }
+    }
+
+    #[test]
     fn records_of_catalogues_are_read() {
         gives(
-            "{\"message\":{\"items\":[{\"indexed\":{},\"DOI\":\"10.1000/CR\",\"title\":[\"Cross\"],\"author\":[{\"family\":\"Foo\"}],\"issued\":{\"date-parts\":[[2011,1]]},\
+            "{\"message\":{\"items\":[{\"indexed\":{},\"DOI\":\"10.1000/CR\",\"title\":[\"Cross\"],\"author\":[{\"family\":\"Foo\",\"given\":\"B\"},{\"name\":\"The Team\"}],\"issued\":{\"date-parts\":[[2011,1]]},\
              \"URL\":\"https://doi.org/10.1000/cr\",\"link\":[{\"URL\":\"https://x.example/sim.pdf\",\"content-type\":\"unspecified\",\"intended-application\":\"similarity-checking\"},\
              {\"URL\":\"https://x.example/full\",\"content-type\":\"application/pdf\"},{\"URL\":\"https://x.example/x.xml\",\"content-type\":\"text/xml\"}],\
              \"resource\":{\"primary\":{\"URL\":\"https://x.example/page\"}}}]}}\n",
             &["key", "title", "author", "year"],
             &[(
                 1,
-                "10.1000/CR | Cross | Foo | 2011 | https://x.example/full | https://doi.org/10.1000/cr | \
+                "10.1000/CR | Cross | Foo, B; The Team | 2011 | https://x.example/full | https://doi.org/10.1000/cr | \
                  https://x.example/page",
             )],
         );
@@ -305,7 +395,7 @@ mod tests {
              \"authorships\":[{\"author\":{\"display_name\":\"Ann Lee\"}}],\"best_oa_location\":{\"landing_page_url\":\"https://r.example/l\",\"pdf_url\":\"https://r.example/p\"},\
              \"locations\":[{\"pdf_url\":\"https://r.example/p2.pdf\"}],\"referenced_works\":[\"https://openalex.org/W2\"]}\n\
              {\"id\":\"https://openalex.org/W3\",\"doi\":null,\"ids\":{},\"best_oa_location\":null}\n\
-             {\"doi\":\"10.1000/up\",\"is_oa\":true,\"title\":\"UP\",\"year\":2014,\"best_oa_location\":{\"url\":\"https://u.example/p\",\"url_for_pdf\":\"https://u.example/p\",\
+             {\"doi\":\"10.1000/up\",\"is_oa\":true,\"title\":\"UP\",\"z_authors\":[{\"family\":\"Wang\",\"given\":\"Xin\"},{\"raw_author_name\":\"J Doe\"}],\"year\":2014,\"best_oa_location\":{\"url\":\"https://u.example/p\",\"url_for_pdf\":\"https://u.example/p\",\
              \"url_for_landing_page\":\"https://u.example/l\"},\"oa_locations\":[{\"url_for_pdf\":\"https://u.example/q\"}]}\n",
             &["key", "title", "author", "year"],
             &[
@@ -315,7 +405,7 @@ mod tests {
                 ),
                 (
                     3,
-                    "10.1000/up | UP | 2014 | https://u.example/p | https://u.example/q | https://doi.org/10.1000/up | https://u.example/l",
+                    "10.1000/up | UP | Wang, Xin; J Doe | 2014 | https://u.example/p | https://u.example/q | https://doi.org/10.1000/up | https://u.example/l",
                 ),
             ],
         );

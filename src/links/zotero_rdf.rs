@@ -11,7 +11,7 @@
 use std::mem;
 
 use super::elements::{Element, Format};
-use super::entry::{Entry, Names, Rank};
+use super::entry::{Entry, Names, Rank, full_name};
 
 #[derive(Default)]
 pub(super) struct ZoteroRdf {
@@ -23,6 +23,8 @@ pub(super) struct ZoteroRdf {
     /// The name of the current element.
     about: String,
     is_pdf: bool,
+    /// The family name and the given name of the current author.
+    author: [String; 2],
 }
 
 /// What an element below the first one is.
@@ -52,10 +54,14 @@ impl Format for ZoteroRdf {
         depth == 1
     }
 
+    fn looks_at(&self, field: &str) -> bool {
+        field == "itemtype"
+    }
+
     fn take(&mut self, entry: &mut Entry, element: &Element) {
         let (name, text) = (element.name, element.text);
         match name {
-            _ if element.around.is_empty() => self.finish(entry, element),
+            _ if element.depth() == 0 => self.finish(entry, element),
             "citationkey" => entry.set_key(text),
             "value" if element.is_in("uri") => entry.add_urls("url", text, Rank::Page),
             "identifier" if text.starts_with("DOI ") => entry.add_doi("doi", text),
@@ -65,14 +71,19 @@ impl Format for ZoteroRdf {
             "type" if element.prefix == "link" => {
                 self.is_pdf = text.eq_ignore_ascii_case("application/pdf");
             }
-            "surname" if element.is_in("authors") => entry.add_field("authors", text),
+            "surname" if element.is_in("authors") => text.clone_into(&mut self.author[0]),
+            "givenname" if element.is_in("authors") => text.clone_into(&mut self.author[1]),
+            "person" | "authors" => {
+                let author = mem::take(&mut self.author);
+                entry.add_field("authors", &full_name(author.iter().map(String::as_str)));
+            }
             "description" => entry.add_note(name, text),
             _ => {}
         }
     }
 
     fn is_field(&self, element: &Element) -> bool {
-        element.around.len() < 2
+        element.depth() < 2
     }
 
     fn complete(&mut self, mut entry: Entry) -> Option<Entry> {
@@ -127,6 +138,24 @@ mod tests {
     use super::super::entry::tests::gives;
 
     #[test]
+    fn authors_have_their_given_names() {
+        gives(
+            "<rdf:RDF xmlns:z=\"http://www.zotero.org/namespaces/export#\"><bib:Article rdf:about=\"http://z.example/1\"><z:itemType>x</z:itemType>\r\
+             <bib:authors><foaf:Person><foaf:surname>Wang</foaf:surname><foaf:givenName>José</foaf:givenName></foaf:Person>\
+             <foaf:Person><foaf:surname>The Team</foaf:surname></foaf:Person></bib:authors><dc:identifier><dcterms:URI>\
+             <rdf:value>http://z.example/1</rdf:value></dcterms:URI></dc:identifier></bib:Article>\r\
+             <bib:Article rdf:about=\"http://z.example/2\"><z:itemType>x</z:itemType><bib:editors><foaf:Person><foaf:surname>No</foaf:surname>\
+             </foaf:Person></bib:editors><dc:identifier><dcterms:URI><rdf:value>http://z.example/2</rdf:value></dcterms:URI></dc:identifier>\
+             </bib:Article></rdf:RDF>",
+            &["author"],
+            &[
+                (1, "Wang, José; The Team | http://z.example/1"),
+                (3, "http://z.example/2"),
+            ],
+        );
+    }
+
+    #[test]
     fn items_have_their_attachments() {
         gives(
             "<rdf:RDF\n xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\"\n xmlns:z=\"http://www.zotero.org/namespaces/export#\"\n\
@@ -148,7 +177,7 @@ mod tests {
             &[
                 (
                     6,
-                    "RDF title | Smith | 2018 | https://z.example/get/1 | https://doi.org/10.1000/rdf | https://z.example/abs/1",
+                    "RDF title | Smith, A | 2018 | https://z.example/get/1 | https://doi.org/10.1000/rdf | https://z.example/abs/1",
                 ),
                 (12, "https://z.example/7"),
                 (10, "Paper | https://doi.org/10.1000/conf"),

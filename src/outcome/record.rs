@@ -284,7 +284,7 @@ fields! {
     "url", |record| Text(&record.url),
         "the link, without fragment and credentials; for a line that is not a link, its beginning";
     "id", |record| Text(record.id.as_deref()?),
-        "the identifier that the line is or has, such as `doi:10.1000/182`";
+        "the identifier of the line, or the first of several, such as `doi:10.1000/182`";
     "final_url", |record| Text(cut(record.answer()?.final_url.as_deref()?, LONGEST_URL)),
         "the URL that responded, if it is not the one in the list";
     "source", |record| Text(&*record.source_line.source), "the list: its path, `stdin`, or `argument`";
@@ -293,10 +293,10 @@ fields! {
     "page", |record| Text(cut(&shown(record.way.as_ref()?.page.as_ref()?), LONGEST_URL).into_owned()),
         "the page that the last URL was found on, if it is not in the list";
     "via", |record| Texts(record.way.as_ref()?.via.iter().map(|rule| Cow::Borrowed(&**rule)).collect::<Vec<_>>()),
-        "the sources and rules that found the pages on the way and the last URL, in order";
+        "the sources and rules that led to the last URL, in order";
     "hops", |record| Number(record.way.as_ref()?.hops), "number of pages on the way to the last URL";
     "skipped", |record| Texts(record.skipped()?),
-        "the sources that were left out, because they want an e-mail address or a key";
+        "the sources that were skipped because they need an e-mail address or a key";
     "http_status", |record| Number(record.http_status()?),
         "status code of the response that was saved or that is the failure";
     "file", |record| Text(&record.saved()?.file), "path of the file, relative to the output folder; with `--pack`, that of its tar and its name there";

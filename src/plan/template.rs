@@ -250,7 +250,7 @@ fn known() -> String {
     let names = FIELDS.each_ref().map(|(name, _)| format!("`{{{name}}}`"));
     let names = names.join(", ");
     format!(
-        "the fields are {names}, `{{date}}`, `{{col.NAME}}`, and a kind of identifiers such as `{{doi}}`; a width is as in `{{index:06}}`"
+        "the fields are {names}, `{{date}}`, `{{col.NAME}}`, and kinds of identifiers, such as `{{doi}}`; a width is as in `{{index:06}}`"
     )
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::Config;
@@ -15,8 +16,8 @@ use crate::links::{self, Follow};
 use crate::runtime::Runtimes;
 use crate::system::limits::jobs_and_idle;
 
-/// How lists are read in a run, which follows sitemaps if that is asked for.
-pub(super) fn lists(config: &Config) -> Arc<links::Options> {
+/// How lists are read in a run, which follows sitemaps if that is asked for, until `stop` is cancelled.
+pub(super) fn lists(config: &Config, stop: CancellationToken) -> Arc<links::Options> {
     let lists = &config.lists;
     if lists.sitemap_depth == 0 {
         return Arc::clone(lists);
@@ -30,7 +31,9 @@ pub(super) fn lists(config: &Config) -> Arc<links::Options> {
         let Some((runtimes, lists)) = client.as_ref() else {
             unreachable!("it has just been started")
         };
-        let list = runtimes.shared.block_on(lists.fetch(url));
+        let list = stop.run_until_cancelled(lists.fetch(url));
+        let list = runtimes.shared.block_on(list);
+        let list = list.ok_or_else(|| io::Error::other("the run ended before"))?;
         let list = list.map_err(|failure| io::Error::other(failure.message))?;
         Ok(Box::new(BufReader::new(list)) as _)
     };

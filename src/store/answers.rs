@@ -138,7 +138,7 @@ impl Memory for Answers {
             && !state.has_failed
         {
             state.has_failed = true;
-            tracing::warn!("what sources answer cannot be kept for the next run: {error}");
+            tracing::warn!("cannot cache the answers of sources: {error}");
         }
     }
 }

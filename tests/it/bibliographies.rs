@@ -220,7 +220,7 @@ fn a_broken_entry_is_a_bad_link_with_its_line_and_key() {
             ]
         );
         let error = |at: usize| records[at]["error"].as_str().unwrap_or("").to_owned();
-        assert_eq!(error(1), "entry `b`: it has no end: is a `}` missing?");
+        assert_eq!(error(1), "entry `b`: it is not closed: is a `}` missing?");
         assert!(
             error(3).starts_with("entry `e`: `url`: not a URL"),
             "{}",
@@ -265,6 +265,19 @@ fn gzip(text: &str) -> Vec<u8> {
     gzip.write_all(text.as_bytes())
         .expect("memory can be written");
     gzip.finish().expect("memory can be written")
+}
+
+/// As blocks of a Zstandard frame that are not compressed (RFC 8878, section 3.1.1).
+fn zstandard(text: &str) -> Vec<u8> {
+    const WINDOW_OF_1_MIB: u8 = 10 << 3;
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0, WINDOW_OF_1_MIB];
+    for block in text.as_bytes().chunks(1000) {
+        let head = u32::try_from(block.len()).expect("a small block") << 3;
+        frame.extend_from_slice(&head.to_le_bytes()[..3]);
+        frame.extend_from_slice(block);
+    }
+    frame.extend_from_slice(&[1, 0, 0]);
+    frame
 }
 
 /// Has sitemaps, compressed ones, one that is cut off, and an index that leads to itself.
@@ -361,21 +374,225 @@ fn an_index_of_sitemaps_is_followed() {
         .exits(1);
     assert!(
         run.stdout
-            .contains("below those that `--sitemap-depth` follows"),
+            .contains("nested deeper than `--sitemap-depth` allows"),
         "{}",
         run.stdout
     );
     assert_eq!(sandbox.names(), ["a.pdf", "b.pdf", "c.pdf", "e.pdf"]);
     let before = server.requests().len();
-    for args in [&[][..], &["--sitemap-depth", "1", "--dry-run"]] {
-        let run = sandbox.fetch("async", &list, args).exits(1);
-        assert!(
-            run.stderr.contains("it is another sitemap"),
-            "{}",
-            run.stderr
-        );
-    }
+    let run = sandbox.fetch("async", &list, &[]).exits(1);
+    assert!(
+        run.stderr
+            .contains("it is another sitemap: `--sitemap-depth 1` follows it"),
+        "{}",
+        run.stderr
+    );
+    // a run would request them
+    let args = ["--sitemap-depth", "1", "--dry-run"];
+    let run = sandbox.fetch("async", &list, &args).exits(0);
+    assert!(
+        run.stderr
+            .contains("links.txt: a sitemap index: 0 links, 7 sitemaps not requested"),
+        "{}",
+        run.stderr
+    );
     assert_eq!(server.requests().len(), before);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_the_wait_for_a_sitemap() {
+    let (asked, is_asked) = std::sync::mpsc::channel();
+    let server = Server::start(move |request, stream| {
+        if request.path == "/slow.xml" {
+            let _ = asked.send(());
+            // until the client has gone
+            let _ = std::io::Read::read(stream, &mut [0]);
+        } else {
+            ok(stream, &pdf(&request.path));
+        }
+    });
+    let entry = format!(
+        "<sitemap><loc>{}</loc></sitemap>\n",
+        server.url("/slow.xml")
+    );
+    let list = format!("<sitemapindex>\n{entry}</sitemapindex>");
+    for_each_mode(|mode| {
+        for more in [&[][..], &["--json"]] {
+            let sandbox = Sandbox::new();
+            sandbox.write("links.txt", &list);
+            let args = ["links.txt", "-o", "out", "-m", mode, "--sitemap-depth", "1"];
+            let running = Running::start(sandbox.command(&[&args[..], more].concat()));
+            let minute = std::time::Duration::from_mins(1);
+            is_asked.recv_timeout(minute).expect("it is requested");
+            running.signal("INT");
+            let run = running.wait().exits(130);
+            assert!(!run.stderr.contains("stalled"), "{}", run.stderr);
+        }
+    });
+}
+
+#[test]
+fn odd_addresses_of_sitemaps_stop_no_other_one() {
+    let (server, other) = (sitemaps(), sitemaps());
+    let (url, elsewhere) = (server.url("/"), other.url("/1.xml"));
+    let list = format!(
+        "<sitemapindex>\n<sitemap><loc>/1.xml</loc></sitemap>\n<sitemap><loc>ftp://a.example/1.xml</loc></sitemap>\n<sitemap></sitemap>\n\
+         <sitemap><loc> {elsewhere} </loc></sitemap>\n<sitemap><loc>{url}2.xml.gz</loc></sitemap>\n</sitemapindex>"
+    );
+    let sandbox = Sandbox::new();
+    let args = ["--sitemap-depth", "1", "--json"];
+    let run = sandbox.fetch("pool", &list, &args).exits(1);
+    let records = run
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("a record"));
+    let bad = records.filter(|record| record["status"] == "bad_link");
+    let lines: Vec<_> = bad.map(|record| record["line"].as_u64()).collect();
+    assert_eq!(lines, [Some(2), Some(3)]);
+    assert!(
+        run.stderr.contains("1 row without a link"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(sandbox.names(), ["a.pdf", "b.pdf", "c.pdf"]);
+}
+
+#[test]
+fn compressed_lists_are_read_from_files_and_pipes() {
+    let server = server();
+    let sandbox = Sandbox::new();
+    for (format, list) in lists(&server.url("")) {
+        for is_zstandard in [false, true] {
+            let bytes = if is_zstandard {
+                zstandard(&list)
+            } else {
+                gzip(&list)
+            };
+            sandbox.write("list", &bytes);
+            let expected = sandbox.run(&["list", "--dry-run"]).exits(0).stdout;
+            assert_eq!(expected.lines().count(), 2, "{format}");
+            for args in [
+                &["-", "--dry-run"][..],
+                &["-", "--dry-run", "--input-format", format],
+            ] {
+                let mut command = sandbox.command(args);
+                let file = std::fs::File::open(sandbox.path("list")).expect("a file");
+                command.stdin(Stdio::from(file));
+                let run = Running::start(command).wait().exits(0);
+                assert_eq!(run.stdout, expected, "{format}");
+            }
+        }
+    }
+}
+
+#[test]
+fn lists_of_old_programs_are_read() {
+    let server = server();
+    let sandbox = Sandbox::new();
+    for (format, list) in lists(&server.url("")) {
+        sandbox.write(format, &list);
+        let expected = sandbox.run(&[format, "--dry-run"]).exits(0).stdout;
+        let list = list.replace("\r\n", "\n");
+        for end in ["\r", "\r\n"] {
+            sandbox.write(format, format!("\u{feff}{}", list.replace('\n', end)));
+            let run = sandbox.run(&[format, "--dry-run"]).exits(0);
+            assert_eq!(run.stdout, expected, "{format} {end:?}");
+        }
+    }
+}
+
+#[test]
+fn what_has_no_link_is_counted() {
+    let sandbox = Sandbox::new();
+    for (list, without) in [
+        (
+            "@misc{a, doi = {n/a}, title = {T}}\n@misc{b, file = {:home/x.pdf:PDF}}\n@misc{c, url = {URL}}\n",
+            2,
+        ),
+        (
+            "TY  - JOUR\nTI  - A\nER  - \nSee http://a.example/about\nTY  - JOUR\nL1  - /home/x.pdf\nER  - \nTY  - JOUR\nUR  - URL\nER  - \n",
+            3,
+        ),
+        ("PMID- none\nTI  - A\n\nPMID- 1\nLID - S0140 [pii]\n", 1),
+        ("%0 Book\n%T A\n\n%0 Book\n%U URL\n", 1),
+        (
+            "<xml><records><record><titles/></record><record><urls><web-urls><url>URL</url></web-urls></urls></record></records></xml>",
+            1,
+        ),
+        (
+            "[{\"id\":\"a\",\"type\":\"book\",\"issued\":{}},{\"id\":\"b\",\"type\":\"book\",\"URL\":\"URL\"}]",
+            1,
+        ),
+        (
+            "<rss><channel><item><title>A</title></item><item><guid isPermaLink='false'>http://a.example/g</guid></item><item><link>URL</link></item></channel></rss>",
+            2,
+        ),
+        (
+            "<urlset><url><lastmod>2020</lastmod></url><url><loc>URL</loc></url></urlset>",
+            1,
+        ),
+        (
+            "<OAI-PMH><record><header status='deleted'><identifier>a</identifier></header></record><record><metadata><dc:identifier>URL</dc:identifier></metadata></record></OAI-PMH>",
+            1,
+        ),
+        (
+            "k)/a 2024 {\"url\": \"URL\", \"mime\": \"text/html\"}\nk)/b 2024 {\"url\": \"URL\", \"mime\": \"application/pdf\"}\n",
+            1,
+        ),
+    ] {
+        let list = list.replace("URL", "http://a.example/x.pdf");
+        sandbox.write("list", &list);
+        let run = sandbox.run(&["list", "--dry-run"]).exits(0);
+        assert_eq!(run.stdout.lines().count(), 1, "{list} {run:?}");
+        let plural = if without == 1 { "" } else { "s" };
+        let told = format!("1 link, {without} row{plural} without a link");
+        assert!(run.stderr.contains(&told), "{list} {run:?}");
+    }
+}
+
+/// A bibliography of `number` entries, which are nearly all abstract.
+fn abstracts(url: &str, number: usize) -> String {
+    let text = "words of an {Abstract} ".repeat(700);
+    let entries = (0..number).map(|n| {
+        format!("@article{{k{n},\n  abstract = {{{text}}},\n  url = {{{url}/{n}.pdf}}\n}}\n")
+    });
+    entries.collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_does_not_grow_with_a_list() {
+    use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+    use std::sync::{Arc, Mutex};
+
+    use crate::stores::peak_memory;
+
+    const ENTRIES: usize = 1000;
+    let process = Arc::new(AtomicU32::new(0));
+    let peaks = Arc::new(Mutex::new(Vec::new()));
+    let (id, seen) = (Arc::clone(&process), Arc::clone(&peaks));
+    let server = Server::start(move |request, stream| {
+        let mut seen = seen.lock().expect("no panic");
+        seen.push(peak_memory(id.load(SeqCst)).expect("it runs"));
+        ok(stream, &pdf(&request.path));
+    });
+    let list = abstracts(&server.url(""), ENTRIES);
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command(&["-", "-o", "out", "-m", "sequential"]);
+    command.stdin(Stdio::piped());
+    let mut run = Running::start(command);
+    process.store(run.id(), SeqCst);
+    run.type_in(&list);
+    run.end().exits(0);
+    let peaks = peaks.lock().expect("no panic");
+    assert_eq!(peaks.len(), ENTRIES);
+    let grown = peaks[ENTRIES - 1] - peaks[10];
+    assert!(
+        grown < list.len() as u64 / 2,
+        "{grown} bytes for a list of {}",
+        list.len()
+    );
 }
 
 #[test]

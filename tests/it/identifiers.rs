@@ -346,7 +346,7 @@ fn what_no_source_has_says_so() {
             let record = record(&records, id);
             let error = record["error"].as_str().expect("an error");
             assert!(
-                error.contains("`unpaywall` was not asked: it needs an e-mail address (`--email`)"),
+                error.contains("`unpaywall` was skipped: it needs an e-mail address (`--email`)"),
                 "{error}"
             );
             assert_eq!(record["skipped"], json!(["unpaywall"]));
@@ -375,7 +375,7 @@ fn what_no_source_has_says_so() {
         part(1, "`pmid:`");
         part(2, "retype it");
         assert_eq!(
-            run.stderr.matches("`unpaywall` is not asked").count(),
+            run.stderr.matches("source `unpaywall` is skipped").count(),
             1,
             "{}",
             run.stderr

@@ -217,7 +217,7 @@ fn a_source_that_says_nothing_is_left_out() {
             );
             if !has_pdf {
                 let error = record["error"].as_str().expect("an error");
-                let part = "`unpaywall` has not answered";
+                let part = "`unpaywall` did not answer";
                 assert!(error.contains(part), "{error}");
             }
         }

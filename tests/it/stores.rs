@@ -360,7 +360,7 @@ fn name_that_somebody_else_has_is_left_alone() {
 
 /// The highest memory of a process so far, in bytes.
 #[cfg(target_os = "linux")]
-fn peak_memory(id: u32) -> Option<u64> {
+pub(crate) fn peak_memory(id: u32) -> Option<u64> {
     let status = std::fs::read_to_string(Path::new("/proc").join(id.to_string()).join("status"));
     let status = status.ok()?;
     let peak = status

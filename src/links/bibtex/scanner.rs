@@ -2,10 +2,12 @@
 
 use std::io;
 
+use memchr::{memchr2_iter, memchr3};
+
 use super::super::characters;
 use super::super::compressed::Source;
 use super::super::entry::LONGEST_ENTRY;
-use super::fields::{Fields, Macros, key_of};
+use super::fields::{Body, is_escaped};
 use crate::line::fill;
 
 /// How many bytes are read a second time in vain. What is read again gives an entry nearly always; a hostile list must not have all of it
@@ -23,10 +25,16 @@ pub(super) fn is_head(text: &[u8]) -> bool {
     let is_other = !matches!(head.kind, Kind::Entry(_));
     let body = text.get(head.length..).unwrap_or_default();
     let body = &body[..body.len().min(LONGEST_HEAD)];
-    let key = body
+    let end = body
         .iter()
-        .position(|byte| matches!(byte, b',' | b'{' | b'}' | b'"' | b'='));
-    is_other || key.is_none_or(|end| matches!(body[end], b',' | b'=' | b'}'))
+        .position(|byte| matches!(byte, b',' | b'}' | b'='));
+    let is_key = |end: usize| {
+        let key = body[..end].trim_ascii();
+        let is_odd = key.iter().any(|byte| matches!(byte, b'{' | b'"'));
+        let has_space = || key.iter().any(u8::is_ascii_whitespace);
+        !is_odd || (body[end] == b',' && !has_space())
+    };
+    is_other || end.is_none_or(is_key)
 }
 
 /// The beginning of an entry.
@@ -84,6 +92,24 @@ impl Head {
     }
 }
 
+impl Head {
+    /// Where the next byte is that may open or close something, or begin an entry.
+    fn next_mark(&self, text: &[u8]) -> Option<usize> {
+        if self.close == b'}' {
+            return memchr3(b'{', b'}', b'@', text);
+        }
+        let is_mark = |byte: &u8| matches!(byte, b'{' | b'}' | b'@' | b')' | b'"');
+        text.iter().position(is_mark)
+    }
+}
+
+/// Whether nothing but white space is before `at` in its line, which begins in `text`.
+fn starts_line(text: &[u8], at: usize) -> bool {
+    let mut before = text[..at].iter().rev();
+    let last = before.find(|byte| matches!(byte, b'\n' | b'\r') || !byte.is_ascii_whitespace());
+    matches!(last, Some(b'\n' | b'\r'))
+}
+
 /// An entry as it is in the list.
 pub(super) struct Raw {
     pub(super) line: u64,
@@ -91,7 +117,7 @@ pub(super) struct Raw {
     pub(super) text: Vec<u8>,
     /// Where its key begins, and where its bracket closes.
     pub(super) inside: std::ops::Range<usize>,
-    pub(super) counts_escaped: bool,
+    pub(super) body: Body,
     pub(super) problem: Option<&'static str>,
 }
 
@@ -198,13 +224,19 @@ impl Scanner {
 
     /// Passes bytes, and counts their lines.
     fn pass(&mut self, length: usize) {
-        for byte in &self.text[self.at..self.at + length] {
-            let is_pair = self.after_cr && *byte == b'\n';
-            self.after_cr = *byte == b'\r';
-            let is_end = matches!(byte, b'\n' | b'\r');
-            self.line += u64::from(is_end && !is_pair);
-            self.starts_line = is_end || (self.starts_line && byte.is_ascii_whitespace());
+        let passed = &self.text[self.at..self.at + length];
+        let mut begin = None;
+        for end in memchr2_iter(b'\n', b'\r', passed) {
+            let before = end.checked_sub(1).map(|before| passed[before]);
+            let is_pair = before.map_or(self.after_cr, |before| before == b'\r');
+            self.line += u64::from(passed[end] == b'\r' || !is_pair);
+            begin = Some(end + 1);
         }
+        let last = passed.last();
+        self.after_cr = last.map_or(self.after_cr, |last| *last == b'\r');
+        let mut last_line = passed[begin.unwrap_or(0)..].iter();
+        self.starts_line |= begin.is_some();
+        self.starts_line &= last_line.all(u8::is_ascii_whitespace);
         self.at += length;
     }
 
@@ -288,38 +320,38 @@ impl Scanner {
 
     /// Where the entry at `at` ends. With `stops`, it cannot have another one inside.
     fn end(&mut self, head: &Head, counts_escaped: bool, stops: bool) -> io::Result<End> {
-        let (mut depth, mut is_escaped, mut starts_line) = (0_usize, false, false);
+        let mut depth = 0_usize;
         // a `)` in quotes ends nothing
         let mut is_quoted = false;
         let mut next = head.length;
         loop {
             self.need(next + 1)?;
-            while let Some(&byte) = self.text.get(self.at + next) {
-                let counts = counts_escaped || !is_escaped;
+            while let Some(at) = head.next_mark(&self.rest()[next..]) {
+                let (text, at) = (self.rest(), next + at);
+                if at > LONGEST_ENTRY {
+                    return Ok(End::Nowhere(at));
+                }
+                let byte = text[at];
+                let counts = || counts_escaped || !is_escaped(text, at);
                 match byte {
-                    byte if byte == head.close && depth == 0 && counts && !is_quoted => {
-                        return Ok(End::At(next));
+                    _ if byte == head.close && depth == 0 && !is_quoted && counts() => {
+                        return Ok(End::At(at));
                     }
-                    b'"' if head.close == b')' && depth == 0 => is_quoted = !is_quoted,
-                    b'{' if counts => depth += 1,
-                    b'}' if counts => depth = depth.saturating_sub(1),
-                    b'@' if stops && (starts_line || self.is_loose) => {
-                        self.need_head(next)?;
-                        if is_head(&self.rest()[next..]) {
-                            return Ok(End::Before(next));
+                    b'"' if depth == 0 => is_quoted = !is_quoted,
+                    b'{' if counts() => depth += 1,
+                    b'}' if counts() => depth = depth.saturating_sub(1),
+                    b'@' if stops && (self.is_loose || starts_line(text, at)) => {
+                        self.need_head(at)?;
+                        if is_head(&self.rest()[at..]) {
+                            return Ok(End::Before(at));
                         }
                     }
                     _ => {}
                 }
-                is_escaped = byte == b'\\' && !is_escaped;
-                starts_line =
-                    matches!(byte, b'\n' | b'\r') || (starts_line && byte.is_ascii_whitespace());
-                next += 1;
-                if next > LONGEST_ENTRY {
-                    return Ok(End::Nowhere(next));
-                }
+                next = at + 1;
             }
-            if self.is_over {
+            next = self.rest().len();
+            if self.is_over || next > LONGEST_ENTRY {
                 return Ok(End::Nowhere(next));
             }
         }
@@ -327,18 +359,23 @@ impl Scanner {
 
     /// The entry at `at`, which is passed.
     fn entry(&mut self, head: Head) -> io::Result<Raw> {
-        const OPEN: &str = "it has no end: is a `}` missing?";
+        const OPEN: &str = "it is not closed: is a `}` missing?";
         let strict = self.end(&head, true, true)?;
-        if let End::At(end) = strict
-            && self.is_readable(&head, end, true)
-        {
-            return self.take(head, end, true);
+        let mut body = Body::default();
+        if let End::At(end) = strict {
+            body = self.body(&head, end, true);
+            if body.problem.is_none() {
+                return self.take(head, end, body);
+            }
         }
         if self.read_again < MOST_READ_AGAIN {
             let lenient = self.end(&head, false, true)?;
             let (End::At(end) | End::Before(end) | End::Nowhere(end)) = lenient;
-            if matches!(lenient, End::At(_)) && self.is_readable(&head, end, false) {
-                return self.take(head, end, false);
+            if matches!(lenient, End::At(_)) {
+                let body = self.body(&head, end, false);
+                if body.problem.is_none() {
+                    return self.take(head, end, body);
+                }
             }
             self.read_again += end;
         }
@@ -346,7 +383,8 @@ impl Scanner {
             // the fields say what is wrong
             End::At(end) => {
                 self.resyncs = true;
-                Ok(self.raw(head, end, end + 1, None))
+                let raw = self.raw(head, end, end + 1, None);
+                Ok(Raw { body, ..raw })
             }
             End::Before(end) => Ok(self.raw(head, end, end, Some(OPEN))),
             End::Nowhere(end) => {
@@ -361,35 +399,29 @@ impl Scanner {
         }
     }
 
-    /// Whether all between the brackets are fields.
-    fn is_readable(&self, head: &Head, end: usize, counts_escaped: bool) -> bool {
-        let Kind::Entry(_) = head.kind else {
-            return true;
-        };
-        let body = characters::text(&self.rest()[head.length..end]);
-        let mut fields = Fields::new(key_of(&body).1, counts_escaped);
-        let macros = Macros::default();
-        while let Some(field) = fields.next(&macros) {
-            if field.is_err() {
-                return false;
-            }
+    /// What is between the brackets.
+    fn body(&self, head: &Head, end: usize, counts_escaped: bool) -> Body {
+        let text = characters::text(&self.rest()[head.length..end]);
+        match head.kind {
+            Kind::Entry(_) => Body::of_entry(&text, counts_escaped),
+            _ => Body::of_macros(&text, counts_escaped),
         }
-        true
     }
 
     /// A whole entry, which is broken if fields follow that should be in it.
-    fn take(&mut self, head: Head, end: usize, counts_escaped: bool) -> io::Result<Raw> {
-        const CLOSED: &str = "fields follow its end: is there a `}` too many?";
+    fn take(&mut self, head: Head, end: usize, body: Body) -> io::Result<Raw> {
+        const CLOSED: &str = "fields follow its end: is there an extra `}`?";
         let problem = (matches!(head.kind, Kind::Entry(_)) && self.has_fields_behind(end + 1)?)
             .then_some(CLOSED);
         self.resyncs = problem.is_some();
-        let mut raw = self.raw(head, end, end + 1, problem);
-        raw.counts_escaped = counts_escaped;
-        Ok(raw)
+        let raw = self.raw(head, end, end + 1, problem);
+        Ok(Raw { body, ..raw })
     }
 
-    /// Whether a field such as `, year = {2020}` is at `next`. A line that ends there need not be followed by another one.
+    /// Whether a field such as `, year = {2020}` is at `next`, or behind what is left of the line there. A line that ends there need
+    /// not be followed by another one.
     fn has_fields_behind(&mut self, mut next: usize) -> io::Result<bool> {
+        let begin = next;
         let mut has_comma = false;
         loop {
             self.need(next + 1)?;
@@ -404,7 +436,35 @@ impl Scanner {
                 return Ok(false);
             }
         }
-        self.is_field(next)
+        Ok(self.is_field(next)? || self.has_fields_after_text(begin)?)
+    }
+
+    /// Whether the text from `next` on is the rest of a value, as in `x} too many}, year = {2020}`: it ends with a brace before
+    /// the next field.
+    fn has_fields_after_text(&mut self, next: usize) -> io::Result<bool> {
+        let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r' | b'@' | b'%' | b'=');
+        self.need_until(next, |text| text.iter().any(is_end))?;
+        let rest = &self.rest()[next..];
+        let length = rest.iter().take(LONGEST_HEAD).position(is_end);
+        let text = &rest[..length.unwrap_or(rest.len().min(LONGEST_HEAD))];
+        let Some(close) = text.iter().position(|byte| matches!(byte, b'}' | b'"')) else {
+            return Ok(false);
+        };
+        if text[..close].trim_ascii().is_empty() {
+            return Ok(false);
+        }
+        let mut at = next + close + 1;
+        loop {
+            self.need(at + 1)?;
+            match self.rest().get(at) {
+                Some(byte) if *byte == b',' || byte.is_ascii_whitespace() => at += 1,
+                _ => break,
+            }
+            if at > LONGEST_ENTRY {
+                return Ok(false);
+            }
+        }
+        self.is_field(at)
     }
 
     /// Whether a field begins `next` bytes from `at` on.
@@ -425,7 +485,7 @@ impl Scanner {
 
     /// A field that is in no entry, because the beginning of its entry is broken. The others of that entry are passed with it.
     fn stray(&mut self) -> io::Result<Raw> {
-        const STRAY: &str = "a field is in no entry: is the line broken that begins its entry?";
+        const STRAY: &str = "a field is outside any entry: is the first line of its entry broken?";
         self.need_until(0, |text| text.contains(&b'\n'))?;
         let line = self
             .rest()
@@ -454,7 +514,7 @@ impl Scanner {
             inside: head.length.min(end)..close.min(end),
             kind: head.kind,
             text,
-            counts_escaped: true,
+            body: Body::default(),
             problem,
         }
     }

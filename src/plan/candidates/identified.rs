@@ -1,6 +1,6 @@
 //! What identifiers add to the candidates of a link.
 //!
-//! The sources of an identifier are behind a [`Chain`], which gives its next URL when all others before it have failed.
+//! The sources of an identifier are behind a [`Chain`](super::super::chain::Chain), which gives its next URL when all others before it have failed.
 
 use std::sync::Arc;
 
@@ -94,7 +94,7 @@ impl Candidates {
         if self.go_on() {
             return Ok(());
         }
-        Err(Failure::new(Status::NoPdfLink, "no source knows its PDF"))
+        Err(Failure::new(Status::NoPdfLink, "no source knows of a PDF"))
     }
 
     /// Sees to it that the candidate at `next` is to be requested: what the sources of an identifier say comes before mirrors. False if
@@ -127,9 +127,9 @@ impl Candidates {
     /// Which sources have said nothing or were left out, for the message of a failure.
     pub(super) fn left_out(&self) -> String {
         let each = self.skipped().iter();
-        let each = each.map(|(name, what)| format!("; `{name}` was not asked: it needs {what}"));
+        let each = each.map(|(name, what)| format!("; `{name}` was skipped: it needs {what}"));
         let silent = self.chain.iter().flat_map(|chain| &chain.silent);
-        let silent = silent.map(|name| format!("; `{name}` has not answered"));
+        let silent = silent.map(|name| format!("; `{name}` did not answer"));
         silent.chain(each).collect()
     }
 }
