@@ -83,13 +83,15 @@ impl Candidates {
     ///
     /// If there is nothing to go on with.
     pub(in super::super) fn answer(&mut self, found: Vec<Found>) -> Result<(), Failure> {
-        let current = &self.all[self.current];
+        let current = &mut self.all[self.current];
         let via = current
             .way
             .as_ref()
             .map_or_else(Vec::new, |way| way.via.clone());
-        if let (Some(chain), Origin::Answer(asked)) = (&mut self.chain, &current.origin) {
-            chain.answer(asked, &via, found);
+        // it is no question any more
+        let asked = std::mem::replace(&mut current.origin, Origin::Source);
+        if let (Some(chain), Origin::Answer(asked)) = (&mut self.chain, asked) {
+            chain.answer(&asked, &via, found);
         }
         if self.go_on() {
             return Ok(());
