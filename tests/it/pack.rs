@@ -480,7 +480,10 @@ fn block_is_withdrawn_from_its_tar() {
                 withdrawn += 1;
             }
         }
-        assert_eq!(withdrawn, 8, "{run:?}");
+        // with two at once, the fifth one may have been saved before it was told from a file
+        let taken_back = run.stderr.matches("taken back").count();
+        assert!((4..=5).contains(&taken_back), "{run:?}");
+        assert_eq!(withdrawn, 2 * taken_back, "{run:?}");
         is_on.store(false, SeqCst);
         assert_eq!(
             pack(&sandbox, mode, &list, &[])
