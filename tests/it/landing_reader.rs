@@ -59,7 +59,9 @@ fn what_is_there_of_a_page_that_is_cut_off_is_enough_or_not() {
     /// Sends `page` as if it were longer, or whole.
     fn cut(stream: &mut TcpStream, page: &str, is_cut: bool) {
         let length = page.len() + if is_cut { 900 } else { 0 };
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+        // or else the next request may be on its way
+        let head =
+            format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
         send(stream, head + page);
         close(stream);
     }
