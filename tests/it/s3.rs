@@ -185,6 +185,7 @@ impl S3 {
                         faults: &*faults,
                         connection,
                         stream,
+                        is_uploading: false,
                     };
                     session.serve();
                     state.lock().expect("no panic").open -= 1;
@@ -427,6 +428,7 @@ struct Session<'a> {
     faults: &'a Faults,
     connection: usize,
     stream: TcpStream,
+    is_uploading: bool,
 }
 
 impl Session<'_> {
@@ -439,16 +441,14 @@ impl Session<'_> {
         self.stream.set_nodelay(true).expect("a connection");
         let mut reader = BufReader::new(self.stream.try_clone().expect("a connection"));
         while let Ok(Some(request)) = self.read_head(&mut reader) {
-            let is_upload = request.verb == "PUT";
-            if is_upload {
+            if request.verb == "PUT" {
+                self.is_uploading = true;
                 let mut state = self.state();
                 state.uploads += 1;
                 state.most_uploads = state.most_uploads.max(state.uploads);
             }
             let went_on = self.answer(&request, &mut reader);
-            if is_upload {
-                self.state().uploads -= 1;
-            }
+            self.end_upload();
             if went_on.is_err() {
                 break;
             }
@@ -565,7 +565,15 @@ impl Session<'_> {
         Err(Over)
     }
 
+    /// Counts the end of an upload, before the client knows of it.
+    fn end_upload(&mut self) {
+        if std::mem::take(&mut self.is_uploading) {
+            self.state().uploads -= 1;
+        }
+    }
+
     fn reply(&mut self, request: &Request, reply: &Reply, cut_short: bool) -> Result<(), Over> {
+        self.end_upload();
         let status = http::StatusCode::from_u16(reply.status).expect("a status");
         let length = match reply.status {
             204 => String::new(),
