@@ -6,19 +6,15 @@
 
 use std::fs::File;
 use std::io::{Seek, Write};
-use std::sync::Arc;
 
 use url::Url;
 
+use super::Options;
 use super::error::{broken_body, disk};
-use super::request::{Accept, Requester, Wanted};
+use super::request::{Accept, Requester};
 use super::response::Response;
-use super::{Options, Unsaved};
-use crate::digest::fingerprint;
 use crate::http::{Client, Load};
-use crate::link::{Link, SourceLine};
 use crate::outcome::{Failure, Status};
-use crate::plan::Job;
 use crate::timeout::timeout;
 
 /// The largest list, in bytes: sitemaps.org allows 50 MB.
@@ -64,34 +60,8 @@ impl Lists {
     }
 
     async fn attempt(&self, url: &Url) -> Result<File, Failure> {
-        let source_line = SourceLine {
-            source: "sitemap".into(),
-            line: 1,
-        };
-        let link = Link {
-            source_line,
-            url: url.clone(),
-            id: fingerprint(url.as_str()),
-            details: None,
-        };
-        let mut job = Job::new(link, 1, &Arc::default());
-        let wanted = Wanted {
-            headers: &[],
-            partial: None,
-            previous: None,
-            page: None,
-            accept: Accept::List,
-        };
-        let response = loop {
-            match self.requester.get(&job, wanted).await {
-                Ok(response) => break response,
-                Err(Unsaved::Redirected(target, trail)) => job.redirect(target, trail),
-                Err(Unsaved::Failed(failure)) => return Err(failure),
-                Err(Unsaved::Answer(_) | Unsaved::Page(_) | Unsaved::EndedEarly(..)) => {
-                    unreachable!("nothing reads bodies here")
-                }
-            }
-        };
+        let response = self.requester.get_alone(url, "sitemap", Accept::List);
+        let response = response.await?;
         self.receive(response).await
     }
 

@@ -5,16 +5,13 @@ use url::Url;
 use super::body::not_pdf;
 use super::landing::{Behind, failure, read_page};
 use super::page_body::page_kind;
-use super::request::{Accept, Requester, Wanted};
+use super::request::{Accept, Requester};
 use super::response::Response;
-use super::{Landing, Options, Unsaved};
-use crate::digest::fingerprint;
+use super::{Landing, Options};
 use crate::http::{Client, Load};
-use crate::link::{Link, SourceLine};
 use crate::outcome::Failure;
 use crate::page::{Circumstances, Reader, Reading};
 use crate::pdf::BodyKind;
-use crate::plan::Job;
 
 /// What is at a URL, or in a file.
 #[derive(Debug)]
@@ -49,35 +46,10 @@ pub(crate) async fn look(
     url: &Url,
 ) -> anyhow::Result<Result<Look, Failure>> {
     let requester = Requester::new(options, Client::new(&options.http, load)?);
-    let source_line = SourceLine {
-        source: "argument".into(),
-        line: 1,
-    };
-    let link = Link {
-        source_line,
-        url: url.clone(),
-        id: fingerprint(url.as_str()),
-        details: None,
-    };
-    let mut job = Job::new(link, 1, &std::sync::Arc::default());
-    let wanted = Wanted {
-        headers: &[],
-        partial: None,
-        previous: None,
-        page: None,
-        accept: Accept::Pdf,
-    };
-    let response = loop {
-        match requester.get(&job, wanted).await {
-            Ok(response) => break response,
-            Err(Unsaved::Redirected(target, trail)) => job.redirect(target, trail),
-            Err(Unsaved::Failed(failure)) => return Ok(Err(failure)),
-            Err(Unsaved::Page(_) | Unsaved::EndedEarly(..) | Unsaved::Answer(_)) => {
-                unreachable!("nothing reads bodies here")
-            }
-        }
-    };
-    Ok(read(response, url, options).await)
+    match requester.get_alone(url, "argument", Accept::Pdf).await {
+        Ok(response) => Ok(read(response, url, options).await),
+        Err(failure) => Ok(Err(failure)),
+    }
 }
 
 async fn read(mut response: Response, link: &Url, options: &Options) -> Result<Look, Failure> {

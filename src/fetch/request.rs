@@ -19,8 +19,10 @@ use super::error::no_response;
 use super::look_up::LONGEST_WAIT;
 use super::response::Response;
 use super::{Options, Unsaved};
+use crate::digest::fingerprint;
 use crate::host;
 use crate::http::Client;
+use crate::link::{Link, SourceLine};
 use crate::outcome::{Failure, Status};
 use crate::plan::{Job, Previous, Trail};
 use crate::store::Partial;
@@ -141,6 +143,47 @@ impl Requester {
                 return Err(Unsaved::Redirected(next, trail));
             }
             current = Cow::Owned(next);
+        }
+    }
+
+    /// Requests `url`, which is on no list but has `source` for one, and follows all of its redirects.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no response.
+    pub(super) async fn get_alone(
+        &self,
+        url: &Url,
+        source: &str,
+        accept: Accept,
+    ) -> Result<Response, Failure> {
+        let source_line = SourceLine {
+            source: source.into(),
+            line: 1,
+        };
+        let link = Link {
+            source_line,
+            url: url.clone(),
+            id: fingerprint(url.as_str()),
+            details: None,
+        };
+        let mut job = Job::new(link, 1, &Arc::default());
+        let wanted = Wanted {
+            headers: &[],
+            partial: None,
+            previous: None,
+            page: None,
+            accept,
+        };
+        loop {
+            match self.get(&job, wanted).await {
+                Ok(response) => return Ok(response),
+                Err(Unsaved::Redirected(target, trail)) => job.redirect(target, trail),
+                Err(Unsaved::Failed(failure)) => return Err(failure),
+                Err(Unsaved::Answer(_) | Unsaved::Page(_) | Unsaved::EndedEarly(..)) => {
+                    unreachable!("nothing reads bodies here")
+                }
+            }
         }
     }
 

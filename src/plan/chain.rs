@@ -131,9 +131,7 @@ impl Chain {
     pub(super) fn has_more(&self) -> bool {
         self.ahead.iter().any(|(_, ahead)| match ahead {
             Ahead::Url(..) => true,
-            Ahead::Source(id, source) => {
-                matches!(self.ids.step(id, source), Step::Ask(_) | Step::Found(_))
-            }
+            Ahead::Source(id, source) => self.name(id, source).is_some(),
         })
     }
 
