@@ -530,6 +530,60 @@ mod tests {
         }
     }
 
+    /// A link that has a mirror at another host.
+    #[derive(Debug, PartialEq, Eq)]
+    struct Mirrored {
+        is_at_mirror: bool,
+    }
+
+    impl HasHost for Mirrored {
+        fn host(&self) -> Cow<'_, str> {
+            let host = if self.is_at_mirror { "mirror" } else { "down" };
+            format!("http://{host}.example").into()
+        }
+
+        fn is_new_candidate(&self) -> bool {
+            self.is_at_mirror
+        }
+
+        fn next_candidate(&mut self, _: &GiveUp) -> bool {
+            !std::mem::replace(&mut self.is_at_mirror, true)
+        }
+    }
+
+    #[test]
+    fn a_host_that_all_links_leave_is_given_up() {
+        let mut now = Instant::now();
+        let mut schedule = Schedule::new(HostPolicies::default());
+        for _ in 0..100 {
+            let link = Mirrored {
+                is_at_mirror: false,
+            };
+            schedule.push(link, now).expect("the host is new");
+        }
+        schedule.end();
+        let (mut asked, mut saved) = (0, 0);
+        loop {
+            match schedule.next(now) {
+                Next::End => break,
+                Next::Wait(until) => now = until.expect("nothing runs"),
+                Next::Start(started) if started.job.is_at_mirror => {
+                    saved += 1;
+                    schedule.finish(&started.ticket, Finished::Ended, Feedback::Good, now);
+                }
+                Next::Start(started) => {
+                    asked += 1;
+                    let link = Mirrored { is_at_mirror: true };
+                    let moved = Finished::Again(link, now);
+                    let down = Feedback::Unreachable("no answer".into());
+                    assert_eq!(schedule.finish(&started.ticket, moved, down, now), []);
+                }
+            }
+        }
+        assert_eq!(saved, 100);
+        assert!(asked < 30, "{asked}");
+    }
+
     /// The result of a simulated run.
     #[derive(Default)]
     struct Run {
