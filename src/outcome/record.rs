@@ -324,6 +324,8 @@ fields! {
         "for a failure: whether another run may succeed";
     "error", |record| Text(&record.failure()?.message),
         "for a failure: what happened, human-readable, up to 500 characters";
+    "cause", |record| Text(record.failure()?.cause.words()?),
+        "for a failure: what is behind it, where more is known than its status, such as `unknown issuer`";
     "exec_error", |record| Text(cut(record.exec_error.as_deref()?, LONGEST_ERROR)),
         "why the command of `--exec` failed for this file, or was not run";
     "name", |record| Text(record.details.as_ref()?.name.as_deref()?),
