@@ -6,6 +6,7 @@
 mod buckets;
 mod config_file;
 mod display;
+mod earlier;
 mod engines;
 mod files;
 mod hosts;
@@ -40,6 +41,7 @@ use crate::report::SinkOptions;
 use crate::run::Config;
 use crate::store::Layout;
 use config_file::ConfigArgs;
+use earlier::{MergeArgs, ReportArgs};
 use engines::EngineArgs;
 use invocation::{Action, Check};
 pub use invocation::{CommandOutcome, Invocation};
@@ -48,9 +50,9 @@ use run::RunArgs;
 use values::jobs;
 
 /// The options and arguments in `-h`, which fits on a small terminal.
-const IN_SHORT_HELP: [&str; 13] = [
+const IN_SHORT_HELP: [&str; 14] = [
     "mode", "output", "jobs", "quiet", "verbose", "help", "version", "modes", "keep", "svg",
-    "refetch", "shell", "page",
+    "refetch", "shell", "page", "html",
 ];
 
 const SHORT: &str = "LINKS: lists, URLs, or `-` for standard input. See `--help` for all options.";
@@ -183,17 +185,9 @@ enum Subcommands {
         quiet: u8,
     },
     /// Merge the records of several runs: the last one of each link
-    Merge {
-        /// Output folders, state folders and files of records in NDJSON; `-` is standard input
-        #[arg(value_name = "STATE", required = true)]
-        merged: Vec<PathBuf>,
-        /// Write the records to this file [default: standard output]
-        #[arg(id = "records", short = 'o', long = "output", value_name = "FILE")]
-        file: Option<PathBuf>,
-        /// Print no summary
-        #[arg(short, long, action = ArgAction::Count)]
-        quiet: u8,
-    },
+    Merge(MergeArgs),
+    /// Summarize the records of earlier runs, or show them as a page
+    Report(ReportArgs),
     /// Show which PDF of a page would be fetched, and why
     Landing {
         /// Print it as JSON
@@ -336,11 +330,8 @@ pub fn parse() -> anyhow::Result<Invocation> {
             };
             (Action::Verify(check), quiet, log)
         }
-        Some(Subcommands::Merge {
-            merged,
-            file,
-            quiet,
-        }) => (Action::Merge(merged, file), quiet, cli.run.log()),
+        Some(Subcommands::Merge(args)) => args.action(cli.run.log()),
+        Some(Subcommands::Report(args)) => args.action(cli.run.log()),
         Some(Subcommands::Landing { json, run }) => {
             let (quiet, log) = (run.quiet, run.log());
             let config = asking(run, cli.output, tables)?;

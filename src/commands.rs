@@ -5,5 +5,7 @@ pub(crate) mod demo;
 pub(crate) mod dry_run;
 pub(crate) mod landing;
 pub(crate) mod merge;
+pub(crate) mod records;
+pub(crate) mod report;
 pub(crate) mod resolve;
 pub(crate) mod verify;

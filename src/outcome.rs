@@ -19,7 +19,7 @@ pub(crate) use failure::{Cause, Failure};
 pub(crate) use record::{
     FIELDS, GONE, LONGEST_RECORD, Record, STATUS, UPLOADING, VOID, nanoseconds,
 };
-pub(crate) use status::Status;
+pub(crate) use status::{Status, StatusKind};
 
 /// What became of one link of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,10 +1,11 @@
 //! The result of a run: the summary for people, and the sinks for the records of its links.
 //!
 //! [`Sinks`] writes each record as its link ends. [`Report`] is what remains at the end: counts, the reasons of failures
-//! with examples, and the hosts that fail most or are slowest. How a link is fetched is unknown here.
+//! with examples, and the hosts that fail most or are slowest. [`html`] is the same as a page. How a link is fetched is unknown here.
 
 mod csv;
 mod hosts;
+mod html;
 mod reasons;
 mod sinks;
 
@@ -14,7 +15,9 @@ use std::time::Duration;
 use clap::ValueEnum;
 use indicatif::HumanBytes;
 
+pub(crate) use csv::begins_formula;
 pub(crate) use hosts::Hosts;
+pub(crate) use html::{Page, Tally, replace};
 pub(crate) use reasons::Reasons;
 pub(crate) use sinks::{Print, SinkOptions, Sinks, is_whole, tell_of_stdout};
 
@@ -44,6 +47,8 @@ const TEMPORARY_FAILURE: u8 = 75;
 /// The result of a run. [`fmt::Display`] is the summary.
 #[derive(Debug, Clone)]
 pub struct Report {
+    /// Whether it is made of records of earlier runs. Then, it has no mode, no rate and no time.
+    pub of_records: bool,
     /// The scheduler that ran it.
     pub mode: Mode,
     /// The maximum number of links fetched at once.
@@ -115,11 +120,14 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = |status| self.counts.of(status);
         write!(f, "{}", self.reasons)?;
-        write!(f, "mode        {}", self.mode)?;
-        if self.jobs > 1 {
-            write!(f, ", {} at once", self.jobs)?;
+        if !self.of_records {
+            write!(f, "mode        {}", self.mode)?;
+            if self.jobs > 1 {
+                write!(f, ", {} at once", self.jobs)?;
+            }
+            writeln!(f)?;
         }
-        write!(f, "\ndownloaded  {}", self.counts.downloaded())?;
+        write!(f, "downloaded  {}", self.counts.downloaded())?;
         if count(Status::Resumed) > 0 {
             write!(f, " ({} resumed)", count(Status::Resumed))?;
         }
@@ -146,12 +154,19 @@ impl fmt::Display for Report {
             let untried = untried.as_deref().unwrap_or("the rest of the list");
             writeln!(f, "not tried   {untried}: {cause}")?;
         }
-        let rate = HumanBytes(rate(self.received_bytes, self.elapsed));
-        writeln!(f, "size        {}, {rate}/s", HumanBytes(self.saved_bytes))?;
+        write!(f, "size        {}", HumanBytes(self.saved_bytes))?;
+        if !self.of_records {
+            let rate = HumanBytes(rate(self.received_bytes, self.elapsed));
+            write!(f, ", {rate}/s")?;
+        }
+        writeln!(f)?;
         if let Some(bucket) = &self.bucket {
             writeln!(f, "files in    {bucket}")?;
         }
         write!(f, "{}", self.hosts)?;
+        if self.of_records {
+            return Ok(());
+        }
         writeln!(f, "elapsed     {}", seconds(self.elapsed))
     }
 }

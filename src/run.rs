@@ -233,9 +233,13 @@ fn wait_for_rest(worker: &Worker, read: &Receiver<()>) {
 /// Starts the periodic tasks, and the timer of `--max-total-time`.
 fn watch(runtime: &Runtime, worker: &Worker) {
     let stats = Arc::clone(&worker.accounts.stats);
-    let (queue, same_stats) = (Arc::clone(&worker.queue), Arc::clone(&stats));
-    runtime.spawn(watch::watch_waiting(queue, same_stats));
-    runtime.spawn(watch::watch_queue(Arc::clone(&worker.queue), stats));
+    runtime.spawn(watch::watch_waiting(Arc::clone(&worker.queue), stats));
+    let accounts = Arc::clone(&worker.accounts);
+    let queue = Arc::clone(&worker.queue);
+    runtime.spawn(watch::watch_queue(queue, Arc::clone(&accounts)));
+    if accounts.has_pages() {
+        runtime.spawn(watch::write_pages(accounts));
+    }
     if let Some(time) = worker.config.limits.time {
         let stop = Arc::clone(&worker.stop);
         runtime.spawn(async move {

@@ -13,7 +13,7 @@ use crate::commands::compare::{Folders, Picture, compare};
 use crate::commands::dry_run::dry_run;
 use crate::commands::landing::landing;
 use crate::commands::resolve::resolve;
-use crate::commands::{demo, merge, verify};
+use crate::commands::{demo, merge, records, report, verify};
 use crate::links::Input;
 use crate::log;
 use crate::mode::Mode;
@@ -41,6 +41,8 @@ pub(super) enum Action {
     Landing(Config, bool),
     /// Print the last record of each link in these folders and files, or write them to a file.
     Merge(Vec<PathBuf>, Option<PathBuf>),
+    /// Print the summary of the records in these folders and files, or write a page about them to a file.
+    Report(Vec<PathBuf>, Option<PathBuf>),
     /// Print what sources say about identifiers.
     Resolve(Config),
     /// Print a text in UTF-8.
@@ -177,6 +179,14 @@ impl Invocation {
                     ..CommandOutcome::new(merged.to_string(), merged.exit_code(), None)
                 }
             }
+            Action::Report(inputs, html) => {
+                let earlier = report::report(&inputs, html.as_deref())?;
+                let text = match html {
+                    Some(path) => format!("wrote `{}`\n", path.display()),
+                    None => earlier.to_string(),
+                };
+                CommandOutcome::new(text, 0, None)
+            }
             Action::Resolve(config) => {
                 let resolved = resolve(&config)?;
                 let (code, error) = (resolved.exit_code(), resolved.list_error);
@@ -244,8 +254,10 @@ impl Action {
             Self::Print(_) | Self::Serve(_) => return Ok(()),
             Self::Landing(config, _) | Self::Resolve(config) => (&config.inputs[..], Vec::new()),
             Self::Run(config) | Self::DryRun(config) => {
-                let SinkOptions { report, errors, .. } = &config.records;
-                written.extend([report.as_deref(), errors.as_deref()].into_iter().flatten());
+                let SinkOptions {
+                    reports, errors, ..
+                } = &config.records;
+                written.extend(reports.iter().chain(errors).map(PathBuf::as_path));
                 (&config.inputs[..], vec![config.layout.journal()])
             }
             Self::Compare(config, modes, folders, svg) => {
@@ -254,7 +266,7 @@ impl Action {
                 let journals = modes.iter().map(|mode| layout(mode).journal());
                 (&config.inputs[..], journals.collect())
             }
-            Self::Merge(_, file) => {
+            Self::Merge(_, file) | Self::Report(_, file) => {
                 written.extend(file.as_deref());
                 (&[][..], Vec::new())
             }
@@ -269,10 +281,10 @@ impl Action {
         let found = journals.iter().filter_map(|path| identity::of(path));
         used.extend(found.map(|journal| (journal, "the journal of this run")));
         let merged = match self {
-            Self::Merge(inputs, _) => &inputs[..],
+            Self::Merge(inputs, _) | Self::Report(inputs, _) => &inputs[..],
             _ => &[],
         };
-        let merged = merged.iter().map(|path| merge::file_of(path));
+        let merged = merged.iter().map(|path| records::file_of(path));
         let reads = reads.iter().cloned().chain(merged);
         let found = reads.filter_map(|path| identity::of(&path));
         used.extend(found.map(|file| (file, "a file that this run reads")));

@@ -20,9 +20,12 @@ pub(super) struct RecordArgs {
     /// End paths with NUL instead of a newline, for `xargs -0`; implies `--print paths`
     #[arg(short = '0', long, conflicts_with = "json")]
     null: bool,
-    /// Write the records to this file: CSV if its name ends in `.csv`, else NDJSON
+    /// Write a report to this file: a page for people if its name ends in `.html`, CSV if in `.csv`, else NDJSON
+    ///
+    /// May be given several times. CSV and NDJSON are written as links end. The page is written anew from time to time, and at
+    /// the end.
     #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
+    report: Vec<PathBuf>,
     /// Put an apostrophe before cells of a CSV report that a spreadsheet would take for formulas
     ///
     /// These are cells that begin with `=`, `+`, `-`, `@`, a tab or a line end. Lists come from strangers, and a formula can
@@ -45,7 +48,7 @@ impl RecordArgs {
         SinkOptions {
             print,
             null: self.null,
-            report: self.report,
+            reports: self.report,
             csv_safe: self.report_csv_safe,
             errors: self.error_file,
             columns: Vec::new(),

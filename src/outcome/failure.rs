@@ -36,6 +36,26 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// All causes that are known.
+    const ALL: [Self; 9] = [
+        Self::Challenge,
+        Self::Expired,
+        Self::Credentials,
+        Self::Authentication,
+        Self::UnknownIssuer,
+        Self::Certificate,
+        Self::OldTls,
+        Self::NoTls,
+        Self::WantsTls,
+    ];
+
+    /// The cause that a record names with these words.
+    pub(crate) fn of_words(words: &str) -> Self {
+        let mut all = Self::ALL.into_iter();
+        let found = all.find(|cause| cause.words() == Some(words));
+        found.unwrap_or_default()
+    }
+
     /// The cause in words; none if it is unknown.
     pub fn words(self) -> Option<&'static str> {
         Some(match self {

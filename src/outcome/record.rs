@@ -59,7 +59,8 @@ impl Record {
         }
     }
 
-    fn of_line(source_line: SourceLine, url: String, outcome: Outcome) -> Self {
+    /// The record of the line `source_line`, which is `url`, before any attempt.
+    pub(crate) fn of_line(source_line: SourceLine, url: String, outcome: Outcome) -> Self {
         Self {
             source_line,
             url,

@@ -67,12 +67,16 @@ impl CsvTable {
 
 /// `cell` with a quote in front if a spreadsheet would take it for a formula.
 fn without_formula(cell: String) -> String {
-    let begins_formula = cell.trim_start_matches(' ').starts_with(BEGINS_FORMULA);
-    if begins_formula {
+    if begins_formula(&cell) {
         format!("'{cell}")
     } else {
         cell
     }
+}
+
+/// Whether a spreadsheet would take `cell` for a formula.
+pub(crate) fn begins_formula(cell: &str) -> bool {
+    cell.trim_start_matches(' ').starts_with(BEGINS_FORMULA)
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ const COUNTED: usize = 1000;
 pub struct Reasons(BTreeMap<Reason, Group>);
 
 /// The status of a failure, the status code of the response if that is what failed, and the cause.
-type Reason = (Status, Option<u16>, Cause);
+pub(super) type Reason = (Status, Option<u16>, Cause);
 
 #[derive(Debug, Clone, Default)]
 struct Group {
@@ -126,7 +126,7 @@ impl Example {
 }
 
 /// The reason of a failure. Links that the end of the run interrupted have none of their own.
-fn reason(failure: &Failure) -> Option<Reason> {
+pub(super) fn reason(failure: &Failure) -> Option<Reason> {
     let code = match failure.status {
         Status::Interrupted => return None,
         Status::HttpStatus => failure.http_status,
@@ -173,7 +173,7 @@ impl fmt::Display for Reasons {
 }
 
 /// What the user can do about failures with this reason.
-fn hint((status, code, cause): Reason, retryable: bool) -> Option<&'static str> {
+pub(super) fn hint((status, code, cause): Reason, retryable: bool) -> Option<&'static str> {
     if (code, cause) == (Some(407), Cause::Authentication) {
         return Some(
             "use another proxy (`--proxy`), such as a local one that authenticates for you",

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::ValueEnum;
 
+use super::Report;
 use super::csv::CsvTable;
+use super::html::{HtmlReport, is_page};
 use crate::outcome::{Outcome, Record, Status};
 use crate::output::{Output, stdout};
 use crate::store::Layout;
@@ -37,8 +39,8 @@ pub(crate) struct SinkOptions {
     pub print: Print,
     /// Whether a path ends with NUL instead of a line feed.
     pub null: bool,
-    /// A file for the records of this run: CSV if its name ends in `.csv`, else NDJSON.
-    pub report: Option<PathBuf>,
+    /// Files for the records of this run: CSV if the name ends in `.csv`, a page if it ends in `.html`, else NDJSON.
+    pub reports: Vec<PathBuf>,
     /// Whether cells of a CSV report that a spreadsheet would take for formulas are escaped.
     pub csv_safe: bool,
     /// A file for the links that failed: a link list, with the reasons as comments.
@@ -52,7 +54,7 @@ pub(crate) struct SinkOptions {
 impl SinkOptions {
     /// Whether whole records go anywhere.
     pub(crate) fn has_records(&self) -> bool {
-        self.print == Print::Json || self.report.is_some()
+        self.print == Print::Json || !self.reports.is_empty()
     }
 }
 
@@ -61,7 +63,8 @@ pub(crate) struct Sinks {
     print: Print,
     separator: &'static str,
     layout: Layout,
-    report: Option<(Table, Output)>,
+    tables: Vec<(Table, Output)>,
+    pages: Vec<HtmlReport>,
     errors: Option<Output>,
 }
 
@@ -77,8 +80,11 @@ impl Sinks {
         layout: &Layout,
         closed: impl Fn() + Send + Sync + 'static,
     ) -> anyhow::Result<Self> {
-        let create_table = |path| Table::create(path, options);
-        let report = options.report.as_deref().map(create_table).transpose()?;
+        let create_table = |path: &PathBuf| Table::create(path, options);
+        let is_table = |path: &&PathBuf| !is_page(path);
+        let tables = options.reports.iter().filter(is_table).map(create_table);
+        let tables = tables.collect::<anyhow::Result<_>>()?;
+        let pages = pages(options, layout)?;
         let errors = options.errors.as_deref().map(create).transpose()?;
         if options.print != Print::Summary {
             let closed = Arc::new(closed);
@@ -94,7 +100,8 @@ impl Sinks {
             print: options.print,
             separator: if options.null { "\0" } else { "\n" },
             layout: layout.clone(),
-            report,
+            tables,
+            pages,
             errors,
         })
     }
@@ -110,7 +117,7 @@ impl Sinks {
             }
             _ => {}
         }
-        if let Some((table, report)) = &self.report {
+        for (table, report) in &self.tables {
             report.push(&table.row(record));
         }
         if let (Some(errors), Outcome::Failed(failure)) = (&self.errors, &record.outcome) {
@@ -131,11 +138,49 @@ impl Sinks {
         }
     }
 
+    /// Counts a link that has ended at `host`, for the pages.
+    pub(crate) fn count(&self, host: &str, record: &Record) {
+        for page in &self.pages {
+            page.count(host, record);
+        }
+    }
+
+    /// Takes back that a link was counted.
+    pub(crate) fn uncount(&self, host: &str, record: &Record) {
+        for page in &self.pages {
+            page.uncount(host, record);
+        }
+    }
+
+    /// Counts a pause of `host`, for the pages.
+    pub(crate) fn count_pause(&self, host: &str) {
+        for page in &self.pages {
+            page.count_pause(host);
+        }
+    }
+
+    /// Whether there are pages.
+    pub(crate) fn has_pages(&self) -> bool {
+        !self.pages.is_empty()
+    }
+
+    /// Writes the pages, with the result of the run if it has ended; false if one could not be written.
+    pub(crate) fn write_pages(&self, report: Option<&Report>) -> bool {
+        self.pages.iter().fold(true, |whole, page| {
+            let written = page.write(report);
+            if let (Some(_), Err(error)) = (report, &written) {
+                let (path, why) = (page.path().display(), io_message(error));
+                tracing::error!("cannot write `{path}`: {why}");
+            }
+            whole & written.is_ok()
+        })
+    }
+
     /// Waits until everything is written; false if some of it was lost.
     pub(crate) fn finish(&self) -> bool {
         let stdout = (self.print != Print::Summary).then(stdout);
-        let report = self.report.as_ref().map(|(_, report)| report);
-        let outputs = [stdout, report, self.errors.as_ref()].into_iter().flatten();
+        let tables = self.tables.iter().map(|(_, report)| report);
+        let outputs = stdout.into_iter().chain(tables).chain(&self.errors);
         outputs.fold(true, |whole, output| whole & output.finish().is_ok())
     }
 }
@@ -164,6 +209,21 @@ impl Table {
             Self::Csv(table) => table.row(record),
         }
     }
+}
+
+/// Creates the pages named by `options`.
+fn pages(options: &SinkOptions, layout: &Layout) -> anyhow::Result<Vec<HtmlReport>> {
+    let mut tables = options.reports.iter().filter(|path| !is_page(path));
+    let records = match tables.next() {
+        Some(table) => table.display().to_string(),
+        None if options.print == Print::Json => "the output of `--json`".to_owned(),
+        None => layout.journal().display().to_string(),
+    };
+    let here = || layout.path_of("").display().to_string();
+    let folder = layout.bucket().map_or_else(here, ToString::to_string);
+    let pages = options.reports.iter().filter(|path| is_page(path));
+    let create = |path: &PathBuf| HtmlReport::create(path, folder.clone(), records.clone());
+    pages.map(create).collect()
 }
 
 fn create(path: &Path) -> anyhow::Result<Output> {

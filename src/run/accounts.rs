@@ -94,6 +94,7 @@ impl Accounts {
             self.write_to_journal(record);
         }
         self.sinks.write(record);
+        self.sinks.count(host, record);
         tell_of_kept(record);
         let status = record.outcome.status();
         let failed = status.failed() && status != Status::Interrupted;
@@ -121,6 +122,7 @@ impl Accounts {
     /// Takes back that a link of `host` was settled: it has begun anew, and will have another record.
     pub(super) fn uncount(&self, host: &str, record: &Record) {
         self.stats.uncount(record);
+        self.sinks.uncount(host, record);
         self.hosts.lock().uncount(host, record);
         if let Outcome::Failed(failure) = &record.outcome {
             self.reasons.lock().uncount(host, record, failure);
@@ -226,7 +228,8 @@ impl Accounts {
         };
         let counts = self.stats.counts();
         let total = self.stats.total();
-        Ok(Report {
+        let mut report = Report {
+            of_records: false,
             mode: config.mode,
             jobs: config.wanted_jobs().get(),
             bucket: config.layout.bucket().map(ToString::to_string),
@@ -245,7 +248,27 @@ impl Accounts {
             fail_on: config.fail_on,
             list_error,
             lost_records,
-        })
+        };
+        if !self.sinks.write_pages(Some(&report)) {
+            report.lost_records = true;
+            log::finish();
+        }
+        Ok(report)
+    }
+
+    /// Counts a pause of `host`.
+    pub(super) fn count_pause(&self, host: &str) {
+        self.sinks.count_pause(host);
+    }
+
+    /// Whether there are pages, which are written from time to time.
+    pub(super) fn has_pages(&self) -> bool {
+        self.sinks.has_pages()
+    }
+
+    /// Writes the pages of a run that goes on. Whether that is possible is told at the end.
+    pub(super) fn write_pages(&self) {
+        self.sinks.write_pages(None);
     }
 }
 

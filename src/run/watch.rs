@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
+use super::accounts::Accounts;
 use super::config::Config;
 use crate::links;
 use crate::plan::{Identity, Job};
@@ -20,6 +21,9 @@ const HELD_BACK: u32 = 20;
 
 /// How long a run that ends early waits for the number of its links, which for most lists is there long before.
 const COUNT_TIME: Duration = Duration::from_millis(300);
+
+/// The time between two pages about the run.
+const PAGE: Duration = Duration::from_secs(10);
 
 /// The time between two segments of the journal in a bucket.
 const SHIPPING: Duration = Duration::from_mins(1);
@@ -81,7 +85,8 @@ pub(super) async fn watch_waiting(queue: Arc<Queue<Box<Job>>>, stats: Arc<Stats>
 }
 
 /// Updates the stats of the queue once per second, and reports paused hosts and a run that is limited by `--per-host`.
-pub(super) async fn watch_queue(queue: Arc<Queue<Box<Job>>>, stats: Arc<Stats>) {
+pub(super) async fn watch_queue(queue: Arc<Queue<Box<Job>>>, accounts: Arc<Accounts>) {
+    let stats = &accounts.stats;
     let (mut held_back, mut known) = (0, Vec::new());
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -89,6 +94,7 @@ pub(super) async fn watch_queue(queue: Arc<Queue<Box<Job>>>, stats: Arc<Stats>) 
         stats.set_paused_hosts(paused.len());
         stats.set_retries(queue.retries());
         for host in paused.iter().filter(|host| !known.contains(*host)) {
+            accounts.count_pause(host);
             tracing::info!("{host}: paused for a minute after consecutive failures");
         }
         known = paused;
@@ -101,6 +107,15 @@ pub(super) async fn watch_queue(queue: Arc<Queue<Box<Job>>>, stats: Arc<Stats>) 
                 "this run is limited by the number of concurrent links per host: raise it with `--per-host`"
             );
         }
+    }
+}
+
+/// Writes the pages from time to time, so that there is something to look at, whatever happens to the run.
+pub(super) async fn write_pages(accounts: Arc<Accounts>) {
+    loop {
+        tokio::time::sleep(PAGE).await;
+        let accounts = Arc::clone(&accounts);
+        let _ = tokio::task::spawn_blocking(move || accounts.write_pages()).await;
     }
 }
 

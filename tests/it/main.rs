@@ -16,6 +16,8 @@ mod found_links;
 mod handshakes;
 mod harness;
 mod hosts;
+mod html_page;
+mod html_report;
 #[cfg(target_os = "linux")]
 mod http2;
 mod http_bounds;

@@ -1,0 +1,216 @@
+//! Makes the summary, or the page, of a run out of the records of earlier ones: the [last word](super::records) of each link.
+//!
+//! What only a run knows is missing: its mode, how long it took, and which hosts were paused.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use serde::Deserialize;
+use url::{Position, Url};
+
+use super::records::{Counted, Input, LastWords, each_at};
+use crate::link::SourceLine;
+use crate::mode::Mode;
+use crate::outcome::{Cause, Failure, Outcome, Record, Saved, Status};
+use crate::report::{FailOn, Hosts, Page, Reasons, Report, Tally, replace};
+
+/// What the records of earlier runs say. [`fmt::Display`] is the summary.
+#[derive(Debug)]
+pub(crate) struct Earlier {
+    report: Report,
+    /// Lines that are no records, or those of another version.
+    others: u64,
+}
+
+/// Reads the records in `inputs`, and writes a page about them to `html`.
+///
+/// # Errors
+///
+/// When an input cannot be read or has no records, or when the page cannot be written.
+pub(crate) fn report(inputs: &[PathBuf], html: Option<&Path>) -> anyhow::Result<Earlier> {
+    let opened = inputs.iter().map(|path| Input::open(path));
+    let opened = opened.collect::<anyhow::Result<Vec<_>>>()?;
+    let last = LastWords::read(&opened, Counted::Lines)?;
+    let mut others = last.others;
+    let mut found = Found::default();
+    each_at(&opened, &last.places(), |line| {
+        match serde_json::from_slice::<Told>(line).ok() {
+            Some(told) => others += u64::from(!found.count(&told)),
+            None => others += 1,
+        }
+        Ok(true)
+    })?;
+    let (tally, report) = found.finish();
+    if let Some(path) = html {
+        let names = inputs.iter().map(|path| path.display().to_string());
+        let page = Page {
+            tally: &tally,
+            report: Some(&report),
+            folder: None,
+            records: &names.collect::<Vec<_>>().join(", "),
+        };
+        let written = replace(path, page.to_string().as_bytes());
+        written.with_context(|| format!("cannot write `{}`", path.display()))?;
+    }
+    Ok(Earlier { report, others })
+}
+
+impl fmt::Display for Earlier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.report)?;
+        match self.others {
+            0 => Ok(()),
+            others => writeln!(f, "ignored     {others} lines that are no records"),
+        }
+    }
+}
+
+/// What has been found in the records so far.
+#[derive(Default)]
+struct Found {
+    tally: Tally,
+    reasons: Reasons,
+    hosts: Hosts,
+    failed_for_good: u64,
+    failed_execs: u64,
+}
+
+impl Found {
+    /// Counts a record; false if it is not known what it means.
+    fn count(&mut self, told: &Told) -> bool {
+        let Some(record) = told.record() else {
+            return false;
+        };
+        let host = told.host(&record);
+        self.failed_for_good += u64::from(record.failed_for_good());
+        self.failed_execs += u64::from(record.exec_error.is_some());
+        if let Outcome::Failed(failure) = &record.outcome {
+            self.reasons.count(&host, &record, failure);
+        }
+        if !host.is_empty() {
+            self.hosts.count(&host, &record);
+        }
+        self.tally.count(&host, &record, told.when());
+        true
+    }
+
+    fn finish(self) -> (Tally, Report) {
+        let tally = self.tally;
+        let report = Report {
+            of_records: true,
+            mode: Mode::default(),
+            jobs: 0,
+            bucket: None,
+            counts: tally.counts(),
+            elsewhere: 0,
+            failed_for_good: self.failed_for_good,
+            failed_execs: self.failed_execs,
+            saved_bytes: tally.saved_bytes(),
+            received_bytes: 0,
+            elapsed: Duration::ZERO,
+            stopped: None,
+            reasons: self.reasons,
+            hosts: self.hosts,
+            untried: None,
+            is_complete: true,
+            fail_on: FailOn::Never,
+            list_error: None,
+            lost_records: false,
+        };
+        (tally, report)
+    }
+}
+
+/// The fields of a record that count.
+#[derive(Deserialize)]
+struct Told<'a> {
+    #[serde(borrow)]
+    url: Cow<'a, str>,
+    #[serde(borrow)]
+    status: Cow<'a, str>,
+    #[serde(borrow, default)]
+    time: Cow<'a, str>,
+    #[serde(borrow, default)]
+    source: Cow<'a, str>,
+    #[serde(default)]
+    line: u64,
+    id: Option<Box<str>>,
+    final_url: Option<String>,
+    http_status: Option<u16>,
+    #[serde(default)]
+    file: String,
+    #[serde(default)]
+    bytes: u64,
+    #[serde(default)]
+    attempts: u32,
+    #[serde(default)]
+    elapsed: f64,
+    suspect: Option<String>,
+    #[serde(default)]
+    retryable: bool,
+    #[serde(borrow, default)]
+    error: Cow<'a, str>,
+    #[serde(borrow, default)]
+    cause: Cow<'a, str>,
+    exec_error: Option<String>,
+}
+
+impl Told<'_> {
+    /// The record as a run has it; none if its status is that of another version.
+    fn record(&self) -> Option<Record> {
+        let mut statuses = Status::ALL.into_iter();
+        let status = statuses.find(|status| status.word() == self.status)?;
+        let outcome = match status {
+            Status::Duplicate => Outcome::Duplicate,
+            status if status.failed() => Outcome::Failed(self.failure(status)),
+            status => Outcome::Saved(Saved {
+                status,
+                suspect: self.suspect.clone().map(Cow::Owned),
+                ..Saved::present(self.file.clone(), self.bytes, UNIX_EPOCH)
+            }),
+        };
+        let source_line = SourceLine {
+            source: (*self.source).into(),
+            line: self.line,
+        };
+        Some(Record {
+            attempts: self.attempts,
+            elapsed: Duration::try_from_secs_f64(self.elapsed).unwrap_or_default(),
+            id: self.id.clone(),
+            exec_error: self.exec_error.clone(),
+            ..Record::of_line(source_line, self.url.to_string(), outcome)
+        })
+    }
+
+    fn failure(&self, status: Status) -> Failure {
+        Failure {
+            http_status: self.http_status,
+            cause: Cause::of_words(&self.cause),
+            passing: self.retryable,
+            // some status codes are retryable only with it
+            retry_after: self.retryable.then_some(Duration::ZERO),
+            ..Failure::new(status, &self.error)
+        }
+    }
+
+    /// The scheme, name and port of the host that has to do with its outcome; empty if none has.
+    fn host(&self, record: &Record) -> String {
+        let nobody = match record.outcome.status() {
+            Status::BadLink | Status::Duplicate => true,
+            Status::Present => self.attempts == 0,
+            _ => false,
+        };
+        let url = self.final_url.as_deref().unwrap_or(&self.url);
+        match Url::parse(url) {
+            Ok(url) if !nobody && url.has_host() => url[..Position::AfterPort].to_owned(),
+            _ => String::new(),
+        }
+    }
+
+    fn when(&self) -> Option<SystemTime> {
+        humantime::parse_rfc3339_weak(&self.time).ok()
+    }
+}
