@@ -4,6 +4,7 @@
 //! the options do is up to the layers below, which do not know clap.
 
 mod buckets;
+mod compare;
 mod config_file;
 mod display;
 mod earlier;
@@ -31,15 +32,14 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{
     Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches, Parser, Subcommand,
-    ValueEnum,
 };
 use clap_complete::Shell;
 
-use crate::commands::compare::Folders;
 use crate::mode::Mode;
 use crate::report::SinkOptions;
 use crate::run::Config;
 use crate::store::Layout;
+use compare::CompareArgs;
 use config_file::ConfigArgs;
 use earlier::{MergeArgs, ReportArgs};
 use engines::EngineArgs;
@@ -50,9 +50,23 @@ use run::RunArgs;
 use values::jobs;
 
 /// The options and arguments in `-h`, which fits on a small terminal.
-const IN_SHORT_HELP: [&str; 14] = [
-    "mode", "output", "jobs", "quiet", "verbose", "help", "version", "modes", "keep", "svg",
-    "refetch", "shell", "page", "html",
+const IN_SHORT_HELP: [&str; 16] = [
+    "mode",
+    "output",
+    "jobs",
+    "quiet",
+    "verbose",
+    "help",
+    "version",
+    "modes",
+    "runs",
+    "keep",
+    "svg",
+    "compare_json",
+    "refetch",
+    "shell",
+    "page",
+    "html",
 ];
 
 const SHORT: &str = "LINKS: lists, URLs, or `-` for standard input. See `--help` for all options.";
@@ -142,17 +156,13 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Subcommands {
-    /// Run a list once in each mode and compare the times
+    /// Run a list in each mode and compare the times
+    ///
+    /// Each run has an empty folder, connections and a process of its own. Shows the median time, processor time, peak memory and
+    /// threads of each mode, and who ran which link when.
     Compare {
-        /// Modes to run, in this order
-        #[arg(long, value_enum, value_delimiter = ',', default_values_t = Mode::value_variants().to_vec())]
-        modes: Vec<Mode>,
-        /// Keep the files, in one folder per mode [default: temporary folders]
-        #[arg(short = 'o', long = "output", value_name = "DIR")]
-        keep: Option<PathBuf>,
-        /// Write the chart to this file as SVG
-        #[arg(long, value_name = "FILE")]
-        svg: Option<PathBuf>,
+        #[command(flatten)]
+        compare: CompareArgs,
         #[command(flatten)]
         run: RunArgs,
     },
@@ -235,6 +245,7 @@ fn command() -> Command {
             .help("Identifiers, lists of them, or `-` for standard input")
     };
     let command = Cli::command()
+        .mut_subcommand("compare", compare::adapt)
         .mut_subcommand("landing", |landing| {
             landing.mut_arg("base", base).mut_arg("links", page)
         })
@@ -263,7 +274,8 @@ fn active(matches: &ArgMatches) -> &ArgMatches {
 ///
 /// When a file named by an option cannot be used, or the server of `--demo` cannot be started.
 pub fn parse() -> anyhow::Result<Invocation> {
-    let (matches, tables) = config_file::matches(command())?;
+    let arguments = secrets::arguments()?;
+    let (matches, tables) = config_file::matches(command(), &arguments)?;
     let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let mut dies_with_parent = false;
     let (action, quiet, log) = match cli.command {
@@ -290,20 +302,9 @@ pub fn parse() -> anyhow::Result<Invocation> {
             };
             (action, quiet, log)
         }
-        Some(Subcommands::Compare {
-            mut run,
-            modes,
-            keep,
-            svg,
-        }) => {
+        Some(Subcommands::Compare { compare, run }) => {
             let (quiet, log) = (run.quiet, run.log());
-            run.complete_links()?;
-            let keep = keep.map(|keep| buckets::folder(keep, "compare"));
-            let folders = Folders::new(keep)?;
-            let first = modes.first().copied().unwrap_or_default();
-            let layout = Layout::new(folders.of(first), None);
-            let config = run.config(first, layout, SinkOptions::default(), tables)?;
-            (Action::Compare(config, modes, folders, svg), quiet, log)
+            (compare.action(run, arguments, tables)?, quiet, log)
         }
         Some(Subcommands::Verify {
             verified,

@@ -18,6 +18,7 @@ mod feed;
 mod feedback;
 mod session;
 mod sitemaps;
+pub(crate) mod timeline;
 mod watch;
 mod worker;
 

@@ -129,6 +129,14 @@ fn end_by(number: u8) {
     }
 }
 
+/// Ends the run as the signal with this number does, unless somebody has asked for its end before; or else the process.
+pub(crate) fn end_unless_asked(number: u8) {
+    let is_asked = ATTENDED.lock().as_ref().is_some_and(|run| run.asked);
+    if !is_asked {
+        end_by(number);
+    }
+}
+
 /// From now on, the end of the process that has started this one is like SIGTERM. `stdin_is_free` if nothing else reads standard
 /// input.
 ///

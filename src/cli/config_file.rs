@@ -42,6 +42,7 @@ use toml::{Table, Value};
 use url::Url;
 
 use super::http::check_number;
+use super::secrets::Arguments;
 use super::{active, mut_all_args, secrets, shards, sites};
 use crate::fetch::Scope;
 use crate::header::{self, HeaderFields};
@@ -102,17 +103,19 @@ const NO_SETTINGS: [&str; 3] = ["FETCHPDF_HELP", "FETCHPDF_VERSION", handover::V
 /// # Errors
 ///
 /// When a configuration file that was asked for cannot be read, or one is wrong.
-pub(super) fn matches(mut command: Command) -> anyhow::Result<(ArgMatches, Tables)> {
+pub(super) fn matches(
+    mut command: Command,
+    arguments: &Arguments,
+) -> anyhow::Result<(ArgMatches, Tables)> {
     command.build();
     // the list of commands is to fit on a small terminal, and everybody knows this one
     command = command.mut_subcommand("help", |help| help.hide(true));
-    let arguments = secrets::arguments()?;
     let parse = |command: &Command| {
         let result = command.clone().try_get_matches_from(&arguments.all);
         result.unwrap_or_else(|error| exit(&blame_environment(error, command)))
     };
     let mut matches = parse(&command);
-    secrets::hide(&command, &matches, &arguments);
+    secrets::hide(&command, &matches, arguments);
     if matches!(
         matches.subcommand_name(),
         Some("completions" | "man" | "merge")
@@ -129,7 +132,8 @@ pub(super) fn matches(mut command: Command) -> anyhow::Result<(ArgMatches, Table
             }
         });
         matches = parse(&command);
-        if !is_silent(active(&matches)) {
+        // the comparison has told of them
+        if !is_silent(active(&matches)) && arguments.order.is_none() {
             warn_of_unknown_variables(&command);
         }
     }

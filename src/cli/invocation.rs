@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::buckets::Place;
+use super::compare::Asked;
 use crate::bucket;
-use crate::commands::compare::{Folders, Picture, compare};
+use crate::commands::compare::{self, Picture, compare};
 use crate::commands::dry_run::dry_run;
 use crate::commands::landing::landing;
 use crate::commands::resolve::resolve;
 use crate::commands::{demo, merge, records, report, verify};
 use crate::links::Input;
 use crate::log;
-use crate::mode::Mode;
 use crate::output::stdout;
 use crate::report::{Print, Report, SinkOptions, is_whole, tell_of_stdout};
 use crate::run::{Config, run};
@@ -35,8 +35,10 @@ pub(super) enum Action {
     Run(Config),
     /// Print what a run would do.
     DryRun(Config),
-    /// Run in each of these modes, each in its own folder, and write the chart to a file.
-    Compare(Config, Vec<Mode>, Folders, Option<PathBuf>),
+    /// Run in several modes.
+    Compare(Box<Asked>),
+    /// Run once, for a comparison in another process.
+    OrderedRun(Box<Config>),
     /// Show what would be followed on a page, as JSON or for people.
     Landing(Config, bool),
     /// Print the last record of each link in these folders and files, or write them to a file.
@@ -143,6 +145,10 @@ impl Invocation {
         self.action
             .keep_files_apart(&self.reads, self.log.file.as_deref())?;
         log::start(&self.log)?;
+        if matches!(self.action, Action::Compare(_)) {
+            compare::refuse_pipes(self.reads.iter().map(PathBuf::as_path))?;
+        }
+        let is_for_programs = self.action.is_for_programs();
         if !matches!(self.action, Action::Print(_)) {
             let listening = stop::hear_signals().map_err(explained);
             listening.context("cannot start a thread that listens to signals")?;
@@ -197,30 +203,25 @@ impl Invocation {
                 demo::serve_until_stopped(documents, self.quiet)?;
                 CommandOutcome::new(String::new(), 0, None)
             }
-            Action::Compare(config, modes, folders, svg) => {
-                compare_into(&config, &modes, &folders, svg.as_deref())?
-            }
+            Action::Compare(asked) => compare_as(&asked)?,
+            Action::OrderedRun(config) => CommandOutcome::new(compare::run_one(*config)?, 0, None),
             Action::Verify(check) => verify(check, self.log.is_silent)?,
         };
-        if self.quiet {
+        if self.quiet && !is_for_programs {
             outcome.summary.clear();
         }
         Ok(outcome)
     }
 }
 
-/// Compares modes, and writes the chart to `svg`.
-fn compare_into(
-    config: &Config,
-    modes: &[Mode],
-    folders: &Folders,
-    svg: Option<&Path>,
-) -> anyhow::Result<CommandOutcome> {
+/// Compares modes, and writes the picture to a file.
+fn compare_as(asked: &Asked) -> anyhow::Result<CommandOutcome> {
     let failed = |path: &Path| format!("cannot write `{}`", path.display());
-    // fails before hours are spent on a chart that cannot be written
+    let svg = asked.svg.as_deref();
+    // fails before hours are spent on a picture that cannot be written
     let file = svg.map(|path| File::create(path).with_context(|| failed(path)));
     let file = file.transpose()?;
-    let comparison = compare(config, modes, folders)?;
+    let comparison = compare(&asked.config, &asked.options)?;
     let mut lost_picture = false;
     if let (Some(path), Some(mut file)) = (svg, file)
         && let Err(error) = write!(file, "{}", Picture(&comparison))
@@ -229,14 +230,25 @@ fn compare_into(
         tracing::error!("{}: {why}", failed(path));
         lost_picture = true;
     }
-    let mut reports = comparison.reports.iter();
-    let error = reports.find_map(|report| report.list_error.clone());
-    let summary = comparison.to_string();
+    let result = if asked.json {
+        compare::json(&comparison)
+    } else {
+        comparison.to_string()
+    };
     let code = comparison.exit_code().max(lost_picture.into());
-    Ok(CommandOutcome::new(summary, code, error))
+    Ok(CommandOutcome::new(result, code, comparison.list_error()))
 }
 
 impl Action {
+    /// Whether its result is for programs, and printed in any case.
+    fn is_for_programs(&self) -> bool {
+        match self {
+            Self::OrderedRun(_) => true,
+            Self::Compare(asked) => asked.json,
+            _ => false,
+        }
+    }
+
     /// Whether a list comes from standard input.
     fn reads_stdin(&self) -> bool {
         match self {
@@ -251,7 +263,7 @@ impl Action {
     fn keep_files_apart(&self, reads: &[PathBuf], log: Option<&Path>) -> anyhow::Result<()> {
         let mut written = Vec::new();
         let (inputs, journals) = match self {
-            Self::Print(_) | Self::Serve(_) => return Ok(()),
+            Self::Print(_) | Self::Serve(_) | Self::OrderedRun(_) => return Ok(()),
             Self::Landing(config, _) | Self::Resolve(config) => (&config.inputs[..], Vec::new()),
             Self::Run(config) | Self::DryRun(config) => {
                 let SinkOptions {
@@ -260,11 +272,12 @@ impl Action {
                 written.extend(reports.iter().chain(errors).map(PathBuf::as_path));
                 (&config.inputs[..], vec![config.layout.journal()])
             }
-            Self::Compare(config, modes, folders, svg) => {
-                written.extend(svg.as_deref());
-                let layout = |mode: &Mode| Layout::new(folders.of(*mode), None);
-                let journals = modes.iter().map(|mode| layout(mode).journal());
-                (&config.inputs[..], journals.collect())
+            Self::Compare(asked) => {
+                written.extend(asked.svg.as_deref());
+                let journals = asked
+                    .outputs()
+                    .map(|output| Layout::new(output, None).journal());
+                (&asked.config.inputs[..], journals.collect())
             }
             Self::Merge(_, file) | Self::Report(_, file) => {
                 written.extend(file.as_deref());

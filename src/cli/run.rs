@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::io::{self, IsTerminal};
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use clap::error::ErrorKind;
@@ -21,7 +20,7 @@ use super::lists::ListArgs;
 use super::pages::PageArgs;
 use super::retries::RetryArgs;
 use super::safety::SafetyArgs;
-use super::values::jobs;
+use super::values::{Jobs, one_jobs};
 use crate::commands::demo;
 use crate::fetch::HostHeaders;
 use crate::links::Input;
@@ -42,8 +41,8 @@ pub(super) struct RunArgs {
     #[arg(long, conflicts_with = "links")]
     demo: bool,
     /// Links to fetch at once [default: 64; threads and pool: 16]
-    #[arg(short, long, value_name = "N", value_parser = jobs)]
-    jobs: Option<NonZeroUsize>,
+    #[arg(short, long, value_name = "N", value_parser = one_jobs)]
+    pub(super) jobs: Option<Jobs>,
     /// Links to fetch at once per host [default: 8; loopback: 0]
     ///
     /// 0 means no limit.
@@ -127,6 +126,11 @@ impl RunArgs {
         Ok(())
     }
 
+    /// Takes these links in place of those that are given.
+    pub(super) fn take_links(&mut self, links: Vec<Input>) {
+        self.links = links;
+    }
+
     /// The configuration of a run with these options and the `tables` of the configuration file.
     ///
     /// # Errors
@@ -194,7 +198,7 @@ impl RunArgs {
             lists,
             layout,
             mode,
-            jobs: self.jobs,
+            jobs: self.jobs.and_then(|jobs| jobs.all().first().copied()),
             hosts: self.hosts.policies(self.per_host, limits, companions),
             limits: self.limits.of_run(),
             dedupe: self.files.dedupe,
@@ -207,6 +211,7 @@ impl RunArgs {
             fail_on: FailOn::default(),
             progress: quiet.unwrap_or(self.display.progress),
             forget: Vec::new(),
+            timeline: None,
         })
     }
 }

@@ -18,6 +18,7 @@ use clap::{ArgMatches, Command};
 
 #[cfg(unix)]
 use super::{active, mut_all_args};
+use crate::commands::compare::Order;
 #[cfg(unix)]
 use crate::system::handover;
 #[cfg(unix)]
@@ -31,6 +32,8 @@ const HIDDEN: &str = "***";
 pub(super) struct Arguments {
     /// All of them, including secrets.
     pub(super) all: Vec<OsString>,
+    /// The run that a comparison has started this process for. Its arguments are those of the comparison.
+    pub(super) order: Option<Order>,
     /// Whether the command line shows no secrets.
     #[cfg(unix)]
     are_hidden: bool,
@@ -43,6 +46,13 @@ pub(super) struct Arguments {
 /// When secrets were hidden, and cannot be read now.
 #[cfg(unix)]
 pub(super) fn arguments() -> anyhow::Result<Arguments> {
+    if let Some(order) = Order::receive()? {
+        return Ok(Arguments {
+            all: order.arguments(),
+            are_hidden: true,
+            order: Some(order),
+        });
+    }
     let shown: Vec<_> = env::args_os().collect();
     let all = match handover::receive() {
         Ok(None) => None,
@@ -57,14 +67,19 @@ pub(super) fn arguments() -> anyhow::Result<Arguments> {
     Ok(Arguments {
         are_hidden: all.is_some(),
         all: all.unwrap_or(shown),
+        order: None,
     })
 }
 
 /// The arguments of this process.
 #[cfg(not(unix))]
 pub(super) fn arguments() -> anyhow::Result<Arguments> {
-    let all = env::args_os().collect();
-    Ok(Arguments { all })
+    let order = Order::receive()?;
+    let all = order.as_ref().map(Order::arguments);
+    Ok(Arguments {
+        all: all.unwrap_or_else(|| env::args_os().collect()),
+        order,
+    })
 }
 
 /// The arguments that were handed over as `text`; `None` if they are not those that are `shown`, some of them hidden.

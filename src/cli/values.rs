@@ -6,6 +6,35 @@ use std::time::Duration;
 use crate::queue::policy::duration;
 use crate::store::DEFAULT_SIZE;
 
+/// Numbers of links at once: one, except for `compare`.
+#[derive(Debug, Clone)]
+pub(super) struct Jobs(Vec<NonZeroUsize>);
+
+impl Jobs {
+    /// One number.
+    pub(super) fn one(jobs: NonZeroUsize) -> Self {
+        Self(vec![jobs])
+    }
+
+    /// All of them, in the order in which they were given.
+    pub(super) fn all(&self) -> &[NonZeroUsize] {
+        &self.0
+    }
+}
+
+/// One number of links at once, as all commands but `compare` take it.
+pub(super) fn one_jobs(text: &str) -> Result<Jobs, String> {
+    jobs(text).map(Jobs::one)
+}
+
+/// Numbers of links at once, with commas between them.
+pub(super) fn several_jobs(text: &str) -> Result<Jobs, String> {
+    let numbers = text.split(',').map(|number| jobs(number.trim()));
+    let numbers: Result<_, _> = numbers.collect();
+    let several = |error| format!("{error}, or several, such as `1,4,16`");
+    numbers.map(Jobs).map_err(several)
+}
+
 /// A number of links at once. More would only cost memory.
 pub(super) fn jobs(text: &str) -> Result<NonZeroUsize, String> {
     const MAX: usize = 10_000;

@@ -1,96 +1,148 @@
-//! Runs the same list once in each mode, and compares the times in a table and a chart.
+//! Runs the same list once in each mode, or several times, and compares the times.
 //!
-//! The modes run one after the other. Each starts from nothing, with its own connections and an empty folder, so that
-//! none profits from what another one has opened or saved.
+//! ```text
+//!  Row: a mode and a number ──► child: a run in a process of its own ──► Measured
+//!                                                                          │
+//!        table, chart, who ran when, notes, JSON, SVG ◄── Comparison ◄─────┘
+//! ```
+//!
+//! Each run starts from nothing: with an empty folder, its own connections, and a process of its own, so that none profits from
+//! what another one has opened, looked up or allocated, and so that its processor time and memory can be told from those of the
+//! server of `--demo`. Several runs are interleaved: first each row once, then each row again. What changes meanwhile, such as the
+//! load of a server, then concerns all rows alike.
 
+mod chart;
+mod child;
+mod json;
+mod measured;
+mod notes;
 mod picture;
+mod rows;
+mod table;
+mod who;
 
+use std::ffi::OsString;
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context;
-use indicatif::HumanBytes;
-use tempfile::TempDir;
+use console::Term;
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
 
 use crate::links::Input;
-use crate::mode::Mode;
-use crate::report::Report;
-use crate::run::{Config, run};
-use crate::store::Layout;
-use crate::text::seconds;
+use crate::log;
+use crate::run::Config;
+use crate::stop::{self, Cause, Stop};
+use crate::system::locale;
+
+pub(crate) use child::{Order, run_one};
+pub(crate) use json::json;
+use measured::Measured;
 pub(crate) use picture::Picture;
+pub(crate) use rows::{DEFAULT_AT_ONCE, Folders, ModeAt, Row, rows};
 
-/// The reports of the modes, in the order in which they ran. [`fmt::Display`] is the table and the chart, within 80
-/// columns.
-#[derive(Debug, Clone)]
-pub(crate) struct Comparison {
-    /// One report per mode; fewer than requested if a run ended early.
-    pub reports: Vec<Report>,
-}
+/// The columns of a terminal whose width is unknown, and of a pipe.
+const USUAL_COLUMNS: usize = 80;
 
-/// The output folders of a comparison, one per mode.
+/// A file that is no regular one, but the same each time.
+const EMPTY: &str = "/dev/null";
+
+/// Longer lines are hard to read.
+const MOST_COLUMNS: usize = 120;
+
+/// What is compared, and how.
 #[derive(Debug)]
-pub(crate) struct Folders {
-    kept: Option<PathBuf>,
-    temporary: TempDir,
+pub(crate) struct Options {
+    /// What runs, in this order.
+    pub rows: Vec<Row>,
+    /// How often each of them runs.
+    pub runs: usize,
+    /// Where the files go.
+    pub folders: Folders,
+    /// The arguments of this process, which those of the runs get, too.
+    pub arguments: Vec<OsString>,
+    /// Whether to say nothing while it goes on.
+    pub is_quiet: bool,
 }
 
-impl Folders {
-    /// Folders in `kept`, or temporary ones.
-    ///
-    /// # Errors
-    ///
-    /// When the temporary folder cannot be created.
-    pub(crate) fn new(kept: Option<PathBuf>) -> anyhow::Result<Self> {
-        let temporary = tempfile::tempdir()
-            .context("cannot create a temporary folder (`TMPDIR` says where)")?;
-        Ok(Self { kept, temporary })
-    }
-
-    /// The output folder of `mode`.
-    pub(crate) fn of(&self, mode: Mode) -> PathBuf {
-        let parent = self.kept.as_deref().unwrap_or(self.temporary.path());
-        parent.join(mode.to_string())
-    }
+/// The result of a comparison. [`fmt::Display`] is the tables and the charts for people.
+#[derive(Debug)]
+pub(crate) struct Comparison {
+    /// The rows that have run at least once.
+    pub results: Vec<RowResult>,
+    /// Why it ended early, if somebody has asked for that.
+    pub stopped: Option<Cause>,
+    /// How often each row was to run.
+    runs: usize,
 }
 
-/// Runs `config` in each of `modes`, until a run ends early.
+/// The runs of one row.
+#[derive(Debug)]
+pub(crate) struct RowResult {
+    row: Row,
+    /// The row in words that tell it from all others: `pool`, or `pool:16` if there are several of the mode.
+    label: String,
+    /// In the order in which they ran.
+    runs: Vec<Measured>,
+}
+
+/// Runs `config` as `options` say, until somebody asks for the end or a run ends early.
 ///
 /// # Errors
 ///
 /// When a run fails as a whole, or an output folder is not empty.
-pub(crate) fn compare(
-    config: &Config,
-    modes: &[Mode],
-    folders: &Folders,
-) -> anyhow::Result<Comparison> {
-    let config = Config {
-        inputs: repeatable(&config.inputs, folders.temporary.path())?,
-        ..config.clone()
-    };
-    let mut reports = Vec::new();
-    for mode in modes {
-        let output = folders.of(*mode);
-        let mut entries = output.read_dir().into_iter().flatten();
-        anyhow::ensure!(
-            entries.next().is_none(),
-            "`{}` is not empty: a comparison needs empty folders",
-            output.display()
-        );
-        let report = run(&config.with_mode(*mode, Layout::new(output, None)))?;
-        let ended_early = report.stopped.is_some();
-        reports.push(report);
-        if ended_early {
+pub(crate) fn compare(config: &Config, options: &Options) -> anyhow::Result<Comparison> {
+    let Options { rows, folders, .. } = options;
+    let runs = options.runs;
+    let all = (1..=runs).flat_map(|run| rows.iter().map(move |row| (run, *row)));
+    let all: Vec<_> = all.collect();
+    for (run, row) in &all {
+        Folders::check(&folders.of(*row, rows, (*run, runs)))?;
+    }
+    let inputs = repeatable(&config.inputs, folders.temporary())?;
+    let mut results: Vec<_> = rows.iter().map(|row| RowResult::new(*row, rows)).collect();
+    let stop = Arc::new(Stop::new(CancellationToken::new(), || ()));
+    let status = Arc::new(Mutex::new(String::new()));
+    let shown = Arc::clone(&status);
+    let _attention = stop::attend(&stop, move || log::print_line(&shown.lock()));
+    for (number, (run, row)) in (1..).zip(&all) {
+        let at = rows.iter().position(|other| other == row);
+        let result = &mut results[at.expect("it is one of them")];
+        let doing = format!("run {number} of {}: {}", all.len(), row);
+        let say = |text: &str| {
+            if !options.is_quiet {
+                log::print_line(&format!("{doing}{text}"));
+            }
+        };
+        status.lock().clone_from(&doing);
+        say(" …");
+        let output = folders.of(*row, rows, (*run, runs));
+        let order = Order::new(&options.arguments, &inputs, *row, &output);
+        let measured = child::measure(&order, &stop)?;
+        folders.clear(&output);
+        let Some(measured) = measured else {
+            break;
+        };
+        say(&format!(": {measured}"));
+        let ends = measured.ended_early;
+        result.runs.push(measured);
+        if ends || stop.is_stopped() {
             break;
         }
     }
-    Ok(Comparison { reports })
+    results.retain(|result| !result.runs.is_empty());
+    Ok(Comparison {
+        results,
+        stopped: stop.cause(),
+        runs,
+    })
 }
 
-/// Inputs that can be read once per mode: standard input and pipes are copied to files in `folder`.
+/// Inputs that can be read once per run: standard input and pipes are copied to files in `folder`.
 fn repeatable(inputs: &[Input], folder: &Path) -> anyhow::Result<Vec<Input>> {
     let is_pipe = |path: &Path| {
         let metadata = path.metadata();
@@ -110,55 +162,75 @@ fn repeatable(inputs: &[Input], folder: &Path) -> anyhow::Result<Vec<Input>> {
     repeatable.collect()
 }
 
+/// Refuses files that can be read only once, because each run reads all of them.
+///
+/// # Errors
+///
+/// When one of them is a pipe.
+pub(crate) fn refuse_pipes<'a>(files: impl Iterator<Item = &'a Path>) -> anyhow::Result<()> {
+    for path in files {
+        let is_pipe = || fs::metadata(path).is_ok_and(|file| !file.is_file());
+        anyhow::ensure!(
+            path == Path::new(EMPTY) || !is_pipe(),
+            "each run of `compare` reads `{}` again: name a regular file",
+            path.display()
+        );
+    }
+    Ok(())
+}
+
 impl Comparison {
-    /// The first exit code other than 0, if there is one.
+    /// The exit code: of the signal that ended it, or the first one of a run that is not 0.
     pub(crate) fn exit_code(&self) -> u8 {
-        let mut codes = self.reports.iter().map(Report::exit_code);
+        if let Some(Cause::Signal(signal)) = self.stopped {
+            return 128 + signal;
+        }
+        let mut codes = self.all_runs().map(|run| run.exit_code);
         codes.find(|code| *code != 0).unwrap_or(0)
     }
 
-    /// The time of the slowest mode.
-    fn longest(&self) -> Duration {
-        let times = self.reports.iter().map(|report| report.elapsed);
-        times.max().unwrap_or_default()
+    /// Why a list could not be read to its end, if so.
+    pub(crate) fn list_error(&self) -> Option<String> {
+        self.all_runs().find_map(|run| run.list_error.clone())
     }
 
-    /// How many times faster than `sequential` a run was, if that mode has run.
-    fn speed_up(&self, report: &Report) -> Option<f64> {
-        let mut reports = self.reports.iter();
-        let sequential = reports.find(|report| report.mode == Mode::Sequential)?;
-        Some(ratio(sequential.elapsed, report.elapsed))
+    fn all_runs(&self) -> impl Iterator<Item = &Measured> {
+        self.results.iter().flat_map(|result| &result.runs)
     }
 }
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const CHART: f64 = 52.0;
-        const HEADER: &str =
-            "mode          at once     elapsed   speed-up     files        size   failed";
-        writeln!(f, "{HEADER}")?;
-        for report in &self.reports {
-            let factor = self.speed_up(report);
-            let factor = factor.map_or_else(|| "-".to_owned(), |factor| format!("{factor:.1}x"));
-            let (mode, jobs) = (report.mode.to_string(), report.jobs);
-            let (files, failed) = (report.counts.downloaded(), report.counts.failed());
-            let (time, size) = (seconds(report.elapsed), HumanBytes(report.saved_bytes));
-            write!(f, "{mode:<12}  {jobs:>7}  {time:>10}  {factor:>9}  ")?;
-            writeln!(f, "{files:>8}  {:>10}  {failed:>7}", size.to_string())?;
+        let size = Term::stdout().size_checked();
+        let columns = size.map_or(USUAL_COLUMNS, |(_, columns)| usize::from(columns));
+        let screen = Screen {
+            columns: columns.min(MOST_COLUMNS),
+            is_utf8: locale::is_utf8(),
+        };
+        if self.results.is_empty() {
+            return Ok(());
         }
+        write!(f, "{}", table::tables(self, screen))?;
         writeln!(f)?;
-        for report in &self.reports {
-            let width = (ratio(report.elapsed, self.longest()) * CHART).round();
-            #[expect(clippy::cast_possible_truncation, reason = "up to `CHART`")]
-            #[expect(clippy::cast_sign_loss, reason = "at least 1")]
-            let bar = "█".repeat(width.max(1.0) as usize);
-            let (mode, time) = (report.mode.to_string(), seconds(report.elapsed));
-            writeln!(f, "{mode:<12}  {bar} {time}")?;
+        write!(f, "{}", chart::chart(self, screen))?;
+        write!(f, "{}", who::who_ran_when(self, screen))?;
+        for note in notes::notes(self) {
+            write!(f, "\n{}", table::wrapped(&note, screen))?;
         }
         Ok(())
     }
 }
 
-fn ratio(time: Duration, of: Duration) -> f64 {
-    time.as_secs_f64() / of.as_secs_f64().max(f64::EPSILON)
+/// What text is for.
+#[derive(Debug, Clone, Copy)]
+struct Screen {
+    columns: usize,
+    is_utf8: bool,
+}
+
+impl Screen {
+    /// `text`, or the other one where only ASCII is shown.
+    fn or_ascii<'a>(self, text: &'a str, ascii: &'a str) -> &'a str {
+        if self.is_utf8 { text } else { ascii }
+    }
 }

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use super::exec::Exec;
+use super::timeline::Timeline;
 use crate::links::{self, Input};
 use crate::mode::Mode;
 use crate::plan::{self, Existing, Template};
@@ -50,18 +51,11 @@ pub(crate) struct Config {
     /// The identities of links to fetch again although the journal has their files: see
     /// [`Link::id`](crate::link::Link::id).
     pub forget: Vec<u64>,
+    /// What records who runs which link when, if anything does.
+    pub timeline: Option<Arc<Timeline>>,
 }
 
 impl Config {
-    /// The same run in another mode and with other folders.
-    pub(crate) fn with_mode(&self, mode: Mode, layout: Layout) -> Self {
-        Self {
-            layout,
-            mode,
-            ..self.clone()
-        }
-    }
-
     /// What the run needs from the journal of earlier ones.
     pub(crate) fn detail(&self) -> Detail {
         match self.plan.existing {

@@ -52,14 +52,21 @@ impl Worker {
 
     /// Makes one attempt at a link, and reports the result to the queue and the accounts. A panic ends the run in order.
     pub(super) async fn work(&self, started: Started<Box<Job>>) {
-        if let Err(panic) = caught(pin!(self.attempt(started))).await {
+        let timeline = self.config.timeline.as_deref();
+        let number = timeline.and_then(|timeline| timeline.begin(&started.job));
+        let attempted = caught(pin!(self.attempt(started))).await;
+        if let Some(timeline) = timeline {
+            timeline.end(number, attempted == Ok(true));
+        }
+        if let Err(panic) = attempted {
             let problem = Problem::Incomplete(format!("{BUG}: {panic}"));
             self.accounts.fail(problem);
             self.stop.stop(Cause::Bug);
         }
     }
 
-    async fn attempt(&self, started: Started<Box<Job>>) {
+    /// Returns whether the link has not failed.
+    async fn attempt(&self, started: Started<Box<Job>>) -> bool {
         output::room(|| self.stop.is_stopped()).await;
         let Started { mut job, ticket } = started;
         job.ticket = Some(Box::new(ticket.clone()));
@@ -82,22 +89,30 @@ impl Worker {
                 self.finish(&ticket, Finished::Ended, Feedback::Good);
                 let record = self.upload(fetcher, &job, *sealed).await;
                 self.accounts.settle_for_host(&job.origin(), &record);
-                self.keep(fetcher, job, record).await;
+                self.keep(fetcher, job, record).await
             }
-            Fetched::Again(pause, failure) => self.retry(job, &ticket, pause, &failure),
-            Fetched::Moved => self.redirect(job, &ticket),
+            Fetched::Again(pause, failure) => {
+                self.retry(job, &ticket, pause, &failure);
+                false
+            }
+            Fetched::Moved => {
+                self.redirect(job, &ticket);
+                true
+            }
             Fetched::Done(record) => {
                 let record = self.end(&job, &ticket, record).await;
-                self.keep(fetcher, job, record).await;
+                self.keep(fetcher, job, record).await
             }
         }
     }
 
-    /// Keeps a link that has ended, in case that it has to begin anew.
-    async fn keep(&self, fetcher: &Fetcher, job: Box<Job>, record: Box<Record>) {
+    /// Keeps a link that has ended, in case that it has to begin anew. Returns whether it has not failed.
+    async fn keep(&self, fetcher: &Fetcher, job: Box<Job>, record: Box<Record>) -> bool {
+        let has_failed = record.outcome.status().failed();
         if let Some(kept) = fetcher.keep(job, record) {
             self.begin_anew(fetcher, kept).await;
         }
+        !has_failed
     }
 
     /// Puts the file of a link into the bucket. Returns the record of the link.
@@ -176,6 +191,9 @@ impl Worker {
         let seconds = pause.as_secs_f64();
         tracing::info!("{line}: {url}: {failure}; attempt {next} in {seconds:.1} s");
         let feedback = self.feedback(failure, pause);
+        if let Some(timeline) = &self.config.timeline {
+            timeline.pause(&job, failure);
+        }
         let again = Finished::Again(job, Instant::now() + pause);
         self.finish(ticket, again, feedback);
     }

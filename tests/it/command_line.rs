@@ -52,7 +52,7 @@ fn usage_errors_exit_with_2_and_a_message() {
         ),
         (
             &["compare", "--modes", "fast", "--demo"],
-            "[possible values: sequential, threads, pool, async]",
+            "the modes are sequential, threads, pool and async",
         ),
     ] {
         let run = Sandbox::new().run(args).exits(2);
@@ -108,7 +108,7 @@ fn all_options_are_in_completions_manual_and_docs() {
         assert!(page.contains(described), "{described}");
     }
     let page = sandbox.run(&["man", "compare"]).exits(0).stdout;
-    assert!(page.contains("Write the chart to"), "{page}");
+    assert!(page.contains("Write the chart, and"), "{page}");
     sandbox.run(&["man", "no-such"]).exits(2);
     let pages = [
         include_str!("../../README.md"),

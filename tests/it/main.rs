@@ -6,6 +6,7 @@ mod bodies;
 mod checksums;
 mod codings;
 mod command_line;
+mod compare;
 mod concurrent_runs;
 mod config_file;
 mod digest_auth;

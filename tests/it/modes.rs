@@ -192,65 +192,6 @@ fn connections_are_reused_after_error_responses() {
 }
 
 #[test]
-fn compare_runs_each_mode_in_its_own_folder() {
-    let server = Server::of_pdfs();
-    let sandbox = Sandbox::new();
-    sandbox.write("links.txt", links(&server, 7));
-    let args = ["compare", "links.txt", "-o", "out", "--svg", "chart.svg"];
-    let run = sandbox.run(&args).exits(0);
-    let picture = std::fs::read_to_string(sandbox.path("chart.svg")).expect("a picture");
-    assert_eq!(picture.matches("<rect ").count(), 4, "{picture}");
-    for_each_mode(|mode| {
-        assert!(
-            run.stdout
-                .lines()
-                .any(|line| line.starts_with(mode) && line.contains('█')),
-            "{run:?}"
-        );
-        assert!(picture.contains(&format!(">{mode}</text>")), "{picture}");
-        for name in (0..7).map(|n| format!("{n}.pdf")) {
-            assert!(sandbox.path("out").join(mode).join(name).exists());
-        }
-    });
-    assert_eq!(server.requests().len(), 4 * 7);
-    sandbox.run(&["compare", "links.txt", "-o", "out"]).exits(2);
-    let args = ["compare", "links.txt", "--svg", "no/chart.svg"];
-    let run = sandbox.run(&args).exits(2);
-    assert!(
-        run.stderr.contains("cannot write `no/chart.svg`"),
-        "{run:?}"
-    );
-    assert_eq!(server.requests().len(), 4 * 7);
-}
-
-#[test]
-fn compare_runs_selected_modes_and_reports_failures() {
-    let server = Server::start(|_, stream| crate::server::respond(stream, "404 Not Found", b""));
-    let sandbox = Sandbox::new();
-    let run = sandbox
-        .run(&["compare", &server.url("/x.pdf"), "--modes", "pool,async"])
-        .exits(1);
-    assert!(!run.stdout.contains("sequential"), "{run:?}");
-    assert_eq!(server.requests().len(), 2);
-    assert!(
-        crate::harness::is_empty(&sandbox.path(".")),
-        "temporary folders are elsewhere"
-    );
-}
-
-#[test]
-fn compare_reads_standard_input_once() {
-    let server = Server::of_pdfs();
-    let sandbox = Sandbox::new();
-    let mut command = sandbox.command(&["compare", "-"]);
-    command.stdin(std::process::Stdio::piped());
-    let mut running = crate::harness::Running::start(command);
-    running.type_in(&links(&server, 3));
-    running.end().exits(0);
-    assert_eq!(server.requests().len(), 4 * 3);
-}
-
-#[test]
 fn demo_fetches_ten_different_documents() {
     for_each_mode(|mode| {
         let sandbox = Sandbox::new();

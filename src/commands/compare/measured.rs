@@ -1,0 +1,149 @@
+//! What one run has taken, and what several have taken together.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::RowResult;
+use super::rows::Row;
+use crate::report::Report;
+use crate::run::timeline::{Events, Timeline};
+use crate::system::usage::{self, CpuTime};
+use crate::text::seconds;
+
+/// What one run has taken. It goes from one process to another.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Measured {
+    /// The number of links at once, which the system may have lowered.
+    pub at_once: usize,
+    /// From the start of the run to its end.
+    pub elapsed: Duration,
+    /// The number of new files.
+    pub files: u64,
+    /// Their length together.
+    pub bytes: u64,
+    /// The number of links that failed.
+    pub failed: u64,
+    /// The number of links that were fetched, or were to be.
+    pub links: u64,
+    /// Processor time in the program and in the system.
+    pub cpu: Option<(Duration, Duration)>,
+    /// The most memory that was resident at once, in bytes.
+    pub peak_memory: Option<u64>,
+    /// The most threads at once.
+    pub threads: Option<u64>,
+    /// Who ran which link when.
+    pub events: Events,
+    /// The exit code that the run would have by itself.
+    pub exit_code: u8,
+    /// Whether it ended before its list.
+    pub ended_early: bool,
+    /// Why a list could not be read to its end.
+    pub list_error: Option<String>,
+}
+
+impl Measured {
+    /// A run of this process that has just ended. Before it, the process had used so much processor time.
+    pub(super) fn new(report: &Report, timeline: &Timeline, before: Option<CpuTime>) -> Self {
+        let cpu = before.zip(usage::cpu_time());
+        let cpu = cpu.map(|(before, after)| {
+            let user = after.user.saturating_sub(before.user);
+            (user, after.system.saturating_sub(before.system))
+        });
+        let (files, failed) = (report.counts.downloaded(), report.counts.failed());
+        Self {
+            at_once: report.jobs,
+            elapsed: report.elapsed,
+            files,
+            bytes: report.saved_bytes,
+            failed,
+            links: files + failed,
+            cpu,
+            peak_memory: usage::peak_memory(),
+            threads: timeline.threads(),
+            events: timeline.events(),
+            exit_code: report.exit_code(),
+            ended_early: report.stopped.is_some(),
+            list_error: report.list_error.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {} files", seconds(self.elapsed), self.files)?;
+        if self.failed > 0 {
+            write!(f, ", {} failed", self.failed)?;
+        }
+        if self.ended_early {
+            write!(f, ", ended early")?;
+        }
+        Ok(())
+    }
+}
+
+impl RowResult {
+    /// The runs of `row`, which are still to come.
+    pub(super) fn new(row: Row, rows: &[Row]) -> Self {
+        Self {
+            row,
+            label: row.label(rows),
+            runs: Vec::new(),
+        }
+    }
+
+    /// The median of the times.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.median(|run| Some(run.elapsed)).unwrap_or_default()
+    }
+
+    /// The shortest and the longest time.
+    pub(super) fn spread(&self) -> (Duration, Duration) {
+        let times = || self.runs.iter().map(|run| run.elapsed);
+        let (least, most) = (times().min(), times().max());
+        (least.unwrap_or_default(), most.unwrap_or_default())
+    }
+
+    /// The median of the processor times in the program.
+    pub(super) fn user(&self) -> Option<Duration> {
+        self.median(|run| Some(run.cpu?.0))
+    }
+
+    /// The median of the processor times in the system.
+    pub(super) fn system(&self) -> Option<Duration> {
+        self.median(|run| Some(run.cpu?.1))
+    }
+
+    /// The highest peak of memory.
+    pub(super) fn peak_memory(&self) -> Option<u64> {
+        self.runs.iter().filter_map(|run| run.peak_memory).max()
+    }
+
+    /// The most threads.
+    pub(super) fn threads(&self) -> Option<u64> {
+        self.runs.iter().filter_map(|run| run.threads).max()
+    }
+
+    /// The most links that failed in a run.
+    pub(super) fn failed(&self) -> u64 {
+        self.runs.iter().map(|run| run.failed).max().unwrap_or(0)
+    }
+
+    /// The run whose time is next to the median.
+    pub(super) fn typical(&self) -> &Measured {
+        let median = self.elapsed();
+        let runs = self.runs.iter();
+        let typical = runs.min_by_key(|run| run.elapsed.abs_diff(median));
+        typical.expect("it has run")
+    }
+
+    /// The median of a time of all runs that have it: the one in the middle, or the mean of both.
+    fn median(&self, time: impl Fn(&Measured) -> Option<Duration>) -> Option<Duration> {
+        let mut times: Vec<_> = self.runs.iter().filter_map(time).collect();
+        times.sort_unstable();
+        let upper = times.len() / 2;
+        let lower = times.len().checked_sub(1)? / 2;
+        Some((times[lower] + times[upper]) / 2)
+    }
+}

@@ -1,0 +1,162 @@
+//! What to know before the times are taken for a property of the modes.
+
+use std::time::Duration;
+
+use super::measured::Measured;
+use super::table::ratio;
+use super::{Comparison, RowResult};
+use crate::mode::Mode;
+use crate::text::seconds;
+
+/// A pause is worth a word if it is at least this share of the time.
+const LARGE_SHARE: f64 = 0.1;
+
+/// Shorter pauses than this are what any run has.
+const LONG_PAUSE: Duration = Duration::from_millis(50);
+
+/// In shorter runs, most of the time goes into the start of threads and connections, and into chance.
+const SHORT_RUN: Duration = Duration::from_millis(100);
+
+/// Single runs that are closer than this may be in another order the next time.
+const CLOSE: f64 = 0.05;
+
+/// The notes, each a paragraph.
+pub(super) fn notes(comparison: &Comparison) -> Vec<String> {
+    let mut notes = Vec::new();
+    notes.extend(ended_early(comparison));
+    let results = &comparison.results;
+    notes.extend(results.iter().filter_map(pause_of_retries));
+    notes.extend(results.iter().filter_map(pause_of_hosts));
+    notes.extend(different_files(results));
+    notes.extend(limit_of_hosts(results));
+    let short = too_short(results);
+    notes.extend(short.or_else(|| too_close(results)));
+    notes
+}
+
+fn ended_early(comparison: &Comparison) -> Option<String> {
+    let has_ended = comparison.all_runs().any(|run| run.ended_early);
+    (has_ended || comparison.stopped.is_some()).then(|| {
+        let last = comparison.results.last().map(|result| &*result.label);
+        let last = last.unwrap_or_default();
+        format!("note: the comparison ended early, in {last}: the figures are not of whole runs")
+    })
+}
+
+/// Says that the time of a run is the pause before a retry.
+fn pause_of_retries(result: &RowResult) -> Option<String> {
+    let (which, run) = worst(result, |run| run.events.retrying)?;
+    let (pause, elapsed) = (seconds(run.events.retrying), seconds(run.elapsed));
+    let why = match &run.events.retried {
+        Some((link, failure)) => format!("the pause before a retry of {link} ({failure})"),
+        None => "the pause before retries".to_owned(),
+    };
+    Some(format!("note: {which}: {pause} of {elapsed} is {why}"))
+}
+
+/// Says that the time of a run is the pause between the requests to a host.
+fn pause_of_hosts(result: &RowResult) -> Option<String> {
+    let (which, run) = worst(result, |run| run.events.waiting)?;
+    let (pause, elapsed) = (seconds(run.events.waiting), seconds(run.elapsed));
+    Some(format!(
+        "note: {which}: for {pause} of {elapsed}, nothing was under way, because hosts were paused (by `--wait` or `--rate`, \
+         on their own request, or after failures)"
+    ))
+}
+
+/// The run with the longest pause, and its name, if that is a large part of its time.
+fn worst(result: &RowResult, pause: impl Fn(&Measured) -> Duration) -> Option<(String, &Measured)> {
+    let runs = (1..).zip(&result.runs);
+    let (number, run) = runs.max_by_key(|(_, run)| pause(run))?;
+    let is_large = pause(run) >= LONG_PAUSE && ratio(pause(run), run.elapsed) >= LARGE_SHARE;
+    let name = match result.runs.len() {
+        1 => result.label.clone(),
+        _ => format!("{}, run {number}", result.label),
+    };
+    is_large.then_some((name, run))
+}
+
+fn different_files(results: &[RowResult]) -> Option<String> {
+    let mut files = results
+        .iter()
+        .flat_map(|result| result.runs.iter().map(|run| run.files));
+    let first = files.next()?;
+    files.any(|other| other != first).then(|| {
+        "note: not all runs have saved the same number of files, so that their times are not those of the same work".to_owned()
+    })
+}
+
+/// Says that the number of links at once was not reached.
+fn limit_of_hosts(results: &[RowResult]) -> Option<String> {
+    let has_limit = |result: &&RowResult| {
+        let run = result.typical();
+        let most = run.events.most_at_once as u64;
+        let at_once = run.at_once as u64;
+        run.links >= 2 * at_once && 4 * most <= 3 * at_once
+    };
+    let result = results
+        .iter()
+        .filter(has_limit)
+        .max_by_key(|result| result.row.at_once)?;
+    let run = result.typical();
+    Some(format!(
+        "note: {}: no more than {} of {} links were under way at once: `--per-host` limits the links of a host",
+        result.label, run.events.most_at_once, run.at_once
+    ))
+}
+
+/// Says that the list is too short to tell.
+fn too_short(results: &[RowResult]) -> Option<String> {
+    let links = results.iter().map(|result| result.typical().links).max()?;
+    let shortest = results.iter().map(RowResult::elapsed).min()?;
+    let at_once = concurrent(results)
+        .map(|result| result.row.at_once.get())
+        .min();
+    let is_compared = concurrent(results).count() > 1;
+    match links {
+        0 => Some("note: nothing was fetched, so that there is nothing to compare".to_owned()),
+        1 => Some("note: one link is too short a list to tell: all modes do the same with it".to_owned()),
+        _ if shortest < SHORT_RUN => Some(format!(
+            "note: the list is too short to tell: the shortest run took {}, most of which goes into the start. Take a longer list",
+            seconds(shortest)
+        )),
+        _ => at_once.filter(|at_once| is_compared && links <= *at_once as u64).map(|at_once| format!(
+            "note: {links} links are too short a list to tell the concurrent modes apart: with {at_once} at once, each link has \
+             a thread or a task of its own. Take a longer list, or fewer at once (`-j`)"
+        )),
+    }
+}
+
+/// Says that times are too close to tell.
+fn too_close(results: &[RowResult]) -> Option<String> {
+    let mut sorted: Vec<_> = concurrent(results).collect();
+    sorted.sort_by_key(|result| result.elapsed());
+    let mut pairs = sorted.windows(2);
+    let is_single = results.iter().all(|result| result.runs.len() == 1);
+    if is_single {
+        let is_close =
+            |pair: &[&RowResult]| ratio(pair[0].elapsed(), pair[1].elapsed()) > 1.0 - CLOSE;
+        return pairs.any(is_close).then(|| {
+            "note: times of single runs that differ by less than 5% may be in another order the next time: `--runs 5` takes the \
+             median, and shows the spread"
+                .to_owned()
+        });
+    }
+    let fastest = sorted.first()?;
+    let overlaps = |result: &&&RowResult| result.spread().0 <= fastest.spread().1;
+    let labels: Vec<_> = sorted
+        .iter()
+        .filter(overlaps)
+        .map(|result| &*result.label)
+        .collect();
+    let (last, others) = labels.split_last()?;
+    (!others.is_empty()).then(|| {
+        let others = others.join(", ");
+        format!("note: {others} and {last} are too close to tell: their spreads overlap")
+    })
+}
+
+fn concurrent(results: &[RowResult]) -> impl Iterator<Item = &RowResult> {
+    let results = results.iter();
+    results.filter(|result| result.row.mode != Mode::Sequential)
+}
