@@ -10,12 +10,17 @@ mod display;
 mod earlier;
 mod engines;
 mod files;
+mod habits;
+mod help;
 mod hosts;
 mod http;
 mod identifiers;
 mod invocation;
 mod limits;
 mod lists;
+mod manual;
+mod negations;
+mod origins;
 mod pages;
 mod records;
 mod retries;
@@ -24,23 +29,25 @@ mod safety;
 mod secrets;
 mod shards;
 mod sites;
+mod unused;
 mod values;
 
+use std::io::{self, IsTerminal};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::{
     Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches, Parser, Subcommand,
 };
 use clap_complete::Shell;
 
+use crate::log;
 use crate::mode::Mode;
 use crate::report::SinkOptions;
 use crate::run::Config;
 use crate::store::Layout;
 use compare::CompareArgs;
-use config_file::ConfigArgs;
+use config_file::{ConfigArgs, Settings};
 use earlier::{MergeArgs, ReportArgs};
 use engines::EngineArgs;
 use invocation::{Action, Check};
@@ -49,77 +56,43 @@ use records::RecordArgs;
 use run::RunArgs;
 use values::jobs;
 
-/// The options and arguments in `-h`, which fits on a small terminal.
-const IN_SHORT_HELP: [&str; 16] = [
-    "mode",
-    "output",
-    "jobs",
-    "quiet",
-    "verbose",
-    "help",
-    "version",
+/// The options and arguments in `-h`, in this order.
+const IN_SHORT_HELP: [&str; 30] = [
+    "shell",
+    "page",
     "modes",
     "runs",
     "keep",
     "svg",
     "compare_json",
     "refetch",
-    "shell",
-    "page",
+    "deep",
+    "output",
+    "name",
+    "extract",
+    "update",
+    "dry_run",
+    "email",
+    "jobs",
+    "per_host",
+    "mode",
+    "demo",
+    "report",
+    "json",
+    "records",
     "html",
+    "retry",
+    "config",
+    "quiet",
+    "verbose",
+    "help",
+    "version",
+    "merged",
 ];
-
-const SHORT: &str = "LINKS: lists, URLs, or `-` for standard input. See `--help` for all options.";
-
-const EXAMPLES: &str = "\
-Examples:
-  fetchpdf links.txt                          fetch every link of a list into the current folder
-  fetchpdf links.txt --output papers -j 16    into another folder, 16 links at once
-  fetchpdf https://www.rfc-editor.org/rfc/pdfrfc/rfc9110.txt.pdf
-  fetchpdf 10.1038/nphys1170 arXiv:2401.01234 --email me@example.org
-  grep -o 'https://[^ ]*[.]pdf' notes.md | fetchpdf
-  fetchpdf compare --demo                     compare the four modes
-
-Lists, plain or compressed with gzip or Zstandard; the format is detected:
-  plain   one link per line or several, optionally a tab and a file name; blank lines and `#` comments are skipped;
-          also identifiers, such as DOIs, arXiv ids and PMCIDs
-  tables  CSV, TSV and the like: `--url-column`, `--name-column`, `--carry`
-  JSON    lines or documents with the same fields, also the records of an earlier run: `--only failed`
-  aria2   input files and sessions: several URLs per file, `out=`, `dir=`, `checksum=`, `header=`
-  exports of reference managers (BibTeX, RIS, EndNote, CSL-JSON, Zotero, PubMed), feeds, sitemaps, OAI-PMH, CDXJ
-  With `--extract`, links are extracted from any text (Markdown, BibTeX, JSON), HTML or XML.
-
-Names:
-  {name} {stem} {host} {path} {index} {line} {id} {doi} {arxiv} {sha256} {date} {col.NAME}; a width pads numbers and
-  shortens text, as in {index:06} or {sha256:12}, and `/` makes folders. Names are made safe, and no two files get the
-  same one.
-
-Hosts:
-  Up to 8 links of a host are fetched at once (`--per-host`), and a host's `Retry-After` is honored. arxiv.org and
-  export.arxiv.org get one link at a time, 3 s apart, as their terms require. `--host arxiv.org:per-host=2` overrides it.
-
-Modes:
-  sequential  one link after the other
-  threads     a new OS thread for each link
-  pool        a fixed pool of OS threads
-  async       tokio tasks on a few threads: the default, and the best one for long lists
-
-Configuration:
-  Every option can also be set in the environment, `--per-host` as FETCHPDF_PER_HOST=2 and a flag such as `--quiet` as
-  FETCHPDF_QUIET=1, or in `~/.config/fetchpdf/config.toml`, as `per-host = 2` and `quiet = true`. There, a table
-  `[host.\"example.org\"]` sets `per-host`, `wait`, `rate` and `header` for one host.
-  The command line takes precedence over the environment, and the environment over the file.
-
-Exit codes:
-  0    every link has its file
-  1    some links failed, or the run ended early: a limit was reached, or the disk is full; see `--fail-on`
-  2    wrong usage, or the run could not be completed
-  75   with `--fail-on retryable`: some links failed, and all of those may succeed in another run
-  130  interrupted by Ctrl-C; the same command continues from there";
 
 /// Download every PDF in a list of links, verify it, and report the result
 #[derive(Debug, Parser)]
-#[command(version, after_help = SHORT, after_long_help = EXAMPLES)]
+#[command(version)]
 #[command(args_conflicts_with_subcommands = true, args_override_self = true)]
 struct Cli {
     #[command(subcommand)]
@@ -127,7 +100,7 @@ struct Cli {
     /// Mode: sequential, threads, pool or async
     #[arg(short, long, default_value_t, hide_possible_values = true)]
     mode: Mode,
-    /// Output folder, or bucket
+    /// Output folder or bucket; with a single link, also `FILE.pdf`
     ///
     /// A bucket of an object store is `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX` or `az://CONTAINER/PREFIX`, and needs `--state`.
     #[arg(short, long, value_name = "DIR", default_value = ".")]
@@ -213,7 +186,8 @@ enum Subcommands {
         #[command(flatten)]
         run: RunArgs,
     },
-    /// Print a completion script for a shell
+    /// Print a completion script for a shell, and where to put it
+    #[command(after_help = help::of_completions(), arg_required_else_help = true)]
     Completions {
         /// Shell
         #[arg(value_enum)]
@@ -250,10 +224,7 @@ fn command() -> Command {
             landing.mut_arg("base", base).mut_arg("links", page)
         })
         .mut_subcommand("resolve", |resolve| resolve.mut_arg("links", ids));
-    mut_all_args(command, |arg| {
-        let is_short = IN_SHORT_HELP.contains(&arg.get_id().as_str());
-        arg.hide_short_help(!is_short)
-    })
+    help::option(mut_all_args(command, habits::with_aliases))
 }
 
 /// Applies `change` to the arguments of `command` and of its subcommands.
@@ -274,13 +245,18 @@ fn active(matches: &ArgMatches) -> &ArgMatches {
 ///
 /// When a file named by an option cannot be used, or the server of `--demo` cannot be started.
 pub fn parse() -> anyhow::Result<Invocation> {
-    let arguments = secrets::arguments()?;
-    let (matches, tables) = config_file::matches(command(), &arguments)?;
+    let mut arguments = secrets::arguments()?;
+    help::turn_into_option(&mut arguments.all);
+    let Settings {
+        matches,
+        tables,
+        origins,
+    } = config_file::matches(command(), &arguments)?;
     let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let mut dies_with_parent = false;
     let (action, quiet, log) = match cli.command {
         None => {
-            let mut run = cli.run;
+            let run = cli.run;
             run.refuse_late_command();
             let (quiet, dry_run, log) = (run.quiet, run.files.dry_run, run.log());
             let records = cli.engines.complete(cli.records.options());
@@ -293,9 +269,9 @@ pub fn parse() -> anyhow::Result<Invocation> {
             let action = if let Some(documents) = cli.serve {
                 Action::Serve(documents)
             } else {
-                run.complete_links()?;
-                let layout = buckets::layout(cli.output, cli.state, &run.files);
-                let config = run.config(cli.mode, layout, records, tables)?;
+                let config = run.into_folder(cli.output, cli.state, |run, layout| {
+                    run.config(cli.mode, layout, records, tables)
+                })?;
                 let config = Config { fail_on, ..config };
                 let action = if dry_run { Action::DryRun } else { Action::Run };
                 action(config)
@@ -318,17 +294,7 @@ pub fn parse() -> anyhow::Result<Invocation> {
             let place = buckets::verified(verified, state_of_verified, refetch)?;
             cli.run.quiet = quiet;
             let log = cli.run.log();
-            let (mode, records) = (Mode::default(), SinkOptions::default());
-            let is_bucket = place.layout.bucket().is_some();
-            let config = (refetch || is_bucket)
-                .then(|| cli.run.config(mode, place.layout.clone(), records, tables));
-            let config = config.transpose()?.map(Box::new);
-            let bucket = config.as_ref().filter(|_| is_bucket);
-            let check = Check {
-                bucket: bucket.map(|config| (config.bucket.clone(), deep)),
-                place,
-                refetch: config.filter(|_| refetch),
-            };
+            let check = checking(cli.run, place, (refetch, deep), tables)?;
             (Action::Verify(check), quiet, log)
         }
         Some(Subcommands::Merge(args)) => args.action(cli.run.log()),
@@ -344,22 +310,43 @@ pub fn parse() -> anyhow::Result<Invocation> {
             (Action::Resolve(config), quiet, log)
         }
         Some(Subcommands::Completions { shell }) => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut command(), "fetchpdf", &mut script);
-            (Action::Print(script), 0, cli.run.log())
+            (Action::Print(completions(shell)), 0, cli.run.log())
         }
         Some(Subcommands::Man { page }) => {
-            let page = manual(page.as_deref())?;
+            let page = manual::page(page.as_deref())?;
             (Action::Print(page), 0, cli.run.log())
         }
     };
     let reads = files_read(active(&matches));
+    let warnings = unused::in_action(active(&matches), &action)?;
     Ok(Invocation {
         action,
         quiet: quiet > 0,
         dies_with_parent,
         log,
+        origins,
+        warnings,
         reads,
+    })
+}
+
+/// What is checked in `place`, whether bad files are fetched again, and whether objects are read.
+fn checking(
+    run: RunArgs,
+    place: buckets::Place,
+    (refetch, deep): (bool, bool),
+    tables: config_file::Tables,
+) -> anyhow::Result<Check> {
+    let (mode, records) = (Mode::default(), SinkOptions::default());
+    let is_bucket = place.layout.bucket().is_some();
+    let config =
+        (refetch || is_bucket).then(|| run.config(mode, place.layout.clone(), records, tables));
+    let config = config.transpose()?.map(Box::new);
+    let bucket = config.as_ref().filter(|_| is_bucket);
+    Ok(Check {
+        bucket: bucket.map(|config| (config.bucket.clone(), deep)),
+        place,
+        refetch: config.filter(|_| refetch),
     })
 }
 
@@ -387,18 +374,25 @@ fn files_read(matches: &ArgMatches) -> Vec<PathBuf> {
     named.chain(headers).collect()
 }
 
-/// The manual page of a command, or of fetchpdf itself.
-fn manual(page: Option<&str>) -> anyhow::Result<Vec<u8>> {
-    let mut command = mut_all_args(command(), |arg| arg.hide_short_help(false));
-    command.build();
-    if let Some(name) = page {
-        let found = command.find_subcommand(name).cloned();
-        let found = found.with_context(|| format!("unknown command `{name}`"))?;
-        command = found.name(format!("fetchpdf-{name}"));
+/// The completion script for a shell, which says where it goes.
+fn completions(shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command(), "fetchpdf", &mut script);
+    let name = shell.to_string();
+    let place = help::COMPLETIONS.iter().find(|(known, _)| *known == name);
+    let place = place.map_or("", |(_, call)| call);
+    let note = format!("# {place}\n");
+    // the first line of zsh has to stay the first one
+    let first = script.iter().position(|byte| *byte == b'\n');
+    let at = match first {
+        Some(end) if script.starts_with(b"#compdef") => end + 1,
+        _ => 0,
+    };
+    script.splice(at..at, note.into_bytes());
+    if io::stdout().is_terminal() {
+        log::print_line(&format!("to install it: {place}"));
     }
-    let mut text = Vec::new();
-    clap_mangen::Man::new(command).render(&mut text)?;
-    Ok(text)
+    script
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ mod endnote;
 mod entry;
 mod enw;
 mod escapes;
+mod features;
 mod feed;
 mod fields;
 mod foreign;
@@ -82,6 +83,7 @@ pub(crate) use columns::Columns;
 use compressed::Source;
 pub(crate) use compressed::decompressed;
 pub(crate) use count::{count, survey};
+pub(crate) use features::{Features, features};
 pub(crate) use format::Format;
 pub use input::Input;
 use input::open_list;
@@ -151,6 +153,16 @@ fn is_no_link(problem: &str) -> bool {
         .any(|no| problem.starts_with(no))
 }
 
+/// The one of `names` that is spelled most like `wanted`, if one may have been meant.
+fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    const ALIKE: f64 = 0.8;
+    let wanted = wanted.to_lowercase();
+    let scored = names.map(|name| (strsim::jaro_winkler(&wanted, &name.to_lowercase()), name));
+    let best = scored.max_by(|(one, _), (other, _)| one.total_cmp(other));
+    best.filter(|(score, _)| *score >= ALIKE)
+        .map(|(_, name)| name)
+}
+
 /// All links of several inputs, one input after the other.
 pub struct Links {
     inputs: std::vec::IntoIter<(Context, OpenInput)>,
@@ -176,7 +188,7 @@ impl Links {
             let (source, input) = match input {
                 Input::List(path) => {
                     let name = path.display().to_string();
-                    (name.into(), OpenInput::List(open_list(path)?))
+                    (name.into(), OpenInput::List(open_list(path, number > 1)?))
                 }
                 Input::Stdin => {
                     let reader = Box::new(BufReader::new(io::stdin()));

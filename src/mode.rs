@@ -34,13 +34,17 @@ use crate::system::threads::Idle;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Mode {
     /// One link after the other
+    #[value(aliases = ["serial", "sync"])]
     Sequential,
     /// A new OS thread for each link
+    #[value(aliases = ["thread", "threading"])]
     Threads,
     /// A fixed pool of OS threads
+    #[value(aliases = ["threadpool", "thread-pool", "threadpoolexecutor"])]
     Pool,
     /// Tokio tasks on a few threads
     #[default]
+    #[value(aliases = ["asyncio", "tokio", "await"])]
     Async,
 }
 

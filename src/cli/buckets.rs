@@ -97,6 +97,15 @@ pub(super) fn folder(output: PathBuf, command: &str) -> PathBuf {
     output
 }
 
+/// The name in `output` if it can be that of a PDF: a file, or nothing yet, whose name ends in `.pdf`.
+pub(super) fn file_name(output: &std::path::Path) -> Option<String> {
+    let name = output.file_name()?.to_str()?;
+    let is_pdf = name.len() > 4 && name.to_ascii_lowercase().ends_with(".pdf");
+    let is_folder = output.is_dir() || Address::parse(output.to_str()?).is_some();
+    let ends_open = output.as_os_str().as_encoded_bytes().ends_with(b"/");
+    (is_pdf && !is_folder && !ends_open).then(|| name.to_owned())
+}
+
 /// The address in `output`; none if that is a folder.
 fn address(output: &std::path::Path) -> Option<Address> {
     let parsed = Address::parse(output.to_str()?)?;

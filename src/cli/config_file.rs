@@ -42,8 +42,9 @@ use toml::{Table, Value};
 use url::Url;
 
 use super::http::check_number;
+use super::origins::{Origins, Source};
 use super::secrets::Arguments;
-use super::{active, mut_all_args, secrets, shards, sites};
+use super::{active, habits, help, mut_all_args, negations, secrets, shards, sites};
 use crate::fetch::Scope;
 use crate::header::{self, HeaderFields};
 use crate::id::Ids;
@@ -97,30 +98,37 @@ const NOT_IN_FILE: [&str; 4] = ["config", "no_config", "demo", "serve"];
 /// Variables that are no settings, and that are set for other reasons.
 const NO_SETTINGS: [&str; 3] = ["FETCHPDF_HELP", "FETCHPDF_VERSION", handover::VARIABLE];
 
+/// What the command line, the environment and the configuration file say.
+pub(super) struct Settings {
+    pub(super) matches: ArgMatches,
+    pub(super) tables: Tables,
+    /// Where each option comes from.
+    pub(super) origins: Origins,
+}
+
 /// Reads the command line, the environment and the configuration file. Prints help, and errors in the command line and
 /// the environment, and ends the process then.
 ///
 /// # Errors
 ///
 /// When a configuration file that was asked for cannot be read, or one is wrong.
-pub(super) fn matches(
-    mut command: Command,
-    arguments: &Arguments,
-) -> anyhow::Result<(ArgMatches, Tables)> {
+pub(super) fn matches(command: Command, arguments: &Arguments) -> anyhow::Result<Settings> {
+    let mut command = negations::add(help::shown(command, &arguments.all));
     command.build();
     // the list of commands is to fit on a small terminal, and everybody knows this one
     command = command.mut_subcommand("help", |help| help.hide(true));
     let parse = |command: &Command| {
         let result = command.clone().try_get_matches_from(&arguments.all);
-        result.unwrap_or_else(|error| exit(&blame_environment(error, command)))
+        result.unwrap_or_else(|error| exit(&habits::answer(blame_environment(error, command))))
     };
     let mut matches = parse(&command);
     secrets::hide(&command, &matches, arguments);
+    habits::check(&command, active(&matches));
     if matches!(
         matches.subcommand_name(),
         Some("completions" | "man" | "merge")
     ) {
-        return Ok((matches, Tables::default()));
+        return Ok(Settings::without_file(&command, matches, Source::None));
     }
     let is_ours = |name: OsString| name.as_encoded_bytes().starts_with(VARIABLE.as_bytes());
     if env::vars_os().any(|(name, _)| is_ours(name)) {
@@ -138,18 +146,41 @@ pub(super) fn matches(
         }
     }
     let Some((path, text)) = read(active(&matches))? else {
-        return Ok((matches, Tables::default()));
+        let source = match default_path() {
+            _ if active(&matches).get_flag("no_config") => Source::Refused,
+            Some(path) => Source::Missing(path),
+            None => Source::None,
+        };
+        return Ok(Settings::without_file(&command, matches, source));
     };
     let file = File::parse(&text, &command)
         .with_context(|| format!("cannot use the configuration `{}`", path.display()))?;
-    let with_file = mut_all_args(command.clone(), |arg| {
-        let values = file.options.get(arg.get_id());
-        match values.filter(|_| !is_excluded(&command, &matches, arg.get_id())) {
-            Some(values) => arg.default_values(values),
-            None => arg,
-        }
+    let values = |id: &Id| {
+        let values = file.options.get(id);
+        values.filter(|_| !is_excluded(&command, &matches, id))
+    };
+    let with_file = mut_all_args(command.clone(), |arg| match values(arg.get_id()) {
+        Some(values) => arg.default_values(values),
+        None => arg,
     });
-    Ok((parse(&with_file), file.tables))
+    let matches = parse(&with_file);
+    let is_in_file = |id: &Id| values(id).is_some();
+    let origins = Origins::new(&with_file, active(&matches), Source::File(path), is_in_file);
+    Ok(Settings {
+        origins,
+        matches,
+        tables: file.tables,
+    })
+}
+
+impl Settings {
+    fn without_file(command: &Command, matches: ArgMatches, source: Source) -> Self {
+        Self {
+            origins: Origins::new(command, active(&matches), source, |_| false),
+            matches,
+            tables: Tables::default(),
+        }
+    }
 }
 
 /// Prints help, the version or an error, and ends the process. Unlike [`clap::Error::exit`], fails if help cannot be written.
@@ -193,8 +224,11 @@ fn count(text: &str) -> Result<u8, String> {
 }
 
 /// The variable that sets an option; `None` if it is not a setting.
-fn variable(arg: &Arg) -> Option<String> {
+pub(super) fn variable(arg: &Arg) -> Option<String> {
     use ArgAction::{Help, HelpLong, HelpShort, Version};
+    if negations::is_one(arg) {
+        return None;
+    }
     let prints = matches!(arg.get_action(), Help | HelpLong | HelpShort | Version);
     let is_demo = ["demo", "serve"].contains(&arg.get_id().as_str());
     let long = arg.get_long().filter(|_| !prints && !is_demo)?;
@@ -226,7 +260,13 @@ fn warn_of_unknown_variables(command: &Command) {
             continue;
         }
         let key = key.to_lowercase().replace('_', "-");
+        let negated = key
+            .strip_prefix("no-")
+            .map(|key| key.to_uppercase().replace('-', "_"));
+        let negated = negated.map(|name| format!("{VARIABLE}{name}"));
+        let negated = negated.filter(|name| known.contains(name));
         let hint = match similar(&key, command).as_ref().and_then(variable) {
+            _ if negated.is_some() => format!("write `{}=0`", negated.unwrap_or_default()),
             Some(similar) => format!("did you mean `{similar}`?"),
             None => "no option has this name".to_owned(),
         };
@@ -264,7 +304,12 @@ fn blame_environment(mut error: clap::Error, command: &Command) -> clap::Error {
 fn read(matches: &ArgMatches) -> anyhow::Result<Option<(PathBuf, String)>> {
     let named = matches.get_one::<PathBuf>("config");
     let path = named.cloned().or_else(default_path);
-    let Some(path) = path.filter(|_| !matches.get_flag("no_config")) else {
+    let is_from = |id: &str, source| matches.value_source(id) == Some(source);
+    // what is named now counts more than what the environment says
+    let is_named_now = is_from("config", ValueSource::CommandLine)
+        && is_from("no_config", ValueSource::EnvVariable);
+    let is_refused = matches.get_flag("no_config") && !is_named_now;
+    let Some(path) = path.filter(|_| !is_refused) else {
         return Ok(None);
     };
     let text = match fs::read(&path) {
@@ -312,8 +357,11 @@ pub(super) fn home_folder() -> Option<PathBuf> {
     env::home_dir().filter(|home| home.is_absolute())
 }
 
-/// Whether the option `id` conflicts with one that is given.
+/// Whether the option `id` conflicts with one that is given, or is negated.
 fn is_excluded(command: &Command, matches: &ArgMatches, id: &Id) -> bool {
+    if negations::is_negated(active(matches), id.as_str()) {
+        return true;
+    }
     let subcommand = matches
         .subcommand_name()
         .and_then(|name| command.find_subcommand(name));
@@ -370,7 +418,10 @@ impl File {
             }
             let mut args = command.get_arguments();
             let arg = args.find(|arg| arg.get_long() == Some(key));
-            let arg = arg.filter(|arg| !NOT_IN_FILE.contains(&arg.get_id().as_str()));
+            let is_setting = |arg: &&Arg| {
+                !NOT_IN_FILE.contains(&arg.get_id().as_str()) && !negations::is_one(arg)
+            };
+            let arg = arg.filter(is_setting);
             let arg = arg.ok_or_else(|| unknown(key, command))?;
             let values = values(key, value, arg.get_action())?;
             match arg.get_action() {

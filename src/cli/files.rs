@@ -18,7 +18,9 @@ use crate::store::{Dedupe, Layout, Packing};
 #[command(next_help_heading = "Files")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a separate flag")]
 pub(super) struct FileArgs {
-    /// Template for file names, such as `{host}/{index:06}-{name}`; see below
+    /// Template for file names, such as `{host}-{name}`
+    ///
+    /// The fields are under NAMES. Without a field, it is the name for a single link.
     #[arg(long, value_name = "TEMPLATE")]
     name: Option<Template>,
     /// Distribute files over folders by a hash, `ab/cd/name.pdf`, for lists of more than 10,000 links
@@ -40,7 +42,7 @@ pub(super) struct FileArgs {
     #[arg(long, conflicts_with = "skip_existing")]
     overwrite: bool,
     /// What to do with files that have the same bytes
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
     pub(super) dedupe: Dedupe,
     /// Pack files into tars of up to 1 GiB or this size, `shard-K-000000.tar`, which `webdataset` reads
     ///
@@ -70,6 +72,18 @@ impl FileArgs {
     pub(super) fn columns(&self) -> impl Iterator<Item = &Arc<str>> {
         let of_names = self.name.iter().flat_map(Template::columns);
         of_names.chain(self.identity.iter().flat_map(Identity::columns))
+    }
+
+    /// Gives the file of a single link this name; false if a template is given.
+    pub(super) fn set_name(&mut self, name: &str) -> bool {
+        let is_free = self.name.is_none();
+        self.name.get_or_insert_with(|| Template::of_name(name));
+        is_free
+    }
+
+    /// Whether all files would have the same name.
+    pub(super) fn has_constant_name(&self) -> bool {
+        self.name.as_ref().is_some_and(Template::is_constant)
     }
 
     /// Whether an option requires the SHA-256 of each file.

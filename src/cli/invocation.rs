@@ -9,6 +9,7 @@ use anyhow::Context;
 
 use super::buckets::Place;
 use super::compare::Asked;
+use super::origins::Origins;
 use crate::bucket;
 use crate::commands::compare::{self, Picture, compare};
 use crate::commands::dry_run::dry_run;
@@ -74,6 +75,10 @@ pub struct Invocation {
     /// Whether it ends when the process that started it does.
     pub(super) dies_with_parent: bool,
     pub(super) log: log::Options,
+    /// Where its options come from.
+    pub(super) origins: Origins,
+    /// What has no effect.
+    pub(super) warnings: Vec<String>,
     /// The files besides lists that it reads.
     pub(super) reads: Vec<PathBuf>,
 }
@@ -149,6 +154,10 @@ impl Invocation {
             compare::refuse_pipes(self.reads.iter().map(PathBuf::as_path))?;
         }
         let is_for_programs = self.action.is_for_programs();
+        self.origins.tell();
+        for warning in &self.warnings {
+            tracing::warn!("warning: {warning}");
+        }
         if !matches!(self.action, Action::Print(_)) {
             let listening = stop::hear_signals().map_err(explained);
             listening.context("cannot start a thread that listens to signals")?;

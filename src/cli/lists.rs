@@ -12,11 +12,11 @@ use crate::shard::{Companions, Selection, Shard};
 /// Real sites have one index; a server may have any number of them.
 const MAX_SITEMAP_DEPTH: i64 = 8;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Lists")]
 pub(super) struct ListArgs {
     /// Format of the lists
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     input_format: Format,
     /// Column or field of links, such as `URL` or `best.pdf_url` [default: the one whose name says so]
     #[arg(long, value_name = "NAME")]

@@ -12,7 +12,7 @@ pub(super) struct RecordArgs {
     /// What to print on standard output
     ///
     /// With `paths` and `json`, the summary goes to standard error.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
     print: Print,
     /// Print a record of each link when it ends, as NDJSON; short for `--print json`
     #[arg(long, conflicts_with = "print")]

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args};
 
-use super::buckets::BucketArgs;
+use super::buckets::{self, BucketArgs};
 use super::command;
 use super::config_file::Tables;
 use super::display::DisplayArgs;
@@ -23,7 +24,7 @@ use super::safety::SafetyArgs;
 use super::values::{Jobs, one_jobs};
 use crate::commands::demo;
 use crate::fetch::HostHeaders;
-use crate::links::Input;
+use crate::links::{self, Input, Links};
 use crate::mode::Mode;
 use crate::report::{FailOn, SinkOptions};
 use crate::retry::{DEFAULT_RETRIES, RetryPolicy};
@@ -106,6 +107,10 @@ impl RunArgs {
             let message = format!("options go after the command: `fetchpdf {name} …`");
             command.error(ErrorKind::ArgumentConflict, message).exit()
         }
+        if let Some(name @ ("download" | "get" | "fetch" | "run")) = name {
+            let message = format!("`{name}` is not needed: `fetchpdf LINKS` fetches them");
+            command.error(ErrorKind::InvalidSubcommand, message).exit()
+        }
     }
 
     /// Fills in the links of `--demo`, or standard input if no links are given. Ends the process if that is a terminal.
@@ -131,6 +136,73 @@ impl RunArgs {
         self.links = links;
     }
 
+    /// The configuration of a run into `output`, by `config` for where it keeps what. A file of a single link that is not there yet is
+    /// fetched, although the link may have one of another name.
+    ///
+    /// # Errors
+    ///
+    /// When a file named by an option cannot be used, or the server of `--demo` cannot be started.
+    pub(super) fn into_folder(
+        mut self,
+        output: PathBuf,
+        state: Option<PathBuf>,
+        config: impl FnOnce(Self, Layout) -> anyhow::Result<Config>,
+    ) -> anyhow::Result<Config> {
+        self.complete_links()?;
+        let is_new = buckets::file_name(&output).is_some() && !output.exists();
+        let folder = self.name_single_file(output);
+        let layout = buckets::layout(folder, state, &self.files);
+        let mut config = config(self, layout)?;
+        if is_new {
+            let links = Links::open(&config.inputs, &config.lists)?;
+            let links = links.filter_map(|item| item.ok()?.ok());
+            config.forget = links.map(|link| link.id).collect();
+        }
+        Ok(config)
+    }
+
+    /// The folder of `output`, which may name the file of a single link instead. A folder of that name stays a folder. Ends the process
+    /// if it names a file for several links.
+    pub(super) fn name_single_file(&mut self, output: PathBuf) -> PathBuf {
+        let Some(name) = buckets::file_name(&output) else {
+            return output;
+        };
+        let refuse = |message: &str| -> ! {
+            let shown = output.display();
+            let message = format!("`-o {shown}` {message}");
+            command().error(ErrorKind::ArgumentConflict, message).exit()
+        };
+        if !self.has_single_link() {
+            refuse(
+                "names the file of a single link: for several, name a folder, such as `-o papers`",
+            );
+        }
+        if !self.files.set_name(&name) {
+            refuse("names the file: leave out `--name`, or name a folder");
+        }
+        let folder = output
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        folder.unwrap_or(Path::new(".")).to_owned()
+    }
+
+    /// Whether there is only one link, as far as that can be known now.
+    fn has_single_link(&self) -> bool {
+        let options = self
+            .lists
+            .clone()
+            .options(std::iter::empty(), Arc::default());
+        links::count(&self.links, &options, None, || false) == Some(1)
+    }
+
+    /// Ends the process if all files of several links would have the same name.
+    fn check_name(&self) {
+        if self.files.has_constant_name() && !self.has_single_link() {
+            let message = "`--name` without a field is for a single link: for several, add a field, such as `{index}` or `{name}`";
+            command().error(ErrorKind::ArgumentConflict, message).exit()
+        }
+    }
+
     /// The configuration of a run with these options and the `tables` of the configuration file.
     ///
     /// # Errors
@@ -143,6 +215,7 @@ impl RunArgs {
         records: SinkOptions,
         tables: Tables,
     ) -> anyhow::Result<Config> {
+        self.check_name();
         let (mut limits, mut headers) = (HashMap::new(), HostHeaders::default());
         for host in tables.hosts {
             limits.extend(host.limits.map(|limits| (limits.name.clone(), limits)));

@@ -8,9 +8,7 @@
 //! URLs.
 
 use std::env;
-#[cfg(unix)]
-use std::ffi::OsStr;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 #[cfg(unix)]
 use clap::{Arg, ArgAction};
@@ -21,7 +19,6 @@ use super::{active, mut_all_args};
 use crate::commands::compare::Order;
 #[cfg(unix)]
 use crate::system::handover;
-#[cfg(unix)]
 use crate::text::is_signed;
 
 /// Replaces an argument that holds a secret.
@@ -147,14 +144,19 @@ fn secrets(matches: &ArgMatches) -> impl Iterator<Item = &OsStr> {
         let raw = matches.try_get_raw(id).ok().flatten();
         let raw = raw.filter(|_| matches.value_source(id) == Some(CommandLine));
         let values = raw.into_iter().flatten();
-        values.filter(move |value| match (id, value.as_encoded_bytes()) {
-            (_, []) | ("header", [b'@', ..]) => false,
-            ("user" | "header", _) => true,
-            (_, bytes) => bytes.contains(&b'@') || is_signed(&value.to_string_lossy()),
-        })
+        values.filter(move |value| is_secret(id, value))
     };
     let ids = [
         "user", "header", "proxy", "links", "referer", "base", "exec",
     ];
     ids.into_iter().flat_map(values)
+}
+
+/// Whether a `value` of the option `id` is, or may hold, a secret.
+pub(super) fn is_secret(id: &str, value: &OsStr) -> bool {
+    match (id, value.as_encoded_bytes()) {
+        (_, []) | ("header", [b'@', ..]) | ("email", _) => false,
+        ("user" | "header", _) => true,
+        (_, bytes) => bytes.contains(&b'@') || is_signed(&value.to_string_lossy()),
+    }
 }

@@ -10,11 +10,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::links::{Input, Links, Seen, survey};
 use crate::log;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Record};
 use crate::output::{stdout, wait_for_room};
 use crate::plan::{Existing, Plan, Step};
 use crate::queue::HasHost;
-use crate::report::{FailOn, is_whole, tell_of_stdout};
+use crate::report::{FailOn, Print, is_whole, tell_of_stdout};
 use crate::run::Config;
 use crate::store::{Archive, History};
 use crate::text::{printable, shown};
@@ -43,8 +43,8 @@ pub(crate) struct Intent {
     pub lost_lines: bool,
 }
 
-/// Prints a line for each link to standard output: a word, the path of the file, the URL, and the sources of an identifier, separated by tabs. Names
-/// that servers may suggest are not known yet.
+/// Prints a line for each link to standard output: a word, the path of the file, the URL, and the sources of an identifier, separated by tabs;
+/// or a record, if records are to be printed. Names that servers may suggest are not known yet.
 ///
 /// # Errors
 ///
@@ -61,13 +61,14 @@ pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
         _ => "overwrite",
     };
     let load = config.plan.selection.is_some();
+    let prints_records = config.records.print == Print::Json;
     let mut intent = Intent {
         load: load.then(|| Load::new(config.hosts.clone())),
         ..Intent::default()
     };
     tell_of_stdout();
     for step in Plan::new(links, archive, config.plan.clone()) {
-        let (count, word, file, url) = match step {
+        let (count, word, file, url, record) = match step {
             Err(error) => {
                 intent.list_error = Some(error.to_string());
                 continue;
@@ -86,29 +87,41 @@ pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
                     // in the order in which they would be asked
                     sources => format!("{}\t{}", shown(job.candidates.first()), sources.join(", ")),
                 };
+                let record = Record {
+                    id: job.candidates.id().map(|id| id.to_string().into()),
+                    details: job.details.clone(),
+                    ..Record::new(&job.source_line, job.candidates.first(), Outcome::Duplicate)
+                };
                 match job.existing {
                     None => {
                         let packed = config.packing;
                         let packed = packed.map(|packing| packing.planned(&job.name, job.id));
                         let file = packed.unwrap_or_else(|| job.name.into());
-                        (&mut intent.fetch, "fetch", file, url)
+                        (&mut intent.fetch, "fetch", file, url, record)
                     }
-                    Some(existing) => (&mut intent.again, renewal, existing.saved.file, url),
+                    Some(existing) => {
+                        let file = existing.saved.file;
+                        (&mut intent.again, renewal, file, url, record)
+                    }
                 }
             }
             Ok(Step::Settled(record)) if record.outcome.status().failed() => {
                 intent.bad += 1;
                 log::print_line(&record.to_string());
+                if prints_records {
+                    stdout().push(&record.to_json_line());
+                }
                 continue;
             }
             Ok(Step::Settled(record) | Step::Found(record)) => {
-                let (url, word) = (record.url, record.outcome.status().word());
-                match record.outcome {
-                    Outcome::Saved(saved) => (&mut intent.present, word, saved.file, url),
+                let (url, word) = (record.url.clone(), record.outcome.status().word());
+                let (count, file) = match &record.outcome {
+                    Outcome::Saved(saved) => (&mut intent.present, saved.file.clone()),
                     Outcome::Duplicate | Outcome::Failed(_) => {
-                        (&mut intent.duplicate, word, String::new(), url)
+                        (&mut intent.duplicate, String::new())
                     }
-                }
+                };
+                (count, word, file, url, *record)
             }
         };
         *count += 1;
@@ -116,7 +129,11 @@ pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
             "" => String::new(),
             file => printable(&layout.path_of(file).to_string_lossy()),
         };
-        stdout().push(format!("{word}\t{path}\t{url}\n").as_bytes());
+        let line = match config.records.print {
+            Print::Json => record.to_plan_line(word, &file),
+            Print::Paths | Print::Summary => format!("{word}\t{path}\t{url}\n").into_bytes(),
+        };
+        stdout().push(&line);
         if stdout().is_lost() {
             break; // nobody reads on, or the disk is full
         }

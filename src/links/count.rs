@@ -45,7 +45,7 @@ pub(crate) fn survey(input: &Input, options: &Arc<Options>) -> Option<Arc<Seen>>
         ..Context::new(name, Arc::clone(options))
     };
     let seen = Arc::clone(&context.seen);
-    let mut links = format::open(open_list(path).ok()?, context).ok()?;
+    let mut links = format::open(open_list(path, false).ok()?, context).ok()?;
     links.by_ref().take_while(Result::is_ok).for_each(drop);
     Some(seen)
 }
@@ -62,7 +62,7 @@ fn count_list(
         return None;
     }
     let open = || -> Option<Source> {
-        let list = open_list(path).ok()?;
+        let list = open_list(path, false).ok()?;
         let is_over = is_over.clone();
         Some(Box::new(Wanted { list, is_over }))
     };

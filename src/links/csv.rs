@@ -19,7 +19,7 @@ use super::format::Reader;
 use super::headings::{LinkColumns, id_column, link_columns};
 use super::plain::Found;
 use super::shape::{NO_SEPARATOR, Shape};
-use super::{Context, Item, brief, characters, split, zotero_csv};
+use super::{Context, Item, brief, characters, nearest, split, zotero_csv};
 
 /// The longest row, in bytes. In a longer one, a quote is missing, and the rest of the list would become one value.
 const LONGEST_ROW: u64 = 4 * 1024 * 1024;
@@ -78,9 +78,14 @@ pub(super) fn links(source: Source, shape: Shape, context: Context) -> io::Resul
     let missing = wanted.find(|wanted| !has_column(wanted));
     let missing = missing.or(columns.url.as_deref().filter(|_| links.is_none()));
     if let Some(missing) = missing {
+        let similar = nearest(missing, names.iter().map(String::as_str));
+        let hint = similar.map_or_else(String::new, |name| {
+            format!(": did you mean `{}`?", brief(name))
+        });
         let (missing, source) = (brief(missing), brief(&context.source));
         let names = brief(&names.join("`, `"));
-        let message = format!("no column `{missing}` in `{source}`; its columns are `{names}`");
+        let message =
+            format!("no column `{missing}` in `{source}`; its columns are `{names}`{hint}");
         return Err(io::Error::new(io::ErrorKind::InvalidData, message));
     }
     let has = |wanted: &str| names.iter().any(|name| name == wanted);

@@ -67,7 +67,7 @@ pub enum Format {
 
 /// The format of a list, as its reader has to know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ListKind {
+pub(super) enum ListKind {
     Plain,
     Jsonl,
     Document,
@@ -83,7 +83,7 @@ enum ListKind {
 
 /// A list whose lines begin with tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Tagged {
+pub(super) enum Tagged {
     Ris,
     Nbib,
     Enw,
@@ -143,7 +143,7 @@ pub(super) fn open(source: Source, mut context: Context) -> io::Result<Reader> {
 }
 
 /// Notes what a list is read as, and what to try if nothing is found in it.
-fn describe(kind: ListKind, context: &Context) {
+pub(super) fn describe(kind: ListKind, context: &Context) {
     let seen = &context.seen;
     let wanted = if context.options.all_links {
         "links"
@@ -191,7 +191,7 @@ pub(super) fn plain_lines(source: Source, context: &mut Context) -> Option<Sourc
 }
 
 /// Decodes a list, detects its format, and passes what is before its header.
-fn begin(source: Source, context: &mut Context) -> io::Result<(Source, ListKind)> {
+pub(super) fn begin(source: Source, context: &mut Context) -> io::Result<(Source, ListKind)> {
     let source = decompressed(source)?;
     let source = look_ahead(source, |beginning| beginning.len() >= 4)?;
     let source = characters::decoded(source)?;

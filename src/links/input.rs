@@ -14,6 +14,7 @@ use url::Url;
 
 use super::characters::is_space;
 use super::compressed::Source;
+use super::nearest;
 use crate::id::Ids;
 use crate::text::printable;
 
@@ -89,8 +90,8 @@ fn is_public(host: &str) -> bool {
     is_public && !is_category
 }
 
-/// Opens a list without reading from it.
-pub(super) fn open_list(path: &Path) -> io::Result<Source> {
+/// Opens a list without reading from it. One that `is_extra` stands behind another list, where it may be meant as the output folder.
+pub(super) fn open_list(path: &Path, is_extra: bool) -> io::Result<Source> {
     let file = File::open(path).and_then(|file| {
         if file.metadata()?.is_dir() {
             return Err(ErrorKind::IsADirectory.into());
@@ -99,7 +100,7 @@ pub(super) fn open_list(path: &Path) -> io::Result<Source> {
     });
     let file = file.map_err(|error| {
         let shown = printable(&path.to_string_lossy());
-        let hint = hint(path, error.kind());
+        let hint = hint(path, error.kind(), is_extra);
         let message = format!("cannot read the list `{shown}`: {error}{hint}");
         io::Error::new(error.kind(), message)
     })?;
@@ -107,12 +108,47 @@ pub(super) fn open_list(path: &Path) -> io::Result<Source> {
 }
 
 /// What to do about a list that cannot be opened.
-fn hint(path: &Path, error: ErrorKind) -> String {
-    if error == ErrorKind::IsADirectory {
-        return ": name the lists in it".to_owned();
-    }
+fn hint(path: &Path, error: ErrorKind, is_extra: bool) -> String {
     let text = path.to_string_lossy();
+    let shown = printable(&text);
+    if error == ErrorKind::IsADirectory {
+        let folder = shown.trim_end_matches('/');
+        let first = lists_in(path).next();
+        let example = first.map_or_else(
+            || "name the lists in it".to_owned(),
+            |name| {
+                format!(
+                    "name the lists in it, such as `{folder}/{}`",
+                    printable(&name)
+                )
+            },
+        );
+        return format!(": for the output folder, write `-o {shown}`; or {example}");
+    }
     let is_missing = matches!(error, ErrorKind::NotFound | ErrorKind::NotADirectory);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if is_missing && is_amount(&text) {
+        return format!(
+            ": `{shown}` looks like the value of an option that takes none, see `fetchpdf -h`"
+        );
+    }
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let names: Vec<_> = lists_in(folder.unwrap_or(Path::new("."))).collect();
+    if is_missing && let Some(similar) = nearest(&name, names.iter().map(String::as_str)) {
+        let similar = folder.map_or_else(|| similar.into(), |folder| folder.join(similar));
+        return format!(
+            ": did you mean `{}`?",
+            printable(&similar.to_string_lossy())
+        );
+    }
+    if is_missing && is_extra && path.extension().is_none() {
+        return format!(": for the output folder, write `-o {shown}`");
+    }
+    if is_missing && name.starts_with("www.") && folder.is_none() {
+        return format!(": for a link, write `https://{shown}/`");
+    }
     let drive = text.as_bytes();
     if is_missing
         && cfg!(unix)
@@ -129,6 +165,27 @@ fn hint(path: &Path, error: ErrorKind) -> String {
         return format!(": for a link, write `http://{}`", printable(link));
     }
     String::new()
+}
+
+/// The names of files in `folder` that may be lists, up to a bound.
+fn lists_in(folder: &Path) -> impl Iterator<Item = String> {
+    const MOST: usize = 1000;
+    let entries = folder.read_dir().into_iter().flatten().take(MOST).flatten();
+    let files = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
+    let names = files.filter_map(|entry| entry.file_name().into_string().ok());
+    names.filter(|name| {
+        let end = Path::new(name)
+            .extension()
+            .unwrap_or_default()
+            .to_string_lossy();
+        !name.starts_with('.') && !end.eq_ignore_ascii_case("pdf")
+    })
+}
+
+/// Whether `text` is a number, or a size such as `1M`.
+fn is_amount(text: &str) -> bool {
+    let number = text.trim_end_matches(['k', 'K', 'm', 'M', 'g', 'G', 's', '%']);
+    !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]

@@ -77,6 +77,11 @@ impl Seen {
         add_one(&self.unfollowed);
     }
 
+    /// What the list is read as.
+    pub(super) fn kind(&self) -> String {
+        self.kind.lock().clone()
+    }
+
     /// Notes what to try if there is no link in the list.
     pub(super) fn advise(&self, advice: String) {
         *self.advice.lock() = advice;

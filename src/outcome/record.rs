@@ -114,18 +114,26 @@ impl Record {
         })
     }
 
+    /// What a run would do with the link, as one line of NDJSON: a `word` in place of the status, and the path of the `file`.
+    pub(crate) fn to_plan_line(&self, word: &str, file: &str) -> Vec<u8> {
+        let fields = FIELDS.iter().filter_map(|field| {
+            let value = match field.name {
+                STATUS => Some(Value::Text(word.into())),
+                "file" => (!file.is_empty()).then(|| Value::Text(file.into())),
+                "attempts" | "elapsed" => None,
+                _ => (field.value)(self),
+            };
+            Some((field.name, value?))
+        });
+        line_of(fields)
+    }
+
     /// The fields as one line, those that have a name.
     fn json_line(&self, name: impl Fn(&Field) -> Option<&'static str>) -> Vec<u8> {
-        let mut json = Vec::with_capacity(512);
         let fields = FIELDS
             .iter()
             .filter_map(|field| Some((name(field)?, field)));
-        let fields = fields.filter_map(|(name, field)| Some((name, (field.value)(self)?)));
-        serde_json::Serializer::new(&mut json)
-            .collect_map(fields)
-            .expect("strings and numbers always serialize");
-        json.push(b'\n');
-        json
+        line_of(fields.filter_map(|(name, field)| Some((name, (field.value)(self)?))))
     }
 
     /// The value of a column of the list that was carried along.
@@ -261,6 +269,16 @@ enum Value<'a> {
 
 /// Columns of a list by name, in their order.
 type Columns = [(Arc<str>, String)];
+
+/// An object of these fields as one line of NDJSON, including the line end.
+fn line_of<'a>(fields: impl Iterator<Item = (&'static str, Value<'a>)>) -> Vec<u8> {
+    let mut json = Vec::with_capacity(512);
+    serde_json::Serializer::new(&mut json)
+        .collect_map(fields)
+        .expect("strings and numbers always serialize");
+    json.push(b'\n');
+    json
+}
 
 fn as_object<S: Serializer>(columns: &Columns, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(columns.iter().map(|(name, value)| (&**name, value)))

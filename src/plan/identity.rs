@@ -71,6 +71,9 @@ impl FromStr for Identity {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let template: Template = text.parse()?;
+        if template.is_constant() {
+            return Err("without a field, all links would be the same one: add one, such as `{path}` or `{col.NAME}`".to_owned());
+        }
         if template.needs_more_than_link() {
             return Err("`{sha256}`, `{index}` and `{line}` do not identify a link: they are not known before it is fetched, or change with the list".to_owned());
         }

@@ -60,6 +60,16 @@ enum Field {
 }
 
 impl Template {
+    /// The template of a single name.
+    pub(crate) fn of_name(name: &str) -> Self {
+        Self(vec![Piece::Text(name.to_owned())])
+    }
+
+    /// Whether it has no field, so that all names would be the same.
+    pub(crate) fn is_constant(&self) -> bool {
+        !self.0.iter().any(|piece| matches!(piece, Piece::Field(..)))
+    }
+
     /// The columns of the list that it uses.
     pub(crate) fn columns(&self) -> impl Iterator<Item = &Arc<str>> {
         self.0.iter().filter_map(|piece| match piece {
@@ -215,11 +225,8 @@ impl FromStr for Template {
         }
         literal.push_str(rest);
         pieces.push(Piece::Text(literal));
-        if !pieces.iter().any(|piece| matches!(piece, Piece::Field(..))) {
-            return Err(format!(
-                "all files would have the same name, or links the same identity: {}",
-                known()
-            ));
+        if text.trim().is_empty() {
+            return Err(format!("a template needs text or fields: {}", known()));
         }
         Ok(Self(pieces))
     }
@@ -311,9 +318,13 @@ mod tests {
     #[test]
     fn malformed_templates_are_rejected() {
         for template in [
-            "", "x", "{date}", "{", "}", "{name", "name}", "{}", "{col.}", "{{name}}", "{name}}",
+            "", " ", "{", "}", "{name", "name}", "{}", "{col.}", "{name}}",
         ] {
             assert!(template.parse::<Template>().is_err(), "{template}");
+        }
+        for template in ["x", "{date}", "{{name}}"] {
+            let parsed: Template = template.parse().expect("a template");
+            assert!(parsed.is_constant(), "{template}");
         }
     }
 

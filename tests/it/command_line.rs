@@ -1,16 +1,82 @@
 //! Help, usage errors and exit codes.
 
-use crate::harness::Sandbox;
+use crate::harness::{Running, Sandbox};
+
+/// The help of `args` at this width.
+fn help(args: &[&str], columns: &str) -> String {
+    let mut command = Sandbox::new().command(args);
+    let sandbox = Sandbox::new();
+    command
+        .current_dir(sandbox.path(""))
+        .env("COLUMNS", columns);
+    Running::start(command).end().exits(0).stdout
+}
 
 #[test]
 fn help_is_short_or_long() {
-    let short = Sandbox::new().run(&["-h"]).exits(0).stdout;
-    let long = Sandbox::new().run(&["--help"]).exits(0).stdout;
-    // it fits the smallest terminal that is common
-    assert!(short.lines().count() <= 25 && !short.contains("Examples:"));
-    assert!(short.lines().all(|line| line.len() <= 80), "{short}");
+    let short = help(&["-h"], "80");
+    assert!(short.lines().count() <= 40 && !short.contains("Examples:"));
+    for used in [
+        "--demo",
+        "--extract",
+        "--name",
+        "--update",
+        "--report",
+        "--json",
+        "--email",
+    ] {
+        assert!(short.contains(used), "{used}: {short}");
+    }
+    let columns = |line: &str| line.chars().count();
+    assert!(short.lines().all(|line| columns(line) <= 80), "{short}");
+    let long = help(&["--help"], "80");
     assert!(long.contains("Examples:") && long.contains("Exit codes:"));
+    assert!(long.lines().count() <= 200, "{}", long.lines().count());
+    // no line is broken, so that a wider terminal shows the same
+    assert_eq!(long, help(&["--help"], "120"));
+    for command in ["compare", "landing", "resolve", "verify"] {
+        let text = help(&[command, "--help"], "80");
+        assert!(text.lines().count() <= 200, "{command}");
+        assert_eq!(text, help(&["help", command], "80"));
+    }
     insta::assert_snapshot!(short);
+}
+
+#[test]
+fn the_manual_page_has_the_usual_sections() {
+    let page = Sandbox::new().run(&["man"]).exits(0).stdout;
+    for section in [
+        "NAME",
+        "SYNOPSIS",
+        "OPTIONS",
+        "EXAMPLES",
+        "EXIT STATUS",
+        "FILES",
+        "ENVIRONMENT",
+    ] {
+        let heading = format!("\n.SH {section}\n");
+        assert_eq!(page.matches(&heading).count(), 1, "{section}");
+    }
+    assert!(page.contains("\nfetchpdf [OPTIONS] [LINKS]...\n"), "{page}");
+    assert!(page.contains("\nfetchpdf merge [OPTIONS] <STATE>...\n"));
+}
+
+#[test]
+fn completions_say_where_they_go() {
+    let sandbox = Sandbox::new();
+    for (shell, place) in [
+        ("bash", "/bash-completion/completions/fetchpdf"),
+        ("zsh", "_fetchpdf"),
+        ("fish", "completions/fetchpdf.fish"),
+        ("elvish", "fetchpdf.elv"),
+        ("powershell", "$PROFILE"),
+    ] {
+        let script = sandbox.run(&["completions", shell]).exits(0).stdout;
+        let mut notes = script.lines().take(2).filter(|line| line.starts_with("# "));
+        assert!(notes.any(|line| line.contains(place)), "{shell}");
+        let help = sandbox.run(&["completions"]).exits(2).stderr;
+        assert!(help.contains(place), "{help}");
+    }
 }
 
 #[test]
@@ -97,14 +163,10 @@ fn all_options_are_in_completions_manual_and_docs() {
         }
     }
     let page = sandbox.run(&["man"]).exits(0).stdout.replace('\\', "");
-    for text in ["Exit codes", "{sha256:12}"].iter().chain(&options) {
+    for text in ["{sha256:12}"].iter().chain(&options) {
         assert!(help.contains(text) && page.contains(text), "{text}");
     }
-    for described in [
-        "Run a command for each new file",
-        "Use this proxy",
-        "Link lists",
-    ] {
+    for described in ["Run a command for each new file", "Use this proxy", "LISTS"] {
         assert!(page.contains(described), "{described}");
     }
     let page = sandbox.run(&["man", "compare"]).exits(0).stdout;

@@ -754,11 +754,17 @@ fn only_says_where_it_does_not_apply() {
             0,
             "rows that are not records are skipped",
         ),
-        (record, 1, ""),
+        (record.clone(), 1, ""),
     ] {
-        let run = Sandbox::new()
-            .fetch("async", &list, &["--only", "failed"])
-            .exits(0);
+        let sandbox = Sandbox::new();
+        sandbox.write("run.jsonl", &record);
+        let mut args = vec!["--only", "failed"];
+        if message.starts_with("all links") {
+            let alone = sandbox.fetch("async", &list, &args).exits(2);
+            assert!(alone.stderr.contains("has no effect"), "{alone:?}");
+            args.push("run.jsonl");
+        }
+        let run = sandbox.fetch("async", &list, &args).exits(0);
         assert_eq!(run.count("downloaded"), downloaded, "{list}");
         let said = usize::from(!message.is_empty());
         assert_eq!(

@@ -14,6 +14,7 @@ mod display;
 mod engines;
 mod exec;
 mod found_links;
+mod habits;
 mod handshakes;
 mod harness;
 mod hosts;

@@ -17,7 +17,6 @@ fn templates_build_names() {
             ("{host}/{path}/{name}", "127.0.0.1/a/b_c/report.pdf"),
             ("{line}/{stem}{{x}}", "3/report{x}.pdf"),
             ("../../{name}", "report.pdf"),
-            ("{col.x}", "report.pdf"),
         ] {
             let sandbox = Sandbox::new();
             let list = format!(
@@ -48,13 +47,14 @@ fn templates_build_names() {
             "unknown field `{nope}`: the fields are `{name}`, `{stem}`",
         ),
         ("{name", "`{` without `}`"),
-        (
-            "x",
-            "all files would have the same name, or links the same identity",
-        ),
+        ("x", "`--name` without a field is for a single link"),
     ] {
         let run = sandbox
-            .fetch("async", "http://a.invalid/", &["--name", template])
+            .fetch(
+                "async",
+                "http://a.invalid/\nhttp://b.invalid/",
+                &["--name", template],
+            )
             .exits(2);
         assert!(run.stderr.contains(problem), "{}", run.stderr);
     }

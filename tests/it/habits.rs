@@ -1,0 +1,263 @@
+//! What people type who know another program, options without effect, and flags against the configuration.
+
+use crate::harness::{Running, Sandbox};
+use crate::server::Server;
+
+#[test]
+fn options_of_other_programs_are_answered() {
+    let sandbox = Sandbox::new();
+    sandbox.write("links.txt", "http://127.0.0.1:9/a.pdf\n");
+    for (args, answer) in [
+        (&["-i", "links.txt"][..], "a list is an argument"),
+        (&["--input-file=links.txt"], "a list is an argument"),
+        (
+            &["links.txt", "-P", "papers"],
+            "`-o DIR` is the output folder",
+        ),
+        (
+            &["links.txt", "-d", "papers"],
+            "`-o DIR` is the output folder",
+        ),
+        (&["links.txt", "-c"], "the same command always continues"),
+        (
+            &["links.txt", "--continue"],
+            "the same command always continues",
+        ),
+        (
+            &["links.txt", "--resume"],
+            "the same command always continues",
+        ),
+        (
+            &["links.txt", "--threads", "8"],
+            "`-j N` is the number of links at once",
+        ),
+        (&["links.txt", "--asyncio"], "`-m async`"),
+        (
+            &["links.txt", "--timeout", "5"],
+            "`--max-time` a whole link",
+        ),
+        (&["links.txt", "-O"], "`-o FILE.pdf` names the file"),
+        (&["links.txt", "-L"], "redirects are followed"),
+        (&["links.txt", "-s", "4"], "`--per-host N`"),
+        (
+            &["links.txt", "-Z"],
+            "several links are always fetched at once",
+        ),
+        (&["links.txt", "--limit", "5"], "`--max-downloads N`"),
+        (&["links.txt", "--proxy-insecure"], "`--insecure`"),
+        (&["links.txt", "-x", "16"], "`--per-host 16`"),
+        (&["links.txt", "-A", "pdf"], "fetchpdf only fetches PDFs"),
+        (&["links.txt", "-e", "robots=off"], "`-e` is the `Referer`"),
+        (&["links.txt", "-b", "a=b"], "`-H 'Cookie: NAME=VALUE'`"),
+        (&["links.txt", "-m", "30"], "`--max-time 30s`"),
+        (&["-k", "1M", "links.txt"], "an option that takes none"),
+        (&["download", "links.txt"], "`fetchpdf LINKS` fetches them"),
+    ] {
+        let run = sandbox.run(args).exits(2);
+        assert!(run.stderr.contains(answer), "no `{answer}` in {run:#?}");
+        assert!(!run.stderr.contains("a similar argument"), "{run:#?}");
+    }
+    for args in [
+        ["--workers", "4"],
+        ["--max-concurrent-downloads", "4"],
+        ["--parallel-max", "4"],
+        ["--dir", "papers"],
+        ["--retries", "4"],
+        ["--mode", "asyncio"],
+        ["--mode", "thread"],
+        ["--mode", "threadpool"],
+    ] {
+        let run = sandbox.run(&[&args[..], &["links.txt", "--dry-run"]].concat());
+        assert!(run.exits(0).stdout.contains("fetch\t"), "{args:?}");
+    }
+}
+
+#[test]
+fn a_list_that_cannot_be_opened_says_what_to_type() {
+    let sandbox = Sandbox::new();
+    sandbox.write("links.txt", "http://127.0.0.1:9/a.pdf\n");
+    sandbox.write("lists/a.txt", "");
+    for (args, hint) in [
+        (&["linkz.txt"][..], "did you mean `links.txt`?"),
+        (&["lists"], "`lists/a.txt`"),
+        (&["links.txt", "lists"], "write `-o lists`"),
+        (&["links.txt", "papers"], "write `-o papers`"),
+        (&["www.example.org"], "write `https://www.example.org/`"),
+    ] {
+        let run = sandbox.run(args).exits(2);
+        assert!(run.stderr.contains(hint), "no `{hint}` in {run:#?}");
+    }
+}
+
+#[test]
+fn options_without_effect_are_named() {
+    let sandbox = Sandbox::new();
+    sandbox.write("links.txt", "http://127.0.0.1:9/a.pdf\n");
+    sandbox.write("table.csv", "ident,url\n1,http://127.0.0.1:9/a.pdf\n");
+    sandbox.write(
+        "lines.jsonl",
+        "{\"ident\":1,\"url\":\"http://127.0.0.1:9/a.pdf\"}\n",
+    );
+    for (args, error) in [
+        (
+            &["links.txt", "--only", "failed"][..],
+            "`--only` has no effect",
+        ),
+        (
+            &["links.txt", "--name", "{col.ident}"],
+            "`{col.ident}` has no value",
+        ),
+        (
+            &["links.txt", "--identity", "{col.ident}"],
+            "`{col.ident}` has no value",
+        ),
+        (
+            &["links.txt", "--url-column", "url"],
+            "`--url-column` has no effect",
+        ),
+        (
+            &["links.txt", "--name-column", "ident"],
+            "`--name-column` has no effect",
+        ),
+        (
+            &["links.txt", "--carry", "ident"],
+            "`--carry` has no effect",
+        ),
+        (
+            &["table.csv", "--name", "{col.idnt}"],
+            "did you mean `ident`?",
+        ),
+        (
+            &["http://127.0.0.1:9/a", "--extract"],
+            "`--extract` is about lists",
+        ),
+    ] {
+        let run = sandbox.run(args).exits(2);
+        assert!(run.stderr.contains(error), "no `{error}` in {run:#?}");
+        assert_eq!(run.stdout, "", "{args:?}: it is said before the run");
+    }
+    for (args, warning) in [
+        (
+            &["links.txt", "--sitemap-depth", "1"][..],
+            "no index of sitemaps",
+        ),
+        (
+            &["lines.jsonl", "--name", "{col.idnt}"],
+            "did you mean `ident`?",
+        ),
+        (
+            &["links.txt", "-m", "sequential", "-j", "4"],
+            "with `-m sequential`",
+        ),
+        (&["links.txt", "--uploads", "4"], "without a bucket"),
+        (&["links.txt", "--report-csv-safe"], "without a CSV report"),
+        (&["links.txt", "--report", "run.jsonl"], "with `--dry-run`"),
+        (&["links.txt", "--random-wait"], "without `--wait`"),
+    ] {
+        let run = sandbox.run(&[args, &["--dry-run"]].concat()).exits(0);
+        assert!(run.stderr.contains(warning), "no `{warning}` in {run:#?}");
+    }
+    let mut piped = sandbox.command(&["--carry", "ident", "--dry-run"]);
+    piped.env("FETCHPDF_UPLOADS", "4");
+    let run = Running::start(piped).end().exits(0);
+    assert!(!run.stderr.contains("no effect"), "{run:#?}");
+}
+
+#[test]
+fn a_dry_run_prints_records() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "links.csv",
+        "id,url\n7,http://127.0.0.1:9/a.pdf\n8,nonsense\n",
+    );
+    let args = [
+        "links.csv",
+        "--dry-run",
+        "--json",
+        "--carry",
+        "id",
+        "--name",
+        "{col.id}",
+    ];
+    let run = sandbox.run(&args).exits(1);
+    let records: Vec<serde_json::Value> = run
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a record"))
+        .collect();
+    assert_eq!(records.len(), 2, "{run:#?}");
+    assert_eq!(records[0]["status"], "fetch");
+    assert_eq!(records[0]["file"], "7.pdf");
+    assert_eq!(records[0]["columns"]["id"], "7");
+    assert_eq!(records[1]["status"], "bad_link");
+}
+
+#[test]
+fn flags_are_negated_and_sources_are_named() {
+    let sandbox = Sandbox::new();
+    sandbox.write("links.txt", "http://127.0.0.1:9/a.pdf\n");
+    sandbox.write(
+        "config.toml",
+        "quiet = true\nper-host = 3\nno-block-detection = true\nheader = \"X-Key: hush\"\n",
+    );
+    let run = |args: &[&str]| {
+        let args = [&["links.txt", "--dry-run", "-K", "config.toml"], args].concat();
+        let mut command = sandbox.command(&args);
+        command.env("FETCHPDF_JSON", "1");
+        Running::start(command).end().exits(0)
+    };
+    let plain = run(&["-vv"]);
+    assert!(!plain.stderr.contains("to fetch"), "{plain:#?}");
+    assert!(plain.stdout.starts_with('{'), "{plain:#?}");
+    for line in [
+        "configuration file `config.toml`",
+        "option `--per-host 3` from the configuration file",
+        "option `--quiet` from the configuration file",
+        "option `--header ***` from the configuration file",
+        "option `--json` from the environment (`FETCHPDF_JSON`)",
+        "option `--config config.toml` from the command line",
+    ] {
+        assert!(plain.stderr.contains(line), "no `{line}` in {plain:#?}");
+    }
+    let negated = run(&["--no-quiet", "--no-json", "--block-detection", "-vv"]);
+    assert!(negated.stderr.contains("to fetch"), "{negated:#?}");
+    assert!(negated.stdout.starts_with("fetch\t"), "{negated:#?}");
+    assert!(
+        !negated.stderr.contains("`--no-block-detection`"),
+        "{negated:#?}"
+    );
+    // the last one counts
+    assert!(!run(&["--no-quiet", "--quiet"]).stderr.contains("to fetch"));
+    assert!(run(&["--quiet", "--no-quiet"]).stderr.contains("to fetch"));
+    let help = sandbox.run(&["--help"]).exits(0).stdout;
+    assert!(!help.contains("  --no-json"), "{help}");
+}
+
+#[test]
+fn a_single_link_may_have_a_name() {
+    let server = Server::of_pdfs();
+    let url = server.url("/paper.pdf");
+    let sandbox = Sandbox::new();
+    let is_file = |path: &str| sandbox.path(path).is_file();
+    sandbox.run(&[&url, "-o", "out/one.pdf"]).exits(0);
+    assert!(is_file("out/one.pdf"));
+    sandbox.write("single.txt", &url);
+    sandbox.run(&["single.txt", "-o", "two.PDF"]).exits(0);
+    assert!(is_file("two.PDF"));
+    sandbox
+        .run(&[&url, "-o", "named", "--name", "three"])
+        .exits(0);
+    assert!(is_file("named/three.pdf"));
+    sandbox.write("folder.pdf/x", "");
+    sandbox.run(&[&url, "-o", "folder.pdf"]).exits(0);
+    assert!(is_file("folder.pdf/paper.pdf"));
+    for args in [
+        &[&*url, &server.url("/b.pdf"), "-o", "four.pdf"][..],
+        &[&url, &server.url("/b.pdf"), "--name", "four"],
+        &["-", "-o", "four.pdf"],
+    ] {
+        let run = sandbox.run(args).exits(2);
+        assert!(run.stderr.contains("a single link"), "{run:#?}");
+    }
+    assert!(!sandbox.path("four.pdf").exists());
+}
