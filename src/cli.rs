@@ -260,19 +260,14 @@ pub fn parse() -> anyhow::Result<Invocation> {
             run.refuse_late_command();
             let (quiet, dry_run, log) = (run.quiet, run.files.dry_run, run.log());
             let records = cli.engines.complete(cli.records.options());
-            let EngineArgs {
-                fail_on,
-                die_with_parent,
-                ..
-            } = cli.engines;
-            dies_with_parent = die_with_parent;
+            dies_with_parent = cli.engines.die_with_parent;
             let action = if let Some(documents) = cli.serve {
                 Action::Serve(documents)
             } else {
                 let config = run.into_folder(cli.output, cli.state, |run, layout| {
                     run.config(cli.mode, layout, records, tables)
                 })?;
-                let config = Config { fail_on, ..config };
+                let config = cli.engines.apply(config);
                 let action = if dry_run { Action::DryRun } else { Action::Run };
                 action(config)
             };

@@ -43,6 +43,7 @@ mod report;
 mod retry;
 mod run;
 mod runtime;
+mod screen;
 mod shard;
 mod stats;
 mod stop;

@@ -6,10 +6,9 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{LazyLock, OnceLock};
 
 use anyhow::Context;
-use parking_lot::Mutex;
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::set_global_default;
@@ -19,24 +18,15 @@ use tracing_subscriber::fmt::writer::MakeWriterExt;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 
 use crate::output::Output;
+use crate::screen;
 use crate::system::streams;
 use crate::text::{cut, printable};
-
-/// Prints lines in place of standard error, such as above progress bars. Returns whether it did.
-pub(crate) type Printer = Arc<dyn Fn(&str) -> bool + Send + Sync>;
-
-static PRINTER: Mutex<Option<Printer>> = Mutex::new(None);
 
 static SCREEN: LazyLock<Output> = LazyLock::new(|| Output::start(Screen(streams::stderr())));
 
 static FILE: OnceLock<Output> = OnceLock::new();
 
-/// Sets or removes the [`Printer`].
-pub(crate) fn print_with(printer: Option<Printer>) {
-    *PRINTER.lock() = printer;
-}
-
-/// Prints text for a person: whole lines, to the [`Printer`] or else to standard error.
+/// Prints text for a person: whole lines, to standard error.
 pub(crate) fn print(lines: &str) {
     SCREEN.push(lines.as_bytes());
 }
@@ -55,17 +45,12 @@ pub(crate) fn finish() -> bool {
     file.is_ok() && matches!(screen, Ok(()) | Err(ErrorKind::BrokenPipe))
 }
 
-/// Standard error, or the [`Printer`] if there is one.
+/// Standard error, above the progress.
 struct Screen(Box<dyn Write + Send>);
 
 impl Write for Screen {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let printer = PRINTER.lock().clone();
-        let lines = String::from_utf8_lossy(bytes);
-        if printer.is_some_and(|print| print(lines.trim_end_matches('\n'))) {
-            return Ok(bytes.len());
-        }
-        self.0.write(bytes)
+        screen::write_to_stderr(&mut *self.0, bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {

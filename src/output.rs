@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::screen;
 use crate::system::streams;
 
 /// The number of queued bytes from which on an output is full. A pipe holds 64 KiB.
@@ -53,7 +54,20 @@ static WRITTEN: AtomicUsize = AtomicUsize::new(0);
 /// Whether an output has been given up.
 static GIVEN_UP: AtomicBool = AtomicBool::new(false);
 
-static STDOUT: LazyLock<Output> = LazyLock::new(|| Output::start(streams::stdout()));
+static STDOUT: LazyLock<Output> = LazyLock::new(|| Output::start(Stdout(streams::stdout())));
+
+/// Standard output, which may share a terminal with the progress.
+struct Stdout(Box<dyn Write + Send>);
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        screen::write_to_stdout(&mut *self.0, bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
 
 /// Standard output.
 pub(crate) fn stdout() -> &'static Output {

@@ -89,10 +89,21 @@ pub(crate) enum Step {
     Fetch(Box<Job>),
     /// Nothing: the outcome is known without a request.
     Settled(Box<Record>),
-    /// Nothing, either, but the journal does not know yet what the file is called now, or which time it has.
-    Found(Box<Record>),
+    /// Nothing: the link has its file.
+    Present(Box<Record>, Standing),
     /// Nothing: the line belongs to another shard.
     Elsewhere,
+}
+
+/// How an existing file is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Standing {
+    /// Whether the journal does not know yet what it is called now, or which time it has.
+    pub is_outdated: bool,
+    /// Whether somebody has given it another name since.
+    pub is_renamed: bool,
+    /// Whether it was suspect when it was saved.
+    pub is_suspect: bool,
 }
 
 /// What to do about an existing file.
@@ -127,6 +138,8 @@ pub struct Previous {
     pub is_second: bool,
     /// Whether its record is not true any more: it has another name, or another time.
     pub is_outdated: bool,
+    /// Whether somebody has given it another name since.
+    pub is_renamed: bool,
 }
 
 impl Previous {
@@ -141,6 +154,7 @@ impl Previous {
             is_found: false,
             is_second: false,
             is_outdated: false,
+            is_renamed: false,
         }
     }
 }
@@ -249,13 +263,14 @@ impl<L, I: Inventory> Plan<L, I> {
         let keeps = self.options.existing == Existing::Keep || existing.saved.kept.is_some();
         let awaits_exec = self.inventory.awaits_exec(id);
         if keeps && !(self.options.exec && awaits_exec) {
-            let record = Box::new(job.record(Outcome::Saved(existing.saved)));
-            // a new record would say that the command has been run
-            return if existing.is_outdated && !awaits_exec {
-                Step::Found(record)
-            } else {
-                Step::Settled(record)
+            let standing = Standing {
+                // a new record would say that the command has been run
+                is_outdated: existing.is_outdated && !awaits_exec,
+                is_renamed: existing.is_renamed,
+                is_suspect: existing.is_suspect,
             };
+            let record = job.record(Outcome::Saved(existing.saved));
+            return Step::Present(Box::new(record), standing);
         }
         job.only_exec = keeps;
         job.name = existing.saved.file.as_str().into();

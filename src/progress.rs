@@ -5,18 +5,18 @@
 //! or files. Without a thread for it, there is no display.
 
 mod bars;
+mod canvas;
+mod rows;
 mod status_line;
 
-use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
-use indicatif::{MultiProgress, ProgressDrawTarget};
 
-use crate::{log, output};
+use crate::{log, output, screen};
 pub(crate) use status_line::StatusLine;
 
 /// The time between two lines of `--progress plain`.
@@ -49,53 +49,43 @@ impl Progress {
     /// Starts to display the `status_line`.
     pub(crate) fn start(style: Style, status_line: Arc<StatusLine>) -> Self {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        // without a terminal, the bars of `--progress bar` cannot be drawn
         let has_bars = match style {
-            Style::Auto => std::io::stderr().is_terminal() && !dumb,
-            Style::Bar => true,
+            Style::Auto => screen::is_terminal() && !dumb,
+            Style::Bar => screen::is_terminal(),
             Style::Plain | Style::None => false,
         };
-        let target = || MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(20));
-        let bars = has_bars.then(target);
-        log::print_with(bars.clone().map(|bars| -> log::Printer {
-            // without a terminal, the bars of `--progress bar` are hidden and would swallow the line
-            Arc::new(move |line| !bars.is_hidden() && bars.println(line).is_ok())
-        }));
+        let is_hidden = style == Style::Bar && !has_bars;
         let ticker = match style {
             Style::None => None,
-            _ => tick(status_line, bars),
+            _ if is_hidden => None,
+            _ => tick(status_line, has_bars),
         };
         Self { ticker }
     }
 
     /// Removes the display, unless the terminal is blocked and somebody has asked for the end.
     pub(crate) fn finish(self) {
-        // lines that are printed above bars that have gone would be lost
-        log::finish();
         let now = Instant::now();
         if let Some((stop, ended)) = self.ticker {
             drop(stop);
             while wait(&ended, REDRAW) && output::has_patience(now) {}
         }
-        log::print_with(None);
     }
 }
 
 /// Starts the thread of the display.
-fn tick(
-    status_line: Arc<StatusLine>,
-    bars: Option<MultiProgress>,
-) -> Option<(Sender<()>, Receiver<()>)> {
+fn tick(status_line: Arc<StatusLine>, has_bars: bool) -> Option<(Sender<()>, Receiver<()>)> {
     let (stop, stopped) = mpsc::channel();
     let (end, ended) = mpsc::channel::<()>();
     let run = move || {
         let _until_now = end;
-        match bars {
-            Some(bars) => bars::draw(&bars, &status_line, &stopped),
-            None => {
-                while wait(&stopped, LOG_EVERY) {
-                    log::print_line(&status_line.text(usize::MAX));
-                }
-            }
+        if has_bars {
+            bars::draw(&status_line, &stopped);
+            return;
+        }
+        while wait(&stopped, LOG_EVERY) {
+            log::print_line(&status_line.text(usize::MAX, " · "));
         }
     };
     thread::Builder::new().spawn(run).ok()?;
@@ -105,4 +95,9 @@ fn tick(
 /// Waits for the next update; false if the display has been stopped.
 fn wait(stopped: &Receiver<()>, interval: Duration) -> bool {
     stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout)
+}
+
+/// `before`, moved towards `value`: by 63 % after one unit of `time`.
+fn smooth(before: f64, value: f64, time: f64) -> f64 {
+    before + (value - before) * (1.0 - (-time).exp())
 }

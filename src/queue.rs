@@ -202,6 +202,11 @@ impl<J: HasHost> Queue<J> {
         self.state.lock().schedule.open_hosts()
     }
 
+    /// The hosts that let no link start for a while because of what they have answered, and when they come back.
+    pub(crate) fn paused_hosts(&self) -> Vec<(Instant, Arc<str>)> {
+        self.state.lock().schedule.paused_hosts(Instant::now())
+    }
+
     /// The number of links that wait for a retry.
     pub(crate) fn retries(&self) -> usize {
         self.state.lock().schedule.retries()

@@ -23,9 +23,9 @@ pub(crate) use sinks::{Print, SinkOptions, Sinks, is_whole, tell_of_stdout};
 
 use crate::mode::Mode;
 use crate::outcome::{Counts, Status};
-use crate::stats::rate;
+use crate::stats::{Notes, rate};
 use crate::stop::Cause;
-use crate::text::seconds;
+use crate::text::{seconds, wrapped};
 
 /// What the exit code tells of, besides a failure of the run itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -53,12 +53,14 @@ pub struct Report {
     pub mode: Mode,
     /// The maximum number of links fetched at once.
     pub jobs: usize,
-    /// The bucket that has the files, if it is one.
-    pub bucket: Option<String>,
+    /// The folder or the bucket that has the files.
+    pub files_in: String,
     /// The number of links by status.
     pub counts: Counts,
     /// The number of lines that belong to other shards.
     pub elsewhere: u64,
+    /// What is worth a word about the files.
+    pub notes: Notes,
     /// The number of links with which another run will not succeed, either.
     pub failed_for_good: u64,
     /// The number of files for which the command of `--exec` failed.
@@ -85,6 +87,17 @@ pub struct Report {
     pub list_error: Option<String>,
     /// Whether records or lines of the journal or the log could not be written.
     pub lost_records: bool,
+    /// How the summary is shown.
+    pub view: View,
+}
+
+/// How the summary is shown.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct View {
+    /// The columns of the terminal, if it goes to one.
+    pub columns: Option<usize>,
+    /// Whether failures that were told as they happened are told again: they are not to be seen any more.
+    pub repeats: bool,
 }
 
 impl Report {
@@ -116,57 +129,181 @@ impl Report {
     }
 }
 
+impl Report {
+    /// The links of which nothing is known, if there are any.
+    fn not_tried(&self) -> Option<String> {
+        let cause = self.stopped?;
+        let untried = match self.untried {
+            Some(0) => return None,
+            Some(count) => count.to_string(),
+            None => "the rest of the list".to_owned(),
+        };
+        Some(format!("{untried}: {cause}"))
+    }
+
+    /// The limit that was reached with the last link of the list, which the exit code tells of.
+    fn stopped_at_end(&self) -> Option<String> {
+        let is_done = self.untried == Some(0) && self.counts.failed() == self.failed_for_good;
+        match self.stopped {
+            Some(Cause::Limit(option)) if is_done => {
+                Some(format!("`{option}` reached with the last link of the list"))
+            }
+            _ => None,
+        }
+    }
+
+    /// What to do about the links that have no file.
+    fn next(&self) -> Option<String> {
+        let failed = self.counts.failed();
+        let retryable = failed.saturating_sub(self.failed_for_good);
+        match self.stopped {
+            // says it already
+            Some(_) if self.untried != Some(0) => None,
+            Some(cause @ (Cause::DiskFull | Cause::BucketRefused)) => Some(cause.to_string()),
+            Some(cause @ Cause::Limit(_)) if retryable > 0 => Some(cause.to_string()),
+            Some(Cause::Signal(_) | Cause::OutputClosed) if retryable > 0 => {
+                Some("run the same command again to continue".to_owned())
+            }
+            _ if retryable == 1 => {
+                Some("run the same command again: 1 failed link may succeed".to_owned())
+            }
+            _ if retryable > 1 => Some(format!(
+                "run the same command again: {retryable} failed links may succeed"
+            )),
+            _ if failed > 0 => Some(
+                "another run would fail in the same way; `--error-file FILE` writes the failed links to a list"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
+
+    /// What has become of files that the user has changed or renamed.
+    fn changed(&self) -> Option<String> {
+        let Notes {
+            adopted,
+            beside,
+            renamed,
+            ..
+        } = self.notes;
+        let told = [
+            (adopted, "changed here and kept as it is"),
+            (beside, "changed here and kept beside a new copy"),
+            (renamed, "found under another name"),
+        ];
+        let told = told.into_iter().filter(|(count, _)| *count > 0);
+        let told: Vec<_> = told
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        (!told.is_empty()).then(|| told.join(", "))
+    }
+
+    /// How many files are downloaded, and what kinds of them there are.
+    fn downloaded(&self) -> String {
+        let downloaded = self.counts.downloaded();
+        let (replaced, resumed) = (self.notes.replaced, self.counts.of(Status::Resumed));
+        let new = downloaded.saturating_sub(replaced);
+        let kinds = [
+            (new * u64::from(replaced > 0), "new"),
+            (replaced, "replaced"),
+            (resumed, "resumed"),
+        ];
+        let kinds = kinds.into_iter().filter(|(count, _)| *count > 0);
+        let kinds: Vec<_> = kinds
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        match &kinds[..] {
+            [] => downloaded.to_string(),
+            kinds => format!("{downloaded} ({})", kinds.join(", ")),
+        }
+    }
+
+    /// How many links failed, by status.
+    fn failed(&self) -> String {
+        let failed = Status::ALL.into_iter().filter(|status| status.failed());
+        let kinds = failed.filter_map(|status| {
+            let count = self.counts.of(status);
+            (count > 0).then(|| format!("{count} {status}"))
+        });
+        let kinds: Vec<_> = kinds.collect();
+        match &kinds[..] {
+            [] => "0".to_owned(),
+            kinds => format!("{}: {}", self.counts.failed(), kinds.join(", ")),
+        }
+    }
+
+    /// The rows of the summary: a word, and what there is to say about it.
+    fn rows(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let count = |count: u64| (count > 0).then(|| count.to_string());
+        let of = |status| count(self.counts.of(status));
+        let suspect = self.notes.suspect;
+        let saved = self.counts.downloaded() + self.counts.of(Status::Present);
+        let at_once = match self.jobs {
+            0 | 1 => String::new(),
+            jobs => format!(", {jobs} at once"),
+        };
+        let is_run = !self.of_records;
+        let rate = HumanBytes(rate(self.received_bytes, self.elapsed));
+        let rate = if is_run {
+            format!(", {rate}/s")
+        } else {
+            String::new()
+        };
+        let size = format!("{}{rate}", HumanBytes(self.saved_bytes));
+        let without = self.notes.without_link;
+        [
+            ("mode", is_run.then(|| format!("{}{at_once}", self.mode))),
+            ("downloaded", Some(self.downloaded())),
+            ("present", Some(self.counts.of(Status::Present).to_string())),
+            (
+                "suspect",
+                count(suspect).map(|count| {
+                    format!("{count} of these may be damaged; `fetchpdf verify` names them")
+                }),
+            ),
+            ("changed", self.changed()),
+            ("duplicate", of(Status::Duplicate)),
+            (
+                "no link",
+                count(without).map(|count| format!("{count} rows of the list have none")),
+            ),
+            ("elsewhere", count(self.elsewhere)),
+            ("failed", Some(self.failed())),
+            (
+                "commands",
+                count(self.failed_execs).map(|count| format!("{count} failed")),
+            ),
+            ("not tried", self.not_tried()),
+            ("stopped", self.stopped_at_end()),
+            ("size", (self.saved_bytes > 0).then_some(size)),
+            (
+                "files in",
+                (is_run && saved > 0).then(|| self.files_in.clone()),
+            ),
+        ]
+        .into_iter()
+        .filter_map(|(word, text)| Some((word, text?)))
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = |status| self.counts.of(status);
-        write!(f, "{}", self.reasons)?;
-        if !self.of_records {
-            write!(f, "mode        {}", self.mode)?;
-            if self.jobs > 1 {
-                write!(f, ", {} at once", self.jobs)?;
-            }
-            writeln!(f)?;
-        }
-        write!(f, "downloaded  {}", self.counts.downloaded())?;
-        if count(Status::Resumed) > 0 {
-            write!(f, " ({} resumed)", count(Status::Resumed))?;
-        }
-        writeln!(f, "\npresent     {}", count(Status::Present))?;
-        if count(Status::Duplicate) > 0 {
-            writeln!(f, "duplicate   {}", count(Status::Duplicate))?;
-        }
-        if self.elsewhere > 0 {
-            writeln!(f, "elsewhere   {}", self.elsewhere)?;
-        }
-        write!(f, "failed      {}", self.counts.failed())?;
-        let failed = Status::ALL.into_iter().filter(|status| status.failed());
-        let failed = failed.filter(|status| count(*status) > 0);
-        for (number, status) in failed.enumerate() {
-            let separator = if number == 0 { ':' } else { ',' };
-            write!(f, "{separator} {} {status}", count(status))?;
-        }
-        writeln!(f)?;
-        if self.failed_execs > 0 {
-            writeln!(f, "commands    {} failed", self.failed_execs)?;
-        }
-        if let Some(cause) = self.stopped {
-            let untried = self.untried.map(|count| count.to_string());
-            let untried = untried.as_deref().unwrap_or("the rest of the list");
-            writeln!(f, "not tried   {untried}: {cause}")?;
-        }
-        write!(f, "size        {}", HumanBytes(self.saved_bytes))?;
-        if !self.of_records {
-            let rate = HumanBytes(rate(self.received_bytes, self.elapsed));
-            write!(f, ", {rate}/s")?;
-        }
-        writeln!(f)?;
-        if let Some(bucket) = &self.bucket {
-            writeln!(f, "files in    {bucket}")?;
+        let row = |word: &str, text: &str| {
+            let row = format!("{word:<12}{text}");
+            wrapped(&row, self.view.columns, 12)
+        };
+        self.reasons.write(f, self.view)?;
+        for (word, text) in self.rows() {
+            writeln!(f, "{}", row(word, &text))?;
         }
         write!(f, "{}", self.hosts)?;
         if self.of_records {
             return Ok(());
         }
-        writeln!(f, "elapsed     {}", seconds(self.elapsed))
+        writeln!(f, "elapsed     {}", seconds(self.elapsed))?;
+        match self.next() {
+            Some(next) => writeln!(f, "{}", row("next", &next)),
+            None => Ok(()),
+        }
     }
 }

@@ -12,6 +12,7 @@
 //! for what it will say, so that a slow reader slows the run down without holding up what is under way, or the end of the run.
 
 mod accounts;
+mod budget;
 mod config;
 pub(crate) mod exec;
 mod feed;
@@ -46,9 +47,11 @@ use crate::stop::{Cause, Stop, attend};
 use crate::store::{Answers, Archive, History, Segments, clear_leftovers};
 use crate::system::limits::explained;
 use crate::{log, output};
+pub(crate) use accounts::EMPTY;
 use accounts::{Accounts, Problem};
+use budget::{Budget, Share};
 pub(crate) use config::Config;
-use exec::Executor;
+use exec::{Exec, Executor};
 use feed::Milestones;
 pub(crate) use feedback::feedback;
 use session::{Session, begin_journal, resolve_uploads};
@@ -73,8 +76,10 @@ const NO_THREADS: &str = "cannot start worker threads";
 /// When the run itself cannot be done: a list cannot be opened, or the output folder cannot be written.
 pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     let started = Instant::now();
+    config.exec.as_ref().map_or(Ok(()), Exec::check)?;
     let token = CancellationToken::new();
     let links = Links::open(&config.inputs, &sitemaps::lists(config, token.clone()))?;
+    let seen = links.seen();
     let (layout, identity) = (&config.layout, &config.plan.identity);
     let cannot_use = || format!("cannot use the state in `{}`", layout.state().display());
     layout.claim().with_context(cannot_use)?;
@@ -131,7 +136,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
         .map_err(explained)
         .context(NO_THREADS)?;
     // last, because the run can do without their threads
-    let progress = Progress::start(config.progress, status_line);
+    let progress = Progress::start(config.style(), status_line);
     let counter = (config.progress != Style::None).then(|| Counter::start(config, &stats));
     if config.limits.time.is_some() || will_fetch(&has_job, &worker.stop) {
         let runtimes = config.mode.start().map_err(explained);
@@ -174,7 +179,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
             layout.state().display()
         );
     }
-    worker.accounts.report(config, started.elapsed())
+    worker.accounts.report(config, &seen, started.elapsed())
 }
 
 /// The shared state of a run with these journals: what it has read, and what it writes to a bucket. Its end cancels `token`.
@@ -192,8 +197,12 @@ fn worker(
     let (closed, kept) = (Arc::clone(&queue), Arc::clone(&left));
     let close = move || kept.lock().extend(closed.close());
     let stop = Arc::new(Stop::new(token, close));
+    if config.limits.downloads == Some(0) {
+        stop.stop(Cause::Limit("--max-downloads"));
+    }
     let accounts = Accounts::open(&config, Arc::clone(&session), stats, Arc::clone(&stop))?;
     Ok(Worker {
+        budget: Budget::new(config.limits.downloads, stop.token()),
         executor: config.exec.clone().map(Executor::new),
         config,
         session,
@@ -252,15 +261,18 @@ fn watch(runtime: &Runtime, worker: &Worker) {
 
 /// Lets the mode run the worker on the links of the queue.
 fn work(runtimes: &Runtimes, worker: &Arc<Worker>) {
-    let queue = Arc::clone(&worker.queue);
+    let asking = Arc::clone(worker);
     let next = move || {
-        let queue = Arc::clone(&queue);
-        async move { queue.next().await }
+        let worker = Arc::clone(&asking);
+        async move {
+            let share = worker.budget.share().await?;
+            Some((share, worker.queue.next().await?))
+        }
     };
     let (worker, config) = (Arc::clone(worker), Arc::clone(&worker.config));
-    let work = move |started: Started<Box<Job>>| {
+    let work = move |(share, started): (Share, Started<Box<Job>>)| {
         let worker = Arc::clone(&worker);
-        async move { worker.work(started).await }
+        async move { share.spend(worker.work(started).await) }
     };
     config.mode.for_each(runtimes, config.jobs(), next, work);
 }

@@ -3,11 +3,28 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
 use crate::outcome::{Counts, Outcome, Record, Status};
+
+/// What is worth a word about the files of a run, besides their statuses.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Notes {
+    /// Files that may be damaged.
+    pub suspect: u64,
+    /// New files in the place of earlier ones.
+    pub replaced: u64,
+    /// Files that the user has changed, and that count as the files of their links.
+    pub adopted: u64,
+    /// Files that the user has changed, and that were kept beside a new one.
+    pub beside: u64,
+    /// Files that the user has given another name.
+    pub renamed: u64,
+    /// Rows of tables, and entries of bibliographies, that have no link.
+    pub without_link: u64,
+}
 
 /// Counters that any thread may update.
 #[derive(Debug, Default)]
@@ -15,20 +32,38 @@ pub(crate) struct Stats {
     counts: [AtomicU64; Status::ALL.len()],
     total: OnceLock<u64>,
     elsewhere: AtomicU64,
+    suspect: AtomicU64,
+    replaced: AtomicU64,
+    adopted: AtomicU64,
+    beside: AtomicU64,
+    renamed: AtomicU64,
     saved_bytes: AtomicU64,
     received_bytes: AtomicU64,
     started: AtomicU64,
     failed_for_good: AtomicU64,
     failed_execs: AtomicU64,
-    paused_hosts: AtomicUsize,
+    paused_hosts: Mutex<Vec<(Instant, Arc<str>)>>,
     retries: AtomicUsize,
     links_wait: AtomicBool,
     transfers: Mutex<BTreeMap<u64, Arc<Live>>>,
 }
 
-#[derive(Debug, Default)]
+/// An active transfer at some time.
+#[derive(Debug, Clone)]
+pub(crate) struct Active {
+    /// Its number, by which it is known again.
+    pub number: u64,
+    /// The name of its file, or its link.
+    pub name: Arc<str>,
+    /// The bytes that have been received.
+    pub received: u64,
+    /// The bytes that are expected, or 0.
+    pub expected: u64,
+}
+
+#[derive(Debug)]
 struct Live {
-    name: String,
+    name: Arc<str>,
     received: AtomicU64,
     expected: AtomicU64,
 }
@@ -38,6 +73,9 @@ impl Stats {
     pub(crate) fn count(&self, record: &Record) {
         let status = record.outcome.status();
         self.counts[status as usize].fetch_add(1, Relaxed);
+        for note in self.notes_of(record) {
+            note.fetch_add(1, Relaxed);
+        }
         if record.failed_for_good() {
             self.failed_for_good.fetch_add(1, Relaxed);
         }
@@ -55,6 +93,9 @@ impl Stats {
     pub(crate) fn uncount(&self, record: &Record) {
         let status = record.outcome.status();
         self.counts[status as usize].fetch_sub(1, Relaxed);
+        for note in self.notes_of(record) {
+            note.fetch_sub(1, Relaxed);
+        }
         if record.failed_for_good() {
             self.failed_for_good.fetch_sub(1, Relaxed);
         }
@@ -65,6 +106,55 @@ impl Stats {
             && matches!(status, Status::Downloaded | Status::Resumed)
         {
             self.saved_bytes.fetch_sub(saved.bytes, Relaxed);
+        }
+    }
+
+    /// The counters of what is worth a word about the file of a link.
+    fn notes_of(&self, record: &Record) -> impl Iterator<Item = &AtomicU64> {
+        let saved = match &record.outcome {
+            Outcome::Saved(saved) if saved.status != Status::Duplicate => Some(saved),
+            _ => None,
+        };
+        // that of an earlier file is not in each record: see `count_present`
+        let is_new = record.is_new_file();
+        let suspect = saved.is_some_and(|saved| is_new && saved.suspect.is_some());
+        let kept = saved.filter(|saved| saved.kept.is_some());
+        let kept = kept.map(|saved| match saved.status {
+            Status::Present => &self.adopted,
+            _ => &self.beside,
+        });
+        kept.into_iter().chain(suspect.then_some(&self.suspect))
+    }
+
+    /// What is worth a word about the files.
+    pub(crate) fn notes(&self) -> Notes {
+        let [suspect, replaced, adopted, beside, renamed] = [
+            &self.suspect,
+            &self.replaced,
+            &self.adopted,
+            &self.beside,
+            &self.renamed,
+        ]
+        .map(|count| count.load(Relaxed));
+        Notes {
+            suspect,
+            replaced,
+            adopted,
+            beside,
+            renamed,
+            without_link: 0,
+        }
+    }
+
+    /// Counts a new file that has taken the place of an earlier one.
+    pub(crate) fn count_replaced(&self) {
+        self.replaced.fetch_add(1, Relaxed);
+    }
+
+    /// Counts what is worth a word about an earlier file, besides what its record says.
+    pub(crate) fn count_present(&self, is_suspect: bool, is_renamed: bool) {
+        for (is_it, count) in [(is_suspect, &self.suspect), (is_renamed, &self.renamed)] {
+            count.fetch_add(is_it.into(), Relaxed);
         }
     }
 
@@ -113,14 +203,14 @@ impl Stats {
         self.failed_execs.load(Relaxed)
     }
 
-    /// The number of hosts that are paused by an open circuit breaker.
-    pub(crate) fn paused_hosts(&self) -> usize {
-        self.paused_hosts.load(Relaxed)
+    /// The hosts that are paused, and when they come back, the first one first.
+    pub(crate) fn paused_hosts(&self) -> Vec<(Instant, Arc<str>)> {
+        self.paused_hosts.lock().clone()
     }
 
-    /// Sets the number of hosts that are paused by an open circuit breaker.
-    pub(crate) fn set_paused_hosts(&self, hosts: usize) {
-        self.paused_hosts.store(hosts, Relaxed);
+    /// Sets the hosts that are paused.
+    pub(crate) fn set_paused_hosts(&self, hosts: Vec<(Instant, Arc<str>)>) {
+        *self.paused_hosts.lock() = hosts;
     }
 
     /// The number of links that wait for a retry.
@@ -142,8 +232,9 @@ impl Stats {
     pub(crate) fn begin(self: &Arc<Self>, name: String) -> Transfer {
         let number = self.started.fetch_add(1, Relaxed);
         let live = Arc::new(Live {
-            name,
-            ..Live::default()
+            name: name.into(),
+            received: AtomicU64::new(0),
+            expected: AtomicU64::new(0),
         });
         self.transfers.lock().insert(number, Arc::clone(&live));
         Transfer {
@@ -153,13 +244,17 @@ impl Stats {
         }
     }
 
-    /// Up to `limit` active transfers, oldest first: number, name, received bytes, and expected bytes or 0.
-    pub(crate) fn oldest(&self, limit: usize) -> Vec<(u64, String, u64, u64)> {
-        let view = |(number, live): (&u64, &Arc<Live>)| {
-            let (received, expected) = (live.received.load(Relaxed), live.expected.load(Relaxed));
-            (*number, live.name.clone(), received, expected)
+    /// Up to `limit` active transfers, oldest first, and how many there are.
+    pub(crate) fn oldest(&self, limit: usize) -> (Vec<Active>, usize) {
+        let view = |(number, live): (&u64, &Arc<Live>)| Active {
+            number: *number,
+            name: live.name.clone(),
+            received: live.received.load(Relaxed),
+            expected: live.expected.load(Relaxed),
         };
-        self.transfers.lock().iter().take(limit).map(view).collect()
+        let transfers = self.transfers.lock();
+        let oldest = transfers.iter().take(limit).map(view);
+        (oldest.collect(), transfers.len())
     }
 }
 

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::outcome::{Counts, Status};
 use crate::system::parent;
 use crate::system::signals::{self, Heard};
-use crate::{log, output};
+use crate::{log, output, screen};
 
 /// Why a run ended before its list did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +111,7 @@ static ATTENDED: Mutex<Option<Attended>> = Mutex::new(None);
 pub(crate) fn hear_signals() -> io::Result<()> {
     signals::listen(|heard| match heard {
         Heard::Stop(number) => end_by(number),
+        Heard::Pause => screen::while_clear(signals::pause),
         Heard::Status => {
             let status = ATTENDED.lock().as_ref().map(|run| Arc::clone(&run.status));
             match status {

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use console::measure_text_width;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
@@ -214,9 +215,43 @@ pub(crate) fn seconds(time: Duration) -> String {
     }
 }
 
+/// `text` on lines of up to `columns`, if that is known, broken between words. All lines but the first are indented by `indent`.
+pub(crate) fn wrapped(text: &str, columns: Option<usize>, indent: usize) -> String {
+    let Some(columns) = columns.filter(|columns| *columns > 2 * indent) else {
+        return text.to_owned();
+    };
+    let (mut lines, mut width, mut is_begun) = (String::new(), 0, false);
+    for (number, word) in text.split(' ').enumerate() {
+        let length = measure_text_width(word);
+        if is_begun && width + 1 + length > columns {
+            lines.push('\n');
+            lines.extend(std::iter::repeat_n(' ', indent));
+            width = indent;
+        } else if number > 0 {
+            lines.push(' ');
+            width += 1;
+        }
+        lines.push_str(word);
+        width += length;
+        is_begun = length > 0;
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_are_broken_between_words() {
+        let hint = "  hint: run the same command again, or `--retry`";
+        assert_eq!(
+            wrapped(hint, Some(20), 4),
+            "  hint: run the same\n    command again,\n    or `--retry`"
+        );
+        assert_eq!(wrapped(hint, None, 4), hint);
+        assert_eq!(wrapped("a bcdefghij k", Some(8), 2), "a\n  bcdefghij\n  k");
+    }
 
     #[test]
     fn secrets_in_queries_are_masked() {

@@ -3,13 +3,17 @@
 use clap::Args;
 
 use crate::report::{FailOn, SinkOptions};
+use crate::run::Config;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Under other programs")]
 pub(super) struct EngineArgs {
     /// Which failures set the exit code, besides a failure of the run itself
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
-    pub(super) fail_on: FailOn,
+    fail_on: FailOn,
+    /// Exit with code 2 if there is no link in the lists
+    #[arg(long)]
+    fail_on_empty: bool,
     /// When the run ends early, also record the links that it has not tried, as `interrupted`
     ///
     /// The rest of the list is read for that, without requests. A second Ctrl-C or SIGTERM ends that at once.
@@ -21,6 +25,15 @@ pub(super) struct EngineArgs {
 }
 
 impl EngineArgs {
+    /// `config`, with what the exit code tells of.
+    pub(super) fn apply(&self, config: Config) -> Config {
+        Config {
+            fail_on: self.fail_on,
+            fail_on_empty: self.fail_on_empty,
+            ..config
+        }
+    }
+
     /// Completes what goes where.
     pub(super) fn complete(&self, records: SinkOptions) -> SinkOptions {
         SinkOptions {

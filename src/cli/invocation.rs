@@ -361,7 +361,8 @@ fn verify(check: Check, is_silent: bool) -> anyhow::Result<CommandOutcome> {
         None => verify::verify(layout)?,
         Some((options, is_deep)) => verify::verify_bucket(layout, options, *is_deep)?,
     };
-    for finding in findings.bad.iter().filter(|_| !is_silent) {
+    let told = findings.bad.iter().chain(&findings.suspect);
+    for finding in told.filter(|_| !is_silent) {
         log::print_line(&finding.to_string());
     }
     let code = findings.exit_code();

@@ -282,6 +282,7 @@ impl RunArgs {
             bucket,
             records,
             fail_on: FailOn::default(),
+            fail_on_empty: false,
             progress: quiet.unwrap_or(self.display.progress),
             forget: Vec::new(),
             timeline: None,

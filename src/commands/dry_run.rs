@@ -15,7 +15,7 @@ use crate::output::{stdout, wait_for_room};
 use crate::plan::{Existing, Plan, Step};
 use crate::queue::HasHost;
 use crate::report::{FailOn, Print, is_whole, tell_of_stdout};
-use crate::run::Config;
+use crate::run::{Config, EMPTY};
 use crate::store::{Archive, History};
 use crate::text::{printable, shown};
 use load::Load;
@@ -113,7 +113,7 @@ pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
                 }
                 continue;
             }
-            Ok(Step::Settled(record) | Step::Found(record)) => {
+            Ok(Step::Settled(record) | Step::Present(record, _)) => {
                 let (url, word) = (record.url.clone(), record.outcome.status().word());
                 let (count, file) = match &record.outcome {
                     Outcome::Saved(saved) => (&mut intent.present, saved.file.clone()),
@@ -142,6 +142,9 @@ pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
     for list in pipes.iter().filter(|list| list.is_known()) {
         log::print_line(&list.to_string());
     }
+    if config.fail_on_empty && intent.is_empty() {
+        intent.list_error.get_or_insert_with(|| EMPTY.to_owned());
+    }
     intent.lost_lines = !is_whole(stdout().finish());
     Ok(intent)
 }
@@ -162,6 +165,12 @@ fn tell_of_lists(config: &Config, links: &Links) -> Vec<Arc<Seen>> {
 }
 
 impl Intent {
+    /// Whether there was nothing in the lists.
+    fn is_empty(&self) -> bool {
+        let links = self.fetch + self.again + self.present + self.duplicate;
+        links + self.bad + self.elsewhere == 0
+    }
+
     /// The exit code: 2 if a list could not be read to its end, 1 if lines could not be written, or are not links and
     /// `fail_on` tells of them, else 0.
     pub(crate) fn exit_code(&self, fail_on: FailOn) -> u8 {

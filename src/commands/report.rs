@@ -15,7 +15,9 @@ use super::records::{Counted, Input, LastWords, each_at};
 use crate::link::SourceLine;
 use crate::mode::Mode;
 use crate::outcome::{Cause, Failure, Outcome, Record, Saved, Status};
-use crate::report::{FailOn, Hosts, Page, Reasons, Report, Tally, replace};
+use crate::report::{FailOn, Hosts, Page, Reasons, Report, Tally, View, replace};
+use crate::screen;
+use crate::stats::Notes;
 
 /// What the records of earlier runs say. [`fmt::Display`] is the summary.
 #[derive(Debug)]
@@ -76,6 +78,7 @@ struct Found {
     hosts: Hosts,
     failed_for_good: u64,
     failed_execs: u64,
+    suspect: u64,
 }
 
 impl Found {
@@ -87,6 +90,9 @@ impl Found {
         let host = told.host(&record);
         self.failed_for_good += u64::from(record.failed_for_good());
         self.failed_execs += u64::from(record.exec_error.is_some());
+        if let Outcome::Saved(saved) = &record.outcome {
+            self.suspect += u64::from(saved.suspect.is_some());
+        }
         if let Outcome::Failed(failure) = &record.outcome {
             self.reasons.count(&host, &record, failure);
         }
@@ -103,7 +109,15 @@ impl Found {
             of_records: true,
             mode: Mode::default(),
             jobs: 0,
-            bucket: None,
+            files_in: String::new(),
+            notes: Notes {
+                suspect: self.suspect,
+                ..Notes::default()
+            },
+            view: View {
+                columns: screen::columns(true),
+                repeats: true,
+            },
             counts: tally.counts(),
             elsewhere: 0,
             failed_for_good: self.failed_for_good,

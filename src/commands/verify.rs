@@ -11,7 +11,7 @@ use std::io::{self, Read, Seek};
 
 use anyhow::Context;
 
-use self::Problem::{Changed, Missing, NotPdf, Unreadable};
+use self::Problem::{Changed, Missing, NotPdf, Suspect, Unreadable};
 pub(crate) use self::bucket::verify_bucket;
 use crate::digest::{Checksum, Hasher};
 use crate::link::identity;
@@ -30,6 +30,8 @@ pub(crate) struct Findings {
     pub good: u64,
     /// The files that do not.
     pub bad: Vec<Finding>,
+    /// The good files that may be damaged.
+    pub suspect: Vec<Finding>,
     /// Number of objects that the journal does not name; none for folders.
     pub unknown: Option<u64>,
 }
@@ -56,6 +58,8 @@ pub(crate) enum Problem {
     NotPdf,
     /// It cannot be read.
     Unreadable,
+    /// It is as it was saved, but was odd then: no reason to fetch it again.
+    Suspect,
 }
 
 /// Checks every file in the journal of `layout`: its length, its checksum if that is known, and that it is a PDF.
@@ -156,17 +160,17 @@ fn read(
 
 impl Findings {
     fn add(&mut self, line: &SavedLine, problem: Option<Problem>) {
+        if problem.is_none() && line.is_suspect() {
+            self.suspect
+                .push(Finding::new(&line.url, &line.file, Suspect));
+        }
         self.add_file(&line.url, &line.file, problem);
     }
 
     fn add_file(&mut self, url: &str, file: &str, problem: Option<Problem>) {
         match problem {
             None => self.good += 1,
-            Some(problem) => self.bad.push(Finding {
-                url: url.to_owned(),
-                file: printable(file),
-                problem,
-            }),
+            Some(problem) => self.bad.push(Finding::new(url, file, problem)),
         }
     }
 
@@ -199,9 +203,23 @@ impl Findings {
     }
 }
 
+impl Finding {
+    fn new(url: &str, file: &str, problem: Problem) -> Self {
+        Self {
+            url: url.to_owned(),
+            file: printable(file),
+            problem,
+        }
+    }
+}
+
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "good        {}", self.good)?;
+        if !self.suspect.is_empty() {
+            let suspect = self.suspect.len();
+            writeln!(f, "suspect     {suspect} of these may be damaged")?;
+        }
         for problem in [Missing, Changed, NotPdf, Unreadable] {
             let found = self.bad.iter().filter(|bad| bad.problem == problem);
             writeln!(f, "{problem:<12}{}", found.count())?;
@@ -227,6 +245,7 @@ impl fmt::Display for Problem {
             Changed => "changed",
             NotPdf => "not_pdf",
             Unreadable => "unreadable",
+            Suspect => "suspect",
         })
     }
 }

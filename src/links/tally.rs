@@ -1,6 +1,7 @@
 //! What a list turns out to be, so that none is passed over in silence.
 //!
-//! [`Tally`] counts what a reader yields. A list that has content but no link is an error, which says what was looked at.
+//! [`Tally`] counts what a reader yields. A list in which nothing is found is no mistake, since an export or a search may be empty
+//! today, but it says what was looked at. A file that is no list is an error.
 //! While nothing but lines without any link has come, they are held back: if that goes on for long enough, the list is
 //! something else, and one message says so in place of one for each line. Up to [`FEW`] such lines are a list with mistakes
 //! in it, even if there is nothing else, unless the first line looks like another kind of list.
@@ -96,6 +97,11 @@ impl Seen {
     /// Whether it is known what the list is read as.
     pub(crate) fn is_known(&self) -> bool {
         !self.kind.lock().is_empty()
+    }
+
+    /// How many rows and objects have no link.
+    pub(crate) fn without_link(&self) -> u64 {
+        self.without.load(Relaxed)
     }
 
     /// Notes a row or an object that has no link.
@@ -199,11 +205,18 @@ impl Tally {
                 "{sitemaps} not requested: only a run follows them"
             ));
         }
-        if is_empty && without > 0 {
-            self.held
-                .push_back(Err(self.nothing(&format!(" in {rows}"))));
-        } else if is_empty && !seen.advice.lock().is_empty() {
-            self.held.push_back(Err(self.nothing("")));
+        let has_advice = !seen.advice.lock().is_empty();
+        if is_empty && (without > 0 || has_advice) {
+            let place = match without {
+                0 => String::new(),
+                _ => format!(" in {rows}"),
+            };
+            let nothing = self.nothing(&place);
+            if seen.is_suspect.load(Relaxed) {
+                self.held.push_back(Err(nothing));
+            } else if self.context.tells {
+                tracing::warn!("{nothing}");
+            }
         } else if is_empty {
             self.say("no links: all lines are blank or comments");
         } else if without > 0 {

@@ -80,6 +80,12 @@ impl Record {
         self.failure().is_some_and(|failure| !failure.retryable())
     }
 
+    /// Whether this run has fetched a file.
+    pub(crate) fn is_new_file(&self) -> bool {
+        let status = self.outcome.status();
+        matches!(status, Status::Downloaded | Status::Resumed)
+    }
+
     /// Whether the disk was full, which ends the run.
     pub(crate) fn is_of_full_disk(&self) -> bool {
         self.failure().is_some_and(|failure| failure.disk_full)

@@ -1,97 +1,159 @@
-//! Progress on a terminal: a row per active transfer, and below them a bar for the run with the status line.
+//! Progress on a terminal: a row per transfer, one per host that is paused, and below them a bar for the run with the status line.
 
+use std::fmt::Write;
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-use console::{Alignment, Term, measure_text_width, pad_str};
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use console::{Alignment, measure_text_width, pad_str};
+use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
+use super::canvas::Canvas;
+use super::status_line::{Shown, State};
 use super::{REDRAW, StatusLine, wait};
+use crate::screen;
+use crate::system::locale;
 
-/// The columns of the `^C` that a terminal echoes after the last line. Without room for it, that line would wrap and not be
-/// cleared.
-const INTERRUPT: usize = 3;
+/// A terminal has this many times as many rows as the progress may take. The rows still fit when they are wrapped because the
+/// terminal has become narrower.
+const SHARE: usize = 3;
 
-/// Draws the progress of a run on `bars` until the display is `stopped`.
-pub(super) fn draw(bars: &MultiProgress, status: &StatusLine, stopped: &Receiver<()>) {
-    let run = bars.add(ProgressBar::new(0));
-    let (mut rows, mut styled) = (Vec::new(), None);
+/// The most rows on a terminal of any height.
+const MOST: usize = 12;
+
+/// The most rows for hosts that are paused.
+const PAUSED: usize = 2;
+
+/// The columns of the speed of a transfer.
+const SPEED: usize = "1023.99 MiB/s".len();
+
+/// The characters that bars and lines are made of.
+struct Characters {
+    bar: &'static str,
+    separator: &'static str,
+    ellipsis: &'static str,
+}
+
+const UNICODE: Characters = Characters {
+    bar: "━━─",
+    separator: " · ",
+    ellipsis: "…",
+};
+
+const ASCII: Characters = Characters {
+    bar: "##-",
+    separator: " | ",
+    ellipsis: "...",
+};
+
+/// Draws the progress of a run until the display is `stopped`.
+pub(super) fn draw(status: &Arc<StatusLine>, stopped: &Receiver<()>) {
+    let canvas = Box::new(Canvas::default());
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::term_like(canvas));
+    let mut width = None;
     loop {
         // a terminal can be resized, and the list be counted, at any time
-        let columns = usize::from(Term::stderr().size().1);
-        let style = (status.total(), columns);
-        if styled.replace(style) != Some(style) {
-            run.set_length(status.total().unwrap_or(0));
-            run.set_style(run_style(status.total(), columns));
+        let columns = status.total().map_or(0, |_| bar_width(screen::size().1));
+        if width.replace(columns) != Some(columns) {
+            bar.set_style(bar_style(status, columns));
         }
-        let transfers = status.transfers().into_iter();
-        let transfers = transfers.map(|(name, state)| row(&name, &state, columns));
-        update(&mut rows, bars, &run, transfers.collect());
-        run.set_position(status.ended());
-        let taken = bar_width(columns) + INTERRUPT;
-        run.set_message(status.text(columns.saturating_sub(taken)));
+        bar.update(|state| {
+            state.set_len(status.total().unwrap_or_default());
+            state.set_pos(status.ended());
+        });
         if !wait(stopped, REDRAW) {
             break;
         }
     }
-    // cleared once, so that no bar draws itself again when it is dropped
-    let _ = bars.clear();
-    bars.set_draw_target(ProgressDrawTarget::hidden());
+    bar.finish_and_clear();
 }
 
-/// The style of the last line. The numbers are more useful than the bar, which gets the remaining room.
-fn run_style(total: Option<u64>, columns: usize) -> ProgressStyle {
-    let template = match (total, bar_width(columns)) {
-        (None, _) => "{spinner} {msg}".to_owned(),
-        (_, 0) => "{msg}".to_owned(),
-        (_, width) => format!("{{bar:{}.green/dim}} {{msg}}", width - 1),
-    };
-    let style = ProgressStyle::with_template(&template);
-    style.expect("a valid template").progress_chars("━━─")
-}
-
-/// The columns of the bar of the run and of the space after it.
+/// The columns of the bar of the run. The numbers are more useful than the bar, which gets the remaining room.
 fn bar_width(columns: usize) -> usize {
     match columns {
         ..60 => 0,
-        60..100 => 13,
-        _ => 25,
+        60..100 => 12,
+        _ => 24,
     }
 }
 
-/// Shows `texts` in `rows` above the bar of the run.
-fn update(
-    rows: &mut Vec<ProgressBar>,
-    bars: &MultiProgress,
-    run: &ProgressBar,
-    texts: Vec<String>,
-) {
-    while rows.len() < texts.len() {
-        let style = ProgressStyle::with_template("  {wide_msg:.dim}").expect("a valid template");
-        let row = ProgressBar::no_length().with_style(style);
-        rows.push(bars.insert_before(run, row));
-    }
-    for row in rows.drain(texts.len()..) {
-        bars.remove(&row);
-    }
-    for (row, text) in rows.iter().zip(texts) {
-        row.set_message(text);
-    }
+/// All rows: the last one begins with a bar of this width.
+fn bar_style(status: &Arc<StatusLine>, width: usize) -> ProgressStyle {
+    let characters = if locale::is_utf8() { &UNICODE } else { &ASCII };
+    let template = match width {
+        0 => "{above}{status}".to_owned(),
+        _ => format!("{{above}}{{bar:{width}.green/dim}} {{status}}"),
+    };
+    let style = ProgressStyle::with_template(&template).expect("a valid template");
+    let (above, below) = (Arc::clone(status), Arc::clone(status));
+    let rows = move |_: &ProgressState, text: &mut dyn Write| {
+        for row in rows(&above, screen::size(), characters) {
+            let _ = writeln!(text, "{}", console::style(row).for_stderr().dim());
+        }
+    };
+    let status = move |_: &ProgressState, text: &mut dyn Write| {
+        let room = screen::size().1.saturating_sub(width + 2);
+        let _ = text.write_str(&below.text(room, characters.separator));
+    };
+    let style = style.progress_chars(characters.bar);
+    style.with_key("above", rows).with_key("status", status)
 }
 
-/// `name` and `state` in up to `columns`. The state gets the room it needs.
-fn row(name: &str, state: &str, columns: usize) -> String {
-    const STATE: usize = "100% of 1023.99 MiB".len();
-    let width = columns.saturating_sub(STATE + 5).clamp(12, 60);
-    let mut tail = name;
-    // the end of a name says more than its beginning
-    while measure_text_width(tail) > width - usize::from(tail.len() < name.len()) {
+/// The rows above that of the run, on a terminal with this many rows and columns.
+fn rows(
+    status: &StatusLine,
+    (height, columns): (usize, usize),
+    characters: &Characters,
+) -> Vec<String> {
+    let most = (height / SHARE).clamp(1, MOST) - 1;
+    let paused = status.paused(PAUSED.min(most));
+    let Shown { transfers, more } = status.shown(most - paused.len());
+    let transfers = transfers.into_iter();
+    let transfers = transfers.map(|(name, state)| row(&name, &state, columns, characters));
+    let more = (more > 0 && most > paused.len()).then(|| format!("and {more} more"));
+    let rows = transfers.chain(more).chain(paused);
+    rows.map(|row| format!("  {row}")).collect()
+}
+
+/// `name`, and how far the transfer is, in up to `columns` with the margin.
+fn row(name: &str, state: &State, columns: usize, characters: &Characters) -> String {
+    const FULL: usize = "100% of 1023.99 MiB".len();
+    const SHORT: usize = "1023.99 MiB".len();
+    let (words, width) = match columns {
+        ..70 => (state.short(), SHORT),
+        _ => (state.words(), FULL),
+    };
+    let speed = match (state.speed, columns) {
+        (0, _) | (_, ..36) => String::new(),
+        _ => format!("{}/s", HumanBytes(state.speed)),
+    };
+    let taken = width + if columns < 36 { 5 } else { SPEED + 7 };
+    let room = columns.saturating_sub(taken).clamp(8, 60);
+    let name = tail(name, room, characters);
+    let name = pad_str(&name, room, Alignment::Left, None);
+    format!("{name}  {words:<width$}  {speed:>SPEED$}")
+        .trim_end()
+        .to_owned()
+}
+
+/// `name`, or its end, which says more than its beginning, in up to `room` columns.
+fn tail(name: &str, room: usize, characters: &Characters) -> String {
+    let name: String = if characters.ellipsis.is_ascii() {
+        let ascii = |c: char| if c.is_ascii() { c } else { '?' };
+        name.chars().map(ascii).collect()
+    } else {
+        name.to_owned()
+    };
+    if measure_text_width(&name) <= room {
+        return name;
+    }
+    let room = room.saturating_sub(measure_text_width(characters.ellipsis));
+    let mut tail = &*name;
+    while measure_text_width(tail) > room {
         let mut rest = tail.chars();
         rest.next();
         tail = rest.as_str();
     }
-    let ellipsis = if tail.len() < name.len() { "…" } else { "" };
-    let name = format!("{ellipsis}{tail}");
-    format!("{}  {state}", pad_str(&name, width, Alignment::Left, None))
+    format!("{}{tail}", characters.ellipsis)
 }
 
 #[cfg(test)]
@@ -100,19 +162,29 @@ mod tests {
 
     #[test]
     fn a_row_keeps_the_end_of_a_name_and_fits() {
-        assert_eq!(row("a.pdf", "50%", 40), "a.pdf             50%");
+        let half = State {
+            received: 512,
+            expected: 1024,
+            speed: 2048,
+        };
         assert_eq!(
-            row("a-name-that-is-far-too-long.pdf", "50%", 40),
-            "…ar-too-long.pdf  50%"
+            row("a.pdf", &half, 80, &UNICODE),
+            "a.pdf                                       50% of 1.00 KiB        2.00 KiB/s"
         );
+        let narrow = row("a-name-that-is-far-too-long.pdf", &half, 40, &UNICODE);
+        assert!(narrow.starts_with("…long.pdf   50% "), "{narrow}");
+        assert!(narrow.ends_with("  2.00 KiB/s"), "{narrow}");
+        assert!(row("ü-name-that-is-far-too-long.pdf", &half, 40, &ASCII).is_ascii());
+        let most = State {
+            received: 1023 << 20,
+            expected: 1023 << 20,
+            speed: 1023 << 20,
+        };
         for columns in [40, 80, 200] {
-            let wide = row(&"論文".repeat(60), "100% of 1023.99 MiB", columns);
-            assert!(measure_text_width(&wide) + 2 <= columns, "{wide}");
-            assert!(
-                wide.ends_with("文  100% of 1023.99 MiB")
-                    || wide.ends_with("文   100% of 1023.99 MiB"),
-                "{wide}"
-            );
+            for characters in [&UNICODE, &ASCII] {
+                let wide = row(&"論文".repeat(60), &most, columns, characters);
+                assert!(measure_text_width(&wide) + 3 <= columns, "{wide}");
+            }
         }
     }
 }

@@ -1,4 +1,7 @@
 //! The progress of a run in words: `12/2000, 3 failed · 1.2 MiB, 3.4 MiB/s · 0:05, 0:09 left`.
+//!
+//! The time left is what the bytes take that are still to come, where sizes are known, or else the links. It moves towards each
+//! new estimate, so that it does not jump, and is never less than the transfer under way that takes longest, or the pause of a host.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -9,12 +12,17 @@ use console::measure_text_width;
 use indicatif::HumanBytes;
 use parking_lot::Mutex;
 
-use crate::outcome::Status;
-use crate::stats::{Stats, rate};
+use super::rows::Rows;
+use super::smooth;
+use crate::outcome::{Counts, Status};
+use crate::stats::{Active, Stats, rate};
 use crate::text::{cut, printable};
 
-/// The maximum number of active transfers shown.
-const TRANSFERS: usize = 10;
+/// How many transfers are looked at.
+const LOOKED_AT: usize = 1000;
+
+/// How many transfers are named on request.
+const NAMED: usize = 10;
 
 /// How much of the name of a transfer is shown, in characters.
 const LONGEST: usize = 200;
@@ -22,12 +30,38 @@ const LONGEST: usize = 200;
 /// The time over which the speed is averaged.
 const WINDOW: Duration = Duration::from_secs(5);
 
+/// The time constant of the time left, in seconds.
+const STEADY: f64 = 5.0;
+
+/// The time before the first estimate.
+const FIRST_ESTIMATE: Duration = Duration::from_secs(1);
+
 /// The progress of a run, from its [`Stats`].
 pub(crate) struct StatusLine {
     stats: Arc<Stats>,
     started: Instant,
     /// The bytes received by some moments, covering at least the last [`WINDOW`].
     samples: Mutex<VecDeque<(Instant, u64)>>,
+    rows: Mutex<Rows>,
+    /// The time left in seconds that was shown last, and when.
+    left: Mutex<Option<(Instant, f64)>>,
+}
+
+/// What is to be shown of the transfers under way.
+pub(super) struct Shown {
+    /// Their names, and how far each is.
+    pub(super) transfers: Vec<(String, State)>,
+    /// How many others there are.
+    pub(super) more: usize,
+}
+
+/// How far a transfer is.
+pub(super) struct State {
+    pub(super) received: u64,
+    /// 0 if that is not known.
+    pub(super) expected: u64,
+    /// Bytes per second.
+    pub(super) speed: u64,
 }
 
 impl StatusLine {
@@ -37,6 +71,8 @@ impl StatusLine {
             stats,
             started: Instant::now(),
             samples: Mutex::default(),
+            rows: Mutex::default(),
+            left: Mutex::default(),
         }
     }
 
@@ -50,59 +86,167 @@ impl StatusLine {
         self.stats.counts().total()
     }
 
-    /// The names and states of the oldest active transfers.
-    pub(super) fn transfers(&self) -> Vec<(String, String)> {
-        let transfer = |(_, name, received, expected): (_, String, _, _)| {
-            (
-                printable(&cut(&name, LONGEST)),
-                transferred(received, expected),
-            )
+    /// Up to `most` active transfers, those first that take longest.
+    pub(super) fn shown(&self, most: usize) -> Shown {
+        let mut rows = self.rows.lock();
+        let (active, count) = self.stats.oldest(LOOKED_AT);
+        rows.update(active, Instant::now());
+        // a row says how many do not fit
+        let most = if count > most {
+            most.saturating_sub(1)
+        } else {
+            most
         };
-        let oldest = self.stats.oldest(TRANSFERS);
-        oldest.into_iter().map(transfer).collect()
+        let first = rows.first(most);
+        let more = count.saturating_sub(first.len());
+        let shown = |(active, speed): (&Active, u64)| {
+            let name = printable(&cut(&active.name, LONGEST));
+            let state = State {
+                received: active.received,
+                expected: active.expected,
+                speed,
+            };
+            (name, state)
+        };
+        Shown {
+            transfers: first.into_iter().map(shown).collect(),
+            more,
+        }
+    }
+
+    /// The hosts that are paused, on up to `most` rows.
+    pub(super) fn paused(&self, most: usize) -> Vec<String> {
+        let (paused, now) = (self.stats.paused_hosts(), Instant::now());
+        let fit = if paused.len() > most {
+            most.saturating_sub(1)
+        } else {
+            most
+        };
+        let named = paused.iter().take(fit).map(|(until, host)| {
+            let host = host.split_once("://").map_or(&**host, |(_, host)| host);
+            let back = clock(until.saturating_duration_since(now));
+            format!("{} paused, back in {back}", printable(host))
+        });
+        let mut rows: Vec<_> = named.collect();
+        let others = paused.len() - rows.len();
+        if others > 0 && most > 0 {
+            rows.push(format!("{others} more hosts paused"));
+        }
+        rows
     }
 
     /// The whole line, followed by a line for each of the oldest active transfers.
     pub(crate) fn with_transfers(&self) -> String {
-        let mut text = self.text(usize::MAX);
-        for (name, state) in self.transfers() {
-            let _ = write!(text, "\n  {name}  {state}");
+        let mut text = self.text(usize::MAX, " · ");
+        let shown = self.shown(NAMED);
+        for (name, state) in shown.transfers {
+            let _ = write!(text, "\n  {name}  {}", state.words());
+        }
+        if shown.more > 0 {
+            let _ = write!(text, "\n  and {} more", shown.more);
         }
         text
     }
 
-    /// The line, or what fits of it into `columns`.
-    pub(super) fn text(&self, columns: usize) -> String {
+    /// The line, or what fits of it into `columns`, with this between its parts.
+    pub(super) fn text(&self, columns: usize, separator: &str) -> String {
         let counts = self.stats.counts();
         let (ended, failed) = (counts.total(), counts.failed());
         let (elapsed, bytes) = (self.started.elapsed(), self.stats.received_bytes());
+        let speed = self.speed(bytes);
         let mut links = ended.to_string();
         let mut time = clock(elapsed);
         if let Some(total) = self.total() {
             let _ = write!(links, "/{total}");
-            // these take no time, so they would make the estimate too low
-            let instant = [Status::Present, Status::Duplicate, Status::BadLink];
-            let fetched = counts.sum(|status| !instant.contains(&status));
-            let remaining = total.saturating_sub(ended);
-            if let Some(left) = time_left(elapsed, fetched, remaining) {
+            if let Some(left) = self.time_left(total, &counts, speed) {
                 let _ = write!(time, ", {} left", clock(left));
             }
         }
         if failed > 0 {
             let _ = write!(links, ", {failed} failed");
         }
-        let speed = HumanBytes(self.speed(bytes));
-        let mut parts = vec![links, format!("{}, {speed}/s", HumanBytes(bytes)), time];
+        let speed = format!("{}/s", HumanBytes(speed));
+        let size = format!("{}, {speed}", HumanBytes(bytes));
+        let all = [&links, separator, &size, separator, &time].map(measure_text_width);
+        // how fast it is, and how long it takes, say more than how much it was
+        let size = if all.iter().sum::<usize>() <= columns {
+            size
+        } else {
+            speed
+        };
+        let mut parts = vec![links, size, time];
         match self.stats.retries() {
             0 => {}
             links => parts.push(format!("{links} to retry")),
         }
-        match self.stats.paused_hosts() {
-            0 => {}
-            1 => parts.push("1 host paused".to_owned()),
-            hosts => parts.push(format!("{hosts} hosts paused")),
+        let paused = self.stats.paused_hosts();
+        if let Some((until, _)) = paused.first() {
+            let back = clock(until.saturating_duration_since(Instant::now()));
+            parts.push(match paused.len() {
+                1 => format!("1 host paused, back in {back}"),
+                hosts => format!("{hosts} hosts paused, the first back in {back}"),
+            });
         }
-        fitting(parts, columns)
+        fitting(parts, columns, separator)
+    }
+
+    /// How long the rest of `total` links will take, given what has ended and the speed in bytes per second.
+    fn time_left(&self, total: u64, counts: &Counts, speed: u64) -> Option<Duration> {
+        let (now, elapsed) = (Instant::now(), self.started.elapsed());
+        let mut shown = self.left.lock();
+        let remaining = total.saturating_sub(counts.total());
+        if remaining == 0 || elapsed < FIRST_ESTIMATE {
+            *shown = None;
+            return None;
+        }
+        let mut rows = self.rows.lock();
+        rows.update(self.stats.oldest(LOOKED_AT).0, now);
+        let estimate = self.estimate(remaining, counts, (&rows, speed))?;
+        let paused = self.stats.paused_hosts();
+        let back = paused
+            .last()
+            .map(|(until, _)| until.saturating_duration_since(now));
+        let least = rows.longest().max(back).unwrap_or_default();
+        let left = match *shown {
+            None => estimate,
+            Some((then, left)) => {
+                let time = (now - then).as_secs_f64();
+                smooth(left - time, estimate, time / STEADY)
+            }
+        };
+        let left = left.max(least.as_secs_f64());
+        *shown = Some((now, left));
+        Duration::try_from_secs_f64(left.ceil()).ok()
+    }
+
+    /// The same, as it looks at the moment, in seconds.
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    fn estimate(
+        &self,
+        remaining: u64,
+        counts: &Counts,
+        (rows, speed): (&Rows, u64),
+    ) -> Option<f64> {
+        // these take no time, so they would make the estimate too low
+        let instant = [Status::Present, Status::Duplicate, Status::BadLink];
+        let fetched = counts.sum(|status| !instant.contains(&status));
+        let by_links = (fetched > 0)
+            .then(|| self.started.elapsed().as_secs_f64() * remaining as f64 / fetched as f64);
+        let bodies = rows.active().iter().filter(|active| active.received > 0);
+        let left = |active: &Active| active.expected.checked_sub(active.received);
+        let under_way: Option<u64> = bodies.clone().map(left).sum();
+        let untouched = remaining.saturating_sub(bodies.count() as u64);
+        let size = match (untouched, counts.downloaded()) {
+            (0, _) => Some(0.0),
+            (_, 0) => None,
+            (_, files) => Some(self.stats.saved_bytes() as f64 / files as f64),
+        };
+        match (under_way, size) {
+            (Some(bytes), Some(size)) if speed > 0 => {
+                Some((bytes as f64 + untouched as f64 * size) / speed as f64)
+            }
+            _ => by_links,
+        }
     }
 
     /// Bytes per second over the last [`WINDOW`], given the `bytes` received so far.
@@ -120,34 +264,38 @@ impl StatusLine {
     }
 }
 
+impl State {
+    /// Bytes received, and bytes expected if that is known.
+    pub(super) fn words(&self) -> String {
+        let (received, expected) = (self.received, self.expected);
+        let percent = (received.min(expected) * 100).checked_div(expected);
+        match percent {
+            Some(percent) => format!("{percent:3}% of {}", HumanBytes(expected)),
+            None if received == 0 => "waiting".to_owned(),
+            None => HumanBytes(received).to_string(),
+        }
+    }
+
+    /// The same in few columns.
+    pub(super) fn short(&self) -> String {
+        match (self.received.min(self.expected) * 100).checked_div(self.expected) {
+            Some(percent) => format!("{percent:3}%"),
+            None => self.words(),
+        }
+    }
+}
+
 /// The first of `parts`, and as many of the others as fit into `columns`, in their order.
-fn fitting(parts: Vec<String>, columns: usize) -> String {
+fn fitting(parts: Vec<String>, columns: usize, separator: &str) -> String {
     let mut parts = parts.into_iter();
     let mut line = parts.next().unwrap_or_default();
     for part in parts {
-        let longer = format!("{line} · {part}");
+        let longer = format!("{line}{separator}{part}");
         if measure_text_width(&longer) <= columns {
             line = longer;
         }
     }
     line
-}
-
-/// The state of a transfer: bytes `received`, and bytes `expected` or 0.
-fn transferred(received: u64, expected: u64) -> String {
-    let percent = (received.min(expected) * 100).checked_div(expected);
-    match percent {
-        Some(percent) => format!("{percent:3}% of {}", HumanBytes(expected)),
-        None if received == 0 => "waiting".to_owned(),
-        None => HumanBytes(received).to_string(),
-    }
-}
-
-/// How long the `remaining` links will take if the `fetched` ones took `elapsed`.
-fn time_left(elapsed: Duration, fetched: u64, remaining: u64) -> Option<Duration> {
-    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-    let ratio = remaining as f64 / fetched as f64;
-    (fetched > 0 && remaining > 0).then(|| elapsed.mul_f64(ratio))
 }
 
 /// `0:05`, `12:34`, `1:02:03`
@@ -168,9 +316,9 @@ mod tests {
     #[test]
     fn a_line_has_what_fits() {
         let parts = || ["12/20", "3 MiB", "0:05"].map(str::to_owned).to_vec();
-        assert_eq!(fitting(parts(), 80), "12/20 · 3 MiB · 0:05");
-        assert_eq!(fitting(parts(), 16), "12/20 · 3 MiB");
-        assert_eq!(fitting(parts(), 12), "12/20 · 0:05");
-        assert_eq!(fitting(parts(), 1), "12/20");
+        assert_eq!(fitting(parts(), 80, " · "), "12/20 · 3 MiB · 0:05");
+        assert_eq!(fitting(parts(), 16, " · "), "12/20 · 3 MiB");
+        assert_eq!(fitting(parts(), 12, " · "), "12/20 · 0:05");
+        assert_eq!(fitting(parts(), 1, " · "), "12/20");
     }
 }

@@ -150,6 +150,11 @@ impl<J: HasHost> Host<J> {
         self.waiting() > 0 && matches!(self.breaker, Breaker::Open { .. })
     }
 
+    /// Whether it waits because of what it has answered, and not only because of the policy.
+    pub(super) fn is_paused(&self) -> bool {
+        self.is_open() || self.pace.is_throttled()
+    }
+
     /// Whether no link needs it, and a new `Host` with the same breaker would behave the same.
     pub(super) fn is_idle(&self, now: Instant) -> bool {
         let is_unused = self.running == 0 && self.waiting() == 0;

@@ -202,6 +202,11 @@ impl Pace {
         self.since = self.not_before;
     }
 
+    /// Whether the host has throttled this run, and is not known to have stopped.
+    pub(super) fn is_throttled(&self) -> bool {
+        self.throttled_at.is_some()
+    }
+
     /// Lets one link at a time start, after a `pause`, as for a host that is throttled.
     pub(super) fn hold(&mut self, pause: Duration, now: Instant) {
         self.pause(pause, now);

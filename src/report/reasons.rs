@@ -7,8 +7,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
+use super::View;
 use crate::outcome::{Cause, Failure, Record, Status};
-use crate::text::{legible, printable};
+use crate::text::{legible, printable, wrapped};
 
 /// How many examples of each reason are shown.
 const EXAMPLES: usize = 3;
@@ -19,7 +20,7 @@ const NAMED: usize = 5;
 /// How many hosts of each reason are counted. Bounds the memory for lists with millions of hosts.
 const COUNTED: usize = 1000;
 
-/// The failures of a run, grouped by reason. [`fmt::Display`] is their part of the summary.
+/// The failures of a run, grouped by reason.
 #[derive(Debug, Clone, Default)]
 pub struct Reasons(BTreeMap<Reason, Group>);
 
@@ -94,6 +95,17 @@ impl Group {
         }
     }
 
+    fn write_examples(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let examples = self.examples.iter().flatten().take(EXAMPLES);
+        for Example { link, message, .. } in examples.clone() {
+            writeln!(f, "  {link}: {message}")?;
+        }
+        match self.count.saturating_sub(examples.count() as u64) {
+            0 => Ok(()),
+            more => writeln!(f, "  and {more} more"),
+        }
+    }
+
     /// The hosts with the most failures, if that says more than the examples.
     fn hosts(&self) -> Option<String> {
         if self.hosts.len() < 2 || self.count <= EXAMPLES as u64 {
@@ -139,8 +151,9 @@ fn without_scheme(host: &str) -> &str {
     host.split_once("://").map_or(host, |(_, host)| host)
 }
 
-impl fmt::Display for Reasons {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Reasons {
+    /// Writes the groups: counts and hints, and examples if those are told again.
+    pub(super) fn write(&self, f: &mut fmt::Formatter<'_>, view: View) -> fmt::Result {
         let mut groups: Vec<_> = self.0.iter().collect();
         groups.sort_by_key(|(_, group)| Reverse(group.count));
         for (reason @ (status, code, cause), group) in &groups {
@@ -150,19 +163,16 @@ impl fmt::Display for Reasons {
                 .map_or_else(String::new, |cause| format!(", {cause}"));
             let heading = format!("{} {status}{code}{cause}", group.count);
             writeln!(f, "{}", console::style(heading).red().bold())?;
-            let examples = group.examples.iter().flatten().take(EXAMPLES);
-            for Example { link, message, .. } in examples.clone() {
-                writeln!(f, "  {link}: {message}")?;
-            }
-            let more = group.count - examples.count() as u64;
-            if more > 0 {
-                writeln!(f, "  and {more} more")?;
+            if view.repeats {
+                group.write_examples(f)?;
             }
             if let Some(hosts) = group.hosts() {
-                writeln!(f, "  hosts: {}", printable(&hosts))?;
+                let hosts = format!("  hosts: {}", printable(&hosts));
+                writeln!(f, "{}", wrapped(&hosts, view.columns, 4))?;
             }
             if let Some(hint) = hint(**reason, group.retryable) {
-                writeln!(f, "  {} {hint}", console::style("hint:").cyan())?;
+                let hint = format!("  {} {hint}", console::style("hint:").cyan());
+                writeln!(f, "{}", wrapped(&hint, view.columns, 4))?;
             }
         }
         if groups.is_empty() {

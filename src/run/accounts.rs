@@ -9,14 +9,18 @@ use parking_lot::Mutex;
 
 use super::config::Config;
 use super::session::Session;
-use crate::log;
+use crate::links::Seen;
 use crate::outcome::{Failure, Outcome, Record, Status};
 use crate::plan::Job;
 use crate::queue::GiveUp;
-use crate::report::{Hosts, Reasons, Report, Sinks};
-use crate::stats::Stats;
+use crate::report::{Hosts, Print, Reasons, Report, Sinks, View};
+use crate::stats::{Notes, Stats};
 use crate::stop::{Cause, RunLimits, Stop};
 use crate::text::{io_message, printable};
+use crate::{log, screen};
+
+/// The error of `--fail-on-empty`.
+pub(crate) const EMPTY: &str = "no links: there is none in the lists (`--fail-on-empty`)";
 
 /// The accounts of a run, shared by all of its workers.
 pub(super) struct Accounts {
@@ -219,7 +223,12 @@ impl Accounts {
     /// # Errors
     ///
     /// When the run could not be done at all.
-    pub(super) fn report(&self, config: &Config, elapsed: Duration) -> anyhow::Result<Report> {
+    pub(super) fn report(
+        &self,
+        config: &Config,
+        lists: &[Arc<Seen>],
+        elapsed: Duration,
+    ) -> anyhow::Result<Report> {
         let lost_records = !self.finish();
         let list_error = match self.problem.lock().take() {
             Some(Problem::Impossible(error)) => return Err(error),
@@ -227,15 +236,25 @@ impl Accounts {
             None => None,
         };
         let counts = self.stats.counts();
+        let (read_all, elsewhere) = (self.has_read_all.load(Relaxed), self.stats.elsewhere());
+        let is_empty = read_all && counts.total() + elsewhere == 0;
+        let empty = || EMPTY.to_owned();
+        let list_error = list_error.or_else(|| (config.fail_on_empty && is_empty).then(empty));
+        let without_link = lists.iter().map(|list| list.without_link()).sum();
+        let is_on_stdout = config.records.print == Print::Summary;
         let total = self.stats.total();
         let mut report = Report {
             of_records: false,
             mode: config.mode,
             jobs: config.wanted_jobs().get(),
-            bucket: config.layout.bucket().map(ToString::to_string),
+            files_in: printable(&config.layout.shown()),
             untried: total.and_then(|total| total.checked_sub(counts.total())),
             counts,
-            elsewhere: self.stats.elsewhere(),
+            elsewhere,
+            notes: Notes {
+                without_link,
+                ..self.stats.notes()
+            },
             failed_for_good: self.stats.failed_for_good(),
             failed_execs: self.stats.failed_execs(),
             saved_bytes: self.stats.saved_bytes(),
@@ -244,11 +263,17 @@ impl Accounts {
             reasons: mem::take(&mut self.reasons.lock()),
             hosts: mem::take(&mut self.hosts.lock()),
             stopped: self.stop.cause(),
-            is_complete: self.has_read_all.load(Relaxed) && !self.has_passed_over.load(Relaxed),
+            is_complete: read_all && !self.has_passed_over.load(Relaxed),
             fail_on: config.fail_on,
             list_error,
             lost_records,
+            view: View {
+                columns: screen::columns(is_on_stdout),
+                repeats: false,
+            },
         };
+        let rows = report.to_string().lines().count();
+        report.view.repeats = !screen::shows_all_and(rows);
         if !self.sinks.write_pages(Some(&report)) {
             report.lost_records = true;
             log::finish();

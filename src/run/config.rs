@@ -11,6 +11,7 @@ use crate::plan::{self, Existing, Template};
 use crate::queue::policy::HostPolicies;
 use crate::store::{Dedupe, Detail, Layout, Packing};
 use crate::system::limits::jobs_and_idle;
+use crate::system::streams;
 use crate::{bucket, fetch, progress, report, stop};
 
 /// The configuration of a run.
@@ -46,6 +47,8 @@ pub(crate) struct Config {
     pub records: report::SinkOptions,
     /// What the exit code tells of.
     pub fail_on: report::FailOn,
+    /// Whether lists without any link are an error.
+    pub fail_on_empty: bool,
     /// How progress is shown.
     pub progress: progress::Style,
     /// The identities of links to fetch again although the journal has their files: see
@@ -69,6 +72,17 @@ impl Config {
     pub(crate) fn may_collide(&self) -> bool {
         let template = self.plan.naming.template.as_ref();
         self.plan.selection.is_some() && !template.is_some_and(Template::has_identity)
+    }
+
+    /// How progress is shown. Whoever reads records from a pipe may print them on the same terminal, where bars would be in the way.
+    pub(crate) fn style(&self) -> progress::Style {
+        let prints_records = self.records.print != report::Print::Summary;
+        match self.progress {
+            progress::Style::Auto if prints_records && streams::stdout_is_pipe() => {
+                progress::Style::Plain
+            }
+            style => style,
+        }
     }
 
     /// The number of links to fetch at once.

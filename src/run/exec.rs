@@ -54,6 +54,22 @@ pub(crate) struct Exec {
 }
 
 impl Exec {
+    /// Looks for the program, so that a command that does not exist is known before anything is fetched.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there, or must not be run.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        let program = &self.words[0];
+        let is_known = !PLACEHOLDERS.iter().any(|(name, _)| program.contains(name));
+        anyhow::ensure!(
+            !is_known || processes::is_there(program),
+            "cannot run `{}` (`--exec`): no such command",
+            printable(program)
+        );
+        Ok(())
+    }
+
     /// The same command without these environment variables.
     pub(crate) fn without(self, variables: impl Iterator<Item = OsString>) -> Self {
         let withheld = variables.collect();

@@ -69,8 +69,13 @@ fn take(worker: &Worker, step: io::Result<Step>) -> bool {
     match step {
         Ok(Step::Fetch(job)) => return queue(worker, job),
         Ok(Step::Settled(record)) => accounts.settle(&record),
-        Ok(Step::Found(record)) => {
-            accounts.amend(&record);
+        Ok(Step::Present(record, standing)) => {
+            accounts
+                .stats
+                .count_present(standing.is_suspect, standing.is_renamed);
+            if standing.is_outdated {
+                accounts.amend(&record);
+            }
             accounts.settle(&record);
         }
         Ok(Step::Elsewhere) => accounts.stats.count_elsewhere(),

@@ -91,7 +91,7 @@ pub(super) async fn watch_queue(queue: Arc<Queue<Box<Job>>>, accounts: Arc<Accou
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let paused = queue.open_hosts();
-        stats.set_paused_hosts(paused.len());
+        stats.set_paused_hosts(queue.paused_hosts());
         stats.set_retries(queue.retries());
         for host in paused.iter().filter(|host| !known.contains(*host)) {
             accounts.count_pause(host);

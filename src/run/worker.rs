@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::accounts::{Accounts, Problem};
+use super::budget::Budget;
 use super::config::Config;
 use super::exec::Executor;
 use super::feedback::feedback;
@@ -33,11 +34,21 @@ pub(super) struct Worker {
     pub(super) queue: Arc<Queue<Box<Job>>>,
     pub(super) stop: Arc<Stop>,
     pub(super) executor: Option<Executor>,
+    /// How many new files are still wanted.
+    pub(super) budget: Budget,
     /// The links that waited in the queue when the run was ended.
     #[expect(clippy::vec_box, reason = "as they are in the queue")]
     pub(super) left: Arc<Mutex<Vec<Box<Job>>>>,
     /// Whether the rest of the list is not recorded any more, although the run has ended early.
     pub(super) leaves_rest: AtomicBool,
+}
+
+/// What has come of an attempt.
+#[derive(Debug, Clone, Copy, Default)]
+struct Ended {
+    has_failed: bool,
+    /// Whether there is a new file.
+    is_new: bool,
 }
 
 impl Worker {
@@ -50,23 +61,26 @@ impl Worker {
         }
     }
 
-    /// Makes one attempt at a link, and reports the result to the queue and the accounts. A panic ends the run in order.
-    pub(super) async fn work(&self, started: Started<Box<Job>>) {
+    /// Makes one attempt at a link, and reports the result to the queue and the accounts. Returns whether there is a new file. A
+    /// panic ends the run in order.
+    pub(super) async fn work(&self, started: Started<Box<Job>>) -> bool {
         let timeline = self.config.timeline.as_deref();
         let number = timeline.and_then(|timeline| timeline.begin(&started.job));
         let attempted = caught(pin!(self.attempt(started))).await;
         if let Some(timeline) = timeline {
-            timeline.end(number, attempted == Ok(true));
+            let has_failed = attempted.as_ref().map_or(true, |ended| ended.has_failed);
+            timeline.end(number, !has_failed);
         }
-        if let Err(panic) = attempted {
+        let ended = attempted.map(|ended| ended.is_new);
+        ended.unwrap_or_else(|panic| {
             let problem = Problem::Incomplete(format!("{BUG}: {panic}"));
             self.accounts.fail(problem);
             self.stop.stop(Cause::Bug);
-        }
+            false
+        })
     }
 
-    /// Returns whether the link has not failed.
-    async fn attempt(&self, started: Started<Box<Job>>) -> bool {
+    async fn attempt(&self, started: Started<Box<Job>>) -> Ended {
         output::room(|| self.stop.is_stopped()).await;
         let Started { mut job, ticket } = started;
         job.ticket = Some(Box::new(ticket.clone()));
@@ -88,16 +102,19 @@ impl Worker {
                 // before the upload, so that the host is free for the next link
                 self.finish(&ticket, Finished::Ended, Feedback::Good);
                 let record = self.upload(fetcher, &job, *sealed).await;
-                self.accounts.settle_for_host(&job.origin(), &record);
+                self.settle(&job, &record);
                 self.keep(fetcher, job, record).await
             }
             Fetched::Again(pause, failure) => {
                 self.retry(job, &ticket, pause, &failure);
-                false
+                Ended {
+                    has_failed: true,
+                    is_new: false,
+                }
             }
             Fetched::Moved => {
                 self.redirect(job, &ticket);
-                true
+                Ended::default()
             }
             Fetched::Done(record) => {
                 let record = self.end(&job, &ticket, record).await;
@@ -106,13 +123,16 @@ impl Worker {
         }
     }
 
-    /// Keeps a link that has ended, in case that it has to begin anew. Returns whether it has not failed.
-    async fn keep(&self, fetcher: &Fetcher, job: Box<Job>, record: Box<Record>) -> bool {
-        let has_failed = record.outcome.status().failed();
+    /// Keeps a link that has ended, in case that it has to begin anew.
+    async fn keep(&self, fetcher: &Fetcher, job: Box<Job>, record: Box<Record>) -> Ended {
+        let ended = Ended {
+            has_failed: record.outcome.status().failed(),
+            is_new: record.is_new_file(),
+        };
         if let Some(kept) = fetcher.keep(job, record) {
             self.begin_anew(fetcher, kept).await;
         }
-        !has_failed
+        ended
     }
 
     /// Puts the file of a link into the bucket. Returns the record of the link.
@@ -169,6 +189,9 @@ impl Worker {
             return;
         };
         self.accounts.uncount(&host, &record);
+        if record.is_new_file() {
+            self.budget.refund();
+        }
         match result {
             Fetched::Done(record) => self.accounts.settle_for_host(&host, &record),
             Fetched::Again(pause, failure) => match self.queue.again(job, Instant::now() + pause) {
@@ -228,8 +251,22 @@ impl Worker {
             self.accounts.amend(&record);
         }
         self.exec(job.only_exec, &mut record).await;
-        self.accounts.settle_for_host(&job.origin(), &record);
+        self.settle(job, &record);
         record
+    }
+
+    fn settle(&self, job: &Job, record: &Record) {
+        let existing = job.existing.as_ref();
+        if let (Some(existing), Outcome::Saved(saved)) = (existing, &record.outcome)
+            && record.is_new_file()
+            && existing.saved.file == saved.file
+        {
+            self.accounts.stats.count_replaced();
+        }
+        let is_kept = record.outcome.status() == Status::Present;
+        let is_suspect = existing.is_some_and(|existing| is_kept && existing.is_suspect);
+        self.accounts.stats.count_present(is_suspect, false);
+        self.accounts.settle_for_host(&job.origin(), record);
     }
 
     fn feedback(&self, failure: &Failure, pause: Duration) -> Feedback {

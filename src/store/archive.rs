@@ -136,7 +136,8 @@ impl Inventory for Archive {
                 return Trace::Found(found);
             }
         }
-        if let Some(found) = self.elsewhere(last) {
+        if let Some(mut found) = self.elsewhere(last) {
+            found.is_renamed = true;
             return Trace::Found(found);
         }
         let first = all.iter().find(|first| first.saved.file != last.saved.file);

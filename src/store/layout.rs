@@ -67,6 +67,18 @@ impl Layout {
         }
     }
 
+    /// Where the files are, for people.
+    pub(crate) fn shown(&self) -> String {
+        match &self.output {
+            Output::Folder(folder) if folder.as_os_str() == "." => {
+                let current = std::env::current_dir();
+                current.map_or(".".into(), |current| current.display().to_string())
+            }
+            Output::Folder(folder) => folder.display().to_string(),
+            Output::Bucket(address) => address.to_string(),
+        }
+    }
+
     /// The path of the state folder.
     pub(crate) fn state(&self) -> PathBuf {
         match (&self.state, &self.output) {

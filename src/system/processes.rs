@@ -28,6 +28,30 @@ pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     Command::new(program)
 }
 
+/// Whether there is such a program, here or in the folders of `PATH`. Other systems than Unix have more rules than that, and are
+/// not asked.
+pub(crate) fn is_there(program: &str) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::fs::{Access, access};
+        let is_program =
+            |path: &std::path::Path| path.is_file() && access(path, Access::EXEC_OK).is_ok();
+        if program.contains('/') {
+            return is_program(program.as_ref());
+        }
+        let Some(folders) = std::env::var_os("PATH") else {
+            // whatever the system has in place of it
+            return true;
+        };
+        std::env::split_paths(&folders).any(|folder| is_program(&folder.join(program)))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = program;
+        true
+    }
+}
+
 /// Asks a command, and all that it has started, to end; or ends it at once.
 #[cfg(unix)]
 pub(crate) fn end(child: &mut Child, at_once: bool) -> io::Result<()> {

@@ -1,6 +1,6 @@
 //! Signals: those that end a run, and those that ask for its progress.
 //!
-//! They are heard on a thread of their own, which does nothing else: it never writes and never waits for anything but signals.
+//! They are heard on a thread of their own, which does nothing else: it never waits for anything but signals.
 
 use std::io;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -15,6 +15,8 @@ pub(crate) enum Heard {
     Stop(u8),
     /// The progress.
     Status,
+    /// A pause, until the shell continues it (Ctrl-Z).
+    Pause,
 }
 
 /// Listens to signals from now on, and calls `hear` for each of them. Must be called only once per process.
@@ -38,28 +40,40 @@ fn run(hear: &impl Fn(Heard), listening: &SyncSender<io::Result<()>>) -> io::Res
     runtime.block_on(async {
         survive_large_files();
         let (mut stop, mut status) = (StopSignals::new(), StatusSignals::new());
+        let mut pause = PauseSignal::new();
         let _ = listening.send(Ok(()));
         loop {
             hear(tokio::select! {
                 number = stop.next() => Heard::Stop(number),
                 () = status.next() => Heard::Status,
+                () = pause.next() => Heard::Pause,
             });
         }
     })
 }
 
 #[cfg(unix)]
-use unix::{StatusSignals, StopSignals, survive_large_files};
+pub(crate) use unix::pause;
+#[cfg(unix)]
+use unix::{PauseSignal, StatusSignals, StopSignals, survive_large_files};
 
 #[cfg(not(unix))]
-use other::{StatusSignals, StopSignals, survive_large_files};
+pub(crate) use other::pause;
+#[cfg(not(unix))]
+use other::{PauseSignal, StatusSignals, StopSignals, survive_large_files};
 
 #[cfg(unix)]
 mod unix {
     use std::future::poll_fn;
     use std::task::Poll;
 
+    use std::time::Duration;
+
+    use rustix::process;
     use tokio::signal::unix::{Signal, SignalKind, signal};
+
+    /// How long the system may take to stop all threads.
+    const STOPPING: Duration = Duration::from_millis(20);
 
     /// Makes a write beyond the largest allowed file an error instead of the end of the process. Needs a runtime.
     pub(super) fn survive_large_files() {
@@ -111,6 +125,41 @@ mod unix {
         pub(super) async fn next(&mut self) {
             next(&mut self.0).await;
         }
+    }
+
+    /// SIGTSTP, unless it was ignored when the process started, or the system would ignore it: where no shell is there to continue
+    /// the process, it would never go on.
+    pub(super) struct PauseSignal(Vec<(u8, Signal)>);
+
+    impl PauseSignal {
+        /// Starts to listen. Needs a runtime.
+        pub(super) fn new() -> Self {
+            let kind = SignalKind::from_raw(process::Signal::TSTP.as_raw());
+            let ignored = ignored_signals();
+            let is_wanted = |number: u8| ignored & (1_u64 << (number - 1)) == 0 && has_shell();
+            Self(listen(&[kind], is_wanted))
+        }
+
+        /// Waits for the next signal.
+        pub(super) async fn next(&mut self) {
+            if self.0.is_empty() {
+                std::future::pending::<()>().await;
+            }
+            next(&mut self.0).await;
+        }
+    }
+
+    /// Whether the parent is in the same session.
+    fn has_shell() -> bool {
+        let session = |process| process::getsid(process).ok();
+        process::getppid().is_some_and(|parent| session(Some(parent)) == session(None))
+    }
+
+    /// Stops this process until somebody continues it.
+    pub(crate) fn pause() {
+        let _ = process::kill_process(process::getpid(), process::Signal::STOP);
+        // another thread may take the signal, a moment later
+        std::thread::sleep(STOPPING);
     }
 
     /// Listens to those of `kinds` that are `wanted`. One that cannot be listened to keeps its default effect.
@@ -165,6 +214,22 @@ mod other {
             INTERRUPT
         }
     }
+
+    /// Nothing stops a process for a while.
+    pub(super) struct PauseSignal;
+
+    impl PauseSignal {
+        pub(super) fn new() -> Self {
+            Self
+        }
+
+        pub(super) async fn next(&mut self) {
+            std::future::pending().await
+        }
+    }
+
+    /// Does nothing.
+    pub(crate) fn pause() {}
 
     /// No signal asks for the progress of a run.
     pub(super) struct StatusSignals;

@@ -74,6 +74,27 @@ mod linux {
     }
 }
 
+/// Whether standard output is a pipe.
+pub(crate) fn stdout_is_pipe() -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::fs::{FileType, fstat};
+        let kind = fstat(io::stdout()).map(|stat| FileType::from_raw_mode(stat.st_mode));
+        kind == Ok(FileType::Fifo)
+    }
+    #[cfg(not(unix))]
+    false
+}
+
+/// Whether this process is in the foreground of the terminal that standard error is, or that is another one than its own.
+pub(crate) fn is_in_foreground() -> bool {
+    #[cfg(unix)]
+    return rustix::termios::tcgetpgrp(io::stderr())
+        .map_or(true, |group| group == rustix::process::getpgrp());
+    #[cfg(not(unix))]
+    true
+}
+
 /// Standard error.
 pub(crate) fn stderr() -> Box<dyn Write + Send> {
     #[cfg(unix)]

@@ -88,12 +88,14 @@ fn failed_command_is_reported_and_file_is_kept() {
         );
 
         let run = sandbox
-            .fetch(mode, server.url("/c.pdf"), &["--exec", "no-such-program"])
-            .exits(1);
+            .fetch(mode, server.url("/d.pdf"), &["--exec", "no-such-program"])
+            .exits(2);
         assert!(
             run.stderr.contains("cannot run `no-such-program`"),
             "{run:?}"
         );
+        // known before anything is fetched
+        assert!(server.requests().iter().all(|r| r.path != "/d.pdf"));
         let run = sandbox
             .fetch(mode, server.url("/c.pdf"), &["--exec", "a 'b"])
             .exits(2);

@@ -262,6 +262,19 @@ impl Running {
         said
     }
 
+    /// Waits for the end of a process whose output goes elsewhere, but not for ever.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn ends(mut self) {
+        let deadline = Instant::now() + DEADLINE;
+        while self.child.try_wait().expect("it runs").is_none() {
+            if Instant::now() > deadline {
+                let _ = self.child.kill();
+                panic!("it hangs");
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Waits for the end, but not for ever.
     pub(crate) fn end(mut self) -> Run {
         drop(self.child.stdin.take());

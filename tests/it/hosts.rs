@@ -234,6 +234,24 @@ fn run_limits_end_the_run() {
 }
 
 #[test]
+fn no_more_links_start_than_files_are_wanted() {
+    for_each_mode(|mode| {
+        for (most, gone) in [(0, 0), (3, 0), (3, 4)] {
+            let server = Server::start(|request, stream| match request.path.as_str() {
+                path if path.starts_with("/gone") => respond(stream, "404 Not Found", b""),
+                path => ok(stream, &pdf(path)),
+            });
+            let dead = (0..gone).map(|number| server.url(&format!("/gone{number}.pdf")));
+            let links = list(dead.chain(links(&server, 30)));
+            let args = ["--max-downloads", &most.to_string()];
+            let run = Sandbox::new().fetch(mode, &links, &args).exits(1);
+            assert_eq!(run.count("downloaded"), most, "{run:?}");
+            assert_eq!(server.requests().len() as u64, most + gone, "{run:?}");
+        }
+    });
+}
+
+#[test]
 fn limit_ends_a_run_whose_other_links_wait_for_a_retry() {
     for_each_mode(|mode| {
         let (asked, good) = (Arc::new(AtomicBool::new(false)), Server::of_pdfs());

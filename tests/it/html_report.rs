@@ -359,11 +359,15 @@ fn records_of_earlier_runs_make_the_same_page_and_summary() {
             .filter(|line| !words.iter().any(|word| line.starts_with(word)));
         lines.collect::<Vec<_>>().join("\n")
     };
-    let only_run = ["mode", "elapsed", "size"];
+    let only_run = ["mode", "elapsed", "size", "files in", "next"];
     let expected = without(&run.stdout, &only_run);
     for records in ["run.jsonl", "run.csv"] {
         let run = sandbox.run(&["report", records]).exits(0);
-        assert_eq!(without(&run.stdout, &only_run), expected, "{records}");
+        // nobody has seen the failures of an earlier run
+        let examples = ["  links.txt:"];
+        let summary = without(&run.stdout, &[&only_run[..], &examples].concat());
+        assert_eq!(summary, expected, "{records}");
+        assert!(run.stdout.contains("  links.txt:6: "), "{records}");
         sandbox
             .run(&["report", records, "--html", "again.html", "-q"])
             .exits(0);

@@ -183,7 +183,7 @@ fn identities_that_are_none_are_refused() {
         ("{index}", "do not identify a link"),
         ("{host}-{line}", "do not identify a link"),
         ("{nonsense}", "unknown field"),
-        ("x", "links the same identity"),
+        ("x", "all links would be the same one"),
     ] {
         let sandbox = Sandbox::new();
         let run = sandbox

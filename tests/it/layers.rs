@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// From top to bottom. A module imports only from rows below its own.
-const LAYERS: [&[&str]; 24] = [
+const LAYERS: [&[&str]; 25] = [
     &["main"],
     &["cli"],
     &["commands"],
@@ -30,6 +30,7 @@ const LAYERS: [&[&str]; 24] = [
     &[
         "charset", "host", "line", "output", "pdf", "tags", "timeout",
     ],
+    &["screen"],
     &["system"],
 ];
 

@@ -62,6 +62,8 @@ mod stores_outside;
 mod stores_packed;
 mod stores_verify;
 #[cfg(target_os = "linux")]
+mod terminal;
+#[cfg(target_os = "linux")]
 mod tls;
 #[cfg(target_os = "linux")]
 mod tls_server;

@@ -1,0 +1,224 @@
+//! The screen: rows at its bottom that are drawn again and again, and all other output, which goes above them.
+//!
+//! Everything that may reach the terminal is written under one lock: the rows are erased, the text is written, and the rows are
+//! drawn again. The cursor rests at the beginning of the last row, so that what a terminal echoes there (`^C`, `^Z`) is
+//! overwritten and never wraps. The rows are erased by their width and that of the terminal as it is now: a terminal that has
+//! become narrower has wrapped them.
+//!
+//! Nothing is drawn while the process is in the background, stopped, or after text that does not end its line.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use console::{Term, measure_text_width, truncate_str};
+use parking_lot::Mutex;
+
+use crate::system::streams;
+
+/// How long Ctrl-Z waits for a terminal that does not take what is being written to it.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+static SCREEN: Mutex<Screen> = Mutex::new(Screen {
+    rows: Vec::new(),
+    widths: Vec::new(),
+    is_mid_line: false,
+});
+
+/// How many rows of the terminal have been written to, besides those at the bottom.
+static PRINTED: AtomicUsize = AtomicUsize::new(0);
+
+static STDERR_IS_TERMINAL: LazyLock<bool> = LazyLock::new(|| io::stderr().is_terminal());
+static STDOUT_IS_TERMINAL: LazyLock<bool> = LazyLock::new(|| io::stdout().is_terminal());
+
+struct Screen {
+    /// What is to be seen at the bottom.
+    rows: Vec<String>,
+    /// The widths of the rows that are drawn.
+    widths: Vec<usize>,
+    /// Whether something else has left the cursor in a line.
+    is_mid_line: bool,
+}
+
+/// Whether standard error is a terminal.
+pub(crate) fn is_terminal() -> bool {
+    *STDERR_IS_TERMINAL
+}
+
+/// The rows and columns of the terminal.
+pub(crate) fn size() -> (usize, usize) {
+    let (rows, columns) = Term::stderr().size();
+    (usize::from(rows).max(1), usize::from(columns).max(1))
+}
+
+/// The columns of standard output, or of standard error, if that is a terminal.
+pub(crate) fn columns(is_stdout: bool) -> Option<usize> {
+    let is_terminal = if is_stdout {
+        *STDOUT_IS_TERMINAL
+    } else {
+        *STDERR_IS_TERMINAL
+    };
+    is_terminal.then(|| size().1)
+}
+
+/// Whether all that has been printed is still to be seen once so many more rows follow. What went elsewhere can be read there.
+pub(crate) fn shows_all_and(rows: usize) -> bool {
+    !is_terminal() || PRINTED.load(Relaxed) + rows < size().0
+}
+
+/// Draws `rows` at the bottom, in place of those before.
+pub(crate) fn draw(rows: Vec<String>) {
+    let mut screen = SCREEN.lock();
+    screen.rows = rows;
+    screen.draw();
+}
+
+/// Writes to standard error, above the rows.
+pub(crate) fn write_to_stderr(stderr: &mut dyn Write, bytes: &[u8]) -> io::Result<usize> {
+    write_above(is_terminal(), stderr, bytes)
+}
+
+/// Writes to standard output, above the rows.
+pub(crate) fn write_to_stdout(stdout: &mut dyn Write, bytes: &[u8]) -> io::Result<usize> {
+    write_above(*STDOUT_IS_TERMINAL, stdout, bytes)
+}
+
+fn write_above(is_terminal: bool, stream: &mut dyn Write, bytes: &[u8]) -> io::Result<usize> {
+    if !is_terminal {
+        return stream.write(bytes);
+    }
+    let mut screen = SCREEN.lock();
+    screen.erase();
+    let written = stream.write(bytes)?;
+    let columns = size().1;
+    let lines = String::from_utf8_lossy(&bytes[..written]);
+    let rows = lines
+        .lines()
+        .map(|line| rows_of(measure_text_width(line), columns));
+    PRINTED.fetch_add(rows.sum(), Relaxed);
+    screen.is_mid_line = !lines.ends_with('\n');
+    screen.draw();
+    Ok(written)
+}
+
+/// Does `stop`, which stops the process, while there is nothing at the bottom.
+pub(crate) fn while_clear(stop: impl FnOnce()) {
+    let screen = SCREEN.try_lock_for(PATIENCE);
+    let Some(mut screen) = screen else {
+        return stop();
+    };
+    screen.erase();
+    stop();
+    screen.draw();
+}
+
+impl Screen {
+    fn erase(&mut self) {
+        let text = self.erasure(size().1);
+        if !text.is_empty() {
+            put(&text);
+        }
+    }
+
+    /// What erases the rows on a terminal with so many `columns`. The cursor is at the beginning of the last one. Row by row,
+    /// because some terminals keep what is erased together if that is the whole screen.
+    fn erasure(&mut self, columns: usize) -> String {
+        if self.widths.is_empty() {
+            return String::new();
+        }
+        let last = self.widths.pop().unwrap_or_default();
+        let above = self.widths.drain(..).map(|width| rows_of(width, columns));
+        let last = if rows_of(last, columns) > 1 {
+            "\r\x1b[J"
+        } else {
+            "\r\x1b[2K"
+        };
+        last.to_owned() + &"\x1b[A\x1b[2K".repeat(above.sum())
+    }
+
+    fn draw(&mut self) {
+        if self.rows.is_empty() {
+            return self.erase();
+        }
+        if self.is_mid_line || !streams::is_in_foreground() {
+            // what is there stays where it is
+            self.widths.clear();
+            return;
+        }
+        let columns = size().1;
+        let text = self.drawing(columns);
+        put(&text);
+    }
+
+    /// What draws the rows in place of those before. Rows that stay are overwritten, so that nothing flickers.
+    fn drawing(&mut self, columns: usize) -> String {
+        let is_same = self.widths.iter().all(|width| *width < columns);
+        let mut text = match self.widths.len() {
+            0 => String::new(),
+            1 if is_same => "\r".to_owned(),
+            rows if is_same => format!("\r\x1b[{}A", rows - 1),
+            _ => self.erasure(columns),
+        };
+        // a row that fills the last column may wrap
+        let cut = |row: &String| truncate_str(row, columns - 1, "").into_owned();
+        let rows: Vec<_> = self.rows.iter().map(cut).collect();
+        for (number, row) in rows.iter().enumerate() {
+            let end = if number + 1 == rows.len() {
+                "\x1b[J\r"
+            } else {
+                "\x1b[K\r\n"
+            };
+            let _ = write!(text, "{row}{end}");
+        }
+        self.widths = rows.iter().map(|row| measure_text_width(row)).collect();
+        text
+    }
+}
+
+/// Writes to the terminal. Without one, nobody misses it.
+fn put(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// How many rows a line takes.
+fn rows_of(width: usize, columns: usize) -> usize {
+    width.div_ceil(columns).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn screen(rows: &[&str]) -> Screen {
+        Screen {
+            rows: rows.iter().map(ToString::to_string).collect(),
+            widths: Vec::new(),
+            is_mid_line: false,
+        }
+    }
+
+    #[test]
+    fn rows_are_drawn_over_those_before() {
+        let mut screen = screen(&["ab", "cd"]);
+        assert_eq!(screen.drawing(80), "ab\x1b[K\r\ncd\x1b[J\r");
+        assert_eq!(screen.drawing(80), "\r\x1b[1Aab\x1b[K\r\ncd\x1b[J\r");
+        screen.rows.pop();
+        assert_eq!(screen.drawing(80), "\r\x1b[1Aab\x1b[J\r");
+        assert_eq!(screen.erasure(80), "\r\x1b[2K");
+        assert_eq!(screen.erasure(80), "");
+    }
+
+    #[test]
+    fn a_narrower_terminal_has_wrapped_the_rows() {
+        let row = "x".repeat(100);
+        let mut screen = screen(&[&row, &row]);
+        screen.drawing(81);
+        assert_eq!(screen.widths, [80, 80]);
+        let wrapped = "\r\x1b[J\x1b[A\x1b[2K\x1b[A\x1b[2Kxx";
+        assert!(screen.drawing(40).starts_with(wrapped));
+        assert_eq!(screen.widths, [39, 39]);
+        assert!(screen.drawing(120).starts_with("\r\x1b[1Axx"));
+    }
+}

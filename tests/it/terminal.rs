@@ -1,0 +1,239 @@
+//! The display on a terminal: what is on its screen at the end.
+
+use std::fs::File;
+use std::io::Read;
+use std::process::Command;
+use std::sync::{Arc, Barrier};
+use std::thread::{self, JoinHandle};
+
+use rustix::fs::{Mode, OFlags, open};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+
+use crate::harness::{Running, Sandbox, for_each_mode, list};
+use crate::server::{Server, pdf, respond, send};
+
+/// A terminal that a process writes to.
+struct Terminal {
+    theirs: File,
+    written: JoinHandle<Vec<u8>>,
+    columns: u16,
+}
+
+impl Terminal {
+    fn new(rows: u16, columns: u16) -> Self {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
+        let ours = openpt(flags).expect("a terminal");
+        grantpt(&ours)
+            .and_then(|()| unlockpt(&ours))
+            .expect("a terminal");
+        let name = ptsname(&ours, Vec::new()).expect("a terminal");
+        let theirs = open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty());
+        let mut ours = File::from(ours);
+        let read = move || {
+            let (mut bytes, mut block) = (Vec::new(), [0; 4096]);
+            // the end is an error
+            while let Ok(length @ 1..) = ours.read(&mut block) {
+                bytes.extend_from_slice(&block[..length]);
+            }
+            bytes
+        };
+        let terminal = Self {
+            theirs: theirs.expect("a terminal").into(),
+            written: thread::spawn(read),
+            columns,
+        };
+        terminal.resize(rows, columns);
+        terminal
+    }
+
+    fn resize(&self, rows: u16, columns: u16) {
+        let size = Winsize {
+            ws_row: rows,
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        tcsetwinsize(&self.theirs, size).expect("a terminal");
+    }
+
+    fn start(&self, command: Command) -> Running {
+        self.start_with(command, "C.UTF-8")
+    }
+
+    fn start_with(&self, mut command: Command, locale: &str) -> Running {
+        let stream = || self.theirs.try_clone().expect("a descriptor");
+        command.env("TERM", "xterm").env("LC_ALL", locale);
+        command.stdout(stream()).stderr(stream());
+        Running::spawn(command)
+    }
+
+    /// What has been written, once nobody writes any more.
+    fn read(self) -> String {
+        drop(self.theirs);
+        let bytes = self.written.join().expect("no panic");
+        String::from_utf8(bytes).expect("text in UTF-8")
+    }
+
+    /// The lines on a screen of any height, once nobody writes any more.
+    fn screen(self) -> Vec<String> {
+        let columns = usize::from(self.columns);
+        let (mut lines, mut row, mut column) = (vec![Vec::new()], 0, 0);
+        let text = self.read();
+        let mut rest = text.chars();
+        while let Some(c) = rest.next() {
+            match c {
+                '\x1b' => {
+                    let mut sequence = String::new();
+                    while !sequence.ends_with(|c: char| c.is_ascii_alphabetic()) {
+                        sequence.extend(rest.next().filter(|c| *c != '['));
+                    }
+                    let line: &mut Vec<char> = &mut lines[row];
+                    match sequence.as_str() {
+                        "K" => line.truncate(column),
+                        "2K" => line.clear(),
+                        "J" => {
+                            line.truncate(column);
+                            lines.truncate(row + 1);
+                        }
+                        up if up.ends_with('A') => {
+                            let rows = up[..up.len() - 1].parse().unwrap_or(1);
+                            row -= rows;
+                        }
+                        _ => assert!(sequence.ends_with('m'), "{sequence}"),
+                    }
+                }
+                '\r' => column = 0,
+                '\n' => row += 1,
+                c => {
+                    if column == columns {
+                        (row, column) = (row + 1, 0);
+                    }
+                    lines.resize(lines.len().max(row + 1), Vec::new());
+                    let line = &mut lines[row];
+                    line.resize(line.len().max(column + 1), ' ');
+                    line[column] = c;
+                    column += 1;
+                }
+            }
+            lines.resize(lines.len().max(row + 1), Vec::new());
+        }
+        let lines = lines.iter().map(|line| line.iter().collect::<String>());
+        lines.map(|line| line.trim_end().to_owned()).collect()
+    }
+}
+
+/// Answers each request only when the test has looked at the display.
+fn slow_server(looked: &Arc<Barrier>) -> Server {
+    let looked = Arc::clone(looked);
+    Server::start(move |request, stream| {
+        if request.path.starts_with("/gone") {
+            return respond(stream, "404 Not Found", b"");
+        }
+        let body = pdf(&request.path);
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+        send(stream, head.as_bytes());
+        send(stream, &body[..2000]);
+        looked.wait();
+        send(stream, &body[2000..]);
+    })
+}
+
+#[test]
+fn nothing_of_the_bars_is_left() {
+    for_each_mode(|mode| {
+        let looked = Arc::new(Barrier::new(2));
+        let server = slow_server(&looked);
+        let sandbox = Sandbox::new();
+        let links = ["/gone-1.pdf", "/a.pdf", "/gone-2.pdf"];
+        sandbox.write("links.txt", list(links.map(|path| server.url(path))));
+        let terminal = Terminal::new(24, 80);
+        let command = sandbox.command(&["links.txt", "-o", "out", "-m", mode]);
+        let running = terminal.start(command);
+        looked.wait();
+        running.ends();
+        let screen = terminal.screen();
+        let all = screen.join("\n");
+        let told = screen
+            .iter()
+            .filter(|line| line.contains("http_status: 404"));
+        assert_eq!(told.count(), 2, "{all}");
+        // what is on the screen is not said again
+        assert_eq!(all.matches("/gone-1.pdf").count(), 1, "{all}");
+        assert!(all.contains("\n2 http_status 404\n  hint: "), "{all}");
+        assert!(all.contains("\nfiles in    out\n"), "{all}");
+        assert!(!all.contains(['━', '─', '·', '%']), "{all}");
+        assert!(
+            screen.iter().all(|line| line.chars().count() <= 80),
+            "{all}"
+        );
+    });
+}
+
+#[test]
+fn failures_that_have_left_the_screen_are_told_again() {
+    let server = Server::start(|_, stream| respond(stream, "404 Not Found", b""));
+    let sandbox = Sandbox::new();
+    let links = (0..30).map(|number| server.url(&format!("/gone-{number}.pdf")));
+    sandbox.write("links.txt", list(links));
+    let terminal = Terminal::new(24, 40);
+    let running = terminal.start(sandbox.command(&["links.txt", "-o", "out"]));
+    running.ends();
+    let screen = terminal.screen().join("\n");
+    let (_, end) = screen.rsplit_once("30 http_status 404\n").expect("a group");
+    assert!(end.contains("\n  and 27 more\n"), "{screen}");
+    // broken between words
+    let hint = "  hint: these links are dead:\n    `--error-file` writes them to a list\n";
+    assert!(end.contains(hint), "{screen}");
+}
+
+#[test]
+fn records_and_bars_share_a_terminal() {
+    for print in ["json", "paths"] {
+        let looked = Arc::new(Barrier::new(2));
+        let server = slow_server(&looked);
+        let sandbox = Sandbox::new();
+        let links = (0..6).map(|number| server.url(&format!("/{number}.pdf")));
+        sandbox.write("links.txt", list(links));
+        let terminal = Terminal::new(24, 2000);
+        let args = [
+            "links.txt",
+            "-o",
+            "out",
+            "--print",
+            print,
+            "-m",
+            "sequential",
+        ];
+        let running = terminal.start(sandbox.command(&args));
+        for _ in 0..6 {
+            looked.wait();
+        }
+        running.ends();
+        let screen = terminal.screen();
+        for (number, line) in screen.iter().take(6).enumerate() {
+            let is_whole = match print {
+                "json" => serde_json::from_str::<serde_json::Value>(line).is_ok(),
+                _ => *line == format!("out/{number}.pdf"),
+            };
+            assert!(is_whole, "{}", screen.join("\n"));
+        }
+    }
+}
+
+#[test]
+fn bars_are_ascii_where_the_locale_is() {
+    let looked = Arc::new(Barrier::new(2));
+    let server = slow_server(&looked);
+    for (locale, is_ascii) in [("C", true), ("en_US.UTF-8", false)] {
+        let sandbox = Sandbox::new();
+        let terminal = Terminal::new(24, 80);
+        let mut command = sandbox.command(&[&server.url("/a.pdf"), "-o", "out"]);
+        command.env("LANG", locale).env_remove("LC_CTYPE");
+        let running = terminal.start_with(command, "");
+        looked.wait();
+        running.ends();
+        let text = terminal.read();
+        assert_eq!(text.is_ascii(), is_ascii, "{text}");
+    }
+}
