@@ -37,7 +37,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::id::Memory;
 use crate::links::{Ahead, Input, Links};
-use crate::plan::{Job, Plan};
+use crate::plan::{self, Job, Plan};
 use crate::progress::{Progress, StatusLine, Style};
 use crate::queue::{Queue, Started};
 use crate::report::Report;
@@ -109,10 +109,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     let journals = (Arc::clone(&history), segments.clone());
     let worker = Arc::new(worker(config, journals, Arc::clone(&stats), token)?);
     let archive = Archive::new(layout, history, worker.stop.token());
-    let mut options = config.plan.clone();
-    let answers: Arc<dyn Memory> = Arc::new(Answers::of(layout));
-    options.ids = Arc::new(options.ids.with_memory(answers));
-    let plan = Plan::new(links, archive, options);
+    let plan = Plan::new(links, archive, plan_options(config));
     let status_line = Arc::new(StatusLine::new(Arc::clone(&stats)));
     let shown = Arc::clone(&status_line);
     let _attention = attend(&worker.stop, move || {
@@ -180,6 +177,15 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
         );
     }
     worker.accounts.report(config, &seen, started.elapsed())
+}
+
+/// How links become jobs, with what sources have answered before.
+fn plan_options(config: &Config) -> plan::Options {
+    let answers: Arc<dyn Memory> = Arc::new(Answers::of(&config.layout));
+    plan::Options {
+        ids: Arc::new(config.plan.ids.with_memory(answers)),
+        ..config.plan.clone()
+    }
 }
 
 /// The shared state of a run with these journals: what it has read, and what it writes to a bucket. Its end cancels `token`.
