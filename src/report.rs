@@ -24,7 +24,7 @@ pub(crate) use sinks::{Print, SinkOptions, Sinks, is_whole, tell_of_stdout};
 use crate::mode::Mode;
 use crate::outcome::{Counts, Status};
 use crate::stats::{Notes, rate};
-use crate::stop::Cause;
+use crate::stop::{AGAIN, Cause};
 use crate::text::{seconds, wrapped};
 
 /// What the exit code tells of, besides a failure of the run itself.
@@ -138,7 +138,10 @@ impl Report {
             Some(count) => count.to_string(),
             None => "the rest of the list".to_owned(),
         };
-        Some(format!("{untried}: {cause}"))
+        Some(match cause.words() {
+            Some(words) => format!("{untried}: {words}"),
+            None => untried,
+        })
     }
 
     /// The limit that was reached with the last link of the list, which the exit code tells of.
@@ -156,14 +159,10 @@ impl Report {
     fn next(&self) -> Option<String> {
         let failed = self.counts.failed();
         let retryable = failed.saturating_sub(self.failed_for_good);
+        let is_cut_off = retryable > 0 || self.untried != Some(0);
         match self.stopped {
-            // says it already
-            Some(_) if self.untried != Some(0) => None,
-            Some(cause @ (Cause::DiskFull | Cause::BucketRefused)) => Some(cause.to_string()),
-            Some(cause @ Cause::Limit(_)) if retryable > 0 => Some(cause.to_string()),
-            Some(Cause::Signal(_) | Cause::OutputClosed) if retryable > 0 => {
-                Some("run the same command again to continue".to_owned())
-            }
+            Some(Cause::DiskFull) => Some(format!("free some space on the disk, and {AGAIN}")),
+            Some(_) if is_cut_off => Some(AGAIN.to_owned()),
             _ if retryable == 1 => {
                 Some("run the same command again: 1 failed link may succeed".to_owned())
             }
@@ -218,9 +217,10 @@ impl Report {
         }
     }
 
-    /// How many links failed, by status.
+    /// How many links failed, by status. Those that the end of the run cut off have not.
     fn failed(&self) -> String {
-        let failed = Status::ALL.into_iter().filter(|status| status.failed());
+        let is_failure = |status: Status| status.failed() && status != Status::Interrupted;
+        let failed = Status::ALL.into_iter().filter(|status| is_failure(*status));
         let kinds = failed.filter_map(|status| {
             let count = self.counts.of(status);
             (count > 0).then(|| format!("{count} {status}"))
@@ -228,7 +228,7 @@ impl Report {
         let kinds: Vec<_> = kinds.collect();
         match &kinds[..] {
             [] => "0".to_owned(),
-            kinds => format!("{}: {}", self.counts.failed(), kinds.join(", ")),
+            kinds => format!("{}: {}", self.counts.sum(is_failure), kinds.join(", ")),
         }
     }
 
@@ -269,6 +269,7 @@ impl Report {
             ),
             ("elsewhere", count(self.elsewhere)),
             ("failed", Some(self.failed())),
+            ("interrupted", of(Status::Interrupted)),
             (
                 "commands",
                 count(self.failed_execs).map(|count| format!("{count} failed")),

@@ -36,16 +36,31 @@ pub enum Cause {
     Bug,
 }
 
+/// What to do after a run that has ended early.
+pub(crate) const AGAIN: &str = "run the same command again to continue";
+
+impl Cause {
+    /// The cause in words, unless whoever asked for the end knows it.
+    pub(crate) fn words(self) -> Option<String> {
+        Some(match self {
+            Self::OutputClosed => "standard output is closed".to_owned(),
+            Self::DiskFull => "no space left on the disk".to_owned(),
+            Self::BucketRefused => "the object store refuses files".to_owned(),
+            Self::Limit(option) => format!("`{option}` reached"),
+            Self::Signal(_) | Self::Bug => return None,
+        })
+    }
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OutputClosed => write!(f, "standard output is closed; ")?,
-            Self::DiskFull => write!(f, "no space left on the disk; free some space, and ")?,
-            Self::BucketRefused => write!(f, "the object store refuses files; ")?,
-            Self::Limit(option) => write!(f, "`{option}` reached; ")?,
-            Self::Signal(_) | Self::Bug => {}
+        if let Some(words) = self.words() {
+            write!(f, "{words}; ")?;
         }
-        f.write_str("run the same command again to continue")
+        if *self == Self::DiskFull {
+            f.write_str("free some space, and ")?;
+        }
+        f.write_str(AGAIN)
     }
 }
 

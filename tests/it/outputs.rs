@@ -201,7 +201,7 @@ fn signals_work_while_nobody_reads() {
             until(|| read(&sandbox, "out/.fetchpdf/journal.jsonl").contains("\"interrupted\""));
             let run = running.wait().exits(130);
             assert_eq!(run.stdout.lines().count(), count + 1, "nothing is lost");
-            assert!(run.stderr.contains(" interrupted"), "{}", run.stderr);
+            assert!(run.stderr.contains("\ninterrupted 1\n"), "{}", run.stderr);
         }
     });
 }

@@ -96,7 +96,10 @@ fn ctrl_c_ends_the_run_and_the_next_run_resumes() {
             (1, 50),
             "{run:?}"
         );
-        assert!(run.stdout.contains("1 interrupted"), "{run:?}");
+        let unfinished = (run.count("interrupted"), run.count("failed"));
+        assert_eq!(unfinished, (1, 0), "{run:?}");
+        let next = "next        run the same command again to continue\n";
+        assert!(run.stdout.ends_with(next), "{run:?}");
         assert_eq!(sandbox.names(), ["a.pdf"]);
         assert_eq!(sandbox.parts().len(), 1, "what has come is kept");
         assert_eq!(
