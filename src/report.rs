@@ -177,24 +177,18 @@ impl Report {
         }
     }
 
-    /// What has become of files that the user has changed or renamed.
+    /// What has become of files that the user has changed.
     fn changed(&self) -> Option<String> {
         let Notes {
-            adopted,
-            beside,
-            renamed,
-            ..
+            adopted, beside, ..
         } = self.notes;
-        let told = [
-            (adopted, "changed here and kept as it is"),
-            (beside, "changed here and kept beside a new copy"),
-            (renamed, "found under another name"),
-        ];
-        let told = told.into_iter().filter(|(count, _)| *count > 0);
-        let told: Vec<_> = told
-            .map(|(count, what)| format!("{count} {what}"))
-            .collect();
-        (!told.is_empty()).then(|| told.join(", "))
+        let what = match (beside, adopted) {
+            (0, 0) => return None,
+            (_, 0) => "kept beside new copies".to_owned(),
+            (0, _) => "kept as they are".to_owned(),
+            _ => format!("{beside} kept beside new copies, {adopted} kept as they are"),
+        };
+        Some(format!("{} since an earlier run: {what}", beside + adopted))
     }
 
     /// How many files are downloaded, and what kinds of them there are.
@@ -262,6 +256,10 @@ impl Report {
                 }),
             ),
             ("changed", self.changed()),
+            (
+                "renamed",
+                count(self.notes.renamed).map(|count| format!("{count} found under another name")),
+            ),
             ("duplicate", of(Status::Duplicate)),
             (
                 "no link",

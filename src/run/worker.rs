@@ -263,9 +263,15 @@ impl Worker {
         {
             self.accounts.stats.count_replaced();
         }
-        let is_kept = record.outcome.status() == Status::Present;
-        let is_suspect = existing.is_some_and(|existing| is_kept && existing.is_suspect);
-        self.accounts.stats.count_present(is_suspect, false);
+        if let Some(existing) = existing {
+            let is_kept = record.outcome.status() == Status::Present;
+            let is_saved = matches!(record.outcome, Outcome::Saved(_));
+            let stats = &self.accounts.stats;
+            stats.count_present(
+                is_kept && existing.is_suspect,
+                is_saved && existing.is_renamed,
+            );
+        }
         self.accounts.settle_for_host(&job.origin(), record);
     }
 

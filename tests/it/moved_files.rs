@@ -104,6 +104,29 @@ fn file_with_other_bytes_is_not_taken_for_the_one_that_moved() {
 }
 
 #[test]
+fn summary_says_what_became_of_changed_and_renamed_files() {
+    for_each_mode(|mode| {
+        let server = Server::start(|request, stream| match request.header("if-none-match") {
+            Some(_) => respond(stream, "304 Not Modified", b""),
+            None => respond(stream, "200 OK\r\nETag: \"v1\"", &pdf(&request.path)),
+        });
+        let links = list(["/a.pdf", "/b.pdf", "/c.pdf"].map(|path| server.url(path)));
+        for args in [&[][..], &["--update"]] {
+            let sandbox = Sandbox::new();
+            sandbox.fetch(mode, &links, args).exits(0);
+            append(&sandbox.path("out/a.pdf"), NOTE);
+            fs::rename(sandbox.path("out/b.pdf"), sandbox.path("out/mine.pdf")).expect("a file");
+            let run = sandbox.fetch(mode, &links, args).exits(0);
+            let changed = "\nchanged     1 since an earlier run: kept beside new copies\n";
+            assert!(run.stdout.contains(changed), "{run:?}");
+            let renamed = "\nrenamed     1 found under another name\n";
+            assert!(run.stdout.contains(renamed), "{run:?}");
+            assert_eq!((run.count("downloaded"), run.count("present")), (1, 2));
+        }
+    });
+}
+
+#[test]
 fn validators_survive_a_move() {
     for_each_mode(|mode| {
         let server = Server::start(|request, stream| match request.header("if-none-match") {
