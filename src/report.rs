@@ -292,10 +292,9 @@ impl fmt::Display for Report {
             wrapped(&row, self.view.columns, 12)
         };
         self.reasons.write(f, self.view)?;
-        for (word, text) in self.rows() {
+        for (word, text) in self.rows().chain(self.hosts.rows()) {
             writeln!(f, "{}", row(word, &text))?;
         }
-        write!(f, "{}", self.hosts)?;
         if self.of_records {
             return Ok(());
         }

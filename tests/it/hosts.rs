@@ -106,11 +106,6 @@ fn failing_host_is_given_up_after_few_requests() {
         );
         assert!(run.stdout.contains(&failing), "{run:?}");
         assert!(
-            run.stdout
-                .contains(&format!("slowest     {}: ", good.url(""))),
-            "{run:?}"
-        );
-        assert!(
             dead.requests().len() < 100,
             "{mode}: {} requests",
             dead.requests().len()
