@@ -17,7 +17,6 @@ use crate::commands::landing::landing;
 use crate::commands::resolve::resolve;
 use crate::commands::{demo, merge, records, report, verify};
 use crate::links::Input;
-use crate::log;
 use crate::output::stdout;
 use crate::report::{Print, Report, SinkOptions, is_whole, tell_of_stdout};
 use crate::run::{Config, run};
@@ -25,7 +24,8 @@ use crate::stop;
 use crate::store::Layout;
 use crate::system::identity;
 use crate::system::limits::explained;
-use crate::text::{cut, io_message, printable};
+use crate::text::{cut, io_message, printable, wrapped};
+use crate::{log, screen};
 
 /// How much of an error is printed, in characters.
 const LONGEST_ERROR: usize = 4000;
@@ -367,9 +367,17 @@ fn verify(check: Check, is_silent: bool) -> anyhow::Result<CommandOutcome> {
     }
     let code = findings.exit_code();
     let mut outcome = CommandOutcome::new(findings.to_string(), code, None);
-    if let Some(config) = check.refetch.filter(|_| code != 0) {
-        outcome = run(&findings.refetch(*config))?.into();
-        outcome.summary = format!("{findings}\n{}", outcome.summary);
+    match (check.refetch, findings.next()) {
+        (Some(config), Some(_)) => {
+            outcome = run(&findings.refetch(*config))?.into();
+            outcome.summary = format!("{findings}\n{}", outcome.summary);
+        }
+        (None, Some(next)) => {
+            let row = format!("next        {next}");
+            outcome.summary += &wrapped(&row, screen::columns(true), 12);
+            outcome.summary.push('\n');
+        }
+        (_, None) => {}
     }
     Ok(outcome)
 }

@@ -7,7 +7,7 @@ mod bucket;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io::{self, Read, Seek};
+use std::io::{self, ErrorKind, Read, Seek};
 
 use anyhow::Context;
 
@@ -45,6 +45,8 @@ pub(crate) struct Finding {
     pub file: String,
     /// What is wrong with it.
     pub problem: Problem,
+    /// Why, where the journal tells, printable.
+    pub why: Option<String>,
 }
 
 /// What is wrong with a file.
@@ -85,7 +87,11 @@ fn each_file(
     let unreadable = || layout.cannot_read();
     let each = |see: &mut dyn FnMut(u64, u64, &SavedLine)| {
         let mut number = 0;
-        let journal = open_journal(layout).with_context(unreadable)?;
+        let journal = open_journal(layout);
+        if matches!(&journal, Err(error) if error.kind() == ErrorKind::NotFound) {
+            anyhow::bail!(layout.no_journal());
+        }
+        let journal = journal.with_context(unreadable)?;
         let read = each_saved(journal, |line| {
             number += 1;
             see(line.id(&Identity::Recorded), number, line);
@@ -160,9 +166,12 @@ fn read(
 
 impl Findings {
     fn add(&mut self, line: &SavedLine, problem: Option<Problem>) {
-        if problem.is_none() && line.is_suspect() {
-            self.suspect
-                .push(Finding::new(&line.url, &line.file, Suspect));
+        if problem.is_none()
+            && let Some(why) = line.suspect()
+        {
+            let mut finding = Finding::new(&line.url, &line.file, Suspect);
+            finding.why = Some(printable(why));
+            self.suspect.push(finding);
         }
         self.add_file(&line.url, &line.file, problem);
     }
@@ -197,6 +206,12 @@ impl Findings {
         }
     }
 
+    /// What to do about the bad files.
+    pub(crate) fn next(&self) -> Option<&'static str> {
+        let next = "the same command with `--refetch` fetches these files again; changed ones stay beside the new copies";
+        (!self.bad.is_empty()).then_some(next)
+    }
+
     /// The exit code: 0 if every file matches the journal, else 1.
     pub(crate) fn exit_code(&self) -> u8 {
         u8::from(!self.bad.is_empty())
@@ -209,6 +224,7 @@ impl Finding {
             url: url.to_owned(),
             file: printable(file),
             problem,
+            why: None,
         }
     }
 }
@@ -218,7 +234,10 @@ impl fmt::Display for Findings {
         writeln!(f, "good        {}", self.good)?;
         if !self.suspect.is_empty() {
             let suspect = self.suspect.len();
-            writeln!(f, "suspect     {suspect} of these may be damaged")?;
+            writeln!(
+                f,
+                "suspect     {suspect} of these may be damaged: open them to see"
+            )?;
         }
         for problem in [Missing, Changed, NotPdf, Unreadable] {
             let found = self.bad.iter().filter(|bad| bad.problem == problem);
@@ -233,8 +252,11 @@ impl fmt::Display for Findings {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { url, file, problem } = self;
-        write!(f, "{file}: {problem}: {}", legible(url))
+        write!(f, "{}: {}", self.file, self.problem)?;
+        if let Some(why) = &self.why {
+            write!(f, ": {why}")?;
+        }
+        write!(f, ": {}", legible(&self.url))
     }
 }
 

@@ -129,6 +129,18 @@ impl Layout {
         }
     }
 
+    /// The message that there is no journal.
+    pub(crate) fn no_journal(&self) -> String {
+        let place = match (&self.state, &self.output) {
+            (None, Output::Folder(folder)) => folder.clone(),
+            _ => self.state(),
+        };
+        let place = place.display();
+        format!(
+            "no journal in `{place}`: no run has saved files there; name the output folder of one"
+        )
+    }
+
     /// What to say if the journal cannot be read.
     pub(crate) fn cannot_read(&self) -> String {
         match (&self.state, &self.output) {

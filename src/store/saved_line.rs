@@ -148,6 +148,11 @@ impl<'a> SavedLine<'a> {
         sha256.into_iter().chain(listed).collect()
     }
 
+    /// Why its file was suspect, if it was.
+    pub(crate) fn suspect(&self) -> Option<&str> {
+        self.suspect.as_deref()
+    }
+
     /// Whether its file was suspect.
     pub(crate) fn is_suspect(&self) -> bool {
         self.suspect.is_some()

@@ -52,6 +52,7 @@ fn verify_compares_files_with_the_journal() {
     changed     2
     not_pdf     1
     unreadable  0
+    next        the same command with `--refetch` fetches these files again; changed ones stay beside the new copies
     ");
     for line in [
         "missing.pdf: missing: ",
@@ -80,6 +81,23 @@ fn refetch_replaces_damaged_files() {
 }
 
 #[test]
+fn verify_says_why_files_are_suspect() {
+    let server = Server::start(|request, stream| {
+        let body = pdf(&request.path);
+        ok(stream, &body[..body.len() - 6]);
+    });
+    let sandbox = Sandbox::new();
+    let link = server.url("/a.pdf");
+    let run = sandbox.run(&[&link, "-o", "out"]).exits(0);
+    assert_eq!(run.count("suspect"), 1, "{run:?}");
+    let run = sandbox.run(&["verify", "out"]).exits(0);
+    let told = format!("a.pdf: suspect: no `%%EOF` near the end: {link}\n");
+    assert_eq!(run.stderr, told);
+    assert_eq!((run.count("good"), run.count("suspect")), (1, 1));
+    assert!(!run.stdout.contains("next"), "{run:?}");
+}
+
+#[test]
 fn verify_uses_the_output_folder_of_the_config_file() {
     let server = Server::of_pdfs();
     let sandbox = damaged(&server, &[]);
@@ -92,7 +110,8 @@ fn verify_uses_the_output_folder_of_the_config_file() {
 fn verify_requires_a_journal() {
     let run = Sandbox::new().run(&["verify", "nowhere"]).exits(2);
     assert!(
-        run.stderr.contains("cannot read the journal of `nowhere`"),
+        run.stderr
+            .contains("error: no journal in `nowhere`: no run has saved files there;"),
         "{run:?}"
     );
 }
