@@ -5,6 +5,7 @@
 
 mod buckets;
 mod compare;
+mod completions;
 mod config_file;
 mod display;
 mod earlier;
@@ -32,7 +33,6 @@ mod sites;
 mod unused;
 mod values;
 
-use std::io::{self, IsTerminal};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -41,7 +41,6 @@ use clap::{
 };
 use clap_complete::Shell;
 
-use crate::log;
 use crate::mode::Mode;
 use crate::report::SinkOptions;
 use crate::run::Config;
@@ -305,7 +304,7 @@ pub fn parse() -> anyhow::Result<Invocation> {
             (Action::Resolve(config), quiet, log)
         }
         Some(Subcommands::Completions { shell }) => {
-            (Action::Print(completions(shell)), 0, cli.run.log())
+            (Action::Print(completions::script(shell)), 0, cli.run.log())
         }
         Some(Subcommands::Man { page }) => {
             let page = manual::page(page.as_deref())?;
@@ -367,27 +366,6 @@ fn files_read(matches: &ArgMatches) -> Vec<PathBuf> {
     let headers = headers.into_iter().flatten();
     let headers = headers.filter_map(|header| header.strip_prefix('@').map(PathBuf::from));
     named.chain(headers).collect()
-}
-
-/// The completion script for a shell, which says where it goes.
-fn completions(shell: Shell) -> Vec<u8> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut command(), "fetchpdf", &mut script);
-    let name = shell.to_string();
-    let place = help::COMPLETIONS.iter().find(|(known, _)| *known == name);
-    let place = place.map_or("", |(_, call)| call);
-    let note = format!("# {place}\n");
-    // the first line of zsh has to stay the first one
-    let first = script.iter().position(|byte| *byte == b'\n');
-    let at = match first {
-        Some(end) if script.starts_with(b"#compdef") => end + 1,
-        _ => 0,
-    };
-    script.splice(at..at, note.into_bytes());
-    if io::stdout().is_terminal() {
-        log::print_line(&format!("to install it: {place}"));
-    }
-    script
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! Help, usage errors and exit codes.
 
+use std::path::Path;
+use std::process::Command;
+
 use crate::harness::{Running, Sandbox};
 
 /// The help of `args` at this width.
@@ -76,6 +79,53 @@ fn completions_say_where_they_go() {
         assert!(notes.any(|line| line.contains(place)), "{shell}");
         let help = sandbox.run(&["completions"]).exits(2).stderr;
         assert!(help.contains(place), "{help}");
+    }
+}
+
+/// Runs `script` in a shell, if that is installed, with this home folder.
+fn output_of(shell: &[&str], script: &str, home: &Path) -> Option<String> {
+    let mut command = Command::new(shell[0]);
+    command.args(&shell[1..]).args(["-c", script]);
+    let output = command.env("HOME", home).output().ok()?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && stderr.is_empty(), "{stderr}");
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn completions_complete() {
+    let sandbox = Sandbox::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = sandbox.run(&["completions", shell]).exits(0).stdout;
+        sandbox.write(shell, &script);
+    }
+    let home = sandbox.path("");
+    let path = |shell: &str| sandbox.path(shell).display().to_string();
+    let bash = format!(
+        "source '{}'; COMP_WORDS=(fetchpdf --sitemap); COMP_CWORD=1; _fetchpdf fetchpdf --sitemap fetchpdf; echo \"${{COMPREPLY[@]}}\"",
+        path("bash")
+    );
+    if let Some(found) = output_of(&["bash"], &bash, &home) {
+        assert_eq!(found.trim(), "--sitemap-depth");
+    }
+    let zsh = format!(
+        "autoload -Uz compinit; compinit -D; source '{}'",
+        path("zsh")
+    );
+    output_of(&["zsh", "-f"], &zsh, &home);
+    let fish = format!("source '{}'; complete -C", path("fish"));
+    for (typed, wanted) in [
+        ("--sha", "--sha256"),
+        ("comp", "compare"),
+        ("-q -m po", "pool"),
+        ("compare --mod", "--modes"),
+        ("--http1.1 --sha", "--sha256"),
+    ] {
+        let script = format!("{fish} 'fetchpdf {typed}'");
+        let Some(found) = output_of(&["fish", "--no-config"], &script, &home) else {
+            break;
+        };
+        assert!(found.starts_with(wanted), "{typed}: {found}");
     }
 }
 
