@@ -153,7 +153,7 @@ impl Invocation {
         if matches!(self.action, Action::Compare(_)) {
             compare::refuse_pipes(self.reads.iter().map(PathBuf::as_path))?;
         }
-        let is_for_programs = self.action.is_for_programs();
+        let ignores_quiet = self.action.ignores_quiet();
         self.origins.tell();
         for warning in &self.warnings {
             tracing::warn!("warning: {warning}");
@@ -216,7 +216,7 @@ impl Invocation {
             Action::OrderedRun(config) => CommandOutcome::new(compare::run_one(*config)?, 0, None),
             Action::Verify(check) => verify(check, self.log.is_silent)?,
         };
-        if self.quiet && !is_for_programs {
+        if self.quiet && !ignores_quiet {
             outcome.summary.clear();
         }
         Ok(outcome)
@@ -249,11 +249,10 @@ fn compare_as(asked: &Asked) -> anyhow::Result<CommandOutcome> {
 }
 
 impl Action {
-    /// Whether its result is for programs, and printed in any case.
-    fn is_for_programs(&self) -> bool {
+    /// Whether its result is printed even with `--quiet`: it is what was asked for, and no summary.
+    fn ignores_quiet(&self) -> bool {
         match self {
-            Self::OrderedRun(_) => true,
-            Self::Compare(asked) => asked.json,
+            Self::OrderedRun(_) | Self::Compare(_) => true,
             _ => false,
         }
     }

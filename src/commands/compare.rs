@@ -33,11 +33,12 @@ use console::Term;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use crate::links::Input;
+use crate::links::{Input, Links};
 use crate::log;
 use crate::run::Config;
 use crate::stop::{self, Cause, Stop};
 use crate::system::locale;
+use crate::text::wrapped;
 
 pub(crate) use child::{Order, run_one};
 pub(crate) use json::json;
@@ -76,8 +77,18 @@ pub(crate) struct Comparison {
     pub results: Vec<RowResult>,
     /// Why it ended early, if somebody has asked for that.
     pub stopped: Option<Cause>,
+    /// The run that was not finished, if one was not. Its figures are not shown.
+    unfinished: Option<Unfinished>,
     /// How often each row was to run.
     runs: usize,
+}
+
+/// A run that ended before its work was done.
+#[derive(Debug)]
+struct Unfinished {
+    /// As messages name it: `run 3 of 8: pool, 16 at once`.
+    name: String,
+    exit_code: u8,
 }
 
 /// The runs of one row.
@@ -90,11 +101,12 @@ pub(crate) struct RowResult {
     runs: Vec<Measured>,
 }
 
-/// Runs `config` as `options` say, until somebody asks for the end or a run ends early.
+/// Runs `config` as `options` say, until somebody asks for the end, a run breaks off, or there turns out to be nothing to fetch.
+/// A run that reaches a limit, such as `--max-downloads`, does not end the comparison: the others get as far.
 ///
 /// # Errors
 ///
-/// When a run fails as a whole, or an output folder is not empty.
+/// When a run fails as a whole, a list cannot be opened, or an output folder is not empty.
 pub(crate) fn compare(config: &Config, options: &Options) -> anyhow::Result<Comparison> {
     let Options { rows, folders, .. } = options;
     let runs = options.runs;
@@ -104,18 +116,22 @@ pub(crate) fn compare(config: &Config, options: &Options) -> anyhow::Result<Comp
         Folders::check(&folders.of(*row, rows, (*run, runs)))?;
     }
     let inputs = repeatable(&config.inputs, folders.temporary())?;
+    Links::open(&inputs, &config.lists)?;
     let mut results: Vec<_> = rows.iter().map(|row| RowResult::new(*row, rows)).collect();
     let stop = Arc::new(Stop::new(CancellationToken::new(), || ()));
     let status = Arc::new(Mutex::new(String::new()));
     let shown = Arc::clone(&status);
     let _attention = stop::attend(&stop, move || log::print_line(&shown.lock()));
+    let mut unfinished = None;
     for (number, (run, row)) in (1..).zip(&all) {
         let at = rows.iter().position(|other| other == row);
         let result = &mut results[at.expect("it is one of them")];
         let doing = format!("run {number} of {}: {}", all.len(), row);
         let say = |text: &str| {
             if !options.is_quiet {
-                log::print_line(&format!("{doing}{text}"));
+                let size = Term::stderr().size_checked();
+                let columns = size.map(|(_, columns)| usize::from(columns));
+                log::print_line(&wrapped(&format!("{doing}{text}"), columns, 2));
             }
         };
         status.lock().clone_from(&doing);
@@ -124,13 +140,19 @@ pub(crate) fn compare(config: &Config, options: &Options) -> anyhow::Result<Comp
         let order = Order::new(&options.arguments, &inputs, *row, &output);
         let measured = child::measure(&order, &stop)?;
         folders.clear(&output);
-        let Some(measured) = measured else {
+        let exit_code = measured.as_ref().map_or(0, |run| run.exit_code);
+        let Some(measured) = measured.filter(|run| !run.is_broken) else {
+            say(": ended early");
+            let name = doing;
+            unfinished = Some(Unfinished { name, exit_code });
             break;
         };
+        if measured.is_of_nothing() {
+            break;
+        }
         say(&format!(": {measured}"));
-        let ends = measured.ended_early;
         result.runs.push(measured);
-        if ends || stop.is_stopped() {
+        if stop.is_stopped() {
             break;
         }
     }
@@ -138,6 +160,7 @@ pub(crate) fn compare(config: &Config, options: &Options) -> anyhow::Result<Comp
     Ok(Comparison {
         results,
         stopped: stop.cause(),
+        unfinished,
         runs,
     })
 }
@@ -185,7 +208,8 @@ impl Comparison {
         if let Some(Cause::Signal(signal)) = self.stopped {
             return 128 + signal;
         }
-        let mut codes = self.all_runs().map(|run| run.exit_code);
+        let unfinished = self.unfinished.iter().map(|run| run.exit_code);
+        let mut codes = unfinished.chain(self.all_runs().map(|run| run.exit_code));
         codes.find(|code| *code != 0).unwrap_or(0)
     }
 
@@ -207,17 +231,15 @@ impl fmt::Display for Comparison {
             columns: columns.min(MOST_COLUMNS),
             is_utf8: locale::is_utf8(),
         };
-        if self.results.is_empty() {
-            return Ok(());
+        let mut parts = Vec::new();
+        if !self.results.is_empty() {
+            parts.push(table::tables(self, screen));
+            parts.push(chart::chart(self, screen));
+            parts.extend(who::who_ran_when(self, screen));
         }
-        write!(f, "{}", table::tables(self, screen))?;
-        writeln!(f)?;
-        write!(f, "{}", chart::chart(self, screen))?;
-        write!(f, "{}", who::who_ran_when(self, screen))?;
-        for note in notes::notes(self) {
-            write!(f, "\n{}", table::wrapped(&note, screen))?;
-        }
-        Ok(())
+        let notes = notes::notes(self).into_iter();
+        parts.extend(notes.map(|note| screen.wrapped(&note)));
+        f.write_str(&parts.join("\n"))
     }
 }
 
@@ -229,6 +251,11 @@ struct Screen {
 }
 
 impl Screen {
+    /// `text` in lines that fit.
+    fn wrapped(self, text: &str) -> String {
+        wrapped(text, Some(self.columns), 0) + "\n"
+    }
+
     /// `text`, or the other one where only ASCII is shown.
     fn or_ascii<'a>(self, text: &'a str, ascii: &'a str) -> &'a str {
         if self.is_utf8 { text } else { ascii }

@@ -92,11 +92,44 @@ fn selected_modes_run_and_report_failures() {
     assert!(picture.contains(" failed\""), "{picture}");
     std::fs::remove_file(sandbox.path("chart.svg")).expect("it is there");
     let run = compare(&sandbox, &["--modes", "pool", &link, "-qq"]).exits(1);
-    assert_eq!((&*run.stdout, &*run.stderr), ("", ""));
+    assert_eq!(run.stderr, "");
+    assert!(run.stdout.starts_with("mode  at once"), "{run:?}");
     assert!(
         is_empty(&sandbox.path(".")),
         "temporary folders are elsewhere"
     );
+}
+
+#[test]
+fn nothing_to_fetch_is_told_once_and_compares_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.write("empty.txt", "# later\n");
+    for (args, json) in [
+        (&["empty.txt"][..], false),
+        (&["empty.txt", "--json"], true),
+    ] {
+        let run = compare(&sandbox, args).exits(0);
+        let told = run.stderr.matches("no links: all lines are blank").count();
+        assert_eq!(told, 1, "{run:?}");
+        assert!(run.stdout.contains("nothing was fetched"), "{run:?}");
+        assert_eq!(run.stdout.starts_with("note: "), !json, "{run:?}");
+    }
+    let run = compare(&sandbox, &["missing.txt"]).exits(2);
+    assert!(run.stderr.starts_with("error: cannot read"), "{run:?}");
+}
+
+#[test]
+fn each_mode_gets_as_far_as_a_limit() {
+    let server = Server::of_pdfs();
+    let sandbox = Sandbox::new();
+    sandbox.write("links.txt", links(&server, 9));
+    let args = ["links.txt", "-j", "1", "--max-downloads", "2"];
+    let run = compare(&sandbox, &args).exits(1);
+    let told = run.stderr.matches("2 files, `--max-downloads` reached\n");
+    assert_eq!(told.count(), 4, "{run:?}");
+    let text = run.stdout.replace('\n', " ");
+    let note = "note: runs ended when `--max-downloads` was reached";
+    assert_eq!(text.matches(note).count(), 1, "{run:?}");
 }
 
 #[test]
@@ -347,7 +380,9 @@ fn a_signal_ends_the_run_and_the_comparison() {
         let run = running.end();
         let code = if signal == "INT" { 130 } else { 143 };
         let run = run.exits(code);
-        assert!(run.stdout.contains("the comparison ended early"), "{run:?}");
+        let note =
+            "note: the comparison ended early, in run 1 of 4: sequential, which does not\ncount\n";
+        assert_eq!(run.stdout, note, "{run:?}");
         drop(go);
     }
 }

@@ -9,6 +9,7 @@ use super::RowResult;
 use super::rows::Row;
 use crate::report::Report;
 use crate::run::timeline::{Events, Timeline};
+use crate::stop::Cause;
 use crate::system::usage::{self, CpuTime};
 use crate::text::seconds;
 
@@ -37,8 +38,10 @@ pub(crate) struct Measured {
     pub events: Events,
     /// The exit code that the run would have by itself.
     pub exit_code: u8,
-    /// Whether it ended before its list.
-    pub ended_early: bool,
+    /// The option whose limit ended it, if one did.
+    pub limit: Option<String>,
+    /// Whether it ended before its list for another reason.
+    pub is_broken: bool,
     /// Why a list could not be read to its end.
     pub list_error: Option<String>,
 }
@@ -64,20 +67,35 @@ impl Measured {
             threads: timeline.threads(),
             events: timeline.events(),
             exit_code: report.exit_code(),
-            ended_early: report.stopped.is_some(),
+            limit: match report.stopped {
+                Some(Cause::Limit(option)) => Some(option.to_owned()),
+                _ => None,
+            },
+            is_broken: !matches!(report.stopped, None | Some(Cause::Limit(_))),
             list_error: report.list_error.clone(),
         }
     }
 }
 
+impl Measured {
+    /// Whether it was in order, but there was nothing to fetch.
+    pub(super) fn is_of_nothing(&self) -> bool {
+        self.links == 0 && self.exit_code == 0
+    }
+}
+
 impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, {} files", seconds(self.elapsed), self.files)?;
+        let files = match self.files {
+            1 => "1 file".to_owned(),
+            files => format!("{files} files"),
+        };
+        write!(f, "{}, {files}", seconds(self.elapsed))?;
         if self.failed > 0 {
             write!(f, ", {} failed", self.failed)?;
         }
-        if self.ended_early {
-            write!(f, ", ended early")?;
+        if let Some(option) = &self.limit {
+            write!(f, ", `{option}` reached")?;
         }
         Ok(())
     }

@@ -23,24 +23,38 @@ const CLOSE: f64 = 0.05;
 /// The notes, each a paragraph.
 pub(super) fn notes(comparison: &Comparison) -> Vec<String> {
     let mut notes = Vec::new();
-    notes.extend(ended_early(comparison));
+    notes.extend(unfinished(comparison));
     let results = &comparison.results;
+    notes.extend(results.iter().find_map(limit));
     notes.extend(results.iter().filter_map(pause_of_retries));
     notes.extend(results.iter().filter_map(pause_of_hosts));
     notes.extend(different_files(results));
     notes.extend(limit_of_hosts(results));
+    if results.is_empty() && notes.is_empty() {
+        notes.push("note: nothing was fetched, so that there is nothing to compare".to_owned());
+    }
     let short = too_short(results);
     notes.extend(short.or_else(|| too_close(results)));
     notes
 }
 
-fn ended_early(comparison: &Comparison) -> Option<String> {
-    let has_ended = comparison.all_runs().any(|run| run.ended_early);
-    (has_ended || comparison.stopped.is_some()).then(|| {
-        let last = comparison.results.last().map(|result| &*result.label);
-        let last = last.unwrap_or_default();
-        format!("note: the comparison ended early, in {last}: the figures are not of whole runs")
-    })
+fn unfinished(comparison: &Comparison) -> Option<String> {
+    if let Some(run) = &comparison.unfinished {
+        return Some(format!(
+            "note: the comparison ended early, in {}, which does not count",
+            run.name
+        ));
+    }
+    let is_early = comparison.stopped.is_some();
+    is_early.then(|| "note: the comparison ended early".to_owned())
+}
+
+/// Says that the runs are only of a part of the list.
+fn limit(result: &RowResult) -> Option<String> {
+    let option = result.typical().limit.as_ref()?;
+    Some(format!(
+        "note: runs ended when `{option}` was reached, and not at the end of the list"
+    ))
 }
 
 /// Says that the time of a run is the pause before a retry.
@@ -114,7 +128,6 @@ fn too_short(results: &[RowResult]) -> Option<String> {
         .min();
     let is_compared = concurrent(results).count() > 1;
     match links {
-        0 => Some("note: nothing was fetched, so that there is nothing to compare".to_owned()),
         1 => Some("note: one link is too short a list to tell: all modes do the same with it".to_owned()),
         _ if shortest < SHORT_RUN => Some(format!(
             "note: the list is too short to tell: the shortest run took {}, most of which goes into the start. Take a longer list",

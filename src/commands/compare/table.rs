@@ -141,25 +141,6 @@ fn short(time: Duration) -> String {
     }
 }
 
-/// `text` in lines that fit the terminal.
-pub(super) fn wrapped(text: &str, screen: Screen) -> String {
-    let mut lines = String::new();
-    let mut column = 0;
-    for word in text.split(' ') {
-        let width = console::measure_text_width(word);
-        if column > 0 && column + 1 + width > screen.columns {
-            lines.push('\n');
-            column = 0;
-        } else if column > 0 {
-            lines.push(' ');
-            column += 1;
-        }
-        lines.push_str(word);
-        column += width;
-    }
-    lines + "\n"
-}
-
 impl Comparison {
     /// How many times faster than `sequential` a row is, if that mode has run.
     pub(super) fn speed_up(&self, result: &RowResult) -> Option<f64> {

@@ -14,9 +14,10 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::chart::{cells, label_width};
-use super::table::{ratio, wrapped};
+use super::table::ratio;
 use super::{Comparison, RowResult, Screen};
 use crate::run::timeline::Attempt;
+use crate::text::seconds;
 
 /// The lines of a mode.
 const MOST_LINES: usize = 5;
@@ -33,8 +34,8 @@ const SIGNS: &[u8] = b"123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV
 /// Colors of the 256 that terminals have, on which black can be read.
 const COLORS: [u8; 8] = [75, 114, 215, 176, 80, 222, 210, 146];
 
-/// The picture, below the chart; empty if nothing was fetched.
-pub(super) fn who_ran_when(comparison: &Comparison, screen: Screen) -> String {
+/// The picture, if anything was fetched and there is room for it.
+pub(super) fn who_ran_when(comparison: &Comparison, screen: Screen) -> Option<String> {
     let results = &comparison.results;
     let label = label_width(results);
     let room = screen.columns.saturating_sub(label + 2);
@@ -44,9 +45,8 @@ pub(super) fn who_ran_when(comparison: &Comparison, screen: Screen) -> String {
         .map(|result| first_links(result, most_links))
         .collect();
     let all = shown.iter().flatten();
-    let (Some(end), false) = (all.clone().map(|attempt| attempt.end).max(), room < BAR) else {
-        return String::new();
-    };
+    let end = all.map(|attempt| attempt.end).max();
+    let end = end.filter(|_| room >= BAR)?;
     let most = match results.len() {
         ..=MANY_ROWS => MOST_LINES,
         _ => MOST_LINES - 2,
@@ -61,14 +61,21 @@ pub(super) fn who_ran_when(comparison: &Comparison, screen: Screen) -> String {
         _ => format!("the first {most_links} of {links} links"),
     };
     let heading = format!(
-        "who ran when: {}, from left to right; the same sign is the same thread or task",
+        "who ran when, from 0 to {}: {}; the same sign is the same thread or task",
+        seconds(end),
         of(total)
     );
-    let mut text = format!("\n{}", wrapped(&heading, screen));
+    let mut text = screen.wrapped(&heading);
     for (result, attempts) in results.iter().zip(&shown) {
         let lanes = lanes(attempts);
-        let hidden = lanes.len().saturating_sub(most);
-        for (number, lane) in lanes.iter().take(most).enumerate() {
+        // a line that only says that there is one more can show it as well
+        let shown = if lanes.len() > most + 1 {
+            most
+        } else {
+            lanes.len()
+        };
+        let hidden = lanes.len() - shown;
+        for (number, lane) in lanes.iter().take(shown).enumerate() {
             let name = if number == 0 { &*result.label } else { "" };
             let bars = line(lane, end, room);
             let _ = writeln!(text, "{}", format!("{name:<label$}  {bars}").trim_end());
@@ -78,7 +85,7 @@ pub(super) fn who_ran_when(comparison: &Comparison, screen: Screen) -> String {
             let _ = writeln!(text, "{:<label$}  {more:.room$}", "");
         }
     }
-    text
+    Some(text)
 }
 
 /// The attempts at the first links of a row.
