@@ -20,7 +20,7 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use crate::output::Output;
 use crate::screen;
 use crate::system::streams;
-use crate::text::{cut, printable};
+use crate::text::{cut, printable, wrapped};
 
 static SCREEN: LazyLock<Output> = LazyLock::new(|| Output::start(Screen(streams::stderr())));
 
@@ -34,6 +34,15 @@ pub(crate) fn print(lines: &str) {
 /// Prints a line for a person.
 pub(crate) fn print_line(line: &str) {
     print(&format!("{line}\n"));
+}
+
+/// Prints a message for a person, which a terminal shows on lines that are broken between words.
+pub(crate) fn tell(message: &str) {
+    print_line(&on_lines(message));
+}
+
+fn on_lines(message: &str) -> String {
+    wrapped(message, screen::columns(false), 4)
 }
 
 /// Waits until everything is written; false if some of it was lost. That standard error is closed is no loss: nobody wants to
@@ -144,7 +153,7 @@ struct Line {
 
 impl Write for Line {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let text = safe(bytes);
+        let text = on_lines(&safe(bytes));
         if self.dim {
             print_line(&console::style(text).for_stderr().dim().to_string());
         } else {

@@ -291,6 +291,10 @@ impl fmt::Display for Report {
             let row = format!("{word:<12}{text}");
             wrapped(&row, self.view.columns, 12)
         };
+        if !self.of_records && self.view.columns.is_some() && !self.reasons.is_empty() {
+            // apart from the failures that have been told above
+            writeln!(f)?;
+        }
         self.reasons.write(f, self.view)?;
         for (word, text) in self.rows().chain(self.hosts.rows()) {
             writeln!(f, "{}", row(word, &text))?;

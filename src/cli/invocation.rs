@@ -126,8 +126,9 @@ impl CommandOutcome {
         if let Some(error) = self.error {
             // lines of the configuration may be quoted, and parts of lists
             let error = cut(&error, LONGEST_ERROR);
-            let lines: Vec<_> = error.lines().map(printable).collect();
-            log::print_line(&format!("error: {}", lines.join("\n")));
+            for line in format!("error: {error}").lines() {
+                log::tell(&printable(line));
+            }
         }
         let least = u8::from(!(log::finish() && whole));
         self.code.max(least)
@@ -362,7 +363,7 @@ fn verify(check: Check, is_silent: bool) -> anyhow::Result<CommandOutcome> {
     };
     let told = findings.bad.iter().chain(&findings.suspect);
     for finding in told.filter(|_| !is_silent) {
-        log::print_line(&finding.to_string());
+        log::tell(&finding.to_string());
     }
     let code = findings.exit_code();
     let mut outcome = CommandOutcome::new(findings.to_string(), code, None);

@@ -95,10 +95,11 @@ impl Group {
         }
     }
 
-    fn write_examples(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn write_examples(&self, f: &mut fmt::Formatter<'_>, view: View) -> fmt::Result {
         let examples = self.examples.iter().flatten().take(EXAMPLES);
         for Example { link, message, .. } in examples.clone() {
-            writeln!(f, "  {link}: {message}")?;
+            let example = format!("  {link}: {message}");
+            writeln!(f, "{}", wrapped(&example, view.columns, 4))?;
         }
         match self.count.saturating_sub(examples.count() as u64) {
             0 => Ok(()),
@@ -152,6 +153,11 @@ fn without_scheme(host: &str) -> &str {
 }
 
 impl Reasons {
+    /// Whether nothing has failed.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Writes the groups: counts and hints, and examples if those are told again.
     pub(super) fn write(&self, f: &mut fmt::Formatter<'_>, view: View) -> fmt::Result {
         let mut groups: Vec<_> = self.0.iter().collect();
@@ -164,7 +170,7 @@ impl Reasons {
             let heading = format!("{} {status}{code}{cause}", group.count);
             writeln!(f, "{}", console::style(heading).red().bold())?;
             if view.repeats {
-                group.write_examples(f)?;
+                group.write_examples(f, view)?;
             }
             if let Some(hosts) = group.hosts() {
                 let hosts = format!("  hosts: {}", printable(&hosts));

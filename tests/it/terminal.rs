@@ -160,7 +160,7 @@ fn nothing_of_the_bars_is_left() {
         assert_eq!(told.count(), 2, "{all}");
         // what is on the screen is not said again
         assert_eq!(all.matches("/gone-1.pdf").count(), 1, "{all}");
-        assert!(all.contains("\n2 http_status 404\n  hint: "), "{all}");
+        assert!(all.contains("\n\n2 http_status 404\n  hint: "), "{all}");
         assert!(all.contains("\nfiles in    out\n"), "{all}");
         assert!(!all.contains(['━', '─', '·', '%']), "{all}");
         assert!(
@@ -183,6 +183,9 @@ fn failures_that_have_left_the_screen_are_told_again() {
     let (_, end) = screen.rsplit_once("30 http_status 404\n").expect("a group");
     assert!(end.contains("\n  and 27 more\n"), "{screen}");
     // broken between words
+    assert_eq!(end.matches(":\n    404 Not Found\n").count(), 3, "{screen}");
+    let told = "\n    http_status: 404 Not Found\n";
+    assert_eq!(screen.matches(told).count(), 30, "{screen}");
     let hint = "  hint: these links are dead:\n    `--error-file` writes them to a list\n";
     assert!(end.contains(hint), "{screen}");
 }
