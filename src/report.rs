@@ -226,6 +226,12 @@ impl Report {
         }
     }
 
+    /// Whether there was nothing to do, which lists and errors tell themselves.
+    fn is_idle(&self) -> bool {
+        let is_all = matches!(self.untried, None | Some(0)) && self.stopped.is_none();
+        !self.of_records && is_all && self.counts.total() + self.elsewhere == 0
+    }
+
     /// The rows of the summary: a word, and what there is to say about it.
     fn rows(&self) -> impl Iterator<Item = (&'static str, String)> {
         let count = |count: u64| (count > 0).then(|| count.to_string());
@@ -291,6 +297,12 @@ impl fmt::Display for Report {
             let row = format!("{word:<12}{text}");
             wrapped(&row, self.view.columns, 12)
         };
+        if self.is_idle() {
+            return match self.list_error {
+                Some(_) => Ok(()),
+                None => writeln!(f, "downloaded  0"),
+            };
+        }
         if !self.of_records && self.view.columns.is_some() && !self.reasons.is_empty() {
             // apart from the failures that have been told above
             writeln!(f)?;
