@@ -185,7 +185,7 @@ impl Rows {
         let url = self.links.as_ref()?.first;
         memchr(b'\n', self.row.as_slice())?;
         let separator = self.shape.separator;
-        let text = self.row.iter().collect::<Vec<_>>().join(&separator);
+        let text = self.row_text();
         let mut lines = ReaderBuilder::new()
             .delimiter(separator)
             .has_headers(false)
@@ -216,9 +216,29 @@ impl Rows {
         let cells = cells.map(|(name, cell)| (name.as_str(), characters::text(cell)));
         let entry = zotero_csv::entry(line, cells);
         if let Some(parsed) = entry.parsed(&self.context) {
-            self.found
-                .push_back(self.context.link(line, self.row.as_slice(), parsed));
+            let text = if parsed.is_err() {
+                self.entry_text()
+            } else {
+                Vec::new()
+            };
+            self.found.push_back(self.context.link(line, &text, parsed));
         }
+    }
+
+    /// What messages show of an entry: its URL, or else the whole row.
+    fn entry_text(&self) -> Vec<u8> {
+        let url = self.columns.get("Url").and_then(|at| self.row.get(*at));
+        match url {
+            Some(url) if !url.is_empty() => url.to_vec(),
+            _ => self.row_text(),
+        }
+    }
+
+    fn row_text(&self) -> Vec<u8> {
+        self.row
+            .iter()
+            .collect::<Vec<_>>()
+            .join(&self.shape.separator)
     }
 
     /// Finds the links of the current row.

@@ -218,7 +218,7 @@ impl Tally {
                 tracing::warn!("{nothing}");
             }
         } else if is_empty {
-            self.say("no links: all lines are blank or comments");
+            self.say("no links: nothing but blank lines and comments");
         } else if without > 0 {
             self.say(&format!("{rows} without a link"));
         }

@@ -358,10 +358,19 @@ fn what_is_no_list_is_said_once() {
         let run = understood(empty, &[]).exits(0);
         assert!(
             run.stderr
-                .contains("list: no links: all lines are blank or comments"),
+                .contains("list: no links: nothing but blank lines and comments"),
             "{run:?}"
         );
     }
+}
+
+#[test]
+fn a_bad_link_of_an_export_is_shown_as_it_is_there() {
+    let list =
+        "Key,Item Type,Title,DOI,Url,File Attachments\nAB,book,\"A, B\",,htp://a.example/a.pdf,\n";
+    let run = understood(list, &[]).exits(1);
+    let told = "\nlist:2: htp://a.example/a.pdf: bad_link: entry `AB`: `Url`: only ";
+    assert!(run.stderr.contains(told), "{run:?}");
 }
 
 #[test]
