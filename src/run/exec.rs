@@ -62,12 +62,15 @@ impl Exec {
     pub(super) fn check(&self) -> anyhow::Result<()> {
         let program = &self.words[0];
         let is_known = !PLACEHOLDERS.iter().any(|(name, _)| program.contains(name));
-        anyhow::ensure!(
-            !is_known || processes::is_there(program),
-            "cannot run `{}` (`--exec`): no such command",
-            printable(program)
-        );
-        Ok(())
+        if !is_known || processes::is_there(program) {
+            return Ok(());
+        }
+        let why = if program.contains('/') && Path::new(program).exists() {
+            "it is not an executable file"
+        } else {
+            "no such command"
+        };
+        anyhow::bail!("cannot run `{}` (`--exec`): {why}", printable(program));
     }
 
     /// The same command without these environment variables.

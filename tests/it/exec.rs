@@ -94,6 +94,12 @@ fn failed_command_is_reported_and_file_is_kept() {
             run.stderr.contains("cannot run `no-such-program`"),
             "{run:?}"
         );
+        sandbox.write("plain.sh", "exit 0");
+        let run = sandbox
+            .fetch(mode, server.url("/d.pdf"), &["--exec", "./plain.sh"])
+            .exits(2);
+        let told = "cannot run `./plain.sh` (`--exec`): it is not an executable file";
+        assert!(!cfg!(unix) || run.stderr.contains(told), "{run:?}");
         // known before anything is fetched
         assert!(server.requests().iter().all(|r| r.path != "/d.pdf"));
         let run = sandbox
