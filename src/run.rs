@@ -17,6 +17,7 @@ mod config;
 pub(crate) mod exec;
 mod feed;
 mod feedback;
+mod only_file;
 mod session;
 mod sitemaps;
 pub(crate) mod timeline;
@@ -93,9 +94,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
         history = read()?;
     }
     history.write_index(layout, config.detail());
-    for id in &config.forget {
-        history.forget(*id);
-    }
+    history.forget_all(&config.forget);
     let history = Arc::new(history);
     let waits = config.inputs.iter().any(Input::may_wait);
     let links: Box<dyn Iterator<Item = _> + Send> = if waits {
@@ -108,7 +107,8 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Report> {
     let segments = segments.map(Arc::new);
     let journals = (Arc::clone(&history), segments.clone());
     let worker = Arc::new(worker(config, journals, Arc::clone(&stats), token)?);
-    let archive = Archive::new(layout, history, worker.stop.token());
+    let mut archive = Archive::new(layout, history, worker.stop.token());
+    config.check_only_file(&mut archive)?;
     let plan = Plan::new(links, archive, plan_options(config));
     let status_line = Arc::new(StatusLine::new(Arc::clone(&stats)));
     let shown = Arc::clone(&status_line);

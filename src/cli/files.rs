@@ -81,6 +81,16 @@ impl FileArgs {
         is_free
     }
 
+    /// The first option that gives files other names than a template says.
+    pub(super) fn option_for_names(&self) -> Option<&'static str> {
+        let options = [
+            (self.pack.is_some(), "--pack"),
+            (self.shard_dirs, "--shard-dirs"),
+        ];
+        let set = options.into_iter().find(|(is_set, _)| *is_set);
+        set.map(|(_, option)| option)
+    }
+
     /// Whether all files would have the same name.
     pub(super) fn has_constant_name(&self) -> bool {
         self.name.as_ref().is_some_and(Template::is_constant)

@@ -24,8 +24,9 @@ use super::safety::SafetyArgs;
 use super::values::{Jobs, one_jobs};
 use crate::commands::demo;
 use crate::fetch::HostHeaders;
-use crate::links::{self, Input, Links};
+use crate::links::{self, Input};
 use crate::mode::Mode;
+use crate::plan::name;
 use crate::report::{FailOn, SinkOptions};
 use crate::retry::{DEFAULT_RETRIES, RetryPolicy};
 use crate::run::Config;
@@ -136,8 +137,7 @@ impl RunArgs {
         self.links = links;
     }
 
-    /// The configuration of a run into `output`, by `config` for where it keeps what. A file of a single link that is not there yet is
-    /// fetched, although the link may have one of another name.
+    /// The configuration of a run into `output`, by `config` for where it keeps what.
     ///
     /// # Errors
     ///
@@ -149,21 +149,19 @@ impl RunArgs {
         config: impl FnOnce(Self, Layout) -> anyhow::Result<Config>,
     ) -> anyhow::Result<Config> {
         self.complete_links()?;
-        let is_new = buckets::file_name(&output).is_some() && !output.exists();
+        let name = buckets::file_name(&output);
         let folder = self.name_single_file(output);
         let layout = buckets::layout(folder, state, &self.files);
         let mut config = config(self, layout)?;
-        if is_new {
-            let links = Links::open(&config.inputs, &config.lists)?;
-            let links = links.filter_map(|item| item.ok()?.ok());
-            config.forget = links.map(|link| link.id).collect();
+        if let Some(name) = name {
+            config.name_file(name)?;
         }
         Ok(config)
     }
 
     /// The folder of `output`, which may name the file of a single link instead. A folder of that name stays a folder. Ends the process
-    /// if it names a file for several links.
-    pub(super) fn name_single_file(&mut self, output: PathBuf) -> PathBuf {
+    /// if it names a file for several links, or not the whole name of one.
+    fn name_single_file(&mut self, output: PathBuf) -> PathBuf {
         let Some(name) = buckets::file_name(&output) else {
             return output;
         };
@@ -172,6 +170,11 @@ impl RunArgs {
             let message = format!("`-o {shown}` {message}");
             command().error(ErrorKind::ArgumentConflict, message).exit()
         };
+        if self.links.contains(&Input::Stdin) {
+            refuse(
+                "names the file of a single link, and standard input may have several: name the link as an argument, or a folder",
+            );
+        }
         if !self.has_single_link() {
             refuse(
                 "names the file of a single link: for several, name a folder, such as `-o papers`",
@@ -179,6 +182,16 @@ impl RunArgs {
         }
         if !self.files.set_name(&name) {
             refuse("names the file: leave out `--name`, or name a folder");
+        }
+        if let Some(option) = self.files.option_for_names() {
+            refuse(&format!(
+                "names the file: leave out `{option}`, or name a folder"
+            ));
+        }
+        if let Some(safe) = name::safe(&name).filter(|safe| *safe != name) {
+            refuse(&format!(
+                "cannot be a file name on every system: `{safe}` can"
+            ));
         }
         let folder = output
             .parent()
@@ -285,6 +298,7 @@ impl RunArgs {
             fail_on_empty: false,
             progress: quiet.unwrap_or(self.display.progress),
             forget: Vec::new(),
+            only_file: None,
             timeline: None,
         })
     }

@@ -54,8 +54,10 @@ pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
     let pipes = tell_of_lists(config, &links);
     let (layout, identity) = (&config.layout, config.plan.identity.clone());
     let history = History::of(layout, config.detail(), identity);
-    let history = history.context("cannot read the journal")?;
-    let archive = Archive::new(layout, Arc::new(history), CancellationToken::new());
+    let mut history = history.context("cannot read the journal")?;
+    history.forget_all(&config.forget);
+    let mut archive = Archive::new(layout, Arc::new(history), CancellationToken::new());
+    config.check_only_file(&mut archive)?;
     let renewal = match config.plan.existing {
         Existing::Update => "update",
         _ => "overwrite",

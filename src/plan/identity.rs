@@ -36,7 +36,7 @@ impl Identity {
     }
 
     /// Gives `link` its identity.
-    pub(super) fn apply(&self, link: &mut Link) {
+    pub(crate) fn apply(&self, link: &mut Link) {
         let Self::Template(template) = self else {
             return;
         };

@@ -4,10 +4,11 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use super::exec::Exec;
+use super::only_file::OnlyFile;
 use super::timeline::Timeline;
-use crate::links::{self, Input};
+use crate::links::{self, Input, Links};
 use crate::mode::Mode;
-use crate::plan::{self, Existing, Template};
+use crate::plan::{self, Existing, Inventory, Template};
 use crate::queue::policy::HostPolicies;
 use crate::store::{Dedupe, Detail, Layout, Packing};
 use crate::system::limits::jobs_and_idle;
@@ -54,6 +55,8 @@ pub(crate) struct Config {
     /// The identities of links to fetch again although the journal has their files: see
     /// [`Link::id`](crate::link::Link::id).
     pub forget: Vec<u64>,
+    /// The file that its only link is to have.
+    pub only_file: Option<OnlyFile>,
     /// What records who runs which link when, if anything does.
     pub timeline: Option<Arc<Timeline>>,
 }
@@ -66,6 +69,30 @@ impl Config {
             Existing::Update => Detail::Validators,
             _ => Detail::Files,
         }
+    }
+
+    /// Gives the only link this file. It is fetched if the file is not there, although the link may have one of another name.
+    ///
+    /// # Errors
+    ///
+    /// When a list cannot be opened.
+    pub(crate) fn name_file(&mut self, name: String) -> anyhow::Result<()> {
+        let mut links = Links::open(&self.inputs, &self.lists)?;
+        let Some(Ok(Ok(mut link))) = links.next() else {
+            return Ok(());
+        };
+        self.plan.identity.apply(&mut link);
+        if !self.layout.path_of(&name).exists() {
+            self.forget.push(link.id);
+        }
+        self.only_file = Some(OnlyFile { name, id: link.id });
+        Ok(())
+    }
+
+    /// Refuses to begin if its only link cannot have its file: see [`OnlyFile::check`].
+    pub(crate) fn check_only_file(&self, inventory: &mut impl Inventory) -> anyhow::Result<()> {
+        let file = self.only_file.as_ref();
+        file.map_or(Ok(()), |file| file.check(inventory, &self.plan))
     }
 
     /// Whether other runs may have links whose files would get the same names.

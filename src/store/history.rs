@@ -276,6 +276,13 @@ impl History {
         self.forgotten.insert(id);
     }
 
+    /// Forgets the files of all of these links.
+    pub(crate) fn forget_all(&mut self, ids: &[u64]) {
+        for id in ids {
+            self.forget(*id);
+        }
+    }
+
     /// Whether the files of the link `id` have been forgotten.
     pub(super) fn has_forgotten(&self, id: u64) -> bool {
         self.forgotten.contains(&id)

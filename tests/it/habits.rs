@@ -251,6 +251,49 @@ fn a_single_link_may_have_a_name() {
     sandbox.write("folder.pdf/x", "");
     sandbox.run(&[&url, "-o", "folder.pdf"]).exits(0);
     assert!(is_file("folder.pdf/paper.pdf"));
+    // one that has no other file of that name would be taken for it
+    let other = server.url("/b.pdf");
+    sandbox.run(&[&url, "-o", "out/one.pdf"]).exits(0);
+    for dry in [&["--dry-run"][..], &[], &["--overwrite"]] {
+        let args = [&[&*other, "-o", "out/one.pdf"], dry].concat();
+        let run = sandbox.run(&args).exits(2);
+        assert!(
+            run.stderr.contains("`one.pdf` is the file of another link"),
+            "{run:#?}"
+        );
+    }
+    sandbox.write("mine.pdf", "mine");
+    for dry in [&["--dry-run"][..], &[]] {
+        let args = [&[&*other, "-o", "mine.pdf"], dry].concat();
+        let run = sandbox.run(&args).exits(2);
+        assert!(
+            run.stderr.contains("`mine.pdf` exists, and is not"),
+            "{run:#?}"
+        );
+    }
+    sandbox
+        .run(&[&other, "-o", "mine.pdf", "--overwrite"])
+        .exits(0);
+    sandbox.run(&[&other, "-o", "mine.pdf"]).exits(0);
+    // the link has another file, but not this one
+    let dry = sandbox
+        .run(&[&other, "-o", "too.pdf", "--dry-run"])
+        .exits(0);
+    assert!(dry.stdout.starts_with("fetch\t./too.pdf\t"), "{dry:#?}");
+    sandbox.run(&[&other, "-o", "too.pdf"]).exits(0);
+    assert!(is_file("too.pdf") && is_file("mine.pdf"));
+    for (args, message) in [
+        (["-o", "a:b.pdf", "-q"], "`a_b.pdf` can"),
+        (["-o", "new.pdf", "--pack=tar"], "leave out `--pack`"),
+        (
+            ["-o", "new.pdf", "--shard-dirs"],
+            "leave out `--shard-dirs`",
+        ),
+        (["-o", "new.pdf", "--name={stem}"], "leave out `--name`"),
+    ] {
+        let run = sandbox.run(&[&[&*url], &args[..]].concat()).exits(2);
+        assert!(run.stderr.contains(message), "{run:#?}");
+    }
     for args in [
         &[&*url, &server.url("/b.pdf"), "-o", "four.pdf"][..],
         &[&url, &server.url("/b.pdf"), "--name", "four"],
