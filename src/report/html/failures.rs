@@ -123,7 +123,10 @@ impl Row {
             number,
             source_line: record.source_line.clone(),
             link: Shown::new(&record.url),
-            id: record.id.as_deref().map(|id| printable(id).into()),
+            id: record
+                .id
+                .as_deref()
+                .map(|id| printable(&cut(id, LONGEST_URL)).into()),
             message: failure.message.as_str().into(),
             attempts: record.attempts,
         }

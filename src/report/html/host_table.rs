@@ -159,7 +159,11 @@ impl HostRow {
 
     /// The status that most of its failures have.
     pub(super) fn mostly(&self) -> Option<Status> {
-        let most = self.failures.iter().max_by_key(|(_, count)| count)?;
+        // of several, the same one that the summary names
+        let most = self
+            .failures
+            .iter()
+            .max_by_key(|(status, count)| (*count, *status))?;
         Some(most.0)
     }
 
@@ -278,6 +282,16 @@ mod tests {
             let step = step_of(Duration::from_millis(time));
             assert_eq!(step_of(middle(step)), step);
         }
+    }
+
+    #[test]
+    fn of_two_reasons_that_are_as_frequent_the_order_of_links_decides_nothing() {
+        let of = |statuses: [Status; 2]| HostRow {
+            failures: statuses.map(|status| (status, 1)).to_vec(),
+            ..HostRow::default()
+        };
+        let (one, other) = (Status::Timeout, Status::Login);
+        assert_eq!(of([one, other]).mostly(), of([other, one]).mostly());
     }
 
     #[test]

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use indicatif::{HumanBytes, HumanCount};
 
-use super::period;
 use crate::outcome::{Counts, Status, StatusKind};
 use crate::report::html::timeline::{Step, Timeline};
 
@@ -70,18 +69,16 @@ pub(super) fn has_any(timeline: &Timeline) -> bool {
 /// Files and bytes over time.
 pub(super) fn over_time(f: &mut Formatter<'_>, timeline: &Timeline) -> fmt::Result {
     let steps: Vec<_> = timeline.steps().collect();
-    let ends = (steps.first(), steps.last());
-    let (Some((begin, _)), Some((end, _))) = ends else {
+    if steps.is_empty() {
         return Ok(());
-    };
+    }
     let each = step_length(timeline.step_time());
     write!(
         f,
         "<section id=\"time\" class=\"overview\" aria-labelledby=\"h-time\">
 <h2 id=\"h-time\">Over time</h2>
-<p>One bar for every {each}, {}.</p>
-",
-        period(*begin, *end + timeline.step_time())
+<p>One bar for every {each}, from the first link that ended to the last.</p>
+"
     )?;
     let ended = |step: &Step| step.saved + step.failed;
     let most = steps.iter().map(|(_, step)| ended(step)).max();

@@ -72,7 +72,7 @@ fn in_short(f: &mut Formatter<'_>, hosts: &[(&str, &HostRow)]) -> fmt::Result {
     named(
         f,
         "Slowest",
-        slowest.map(|(time, host)| (host, seconds(time))),
+        slowest.map(|(time, host)| (host, format!("median {}", seconds(time)))),
     )?;
     let paused = hosts.iter().filter(|(_, row)| row.pauses > 0);
     named(
@@ -237,6 +237,10 @@ fn failed_row(f: &mut Formatter<'_>, row: &Row) -> fmt::Result {
 /// The beginning of the row of a line of a list, which may be broken before its number.
 fn row_of(f: &mut Formatter<'_>, line: &SourceLine) -> fmt::Result {
     let (source, line) = (printable(&line.source), line.line);
+    if source.is_empty() {
+        // records may not say where the link was
+        return f.write_str("<tr><th scope=\"row\">–</th><td>");
+    }
     write!(
         f,
         "<tr><th scope=\"row\">{}:<wbr>{line}</th><td>",
