@@ -160,14 +160,19 @@ impl Report {
         let failed = self.counts.failed();
         let retryable = failed.saturating_sub(self.failed_for_good);
         let is_cut_off = retryable > 0 || self.untried != Some(0);
+        let again = if self.of_records {
+            "fetch the list again"
+        } else {
+            "run the same command again"
+        };
         match self.stopped {
             Some(Cause::DiskFull) => Some(format!("free some space on the disk, and {AGAIN}")),
             Some(_) if is_cut_off => Some(AGAIN.to_owned()),
             _ if retryable == 1 => {
-                Some("run the same command again: 1 failed link may succeed".to_owned())
+                Some(format!("{again}: 1 failed link may succeed"))
             }
             _ if retryable > 1 => Some(format!(
-                "run the same command again: {retryable} failed links may succeed"
+                "{again}: {retryable} failed links may succeed"
             )),
             _ if failed > 0 => Some(
                 "another run would fail in the same way; `--error-file FILE` writes the failed links to a list"
@@ -311,10 +316,9 @@ impl fmt::Display for Report {
         for (word, text) in self.rows().chain(self.hosts.rows()) {
             writeln!(f, "{}", row(word, &text))?;
         }
-        if self.of_records {
-            return Ok(());
+        if !self.of_records {
+            writeln!(f, "elapsed     {}", seconds(self.elapsed))?;
         }
-        writeln!(f, "elapsed     {}", seconds(self.elapsed))?;
         match self.next() {
             Some(next) => writeln!(f, "{}", row("next", &next)),
             None => Ok(()),

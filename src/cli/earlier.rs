@@ -25,7 +25,7 @@ pub(super) struct ReportArgs {
     /// Files of records in NDJSON or CSV, output folders and state folders; `-` is standard input
     #[arg(value_name = "RECORDS", required = true)]
     reported: Vec<PathBuf>,
-    /// Write a page to this file [default: print the summary]
+    /// Write a page to this file; `-` is standard output [default: print the summary]
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     /// Print nothing on standard output

@@ -196,12 +196,7 @@ impl Invocation {
                 }
             }
             Action::Report(inputs, html) => {
-                let earlier = report::report(&inputs, html.as_deref())?;
-                let text = match html {
-                    Some(path) => format!("wrote `{}`\n", path.display()),
-                    None => earlier.to_string(),
-                };
-                CommandOutcome::new(text, 0, None)
+                CommandOutcome::new(report::report(&inputs, html.as_deref())?, 0, None)
             }
             Action::Resolve(config) => {
                 let resolved = resolve(&config)?;
@@ -289,7 +284,7 @@ impl Action {
                 (&asked.config.inputs[..], journals.collect())
             }
             Self::Merge(_, file) | Self::Report(_, file) => {
-                written.extend(file.as_deref());
+                written.extend(file.as_deref().filter(|path| path.as_os_str() != "-"));
                 (&[][..], Vec::new())
             }
             Self::Verify(check) => (&[][..], vec![check.place.layout.journal()]),

@@ -3,7 +3,6 @@
 //! What only a run knows is missing: its mode, how long it took, and which hosts were paused.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -18,56 +17,52 @@ use crate::outcome::{Cause, Failure, Outcome, Record, Saved, Status};
 use crate::report::{FailOn, Hosts, Page, Reasons, Report, Tally, View, replace};
 use crate::screen;
 use crate::stats::Notes;
+use crate::text::cut;
 
-/// What the records of earlier runs say. [`fmt::Display`] is the summary.
-#[derive(Debug)]
-pub(crate) struct Earlier {
-    report: Report,
-    /// Lines that are no records, or those of another version.
-    others: u64,
-}
+/// How much of the name of a list is kept, in characters.
+const LONGEST_NAME: usize = 500;
 
-/// Reads the records in `inputs`, and writes a page about them to `html`.
+/// Reads the records in `inputs`, and returns their summary, or writes a page about them to `html`, where `-` is to return it.
 ///
 /// # Errors
 ///
 /// When an input cannot be read or has no records, or when the page cannot be written.
-pub(crate) fn report(inputs: &[PathBuf], html: Option<&Path>) -> anyhow::Result<Earlier> {
+pub(crate) fn report(inputs: &[PathBuf], html: Option<&Path>) -> anyhow::Result<String> {
     let opened = inputs.iter().map(|path| Input::open(path));
     let opened = opened.collect::<anyhow::Result<Vec<_>>>()?;
     let last = LastWords::read(&opened, Counted::Lines)?;
-    let mut others = last.others;
+    let mut ignored = last.others;
     let mut found = Found::default();
     each_at(&opened, &last.places(), |line| {
         match serde_json::from_slice::<Told>(line).ok() {
-            Some(told) => others += u64::from(!found.count(&told)),
-            None => others += 1,
+            Some(told) => ignored += u64::from(!found.count(&told)),
+            None => ignored += 1,
         }
         Ok(true)
     })?;
     let (tally, report) = found.finish();
-    if let Some(path) = html {
-        let names = inputs.iter().map(|path| path.display().to_string());
-        let page = Page {
-            tally: &tally,
-            report: Some(&report),
-            folder: None,
-            records: &names.collect::<Vec<_>>().join(", "),
-        };
-        let written = replace(path, page.to_string().as_bytes());
-        written.with_context(|| format!("cannot write `{}`", path.display()))?;
+    let told = match ignored {
+        0 => String::new(),
+        1 => "ignored     1 line that is no record\n".to_owned(),
+        count => format!("ignored     {count} lines that are no records\n"),
+    };
+    let Some(path) = html else {
+        return Ok(format!("{report}{told}"));
+    };
+    let names = inputs.iter().map(|path| path.display().to_string());
+    let page = Page {
+        tally: &tally,
+        report: Some(&report),
+        folder: None,
+        records: &names.collect::<Vec<_>>().join(", "),
+        ignored,
+    };
+    let page = page.to_string();
+    if path.as_os_str() == "-" {
+        return Ok(page);
     }
-    Ok(Earlier { report, others })
-}
-
-impl fmt::Display for Earlier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.report)?;
-        match self.others {
-            0 => Ok(()),
-            others => writeln!(f, "ignored     {others} lines that are no records"),
-        }
-    }
+    replace(path, page.as_bytes()).with_context(|| format!("cannot write `{}`", path.display()))?;
+    Ok(format!("wrote `{}`\n{told}", path.display()))
 }
 
 /// What has been found in the records so far.
@@ -138,6 +133,11 @@ impl Found {
     }
 }
 
+/// Whether `url` has a host that may exist: DNS allows 253 characters.
+fn is_name(url: &Url) -> bool {
+    url.host_str().is_some_and(|host| host.len() <= 253)
+}
+
 /// The fields of a record that count.
 #[derive(Deserialize)]
 struct Told<'a> {
@@ -187,7 +187,7 @@ impl Told<'_> {
             }),
         };
         let source_line = SourceLine {
-            source: (*self.source).into(),
+            source: cut(&self.source, LONGEST_NAME).into(),
             line: self.line,
         };
         Some(Record {
@@ -219,7 +219,7 @@ impl Told<'_> {
         };
         let url = self.final_url.as_deref().unwrap_or(&self.url);
         match Url::parse(url) {
-            Ok(url) if !nobody && url.has_host() => url[..Position::AfterPort].to_owned(),
+            Ok(url) if !nobody && is_name(&url) => url[..Position::AfterPort].to_owned(),
             _ => String::new(),
         }
     }

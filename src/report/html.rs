@@ -101,6 +101,7 @@ impl HtmlReport {
             report,
             folder: Some(&self.folder),
             records: &self.records,
+            ignored: 0,
         }
         .to_string();
         replace(&self.path, page.as_bytes())

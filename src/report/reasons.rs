@@ -129,11 +129,15 @@ impl Group {
 
 impl Example {
     fn new(host: &str, record: &Record, failure: &Failure) -> Self {
-        let line = printable(&record.source_line.to_string());
+        let url = legible(&record.url);
         Self {
             host: host.into(),
             message: failure.message.clone(),
-            link: format!("{line}: {}", legible(&record.url)),
+            // records may not say where the link was
+            link: match &record.source_line {
+                line if line.source.is_empty() => url,
+                line => format!("{}: {url}", printable(&line.to_string())),
+            },
         }
     }
 }

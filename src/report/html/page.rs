@@ -20,7 +20,7 @@ use super::tally::Tally;
 use crate::outcome::{Counts, Status};
 use crate::report::Report;
 use crate::text::{printable, seconds};
-use markup::{Text, links, plural};
+use markup::{Text, WithCode, links, plural};
 
 const STYLE: &str = include_str!("page/style.css");
 
@@ -36,6 +36,8 @@ pub(crate) struct Page<'a> {
     pub folder: Option<&'a str>,
     /// What has the records of all links.
     pub records: &'a str,
+    /// The number of lines in records that are ignored.
+    pub ignored: u64,
 }
 
 impl fmt::Display for Page<'_> {
@@ -60,7 +62,7 @@ impl fmt::Display for Page<'_> {
 impl Page<'_> {
     fn head(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let (style, script) = (hash(STYLE), hash(SCRIPT));
-        let Done { all, saved, .. } = self.done();
+        let heading = self.heading();
         write!(
             f,
             "<!doctype html>
@@ -71,21 +73,18 @@ impl Page<'_> {
 <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">
 <meta name=\"color-scheme\" content=\"light dark\">
 <meta name=\"referrer\" content=\"no-referrer\">
-<title>{} of {} saved – fetchpdf report</title>
+<title>{heading} – fetchpdf report</title>
 <style>{STYLE}</style>
 </head>
-",
-            HumanCount(saved),
-            links(all)
+"
         )
     }
 
     fn header(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Done { all, saved, .. } = self.done();
-        let (files, of) = (HumanCount(saved), links(all));
+        let heading = self.heading();
         write!(
             f,
-            "<header>\n<p class=\"name\">fetchpdf report</p>\n<h1>{files} of {of} saved</h1>\n<p class=\"about\">"
+            "<header>\n<p class=\"name\">fetchpdf report</p>\n<h1>{heading}</h1>\n<p class=\"about\">"
         )?;
         for (number, fact) in self.facts().iter().enumerate() {
             let separator = if number == 0 { "" } else { " · " };
@@ -96,10 +95,26 @@ impl Page<'_> {
             writeln!(
                 f,
                 "<p class=\"notice\"><strong>{}</strong></p>",
-                Text(&notice)
+                WithCode(&notice)
+            )?;
+        }
+        if let Some(next) = self.report.and_then(Report::next) {
+            writeln!(
+                f,
+                "<p class=\"notice\"><strong>Next:</strong> {}</p>",
+                WithCode(&next)
             )?;
         }
         f.write_str("</header>\n")
+    }
+
+    fn heading(&self) -> String {
+        let Done { all, saved, .. } = self.done();
+        match all {
+            0 if self.report.is_none() => "No link has ended yet".to_owned(),
+            0 => "No links".to_owned(),
+            all => format!("{} of {} saved", HumanCount(saved), links(all)),
+        }
     }
 
     /// What the page is about: lists, folder, time, mode.
@@ -150,7 +165,13 @@ impl Page<'_> {
             ));
         }
         let cause = report.stopped?;
+        let interrupted = self.tally.counts.of(Status::Interrupted);
         Some(match report.untried {
+            Some(0) if interrupted == 0 => return report.stopped_at_end(),
+            Some(0) => {
+                let links = links(interrupted);
+                format!("The run ended early, and {links} of its list did not get to an end.")
+            }
             None => {
                 format!("The run ended early, and the rest of its list was not tried: {cause}.")
             }
@@ -190,10 +211,16 @@ impl Page<'_> {
 <div role=\"search\" id=\"find\" hidden>
 <label for=\"q\">Find in the tables</label>
 <input id=\"q\" type=\"search\" autocomplete=\"off\" spellcheck=\"false\" placeholder=\"host, line, message…\">
-<label for=\"reason\">Reason</label>
-<select id=\"reason\"><option value=\"\">all</option>",
+",
         )?;
-        for (reason, group) in tally.failures.groups() {
+        let groups = tally.failures.groups();
+        let hidden = if groups.is_empty() { " hidden" } else { "" };
+        write!(
+            f,
+            "<label for=\"reason\"{hidden}>Reason</label>
+<select id=\"reason\"{hidden}><option value=\"\">all</option>"
+        )?;
+        for (reason, group) in groups {
             let (name, count) = (markup::reason(reason), HumanCount(group.count));
             let name = Text(&name);
             write!(f, "<option value=\"{name}\">{name} ({count})</option>")?;
@@ -210,7 +237,9 @@ impl Page<'_> {
             write!(f, "<div><dt>{name}</dt><dd>{value}</dd></div>")?;
         }
         f.write_str("</dl>\n")?;
-        charts::outcomes(f, &self.tally.counts)?;
+        if self.tally.counts.total() > 0 {
+            charts::outcomes(f, &self.tally.counts)?;
+        }
         f.write_str("</section>\n")
     }
 
@@ -274,9 +303,16 @@ impl Page<'_> {
         let now = time_of_day(SystemTime::now());
         let version = env!("CARGO_PKG_VERSION");
         let files = plural(self.tally.counts.total(), "record", "records");
+        let ignored = match self.ignored {
+            0 => String::new(),
+            count => format!(
+                "; {} ignored",
+                plural(count, "other line was", "other lines were")
+            ),
+        };
         writeln!(
             f,
-            "<footer><p>Written by fetchpdf {version} at {now} from {files}. Times are in UTC.</p></footer>"
+            "<footer><p>Written by fetchpdf {version} at {now} from {files}{ignored}. Times are in UTC.</p></footer>"
         )
     }
 }
