@@ -190,6 +190,10 @@ impl Links {
                     let name = path.display().to_string();
                     (name.into(), OpenInput::List(open_list(path, number > 1)?))
                 }
+                Input::Copied(name, path) => {
+                    let list = open_list(path, number > 1)?;
+                    (name.as_str().into(), OpenInput::List(list))
+                }
                 Input::Stdin => {
                     let reader = Box::new(BufReader::new(io::stdin()));
                     ("stdin".into(), OpenInput::List(reader))

@@ -105,13 +105,14 @@ impl CompareArgs {
         let keep = self.keep.map(|keep| buckets::folder(keep, "compare"));
         let folders = Folders::new(keep)?;
         let numbers = run.jobs.clone().unwrap_or(Jobs::one(DEFAULT_AT_ONCE));
-        let is_quiet = run.quiet > 0;
+        let (is_quiet, is_verbose) = (run.quiet > 0, run.verbose > 0);
         let options = Options {
             rows: rows(&self.modes, numbers.all()),
             runs: self.runs,
             folders,
             arguments: arguments.all,
             is_quiet,
+            is_verbose,
         };
         let first = options.rows.first().context("no modes to compare")?;
         let output = options.folders.of(*first, &options.rows, (1, self.runs));

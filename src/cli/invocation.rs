@@ -292,7 +292,7 @@ impl Action {
         let lists = inputs.iter().filter_map(|input| match input {
             Input::List(path) => Some((identity::of(path)?, "a list of this run")),
             Input::Stdin => Some((identity::of_stdin()?, "the list on standard input")),
-            Input::Url(_) => None,
+            Input::Url(_) | Input::Copied(..) => None,
         });
         let mut used: Vec<_> = lists.collect();
         let found = journals.iter().filter_map(|path| identity::of(path));

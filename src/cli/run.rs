@@ -60,7 +60,7 @@ pub(super) struct RunArgs {
     pub(super) quiet: u8,
     /// Also print saved files and retries; `-vv` also requests
     #[arg(short, long, action = ArgAction::Count)]
-    verbose: u8,
+    pub(super) verbose: u8,
     #[command(flatten)]
     lists: ListArgs,
     #[command(flatten)]

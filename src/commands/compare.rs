@@ -68,6 +68,8 @@ pub(crate) struct Options {
     pub arguments: Vec<OsString>,
     /// Whether to say nothing while it goes on.
     pub is_quiet: bool,
+    /// Whether to print all messages of all runs.
+    pub is_verbose: bool,
 }
 
 /// The result of a comparison. [`fmt::Display`] is the tables and the charts for people.
@@ -123,6 +125,7 @@ pub(crate) fn compare(config: &Config, options: &Options) -> anyhow::Result<Comp
     let shown = Arc::clone(&status);
     let _attention = stop::attend(&stop, move || log::print_line(&shown.lock()));
     let mut unfinished = None;
+    let told = Arc::new(child::Told::new(options.is_verbose));
     for (number, (run, row)) in (1..).zip(&all) {
         let at = rows.iter().position(|other| other == row);
         let result = &mut results[at.expect("it is one of them")];
@@ -138,7 +141,7 @@ pub(crate) fn compare(config: &Config, options: &Options) -> anyhow::Result<Comp
         say(" …");
         let output = folders.of(*row, rows, (*run, runs));
         let order = Order::new(&options.arguments, &inputs, *row, &output);
-        let measured = child::measure(&order, &stop)?;
+        let measured = child::measure(&order, &stop, &told)?;
         folders.clear(&output);
         let exit_code = measured.as_ref().map_or(0, |run| run.exit_code);
         let Some(measured) = measured.filter(|run| !run.is_broken) else {
@@ -172,15 +175,17 @@ fn repeatable(inputs: &[Input], folder: &Path) -> anyhow::Result<Vec<Input>> {
         metadata.is_ok_and(|list| !list.is_file() && !list.is_dir())
     };
     let repeatable = inputs.iter().enumerate().map(|(number, input)| {
-        let mut list: Box<dyn Read> = match input {
-            Input::Stdin => Box::new(io::stdin()),
-            Input::List(path) if is_pipe(path) => Box::new(File::open(path)?),
+        let (name, mut list): (_, Box<dyn Read>) = match input {
+            Input::Stdin => ("stdin".to_owned(), Box::new(io::stdin())),
+            Input::List(path) if is_pipe(path) => {
+                (path.display().to_string(), Box::new(File::open(path)?))
+            }
             other => return Ok(other.clone()),
         };
         let path = folder.join(format!("links-{number}.txt"));
         let copied = File::create_new(&path).and_then(|mut copy| io::copy(&mut list, &mut copy));
         copied.context("cannot copy the list")?;
-        Ok(Input::List(path))
+        Ok(Input::Copied(name, path))
     });
     repeatable.collect()
 }

@@ -36,7 +36,7 @@ pub(crate) fn landing(config: &Config) -> anyhow::Result<View> {
                 Url::parse(text).with_context(|| format!("`{}` is no URL", from_server(text)))?;
             request(config, &url)?
         }
-        Input::List(path) => {
+        Input::List(path) | Input::Copied(_, path) => {
             let file =
                 File::open(path).with_context(|| format!("cannot read `{}`", path.display()))?;
             Ok(saved(config, file)?)

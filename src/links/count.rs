@@ -25,7 +25,9 @@ pub(crate) fn count(
     let counts = inputs.iter().map(|input| match input {
         Input::Url(_) => selection.is_none().then_some(1),
         Input::Stdin => None,
-        Input::List(path) => count_list(path, options, selection.cloned(), &is_over),
+        Input::List(path) | Input::Copied(_, path) => {
+            count_list(path, options, selection.cloned(), &is_over)
+        }
     });
     counts.sum()
 }

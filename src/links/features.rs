@@ -46,7 +46,7 @@ pub(crate) fn features(input: &Input, options: &Arc<Options>) -> Option<Features
     let path = match input {
         Input::Url(_) => return Some(Features::default()),
         Input::Stdin => return None,
-        Input::List(path) => path,
+        Input::List(path) | Input::Copied(_, path) => path,
     };
     path.metadata()
         .ok()

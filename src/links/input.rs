@@ -25,6 +25,8 @@ pub enum Input {
     List(PathBuf),
     /// A link list on standard input.
     Stdin,
+    /// A link list of this name that has been copied to a file, so that it can be read again.
+    Copied(String, PathBuf),
     /// A single link.
     Url(String),
 }
@@ -33,7 +35,7 @@ impl Input {
     /// Whether reading it may block until another process writes to it.
     pub fn may_wait(&self) -> bool {
         match self {
-            Self::Url(_) => false,
+            Self::Url(_) | Self::Copied(..) => false,
             Self::Stdin => true,
             Self::List(path) => !path.metadata().is_ok_and(|list| list.is_file()),
         }

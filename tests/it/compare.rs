@@ -139,9 +139,16 @@ fn standard_input_is_read_once() {
     let mut command = sandbox.command(&["compare", "-"]);
     command.stdin(Stdio::piped());
     let mut running = Running::start(command);
-    running.type_in(&links(&server, 3));
-    running.end().exits(0);
+    running.type_in(&(links(&server, 3) + "no link\n"));
+    let run = running.end().exits(1);
     assert_eq!(server.requests().len(), 4 * 3);
+    // each run has told it
+    assert_eq!(run.stderr.matches("stdin:4: ").count(), 1, "{run:?}");
+    assert_eq!(
+        run.stderr.matches("3 files, 1 failed").count(),
+        4,
+        "{run:?}"
+    );
 }
 
 #[test]
@@ -319,7 +326,9 @@ fn a_pause_before_a_retry_is_told_from_the_time_of_a_mode() {
         assert!(run.stdout.contains(&note), "{mode}: {run:?}");
     }
     let text = run.stdout.replace('\n', " ");
-    let said = text.matches("is the pause before a retry of http").count();
+    let said = text
+        .matches("are pauses before retries, such as of http")
+        .count();
     assert_eq!(said, 2, "{run:?}");
     assert!(text.contains("/busy.pdf (http_status: 503"), "{run:?}");
 }

@@ -1,13 +1,16 @@
 //! A run in a process of its own, which gets an [`Order`] and answers with a [`Measured`].
 //!
 //! It is this program with [`ARGUMENTS`]. The order is a line on its standard input, so that the arguments in it, which may hold
-//! secrets, are in no list of processes; the answer is on its standard output. Messages and progress go straight to standard error.
+//! secrets, are in no list of processes; the answer is on its standard output. Of the messages on its standard error, each is told
+//! once per comparison: a link that fails does so in each run.
 //! The end of standard input is the end of the run: the parent closes it when somebody has asked for the end, and the system does
 //! when the parent has gone. Ctrl-C in a terminal reaches both processes, so that the parent waits a moment before.
 
+use std::collections::HashSet;
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Read, Write};
+use std::hash::BuildHasher;
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -18,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::measured::Measured;
@@ -40,6 +44,9 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// The time between two looks at whether somebody has asked for the end.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// So many messages are known again.
+const MOST_TOLD: usize = 100_000;
+
 /// The signal that the end of the parent counts as.
 const TERM: u8 = 15;
 
@@ -57,7 +64,26 @@ pub(crate) struct Order {
 #[derive(Debug, Serialize, Deserialize)]
 enum Given {
     List(Vec<u8>),
+    Copied(String, Vec<u8>),
     Url(String),
+}
+
+/// The messages that runs have printed.
+#[derive(Debug)]
+pub(super) struct Told {
+    hashes: Mutex<HashSet<u64>>,
+    /// After this many, all are printed.
+    most: usize,
+}
+
+impl Told {
+    /// No messages yet. Those of `-v` are printed for each run.
+    pub(super) fn new(is_verbose: bool) -> Self {
+        Self {
+            hashes: Mutex::default(),
+            most: if is_verbose { 0 } else { MOST_TOLD },
+        }
+    }
 }
 
 /// What becomes of an order.
@@ -68,6 +94,7 @@ impl Order {
     pub(super) fn new(arguments: &[OsString], inputs: &[Input], row: Row, output: &Path) -> Self {
         let given = |input: &Input| match input {
             Input::List(path) => Given::List(bytes(path.as_os_str())),
+            Input::Copied(name, path) => Given::Copied(name.clone(), bytes(path.as_os_str())),
             Input::Url(url) => Given::Url(url.clone()),
             Input::Stdin => unreachable!("it has been copied to a file"),
         };
@@ -105,6 +132,9 @@ impl Order {
     pub(crate) fn inputs(&self) -> Vec<Input> {
         let input = |given: &Given| match given {
             Given::List(path) => Input::List(os_string(path.clone()).into()),
+            Given::Copied(name, path) => {
+                Input::Copied(name.clone(), os_string(path.clone()).into())
+            }
             Given::Url(url) => Input::Url(url.clone()),
         };
         self.inputs.iter().map(input).collect()
@@ -147,13 +177,16 @@ pub(crate) fn run_one(config: Config) -> anyhow::Result<String> {
 /// # Errors
 ///
 /// When it cannot be started, or the run cannot be done.
-pub(super) fn measure(order: &Order, stop: &Arc<Stop>) -> anyhow::Result<Option<Measured>> {
-    // both write to the same terminal
-    log::finish();
+pub(super) fn measure(
+    order: &Order,
+    stop: &Arc<Stop>,
+    told: &Arc<Told>,
+) -> anyhow::Result<Option<Measured>> {
     let program = env::current_exe().context("cannot find this program")?;
     let mut command = Command::new(program);
     command.args(ARGUMENTS);
-    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let child = command.stderr(Stdio::piped()).spawn();
     let mut child = child.map_err(explained).context("cannot start a run")?;
     let mut line = serde_json::to_vec(order)?;
     line.push(b'\n');
@@ -161,17 +194,27 @@ pub(super) fn measure(order: &Order, stop: &Arc<Stop>) -> anyhow::Result<Option<
     // a process that has ended already says why
     let _ = stdin.write_all(&line).and_then(|()| stdin.flush());
     let (said, answer) = mpsc::channel();
+    let (last, messages_end) = mpsc::channel();
     let mut stdout = child.stdout.take().expect("a pipe");
+    let stderr = child.stderr.take().expect("a pipe");
+    let told = Arc::clone(told);
     let read = move || {
         let mut text = Vec::new();
         let _ = stdout.read_to_end(&mut text);
         let _ = said.send(text);
     };
-    let reader = thread::Builder::new().spawn(read).map_err(explained);
-    if let Err(error) = reader {
+    let tell = move || {
+        tell_once(BufReader::new(stderr), &told);
+        let _ = last.send(());
+    };
+    let readers = [
+        thread::Builder::new().spawn(read),
+        thread::Builder::new().spawn(tell),
+    ];
+    if let Some(error) = readers.into_iter().find_map(Result::err) {
         let _ = child.kill();
         let _ = child.wait();
-        return Err(error).context("cannot start a thread that waits for a run");
+        return Err(explained(error)).context("cannot start a thread that waits for a run");
     }
     let (mut stdin, mut asked) = (Some(stdin), None);
     let text = loop {
@@ -189,11 +232,30 @@ pub(super) fn measure(order: &Order, stop: &Arc<Stop>) -> anyhow::Result<Option<
     };
     drop(stdin);
     let status = child.wait().context("cannot wait for a run")?;
+    // a command of `--exec` may go on, and hold standard error
+    let _ = messages_end.recv_timeout(PATIENCE);
     match serde_json::from_slice::<Answer>(&text) {
         Ok(Ok(measured)) => Ok(Some(measured)),
         Ok(Err(message)) => bail!(message),
         Err(_) if stop.is_stopped() => Ok(None),
         Err(_) => bail!("a run has ended without a result: {status}"),
+    }
+}
+
+/// Prints the messages of a run that none has printed before.
+fn tell_once(mut messages: impl BufRead, told: &Told) {
+    let mut line = Vec::new();
+    while messages
+        .read_until(b'\n', &mut line)
+        .is_ok_and(|length| length > 0)
+    {
+        let mut hashes = told.hashes.lock();
+        let hash = hashes.hasher().hash_one(&line);
+        if hashes.len() >= told.most || hashes.insert(hash) {
+            log::print(&String::from_utf8_lossy(&line));
+        }
+        drop(hashes);
+        line.clear();
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::measured::Measured;
-use super::table::ratio;
+use super::table::{ratio, short};
 use super::{Comparison, RowResult};
 use crate::mode::Mode;
 use crate::text::seconds;
@@ -20,6 +20,15 @@ const SHORT_RUN: Duration = Duration::from_millis(100);
 /// Single runs that are closer than this may be in another order the next time.
 const CLOSE: f64 = 0.05;
 
+/// Runs that use the processor for less than this share of their time wait for most of it.
+const WAITING: f64 = 0.25;
+
+/// In runs that use it for more than this share, it limits how fast they are.
+const COMPUTING: f64 = 0.5;
+
+/// Times whose ratio is above this are similar.
+const SIMILAR: f64 = 0.8;
+
 /// The notes, each a paragraph.
 pub(super) fn notes(comparison: &Comparison) -> Vec<String> {
     let mut notes = Vec::new();
@@ -28,6 +37,7 @@ pub(super) fn notes(comparison: &Comparison) -> Vec<String> {
     notes.extend(results.iter().find_map(limit));
     notes.extend(results.iter().filter_map(pause_of_retries));
     notes.extend(results.iter().filter_map(pause_of_hosts));
+    let have_paused = !notes.is_empty();
     notes.extend(different_files(results));
     notes.extend(limit_of_hosts(results));
     if results.is_empty() && notes.is_empty() {
@@ -35,6 +45,9 @@ pub(super) fn notes(comparison: &Comparison) -> Vec<String> {
     }
     let short = too_short(results);
     notes.extend(short.or_else(|| too_close(results)));
+    if !have_paused {
+        notes.extend(waiting_or_computing(results));
+    }
     notes
 }
 
@@ -62,10 +75,10 @@ fn pause_of_retries(result: &RowResult) -> Option<String> {
     let (which, run) = worst(result, |run| run.events.retrying)?;
     let (pause, elapsed) = (seconds(run.events.retrying), seconds(run.elapsed));
     let why = match &run.events.retried {
-        Some((link, failure)) => format!("the pause before a retry of {link} ({failure})"),
-        None => "the pause before retries".to_owned(),
+        Some((link, failure)) => format!("pauses before retries, such as of {link} ({failure})"),
+        None => "pauses before retries".to_owned(),
     };
-    Some(format!("note: {which}: {pause} of {elapsed} is {why}"))
+    Some(format!("note: {which}: {pause} of {elapsed} are {why}"))
 }
 
 /// Says that the time of a run is the pause between the requests to a host.
@@ -169,7 +182,107 @@ fn too_close(results: &[RowResult]) -> Option<String> {
     })
 }
 
+/// Says why modes tie, or what makes them differ.
+fn waiting_or_computing(results: &[RowResult]) -> Option<String> {
+    let results: Vec<_> = concurrent(results).collect();
+    let busy = |result: &&RowResult| Some(result.user()? + result.system()?);
+    let busy: Vec<_> = results.iter().map(busy).collect::<Option<_>>()?;
+    let times = || results.iter().map(|result| result.elapsed());
+    let (shortest, longest) = (times().min()?, times().max()?);
+    let most = *busy.iter().max()?;
+    let is_compared = results.len() > 1 && shortest >= SHORT_RUN;
+    let shares = || {
+        busy.iter()
+            .zip(times())
+            .map(|(busy, time)| ratio(*busy, time))
+    };
+    if !is_compared {
+        None
+    } else if ratio(most, shortest) < WAITING && ratio(shortest, longest) > SIMILAR {
+        Some(format!(
+            "note: the concurrent modes tie because they wait: each took {} or more, and used the processor for {} or less. \
+             Waiting takes a thread as long as a task",
+            seconds(shortest),
+            short(most)
+        ))
+    } else if shares().any(|share| share > COMPUTING) {
+        let each = results.iter().zip(&busy).map(|(result, busy)| {
+            let (busy, elapsed) = (short(*busy), seconds(result.elapsed()));
+            format!("{} {busy} in {elapsed}", result.label)
+        });
+        let each: Vec<_> = each.collect();
+        Some(format!(
+            "note: these runs do not only wait: what each mode makes the processors do counts as well ({})",
+            each.join(", ")
+        ))
+    } else {
+        None
+    }
+}
+
 fn concurrent(results: &[RowResult]) -> impl Iterator<Item = &RowResult> {
     let results = results.iter();
     results.filter(|result| result.row.mode != Mode::Sequential)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use super::*;
+    use crate::commands::compare::rows::Row;
+    use crate::run::timeline::Events;
+
+    fn result(mode: Mode, (elapsed, busy): (u64, u64)) -> RowResult {
+        let at_once = NonZeroUsize::MIN;
+        let mut result = RowResult::new(Row { mode, at_once }, &[]);
+        result.runs.push(Measured {
+            at_once: 1,
+            elapsed: Duration::from_millis(elapsed),
+            files: 9,
+            bytes: 9,
+            failed: 0,
+            links: 9,
+            cpu: Some((Duration::from_millis(busy), Duration::ZERO)),
+            peak_memory: None,
+            threads: None,
+            events: Events::default(),
+            exit_code: 0,
+            limit: None,
+            is_broken: false,
+            list_error: None,
+        });
+        result
+    }
+
+    #[test]
+    fn modes_tie_while_they_wait_and_differ_by_what_they_compute() {
+        for (pool, coroutines, expected) in [
+            (
+                (500, 20),
+                (520, 9),
+                Some(
+                    "tie because they wait: each took 0.50 s or more, and used the processor for 20 ms",
+                ),
+            ),
+            ((500, 20), (900, 9), None),
+            ((500, 200), (520, 9), None),
+            (
+                (500, 400),
+                (900, 1500),
+                Some(
+                    "do not only wait: what each mode makes the processors do counts as well (pool 400 ms in 0.50 s, async 1.50 s in 0.90 s)",
+                ),
+            ),
+            ((50, 1), (50, 1), None),
+        ] {
+            let results = [result(Mode::Pool, pool), result(Mode::Async, coroutines)];
+            let note = waiting_or_computing(&results);
+            let is_expected = match (&note, expected) {
+                (Some(note), Some(expected)) => note.contains(expected),
+                (note, expected) => note.is_none() && expected.is_none(),
+            };
+            assert!(is_expected, "{pool:?} {coroutines:?}: {note:?}");
+        }
+    }
 }

@@ -134,7 +134,7 @@ fn spread(result: &RowResult, dash: &str) -> String {
 }
 
 /// A time that may be well below a second.
-fn short(time: Duration) -> String {
+pub(super) fn short(time: Duration) -> String {
     match time.as_millis() {
         milliseconds @ ..1000 => format!("{milliseconds} ms"),
         _ => seconds(time),
