@@ -224,7 +224,10 @@ pub(super) fn option(command: Command) -> Command {
 /// The command as its help shows it that `arguments` ask for.
 pub(super) fn shown(command: Command, arguments: &[OsString]) -> Command {
     let is_long = arguments.iter().any(|argument| argument == "--help");
-    let command = mut_all_args(command, brief);
+    let command = mut_all_args(command, brief).mut_subcommand("compare", |compare| {
+        let words = "Links at once, or several numbers to compare [default: 16]";
+        compare.mut_arg("jobs", |jobs| jobs.help(words))
+    });
     if is_long {
         return command.after_help(long());
     }

@@ -37,7 +37,11 @@ pub(super) fn in_action(matches: &ArgMatches, action: &Action) -> anyhow::Result
     let given = Given(matches);
     match action {
         Action::Run(config) => check(&given, config, false),
-        Action::Compare(asked) => check(&given, &asked.config, false),
+        Action::Compare(asked) => {
+            let mut warnings = check(&given, &asked.config, false)?;
+            warnings.extend(of_comparison(&given));
+            Ok(warnings)
+        }
         Action::DryRun(config) => check(&given, config, true),
         _ => Ok(Vec::new()),
     }
@@ -85,6 +89,24 @@ fn check(given: &Given, config: &Config, is_dry: bool) -> anyhow::Result<Vec<Str
     ];
     warnings.extend(unused.into_iter().flatten());
     Ok(warnings)
+}
+
+/// Warnings about options of a run that change nothing in a comparison.
+fn of_comparison(given: &Given) -> impl Iterator<Item = String> {
+    let unused = [
+        (
+            given.first(&["update", "skip_existing", "overwrite"]),
+            "each run starts with an empty folder",
+        ),
+        (
+            given.first(&["carry", "carry_line"]),
+            "it writes no records",
+        ),
+    ];
+    let said = |(option, why): (Option<String>, &str)| {
+        Some(format!("`{}` has no effect with `compare`: {why}", option?))
+    };
+    unused.into_iter().filter_map(said)
 }
 
 /// The same for options that are about the lists.

@@ -114,6 +114,9 @@ fn nothing_to_fetch_is_told_once_and_compares_nothing() {
         assert!(run.stdout.contains("nothing was fetched"), "{run:?}");
         assert_eq!(run.stdout.starts_with("note: "), !json, "{run:?}");
     }
+    let run = compare(&sandbox, &["empty.txt", "--update"]).exits(0);
+    let warning = "`--update` has no effect with `compare`: each run starts with an empty folder";
+    assert!(run.stderr.contains(warning), "{run:?}");
     let run = compare(&sandbox, &["missing.txt"]).exits(2);
     assert!(run.stderr.starts_with("error: cannot read"), "{run:?}");
 }
