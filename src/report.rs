@@ -144,6 +144,15 @@ impl Report {
         })
     }
 
+    /// The links that the end of the run has cut off, and why it ended unless `not_tried` says it.
+    fn interrupted(&self) -> Option<String> {
+        let count = self.counts.of(Status::Interrupted);
+        let words = self.stopped.and_then(Cause::words);
+        let words = words.filter(|_| self.untried == Some(0));
+        let why = words.map_or_else(String::new, |words| format!(": {words}"));
+        (count > 0).then(|| format!("{count}{why}"))
+    }
+
     /// The limit that was reached with the last link of the list, which the exit code tells of.
     fn stopped_at_end(&self) -> Option<String> {
         let is_done = self.untried == Some(0) && self.counts.failed() == self.failed_for_good;
@@ -278,7 +287,7 @@ impl Report {
             ),
             ("elsewhere", count(self.elsewhere)),
             ("failed", Some(self.failed())),
-            ("interrupted", of(Status::Interrupted)),
+            ("interrupted", self.interrupted()),
             (
                 "commands",
                 count(self.failed_execs).map(|count| format!("{count} failed")),
