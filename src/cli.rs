@@ -102,7 +102,7 @@ struct Cli {
     /// Output folder or bucket; with a single link, also `FILE.pdf`
     ///
     /// A bucket of an object store is `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX` or `az://CONTAINER/PREFIX`, and needs `--state`.
-    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    #[arg(short, long, value_name = "DIR", default_value = ".", value_parser = values::written())]
     output: PathBuf,
     /// Folder for the journal and partials [default: `.fetchpdf` in the output folder]
     ///

@@ -268,7 +268,8 @@ impl Context {
         Self {
             seen: Arc::new(Seen::new(Arc::clone(&source))),
             source,
-            base: options.base.clone(),
+            // a setting for all runs says nothing about lists that are no pages
+            base: options.base.clone().filter(|_| options.extract),
             options,
             lines_before: 0,
             tells: true,

@@ -119,7 +119,9 @@ pub(super) fn matches(command: Command, arguments: &Arguments) -> anyhow::Result
     command = command.mut_subcommand("help", |help| help.hide(true));
     let parse = |command: &Command| {
         let result = command.clone().try_get_matches_from(&arguments.all);
-        result.unwrap_or_else(|error| exit(&habits::answer(blame_environment(error, command))))
+        result.unwrap_or_else(|error| {
+            exit(&habits::answer(blame_environment(error, command), command))
+        })
     };
     let mut matches = parse(&command);
     secrets::hide(&command, &matches, arguments);
@@ -368,7 +370,10 @@ fn is_excluded(command: &Command, matches: &ArgMatches, id: &Id) -> bool {
     let (command, matches) = (subcommand.unwrap_or(command), active(matches));
     let find = |id: &Id| command.get_arguments().find(|arg| arg.get_id() == id);
     let Some(arg) = find(id) else { return false };
-    let excludes = |one, other| command.get_arg_conflicts_with(one).contains(&other);
+    let excludes = |one: &Arg, other: &Arg| {
+        let is_opposite = one.get_id() == "quiet" && other.get_id() == "verbose";
+        is_opposite || command.get_arg_conflicts_with(one).contains(&other)
+    };
     let is_given = |id: &&Id| matches.value_source(id.as_str()) != Some(ValueSource::DefaultValue);
     let mut given = matches.ids().filter(is_given).filter_map(find);
     given.any(|given| excludes(arg, given) || excludes(given, arg))

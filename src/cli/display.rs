@@ -16,7 +16,7 @@ pub(super) struct DisplayArgs {
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     color: Color,
     /// Append the messages of `-v` to this file, with times, instead of printing them
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = super::values::written())]
     pub(super) log: Option<PathBuf>,
 }
 

@@ -55,7 +55,7 @@ const ALIASES: [(&str, &[&str]); 20] = [
 ];
 
 /// What to type in place of options of other programs.
-const ANSWERS: [(&[&str], &str); 44] = [
+const ANSWERS: [(&[&str], &str); 46] = [
     (
         &[
             "-i",
@@ -164,7 +164,7 @@ const ANSWERS: [(&[&str], &str); 44] = [
             "--concurrent-fragments",
             "--min-split-size",
         ],
-        "each file is fetched over one connection: `-j N` is the number of links at once, `--per-host N` that of a host, and `-q` is quiet",
+        "`-q` prints only failures; each file is fetched over one connection, and `-j N` is the number of links at once, `--per-host N` that of a host",
     ),
     (
         &["-S", "--silent", "--show-error", "--no-warnings"],
@@ -189,16 +189,17 @@ const ANSWERS: [(&[&str], &str); 44] = [
         "`--retry N` is the number of retries after the first attempt",
     ),
     (
-        &["-R", "--retry-all-errors", "--retry-on-http-error"],
-        "`--retry N` is the number of retries, and `--remote-time` sets the times of files",
+        &["--retry-all-errors", "--retry-on-http-error"],
+        "leave it out: whatever may succeed later is tried again; `--retry N` is the number of retries",
     ),
+    (&["-R"], "`--remote-time` sets the times of files"),
     (
         &["--retry-max-time", "--waitretry"],
         "`--retry-max-wait` limits a single pause, and `--max-time` a whole link",
     ),
     (
         &["-w", "--sleep", "--delay", "--sleep-requests"],
-        "`--wait TIME` is the time between two links of a host, and `--json` prints records",
+        "`--wait TIME` is the time between two links of a host",
     ),
     (
         &["--write-out", "--print-json", "--dump-json"],
@@ -223,18 +224,21 @@ const ANSWERS: [(&[&str], &str); 44] = [
     ),
     (
         &["-L", "--location", "--follow"],
-        "leave it out: redirects are followed, up to `--max-redirs`; `xargs -L` is `-j N`",
+        "leave it out: redirects are followed, up to `--max-redirs`",
     ),
     (
         &[
             "--fail",
             "--fail-with-body",
-            "--compressed",
             "--check-integrity",
             "--no-part",
             "--mtime",
         ],
         "leave it out: only whole PDFs get a name; `fetchpdf verify DIR` checks them again",
+    ),
+    (
+        &["--compressed"],
+        "leave it out: responses may be compressed, and files are saved as they are",
     ),
     (
         &["--verify", "--check"],
@@ -341,7 +345,7 @@ pub(super) fn with_aliases(arg: Arg) -> Arg {
 }
 
 /// Answers an error about an option of another program by naming ours.
-pub(super) fn answer(mut error: clap::Error) -> clap::Error {
+pub(super) fn answer(mut error: clap::Error, command: &Command) -> clap::Error {
     let Some(ContextValue::String(arg)) = error.get(ContextKind::InvalidArg) else {
         return error;
     };
@@ -349,7 +353,13 @@ pub(super) fn answer(mut error: clap::Error) -> clap::Error {
     let answer = match error.kind() {
         ErrorKind::UnknownArgument => {
             let answers = ANSWERS.iter().find(|(names, _)| names.contains(&name));
-            answers.map(|(_, answer)| *answer)
+            let of_run = name.strip_prefix("--").filter(|name| {
+                let mut options = command.get_arguments().filter_map(Arg::get_long);
+                options.any(|option| option == *name)
+            });
+            let of_run = of_run
+                .map(|_| "it is an option of a run, `fetchpdf LIST`, and not of this command");
+            answers.map(|(_, answer)| *answer).or(of_run)
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => of_value(name, &error),
         _ => None,

@@ -67,7 +67,7 @@ A flag can be negated, `--quiet` by `--no-quiet`, to override both.";
 
 /// What options are in a few words, so that each takes one line of a terminal of 80 columns. They stand in place of the sentences, defaults
 /// and possible values that the manual page and the documentation have.
-const BRIEF: [(&str, &str); 78] = [
+const BRIEF: [(&str, &str); 80] = [
     (
         "links",
         "Lists, URLs, identifiers, or `-` for standard input",
@@ -143,6 +143,11 @@ const BRIEF: [(&str, &str); 78] = [
     ("stall_timeout", "Time without data [default: 30s]"),
     ("max_time", "Time for one link, retries included"),
     ("min_speed", "Minimum bytes per second of a transfer"),
+    (
+        "max_filesize",
+        "Maximum size of a file; 0: no limit [default: 1G]",
+    ),
+    ("quota", "End the run after this many bytes of new files"),
     ("limit_rate", "Bytes per second of all transfers"),
     ("max_failures", "End after N failures, or at a share: `5%`"),
     ("header", "`Name: value`, or `@FILE` with one per line"),
@@ -169,7 +174,7 @@ const BRIEF: [(&str, &str); 78] = [
     ("print", "summary, paths or json [default: summary]"),
     ("json", "Print a record of each link, as NDJSON"),
     ("null", "End paths with NUL, for `xargs -0`"),
-    ("report", "Write the records to a file: CSV or NDJSON"),
+    ("report", "Write a report: a page (.html), CSV or NDJSON"),
     ("report_csv_safe", "Quote cells that would be formulas"),
     ("error_file", "Write failed links to this file, as a list"),
     (

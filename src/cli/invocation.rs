@@ -247,10 +247,7 @@ fn compare_as(asked: &Asked) -> anyhow::Result<CommandOutcome> {
 impl Action {
     /// Whether its result is printed even with `--quiet`: it is what was asked for, and no summary.
     fn ignores_quiet(&self) -> bool {
-        match self {
-            Self::OrderedRun(_) | Self::Compare(_) => true,
-            _ => false,
-        }
+        matches!(self, Self::OrderedRun(_) | Self::Compare(_))
     }
 
     /// Whether a list comes from standard input.

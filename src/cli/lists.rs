@@ -44,10 +44,10 @@ pub(super) struct ListArgs {
     #[arg(long)]
     extract: bool,
     /// With `--extract`, extract all links
-    #[arg(long, requires = "extract")]
+    #[arg(long)]
     all_links: bool,
     /// Base URL of relative links in Markdown and HTML
-    #[arg(long, value_name = "URL", requires = "extract")]
+    #[arg(long, value_name = "URL")]
     base: Option<Url>,
     /// Take only these records of a run: `failed`, `retryable`, or statuses such as `timeout,connect`
     #[arg(long, value_name = "WORDS")]
@@ -83,7 +83,7 @@ impl ListArgs {
         Arc::new(Options {
             format: self.input_format,
             extract: self.extract,
-            all_links: self.all_links,
+            all_links: self.all_links && self.extract,
             base: self.base,
             columns: Columns {
                 url: self.url_column,

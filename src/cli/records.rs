@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::values::written;
 use crate::report::{Print, SinkOptions};
 
 #[derive(Debug, Args)]
@@ -24,7 +25,7 @@ pub(super) struct RecordArgs {
     ///
     /// May be given several times. CSV and NDJSON are written as links end. The page is written anew from time to time, and at
     /// the end.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = written())]
     report: Vec<PathBuf>,
     /// Put an apostrophe before cells of a CSV report that a spreadsheet would take for formulas
     ///
@@ -33,7 +34,7 @@ pub(super) struct RecordArgs {
     #[arg(long)]
     report_csv_safe: bool,
     /// Write failed links to this file, as a list with the reasons as comments
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = written())]
     error_file: Option<PathBuf>,
 }
 

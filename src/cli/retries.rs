@@ -25,7 +25,7 @@ pub(super) struct RetryArgs {
     /// Maximum time without data during a transfer; 0 means no limit
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = timeout)]
     pub(super) stall_timeout: Duration,
-    /// Maximum time for one link, including retries [default: no limit]
+    /// Maximum time for one link, including retries; 0 means no limit [default: no limit]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(super) max_time: Option<Duration>,
     /// Minimum bytes per second of a transfer, over the stall timeout [default: 100 over twice that time, while other links wait]

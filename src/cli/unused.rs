@@ -10,6 +10,7 @@ use clap::parser::ValueSource;
 use super::invocation::Action;
 use crate::links::{Features, Input, features};
 use crate::mode::Mode;
+use crate::report::Print;
 use crate::run::Config;
 
 /// The options on the command line.
@@ -70,6 +71,14 @@ fn check(given: &Given, config: &Config, is_dry: bool) -> anyhow::Result<Vec<Str
                     "with `-m sequential`: it fetches one link after the other",
                 )
             }),
+        given
+            .first(&["all_links", "base"])
+            .filter(|_| !config.lists.extract)
+            .map(|option| add(option, "without `--extract`")),
+        given
+            .first(&["print", "null"])
+            .filter(|_| is_dry && config.records.print == Print::Paths)
+            .map(|option| add(option, "with `--dry-run`, which fetches no files")),
         of_buckets
             .filter(|_| !has_bucket)
             .map(|option| add(option, "without a bucket as `--output`")),
@@ -156,9 +165,9 @@ fn of_lists(given: &Given, config: &Config) -> anyhow::Result<Vec<String>> {
         let direct = given.first(&of_columns[..4]);
         let indirect = given.first(&of_columns[4..]).and(wanted.first());
         if let Some(option) = direct {
-            anyhow::bail!("`{option}` has no effect: {what}, and has no columns or fields");
+            anyhow::bail!("`{option}` has no effect: {what}, without columns or fields");
         } else if let Some(column) = indirect {
-            anyhow::bail!("`{{col.{column}}}` has no value: {what}, and has no columns or fields");
+            anyhow::bail!("`{{col.{column}}}` has no value: {what}, without columns or fields");
         }
     }
     let mut warnings = Vec::new();

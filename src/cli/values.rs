@@ -1,7 +1,10 @@
 //! The values of options: counts, sizes and timeouts as people write them.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
+
+use clap::builder::{PathBufValueParser, TypedValueParser};
 
 use crate::queue::policy::duration;
 use crate::store::DEFAULT_SIZE;
@@ -54,6 +57,21 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
     let number: Option<u64> = number.parse().ok();
     let bytes = number.and_then(|number| number.checked_mul(1 << shift));
     bytes.ok_or("a size is a number and `k`, `M` or `G`, such as `64k` or `10M`".to_owned())
+}
+
+/// The same as a limit, of which 0 is none.
+pub(super) fn limit(text: &str) -> Result<u64, String> {
+    size(text).map(|bytes| if bytes == 0 { u64::MAX } else { bytes })
+}
+
+/// The path of a file or folder that is written to. `-` is none, although it is standard output for other programs.
+pub(super) fn written() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| {
+        let is_path = path.as_os_str() != "-";
+        is_path.then_some(path).ok_or(
+            "standard output takes records and paths of files: `--json`, `--print paths`; a file of this name is `./-`",
+        )
+    })
 }
 
 /// The size of tars: `tar` or `tar:256M`.

@@ -109,7 +109,7 @@ fn nothing_to_fetch_is_told_once_and_compares_nothing() {
         (&["empty.txt", "--json"], true),
     ] {
         let run = compare(&sandbox, args).exits(0);
-        let told = run.stderr.matches("no links: all lines are blank").count();
+        let told = run.stderr.matches("no links: nothing but blank").count();
         assert_eq!(told, 1, "{run:?}");
         assert!(run.stdout.contains("nothing was fetched"), "{run:?}");
         assert_eq!(run.stdout.starts_with("note: "), !json, "{run:?}");

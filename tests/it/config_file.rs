@@ -54,9 +54,13 @@ fn options_override_conflicting_variables() {
     for (variable, said) in [
         ("FETCHPDF_UPDATE", "--overwrite"),
         ("FETCHPDF_JSON", "--print=paths"),
+        ("FETCHPDF_ALL_LINKS", "--name={name}"),
     ] {
         run_with("", &[(variable, "1")], &[said, "--dry-run", LINK]).exits(0);
     }
+    let verbose = [("FETCHPDF_VERBOSE", "2")];
+    let run = run_with("", &verbose, &["-q", "--dry-run", LINK]).exits(0);
+    assert_eq!(run.stderr, "");
     let server = Server::of_pdfs();
     let args = ["compare", "--modes", "pool", &server.url("/x.pdf")];
     let sandbox = Sandbox::new();

@@ -50,6 +50,13 @@ fn options_of_other_programs_are_answered() {
         (&["links.txt", "-e", "robots=off"], "`-e` is the `Referer`"),
         (&["links.txt", "-b", "a=b"], "`-H 'Cookie: NAME=VALUE'`"),
         (&["links.txt", "-m", "30"], "`--max-time 30s`"),
+        (&["links.txt", "-o", "-"], "`--json`, `--print paths`"),
+        (&["links.txt", "--report", "-"], "`--json`, `--print paths`"),
+        (&["links.txt", "-sSL"], "`-q` prints only failures"),
+        (
+            &["compare", "links.txt", "--report", "a.csv"],
+            "an option of a run",
+        ),
         (&["-k", "1M", "links.txt"], "an option that takes none"),
         (&["download", "links.txt"], "`fetchpdf LINKS` fetches them"),
     ] {
@@ -153,6 +160,8 @@ fn options_without_effect_are_named() {
         (&["links.txt", "--report-csv-safe"], "without a CSV report"),
         (&["links.txt", "--report", "run.jsonl"], "with `--dry-run`"),
         (&["links.txt", "--random-wait"], "without `--wait`"),
+        (&["links.txt", "--all-links"], "without `--extract`"),
+        (&["links.txt", "--print", "paths"], "fetches no files"),
     ] {
         let run = sandbox.run(&[args, &["--dry-run"]].concat()).exits(0);
         assert!(run.stderr.contains(warning), "no `{warning}` in {run:#?}");
@@ -206,13 +215,13 @@ fn flags_are_negated_and_sources_are_named() {
         command.env("FETCHPDF_JSON", "1");
         Running::start(command).end().exits(0)
     };
+    assert!(!run(&[]).stderr.contains("to fetch"));
     let plain = run(&["-vv"]);
-    assert!(!plain.stderr.contains("to fetch"), "{plain:#?}");
+    assert!(!plain.stderr.contains("`--quiet`"), "{plain:#?}");
     assert!(plain.stdout.starts_with('{'), "{plain:#?}");
     for line in [
         "configuration file `config.toml`",
         "option `--per-host 3` from the configuration file",
-        "option `--quiet` from the configuration file",
         "option `--header ***` from the configuration file",
         "option `--json` from the environment (`FETCHPDF_JSON`)",
         "option `--config config.toml` from the command line",

@@ -21,6 +21,25 @@ fn announced_size_above_the_limit_fails() {
 }
 
 #[test]
+fn zero_is_no_limit() {
+    for_each_mode(|mode| {
+        let server = Server::start(|_, stream| ok(stream, &pdf_of("x", 70_000)));
+        for option in [
+            "--max-filesize",
+            "--limit-rate",
+            "--max-time",
+            "--max-total-time",
+            "--quota",
+        ] {
+            let args = [option, "0"];
+            Sandbox::new()
+                .fetch(mode, server.url("/x.pdf"), &args)
+                .exits(0);
+        }
+    });
+}
+
+#[test]
 fn endless_body_fails() {
     for_each_mode(|mode| {
         let server = Server::start(|_, stream| {
