@@ -69,6 +69,7 @@ mod unix {
 
     use std::time::Duration;
 
+    use nix::unistd::getsid;
     use rustix::process;
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -151,8 +152,9 @@ mod unix {
 
     /// Whether the parent is in the same session.
     fn has_shell() -> bool {
-        let session = |process| process::getsid(process).ok();
-        process::getppid().is_some_and(|parent| session(Some(parent)) == session(None))
+        // those of nix, which may be 0: that of a session outside of this container
+        let parent = nix::unistd::getppid();
+        parent.as_raw() != 0 && getsid(Some(parent)) == getsid(None)
     }
 
     /// Stops this process until somebody continues it.

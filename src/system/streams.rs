@@ -89,8 +89,9 @@ pub(crate) fn stdout_is_pipe() -> bool {
 /// Whether this process is in the foreground of the terminal that standard error is, or that is another one than its own.
 pub(crate) fn is_in_foreground() -> bool {
     #[cfg(unix)]
-    return rustix::termios::tcgetpgrp(io::stderr())
-        .map_or(true, |group| group == rustix::process::getpgrp());
+    return rustix::termios::tcgetpgrp(io::stderr()).map_or(true, |group| {
+        group.as_raw_nonzero().get() == nix::unistd::getpgrp().as_raw()
+    });
     #[cfg(not(unix))]
     true
 }

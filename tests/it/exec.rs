@@ -1,5 +1,7 @@
 //! `--exec`: commands run for new files.
 
+#[cfg(target_os = "linux")]
+use crate::harness::wrapped;
 use crate::harness::{Running, Sandbox, for_each_mode, list, until};
 use crate::server::Server;
 
@@ -187,12 +189,8 @@ fn command_has_the_original_limit_of_open_files() {
             let args = [&link, "-o", "out", "-m", mode, "-j", jobs];
             let exec = ["--exec", "sh -c 'ulimit -Sn >&2; echo \"$0\" >&2'"];
             let fetchpdf = sandbox.command(&[&args[..], &exec].concat());
-            let mut limited = std::process::Command::new("sh");
-            limited.args(["-c", "ulimit -Sn 200; exec \"$0\" \"$@\""]);
-            limited
-                .arg(fetchpdf.get_program())
-                .args(fetchpdf.get_args());
-            limited.current_dir(sandbox.path(""));
+            let limit = "ulimit -Sn 200; exec \"$0\" \"$@\"";
+            let limited = wrapped("sh", &["-c", limit], &fetchpdf);
             let run = Running::start(limited).end().exits(0);
             assert!(run.stderr.ends_with("200\nout/a.pdf\n"), "{run:?}");
         }

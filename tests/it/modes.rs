@@ -8,7 +8,7 @@ use std::time::Duration;
 use std::{fs, process::Command};
 
 #[cfg(target_os = "linux")]
-use crate::harness::Running;
+use crate::harness::{Running, wrapped};
 use crate::harness::{Sandbox, for_each_mode, list};
 #[cfg(target_os = "linux")]
 use crate::server::respond;
@@ -160,22 +160,8 @@ fn a_lack_of_open_files_does_not_look_like_an_unknown_host() {
 /// The same command, of which at most so many files and connections are open at once.
 #[cfg(target_os = "linux")]
 fn with_open_files(command: &Command, most: usize) -> Command {
-    let mut limited = Command::new("sh");
-    limited
-        .arg("-c")
-        .arg(format!("ulimit -n {most}; exec \"$0\" \"$@\""))
-        .arg(command.get_program())
-        .args(command.get_args());
-    if let Some(folder) = command.get_current_dir() {
-        limited.current_dir(folder);
-    }
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => limited.env(name, value),
-            None => limited.env_remove(name),
-        };
-    }
-    limited
+    let limit = format!("ulimit -n {most}; exec \"$0\" \"$@\"");
+    wrapped("sh", &["-c", &limit], command)
 }
 
 #[test]

@@ -16,6 +16,8 @@ use std::{
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+#[cfg(target_os = "linux")]
+use crate::harness::wrapped;
 use crate::harness::{Running, Sandbox, for_each_mode, list, until};
 use crate::server::{Server, ok, pdf, pdf_of, send};
 #[cfg(target_os = "linux")]
@@ -308,4 +310,34 @@ fn delayed(server: &TlsServer, pause: impl FnOnce() + Send + 'static) -> String 
         }
     });
     format!("https://localhost:{port}/x.pdf")
+}
+
+/// As in a container whose shell is outside of it, sessions and groups of processes have no number.
+#[cfg(target_os = "linux")]
+#[test]
+fn it_runs_where_its_session_is_outside_of_the_container() {
+    use std::process::Command;
+
+    // the process has a parent inside: a shell, which does not become it
+    let shell = ["--", "sh", "-c", "\"$0\" \"$@\"; exit $?"];
+    let enter = [
+        &["--user", "--map-current-user", "--pid", "--fork"],
+        &shell[..],
+    ]
+    .concat();
+    let probe = Command::new("unshare").args(&enter).arg("true").output();
+    if !probe.is_ok_and(|output| output.status.success()) {
+        let _ = writeln!(io::stderr(), "skipped: no namespaces of processes");
+        return;
+    }
+    for_each_mode(|mode| {
+        let server = Server::of_pdfs();
+        let sandbox = Sandbox::new();
+        let inside = sandbox.command(&["-", "-o", "out", "-m", mode]);
+        let mut command = wrapped("unshare", &enter, &inside);
+        command.stdin(Stdio::piped());
+        let mut running = Running::start(command);
+        running.type_in(&server.url("/a.pdf"));
+        assert_eq!(running.end().exits(0).count("downloaded"), 1);
+    });
 }
