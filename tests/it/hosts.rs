@@ -45,13 +45,14 @@ fn starts_at_a_host_are_spaced() {
                 noting.lock().expect("no panic").push(Instant::now());
                 ok(stream, &pdf(&request.path));
             });
+            let start = Instant::now();
             Sandbox::new()
                 .fetch(mode, list(links(&server, 4)), limit)
                 .exits(0);
             let times = times.lock().expect("no panic");
-            // what is sent with the right distance may arrive with a little less
+            // from the start, as the first request may arrive late on a loaded machine
             assert!(
-                times[3] - times[0] > Duration::from_millis(150),
+                times[3] - start >= Duration::from_millis(180),
                 "{mode} {limit:?}"
             );
         }
