@@ -117,13 +117,13 @@ pub(super) fn matches(command: Command, arguments: &Arguments) -> anyhow::Result
     command.build();
     // the list of commands is to fit on a small terminal, and everybody knows this one
     command = command.mut_subcommand("help", |help| help.hide(true));
-    let parse = |command: &Command| {
-        let result = command.clone().try_get_matches_from(&arguments.all);
+    let parse = |command: &mut Command| {
+        let result = command.try_get_matches_from_mut(&arguments.all);
         result.unwrap_or_else(|error| {
             exit(&habits::answer(blame_environment(error, command), command))
         })
     };
-    let mut matches = parse(&command);
+    let mut matches = parse(&mut command);
     secrets::hide(&command, &matches, arguments);
     habits::check(&command, active(&matches));
     if matches!(
@@ -141,7 +141,7 @@ pub(super) fn matches(command: Command, arguments: &Arguments) -> anyhow::Result
                 with_variable(arg)
             }
         });
-        matches = parse(&command);
+        matches = parse(&mut command);
         // the comparison has told of them
         if !is_silent(active(&matches)) && arguments.order.is_none() {
             warn_of_unknown_variables(&command);
@@ -161,11 +161,11 @@ pub(super) fn matches(command: Command, arguments: &Arguments) -> anyhow::Result
         let values = file.options.get(id);
         values.filter(|_| !is_excluded(&command, &matches, id))
     };
-    let with_file = mut_all_args(command.clone(), |arg| match values(arg.get_id()) {
+    let mut with_file = mut_all_args(command.clone(), |arg| match values(arg.get_id()) {
         Some(values) => arg.default_values(values),
         None => arg,
     });
-    let matches = parse(&with_file);
+    let matches = parse(&mut with_file);
     let is_in_file = |id: &Id| values(id).is_some();
     let origins = Origins::new(&with_file, active(&matches), Source::File(path), is_in_file);
     Ok(Settings {

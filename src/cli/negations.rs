@@ -20,10 +20,6 @@ pub(super) fn add(command: Command) -> Command {
 
 fn add_own(command: Command) -> Command {
     let negations: Vec<_> = command.get_arguments().filter_map(negation).collect();
-    let command = command.mut_args(|arg| match negation(&arg) {
-        Some(negation) => arg.overrides_with(negation.get_id()),
-        None => arg,
-    });
     command.args(negations)
 }
 
