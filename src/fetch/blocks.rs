@@ -220,7 +220,7 @@ impl Fetcher {
         let freed = match hosts.judge(host, known, attempt) {
             Verdict::Own => return Ok(true),
             Verdict::NewlyOwn => {
-                (job.is_probe, job.body) = (false, None);
+                (job.probed, job.body) = (None, None);
                 let host = host::of(url);
                 tracing::warn!(
                     "{host}: has other bodies for other links, so it does not block this program: links that get the same again keep it"
@@ -368,10 +368,10 @@ fn source(sighting: Sighting) -> Source {
 /// What the end of an attempt at `job` says about `host`.
 fn attempt(job: &Job, host: u64) -> Attempt {
     let is_retry = job.held.as_ref().is_some_and(|held| held.host == host);
-    match (job.is_probe, is_retry) {
-        (false, _) => Attempt::Early,
-        (true, false) => Attempt::First,
-        (true, true) => Attempt::Retry,
+    match job.probed {
+        None => Attempt::Early,
+        Some(_) if !is_retry => Attempt::First,
+        Some(began) => Attempt::Retry(began),
     }
 }
 

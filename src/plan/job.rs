@@ -21,7 +21,6 @@ use crate::timeout::Moment;
 
 /// One link to fetch.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(crate) struct Job {
     /// The place of the link in its list.
     pub source_line: SourceLine,
@@ -53,8 +52,8 @@ pub(crate) struct Job {
     pub body: Option<Sighting>,
     /// The body that it has had, if its host seems to send that for all links.
     pub held: Option<Box<Held>>,
-    /// Whether its last attempt began when its host seemed to send the same body for all links.
-    pub is_probe: bool,
+    /// When its last attempt began, if its host seemed to send the same body for all links then.
+    pub probed: Option<Instant>,
     /// The redirects of the current attempt, if they have led to another host.
     pub redirects: Option<Box<Redirects>>,
     /// The SHA-256 of the body of an earlier attempt that ended before its PDF did, although nothing had broken off.
@@ -150,7 +149,7 @@ impl Job {
             started: None,
             body: None,
             held: None,
-            is_probe: false,
+            probed: None,
             redirects: None,
             early_end: None,
             ticket: None,

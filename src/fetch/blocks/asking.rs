@@ -22,7 +22,7 @@ impl Fetcher {
     /// Begins an attempt at `job`. Returns what it ends as, if its host gets no request because of what is known of it.
     pub(in crate::fetch) async fn begin(&self, job: &mut Job) -> Option<Fetched> {
         let hosts = &self.blocks.hosts;
-        (job.is_probe, job.body) = (false, None);
+        (job.probed, job.body) = (None, None);
         if hosts.is_empty() {
             return None;
         }
@@ -36,7 +36,7 @@ impl Fetcher {
         match hosts.start(host, held, self.options.retry.retries) {
             Begin::Free => None,
             Begin::Probe => {
-                job.is_probe = true;
+                job.probed = Some(Instant::now());
                 None
             }
             Begin::Own => {

@@ -58,6 +58,11 @@ impl Host {
         (self.probes, self.retries, self.is_asked) = (0, 0, false);
     }
 
+    /// Begins to check whether the links that had a body get it again.
+    fn check(&mut self) {
+        (self.phase, self.since) = (Phase::Checking, Instant::now());
+    }
+
     /// How a request to it begins while the block lasts.
     fn last(&self) -> Start {
         let mut bodies = self.bodies.iter().filter(|body| !body.is_own);
@@ -107,8 +112,8 @@ pub(super) enum Attempt {
     Early,
     /// That of a link which has not had the body before.
     First,
-    /// That of one which has.
-    Retry,
+    /// That of one which has, and when it began.
+    Retry(Instant),
 }
 
 /// What a known body is.
@@ -184,7 +189,7 @@ impl Hosts {
     /// Notes whether `host` has sent a file again that it has sent before.
     pub(super) fn has_again(&self, host: u64, has: bool) {
         self.with(host, (), |host| match host.phase {
-            Phase::Probing if has => host.phase = Phase::Checking,
+            Phase::Probing if has => host.check(),
             Phase::Probing => host.retries += 1,
             _ => {}
         });
@@ -234,12 +239,12 @@ impl Hosts {
                 return Verdict::Own;
             }
             match (host.phase, attempt) {
-                (Phase::Checking, Attempt::Retry) => {
+                (Phase::Checking, Attempt::Retry(began)) if began > host.since => {
                     body.is_own = true;
                     host.phase = Phase::Free;
                     return Verdict::NewlyOwn;
                 }
-                (Phase::Probing, Attempt::Retry) => host.retries += 1,
+                (Phase::Probing, Attempt::Retry(_)) => host.retries += 1,
                 (Phase::Probing, Attempt::First) => host.probes += 1,
                 // it has been sent before the block was over
                 (Phase::Free, Attempt::Early | Attempt::First) if started <= host.since => {}
@@ -311,10 +316,10 @@ impl Hosts {
                 return;
             }
             match (host.phase, attempt) {
-                (Phase::Probing | Phase::Checking, Attempt::Retry) => {
+                (Phase::Probing | Phase::Checking, Attempt::Retry(_)) => {
                     (host.phase, host.since) = (Phase::Free, Instant::now());
                 }
-                (Phase::Probing, _) if started > host.since => host.phase = Phase::Checking,
+                (Phase::Probing, _) if started > host.since => host.check(),
                 _ => {}
             }
         });
@@ -380,7 +385,7 @@ mod tests {
         let (hosts, now) = suspected();
         for _ in 0..8 {
             assert_eq!(hosts.start(5, Some(9), 4), Start::Probe);
-            hosts.judge(5, JSON, (Attempt::Retry, now));
+            hosts.judge(5, JSON, (Attempt::Retry(now), now));
         }
         assert_eq!(hosts.start(5, Some(9), 4), Start::Blocked);
         let (hosts, _) = suspected();
@@ -395,7 +400,10 @@ mod tests {
         assert_eq!(hosts.standing(5), Standing::Suspected);
         hosts.has_other(5, Attempt::First, (now, true));
         assert_eq!(hosts.start(5, Some(9), 4), Start::Probe);
-        let verdict = hosts.judge(5, JSON, (Attempt::Retry, now));
+        // sent before, but late
+        let verdict = hosts.judge(5, JSON, (Attempt::Retry(before), before));
+        assert_eq!(verdict, Verdict::Block);
+        let verdict = hosts.judge(5, JSON, (Attempt::Retry(now), now));
         assert_eq!(verdict, Verdict::NewlyOwn);
         assert_eq!(hosts.start(5, Some(9), 4), Start::Own);
         assert_eq!(hosts.judge(5, JSON, (Attempt::First, now)), Verdict::Own);
@@ -404,12 +412,12 @@ mod tests {
     #[test]
     fn a_block_that_is_over_may_begin_again() {
         let (hosts, now) = suspected();
-        hosts.has_other(5, Attempt::Retry, (now, true));
+        hosts.has_other(5, Attempt::Retry(now), (now, true));
         assert_eq!(hosts.standing(5), Standing::Unknown);
         let begun = now.checked_sub(Duration::from_secs(2)).expect("uptime");
         hosts.judge(5, JSON, (Attempt::Early, begun));
         assert_eq!(hosts.standing(5), Standing::Unknown);
-        hosts.judge(5, JSON, (Attempt::Retry, begun));
+        hosts.judge(5, JSON, (Attempt::Retry(begun), begun));
         assert_eq!(hosts.standing(5), Standing::Suspected);
     }
 
