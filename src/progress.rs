@@ -8,6 +8,7 @@ mod bars;
 mod canvas;
 mod rows;
 mod status_line;
+mod time_left;
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};

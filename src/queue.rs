@@ -204,7 +204,7 @@ impl<J: HasHost> Queue<J> {
 
     /// The hosts that let no link start for a while because of what they have answered, and when they come back.
     pub(crate) fn paused_hosts(&self) -> Vec<(Instant, Arc<str>)> {
-        self.state.lock().schedule.paused_hosts(Instant::now())
+        self.state.lock().schedule.paused_hosts()
     }
 
     /// The number of links that wait for a retry.

@@ -9,6 +9,9 @@ use parking_lot::Mutex;
 
 use crate::outcome::{Counts, Outcome, Record, Status};
 
+/// A host that comes back sooner is not called paused, unless it was before.
+const WORTH_A_WORD: Duration = Duration::from_secs(2);
+
 /// What is worth a word about the files of a run, besides their statuses.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Notes {
@@ -205,12 +208,16 @@ impl Stats {
 
     /// The hosts that are paused, and when they come back, the first one first.
     pub(crate) fn paused_hosts(&self) -> Vec<(Instant, Arc<str>)> {
-        self.paused_hosts.lock().clone()
+        let (mut hosts, now) = (self.paused_hosts.lock().clone(), Instant::now());
+        hosts.retain(|(until, _)| *until > now);
+        hosts
     }
 
-    /// Sets the hosts that are paused.
-    pub(crate) fn set_paused_hosts(&self, hosts: Vec<(Instant, Arc<str>)>) {
-        *self.paused_hosts.lock() = hosts;
+    /// Sets the hosts that are paused, in order.
+    pub(crate) fn set_paused_hosts(&self, mut hosts: Vec<(Instant, Arc<str>)>) {
+        let (mut known, soon) = (self.paused_hosts.lock(), Instant::now() + WORTH_A_WORD);
+        hosts.retain(|host| host.0 >= soon || known.binary_search(host).is_ok());
+        *known = hosts;
     }
 
     /// The number of links that wait for a retry.

@@ -1,7 +1,4 @@
 //! The progress of a run in words: `12/2000, 3 failed · 1.2 MiB, 3.4 MiB/s · 0:05, 0:09 left`.
-//!
-//! The time left is what the bytes take that are still to come, where sizes are known, or else the links. It moves towards each
-//! new estimate, so that it does not jump, and is never less than the transfer under way that takes longest, or the pause of a host.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -13,7 +10,7 @@ use indicatif::HumanBytes;
 use parking_lot::Mutex;
 
 use super::rows::Rows;
-use super::smooth;
+use super::time_left::{Rest, TimeLeft};
 use crate::outcome::{Counts, Status};
 use crate::stats::{Active, Stats, rate};
 use crate::text::{cut, printable};
@@ -30,9 +27,6 @@ const LONGEST: usize = 200;
 /// The time over which the speed is averaged.
 const WINDOW: Duration = Duration::from_secs(5);
 
-/// The time constant of the time left, in seconds.
-const STEADY: f64 = 5.0;
-
 /// The time before the first estimate.
 const FIRST_ESTIMATE: Duration = Duration::from_secs(1);
 
@@ -43,8 +37,7 @@ pub(crate) struct StatusLine {
     /// The bytes received by some moments, covering at least the last [`WINDOW`].
     samples: Mutex<VecDeque<(Instant, u64)>>,
     rows: Mutex<Rows>,
-    /// The time left in seconds that was shown last, and when.
-    left: Mutex<Option<(Instant, f64)>>,
+    left: Mutex<TimeLeft>,
 }
 
 /// What is to be shown of the transfers under way.
@@ -67,12 +60,13 @@ pub(super) struct State {
 impl StatusLine {
     /// The run starts now.
     pub(crate) fn new(stats: Arc<Stats>) -> Self {
+        let started = Instant::now();
         Self {
             stats,
-            started: Instant::now(),
-            samples: Mutex::default(),
+            started,
+            samples: Mutex::new([(started, 0)].into()),
             rows: Mutex::default(),
-            left: Mutex::default(),
+            left: Mutex::new(TimeLeft::new(started)),
         }
     }
 
@@ -124,8 +118,7 @@ impl StatusLine {
         };
         let named = paused.iter().take(fit).map(|(until, host)| {
             let host = host.split_once("://").map_or(&**host, |(_, host)| host);
-            let back = clock(until.saturating_duration_since(now));
-            format!("{} paused, back in {back}", printable(host))
+            format!("{} paused, back in {}", printable(host), back(*until, now))
         });
         let mut rows: Vec<_> = named.collect();
         let others = paused.len() - rows.len();
@@ -181,7 +174,7 @@ impl StatusLine {
         }
         let paused = self.stats.paused_hosts();
         if let Some((until, _)) = paused.first() {
-            let back = clock(until.saturating_duration_since(Instant::now()));
+            let back = back(*until, Instant::now());
             parts.push(match paused.len() {
                 1 => format!("1 host paused, back in {back}"),
                 hosts => format!("{hosts} hosts paused, the first back in {back}"),
@@ -192,61 +185,53 @@ impl StatusLine {
 
     /// How long the rest of `total` links will take, given what has ended and the speed in bytes per second.
     fn time_left(&self, total: u64, counts: &Counts, speed: u64) -> Option<Duration> {
-        let (now, elapsed) = (Instant::now(), self.started.elapsed());
         let mut shown = self.left.lock();
         let remaining = total.saturating_sub(counts.total());
-        if remaining == 0 || elapsed < FIRST_ESTIMATE {
-            *shown = None;
+        if remaining == 0 || self.started.elapsed() < FIRST_ESTIMATE {
+            shown.forget();
             return None;
         }
+        let now = Instant::now();
         let mut rows = self.rows.lock();
         rows.update(self.stats.oldest(LOOKED_AT).0, now);
-        let estimate = self.estimate(remaining, counts, (&rows, speed))?;
         let paused = self.stats.paused_hosts();
-        let back = paused
-            .last()
-            .map(|(until, _)| until.saturating_duration_since(now));
-        let least = rows.longest().max(back).unwrap_or_default();
-        let left = match *shown {
-            None => estimate,
-            Some((then, left)) => {
-                let time = (now - then).as_secs_f64();
-                smooth(left - time, estimate, time / STEADY)
-            }
+        let is_idle = rows.active().is_empty() && !paused.is_empty();
+        if is_idle {
+            // the speed after the pause counts from its end
+            let mut samples = self.samples.lock();
+            let latest = samples.len() - 1;
+            samples.drain(..latest);
+        }
+        let back = paused.last();
+        let back = back.map(|(until, _)| until.saturating_duration_since(now));
+        let rest = Rest {
+            links: per_fetched(remaining, counts),
+            bytes: self.by_bytes(remaining, counts, (&rows, speed)),
+            longest: rows.longest(),
+            back,
+            is_idle,
         };
-        let left = left.max(least.as_secs_f64());
-        *shown = Some((now, left));
-        Duration::try_from_secs_f64(left.ceil()).ok()
+        shown.at(now, &rest)
     }
 
-    /// The same, as it looks at the moment, in seconds.
+    /// How many seconds the bytes take that are still to come, if sizes are known.
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-    fn estimate(
+    fn by_bytes(
         &self,
         remaining: u64,
         counts: &Counts,
         (rows, speed): (&Rows, u64),
     ) -> Option<f64> {
-        // these take no time, so they would make the estimate too low
-        let instant = [Status::Present, Status::Duplicate, Status::BadLink];
-        let fetched = counts.sum(|status| !instant.contains(&status));
-        let by_links = (fetched > 0)
-            .then(|| self.started.elapsed().as_secs_f64() * remaining as f64 / fetched as f64);
         let bodies = rows.active().iter().filter(|active| active.received > 0);
         let left = |active: &Active| active.expected.checked_sub(active.received);
-        let under_way: Option<u64> = bodies.clone().map(left).sum();
+        let under_way: u64 = bodies.clone().map(left).sum::<Option<_>>()?;
         let untouched = remaining.saturating_sub(bodies.count() as u64);
         let size = match (untouched, counts.downloaded()) {
-            (0, _) => Some(0.0),
-            (_, 0) => None,
-            (_, files) => Some(self.stats.saved_bytes() as f64 / files as f64),
+            (0, _) => 0.0,
+            (_, 0) => return None,
+            (_, files) => self.stats.saved_bytes() as f64 / files as f64,
         };
-        match (under_way, size) {
-            (Some(bytes), Some(size)) if speed > 0 => {
-                Some((bytes as f64 + untouched as f64 * size) / speed as f64)
-            }
-            _ => by_links,
-        }
+        (speed > 0).then(|| (under_way as f64 + untouched as f64 * size) / speed as f64)
     }
 
     /// Bytes per second over the last [`WINDOW`], given the `bytes` received so far.
@@ -256,10 +241,7 @@ impl StatusLine {
             samples.pop_front();
         }
         samples.push_back((Instant::now(), bytes));
-        let (since, before) = match samples.len() {
-            1 => (self.started, 0),
-            _ => samples[0],
-        };
+        let (since, before) = samples[0];
         rate(bytes - before, since.elapsed())
     }
 }
@@ -285,6 +267,15 @@ impl State {
     }
 }
 
+/// How many times as many links remain as have been fetched.
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+fn per_fetched(remaining: u64, counts: &Counts) -> Option<f64> {
+    // these take no time, so they would make the estimate too low
+    let instant = [Status::Present, Status::Duplicate, Status::BadLink];
+    let fetched = counts.sum(|status| !instant.contains(&status));
+    (fetched > 0).then(|| remaining as f64 / fetched as f64)
+}
+
 /// The first of `parts`, and as many of the others as fit into `columns`, in their order.
 fn fitting(parts: Vec<String>, columns: usize, separator: &str) -> String {
     let mut parts = parts.into_iter();
@@ -296,6 +287,12 @@ fn fitting(parts: Vec<String>, columns: usize, separator: &str) -> String {
         }
     }
     line
+}
+
+/// The time before something that is over at `until`: 0:00 would be over.
+fn back(until: Instant, now: Instant) -> String {
+    let seconds = until.saturating_duration_since(now).as_secs_f64().ceil();
+    clock(Duration::try_from_secs_f64(seconds).unwrap_or_default())
 }
 
 /// `0:05`, `12:34`, `1:02:03`

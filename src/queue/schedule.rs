@@ -12,7 +12,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::breaker::{Breaker, GiveUp};
 use super::heard::Heard;
@@ -22,9 +22,6 @@ use super::remains::Remains;
 
 /// How much memory waiting links may take, in bytes. It suffices for most plain lists; rows may carry columns of any size.
 pub(super) const MAX_WEIGHT: usize = 32 << 20;
-
-/// A host that comes back sooner is not called paused.
-const WORTH_A_WORD: Duration = Duration::from_secs(2);
 
 /// How many hosts are known before those that no link needs are looked for the first time.
 const FIRST_SWEEP: usize = 1024;
@@ -239,10 +236,9 @@ impl<J: HasHost> Schedule<J> {
     }
 
     /// The hosts that let no link start for a while because of what they have answered, and when they come back.
-    pub fn paused_hosts(&self, now: Instant) -> Vec<(Instant, Arc<str>)> {
+    pub fn paused_hosts(&self) -> Vec<(Instant, Arc<str>)> {
         let asleep = self.asleep.iter();
-        let late = asleep.filter(|(until, _)| *until >= now + WORTH_A_WORD);
-        let paused = late.filter(|(_, host)| self.hosts[host].0.is_paused());
+        let paused = asleep.filter(|(_, host)| self.hosts[host].0.is_paused());
         paused.cloned().collect()
     }
 
@@ -513,6 +509,7 @@ pub(crate) fn name_of(host: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
+    use std::time::Duration;
 
     use proptest::prelude::*;
 

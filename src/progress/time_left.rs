@@ -1,0 +1,111 @@
+//! The time left: what the bytes take that are still to come, where sizes are known, or else the links.
+//!
+//! It moves towards each new estimate, so that it does not jump, and is never less than the transfer under way that takes
+//! longest, or the pause of a host. While all links wait for paused hosts, nothing is learned of the work: what was left of
+//! it comes after the pause, and the pause does not count as time that links have taken.
+
+use std::time::{Duration, Instant};
+
+use super::smooth;
+
+/// The time constant, in seconds.
+const STEADY: f64 = 5.0;
+
+/// The time left, as it was shown last.
+pub(super) struct TimeLeft {
+    started: Instant,
+    seen: Instant,
+    /// The time of work left in seconds, without pauses.
+    work: Option<f64>,
+    /// The time during which all links have waited for paused hosts.
+    idle: Duration,
+}
+
+/// What is known of the rest of a run.
+pub(super) struct Rest {
+    /// How many times as many links are still to come as have been fetched.
+    pub(super) links: Option<f64>,
+    /// The seconds that the bytes take that are still to come, if that can be said.
+    pub(super) bytes: Option<f64>,
+    /// What the transfer under way that takes longest will take.
+    pub(super) longest: Option<Duration>,
+    /// The time before the last paused host comes back.
+    pub(super) back: Option<Duration>,
+    /// Whether all links wait for paused hosts.
+    pub(super) is_idle: bool,
+}
+
+impl TimeLeft {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            started: now,
+            seen: now,
+            work: None,
+            idle: Duration::ZERO,
+        }
+    }
+
+    /// The time left `now`.
+    pub(super) fn at(&mut self, now: Instant, rest: &Rest) -> Option<Duration> {
+        let time = now - self.seen;
+        self.seen = now;
+        if rest.is_idle {
+            self.idle += time;
+        }
+        let worked = (now - self.started).saturating_sub(self.idle);
+        let by_links = rest.links.map(|links| links * worked.as_secs_f64());
+        let estimate = rest.bytes.or(by_links)?;
+        let seconds = |time: Option<Duration>| time.unwrap_or_default().as_secs_f64();
+        let work = match (self.work, rest.is_idle) {
+            (None, _) => estimate,
+            (Some(work), true) => work,
+            (Some(work), false) => {
+                let time = time.as_secs_f64();
+                smooth(work - time, estimate, time / STEADY)
+            }
+        };
+        let work = work.max(seconds(rest.longest));
+        self.work = Some(work);
+        let left = if rest.is_idle {
+            work + seconds(rest.back)
+        } else {
+            work.max(seconds(rest.back))
+        };
+        Duration::try_from_secs_f64(left.ceil()).ok()
+    }
+
+    /// There is nothing to say at the moment.
+    pub(super) fn forget(&mut self) {
+        self.work = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_does_not_make_the_rest_longer() {
+        let start = Instant::now();
+        let mut left = TimeLeft::new(start);
+        // 2 of 20 links per second for 5 s, and then a pause of 30 s
+        let mut shown = |tenths: u32| {
+            let time = tenths * Duration::from_millis(100);
+            let paused = Duration::from_secs(35).saturating_sub(time);
+            let fetched = f64::from(tenths.min(50)) / 5.0;
+            let is_idle = tenths > 50 && !paused.is_zero();
+            let rest = Rest {
+                links: Some((20.0 - fetched) / fetched),
+                bytes: None,
+                longest: None,
+                back: is_idle.then_some(paused),
+                is_idle,
+            };
+            left.at(start + time, &rest).map(|left| left.as_secs())
+        };
+        assert_eq!([10, 30, 50].map(&mut shown), [Some(9), Some(7), Some(5)]);
+        let all: Vec<_> = (51..=355).map(&mut shown).collect();
+        assert!(all.is_sorted_by(|before, after| before >= after), "{all:?}");
+        assert_eq!((all[0], all[304]), (Some(35), Some(5)));
+    }
+}
