@@ -28,19 +28,22 @@ const SPEED: usize = "1023.99 MiB/s".len();
 
 /// The characters that bars and lines are made of.
 struct Characters {
-    bar: &'static str,
+    done: &'static str,
+    rest: &'static str,
     separator: &'static str,
     ellipsis: &'static str,
 }
 
 const UNICODE: Characters = Characters {
-    bar: "━━─",
+    done: "━",
+    rest: "─",
     separator: " · ",
     ellipsis: "…",
 };
 
 const ASCII: Characters = Characters {
-    bar: "##-",
+    done: "#",
+    rest: "-",
     separator: " | ",
     ellipsis: "...",
 };
@@ -80,10 +83,14 @@ fn bar_width(columns: usize) -> usize {
 fn bar_style(status: &Arc<StatusLine>, width: usize) -> ProgressStyle {
     let characters = if locale::is_utf8() { &UNICODE } else { &ASCII };
     let template = match width {
-        0 => "{above}{status}".to_owned(),
-        _ => format!("{{above}}{{bar:{width}.green/dim}} {{status}}"),
+        0 => "{above}{status}",
+        _ => "{above}{run} {status}",
     };
-    let style = ProgressStyle::with_template(&template).expect("a valid template");
+    let style = ProgressStyle::with_template(template).expect("a valid template");
+    let run = move |state: &ProgressState, text: &mut dyn Write| {
+        let total = state.len().unwrap_or_default();
+        let _ = text.write_str(&bar(state.pos(), total, width, characters));
+    };
     let (above, below) = (Arc::clone(status), Arc::clone(status));
     let rows = move |_: &ProgressState, text: &mut dyn Write| {
         for row in rows(&above, screen::size(), characters) {
@@ -94,8 +101,18 @@ fn bar_style(status: &Arc<StatusLine>, width: usize) -> ProgressStyle {
         let room = screen::size().1.saturating_sub(width + 2);
         let _ = text.write_str(&below.text(room, characters.separator));
     };
-    let style = style.progress_chars(characters.bar);
-    style.with_key("above", rows).with_key("status", status)
+    let style = style.with_key("above", rows).with_key("run", run);
+    style.with_key("status", status)
+}
+
+/// A bar for `ended` of `total` links. The bars of indicatif have colors only if standard output has.
+fn bar(ended: u64, total: u64, width: usize, characters: &Characters) -> String {
+    let done = (ended * width as u64).div_ceil(total.max(1));
+    let done = usize::try_from(done).map_or(width, |done| done.min(width));
+    let rest = characters.rest.repeat(width - done);
+    let done = characters.done.repeat(done);
+    let (done, rest) = (console::style(done), console::style(rest));
+    format!("{}{}", done.for_stderr().green(), rest.for_stderr().dim())
 }
 
 /// The rows above that of the run, on a terminal with this many rows and columns.
@@ -159,6 +176,18 @@ fn tail(name: &str, room: usize, characters: &Characters) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bar_has_the_colors_of_standard_error() {
+        console::set_colors_enabled(false);
+        console::set_colors_enabled_stderr(true);
+        let quarter = bar(5, 20, 4, &ASCII);
+        assert_eq!(quarter, "\x1b[32m#\x1b[0m\x1b[2m---\x1b[0m");
+        console::set_colors_enabled_stderr(false);
+        assert_eq!(bar(0, 0, 4, &UNICODE), "────");
+        assert_eq!(bar(1, 20, 4, &UNICODE), "━───");
+        assert_eq!(bar(30, 20, 4, &UNICODE), "━━━━");
+    }
 
     #[test]
     fn a_row_keeps_the_end_of_a_name_and_fits() {
