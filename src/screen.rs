@@ -53,14 +53,14 @@ pub(crate) fn size() -> (usize, usize) {
     (usize::from(rows).max(1), usize::from(columns).max(1))
 }
 
-/// The columns of standard output, or of standard error, if that is a terminal.
+/// The columns of standard output, or else of standard error, if that is a terminal.
 pub(crate) fn columns(is_stdout: bool) -> Option<usize> {
-    let is_terminal = if is_stdout {
-        *STDOUT_IS_TERMINAL
+    let terminal = if is_stdout {
+        STDOUT_IS_TERMINAL.then(Term::stdout)
     } else {
-        *STDERR_IS_TERMINAL
+        STDERR_IS_TERMINAL.then(Term::stderr)
     };
-    is_terminal.then(|| size().1)
+    terminal.map(|terminal| usize::from(terminal.size().1).max(1))
 }
 
 /// Whether all that has been printed is still to be seen once so many more rows follow. What went elsewhere can be read there.

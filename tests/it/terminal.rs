@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Barrier};
 use std::thread::{self, JoinHandle};
 
@@ -62,10 +62,13 @@ impl Terminal {
     }
 
     fn start_with(&self, mut command: Command, locale: &str) -> Running {
-        let stream = || self.theirs.try_clone().expect("a descriptor");
         command.env("TERM", "xterm").env("LC_ALL", locale);
-        command.stdout(stream()).stderr(stream());
+        command.stdout(self.stream()).stderr(self.stream());
         Running::spawn(command)
+    }
+
+    fn stream(&self) -> File {
+        self.theirs.try_clone().expect("a descriptor")
     }
 
     /// What has been written, once nobody writes any more.
@@ -239,4 +242,17 @@ fn bars_are_ascii_where_the_locale_is() {
         let text = terminal.read();
         assert_eq!(text.is_ascii(), is_ascii, "{text}");
     }
+}
+
+#[test]
+fn standard_output_has_a_width_of_its_own() {
+    let server = Server::start(|_, stream| respond(stream, "404 Not Found", b""));
+    let sandbox = Sandbox::new();
+    let terminal = Terminal::new(24, 40);
+    let mut command = sandbox.command(&[&server.url("/gone.pdf"), "-o", "out"]);
+    command.stdout(terminal.stream()).stderr(Stdio::null());
+    Running::spawn(command).ends();
+    let text = terminal.read();
+    let is_narrow = |line: &str| line.trim_end().chars().count() <= 40;
+    assert!(text.lines().all(is_narrow), "{text}");
 }
