@@ -3,10 +3,12 @@
 //! Everything that may reach the terminal is written under one lock: the rows are erased, the text is written, and the rows are
 //! drawn again. The cursor rests at the beginning of the last row, so that what a terminal echoes there (`^C`, `^Z`) is
 //! overwritten and never wraps. The rows are erased by their width and that of the terminal as it is now: a terminal that has
-//! become narrower has wrapped them.
+//! become narrower has wrapped them, if it is one that does. Others cut them, and have other text where the wrapped rows would be.
+//! If that is not known, a stale row may stay, as this is better than text that is lost.
 //!
 //! Nothing is drawn while the process is in the background, stopped, or after text that does not end its line.
 
+use std::env;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::sync::LazyLock;
@@ -42,6 +44,27 @@ struct Screen {
     is_mid_line: bool,
 }
 
+/// What terminals that wrap rows anew when they are resized set in the environment.
+const WRAPPING: [&str; 8] = [
+    "ALACRITTY_WINDOW_ID",
+    "KITTY_WINDOW_ID",
+    "KONSOLE_VERSION",
+    "TERM_PROGRAM",
+    "TMUX",
+    "VTE_VERSION",
+    "WEZTERM_PANE",
+    "WT_SESSION",
+];
+
+/// The same of those that cut rows, and may have been started in one of the others: xterm and GNU screen.
+const CUTTING: [&str; 2] = ["XTERM_VERSION", "STY"];
+
+/// Whether the terminal is known to wrap rows anew.
+static WRAPS: LazyLock<bool> = LazyLock::new(|| {
+    let is_set = |name: &&str| env::var_os(name).is_some_and(|value| !value.is_empty());
+    WRAPPING.iter().any(is_set) && !CUTTING.iter().any(is_set)
+});
+
 /// Whether standard error is a terminal.
 pub(crate) fn is_terminal() -> bool {
     *STDERR_IS_TERMINAL
@@ -61,6 +84,11 @@ pub(crate) fn columns(is_stdout: bool) -> Option<usize> {
         STDERR_IS_TERMINAL.then(Term::stderr)
     };
     terminal.map(|terminal| usize::from(terminal.size().1).max(1))
+}
+
+/// The columns at which rows that are drawn have wrapped.
+fn wraps_at() -> usize {
+    if *WRAPS { size().1 } else { usize::MAX }
 }
 
 /// Whether all that has been printed is still to be seen once so many more rows follow. What went elsewhere can be read there.
@@ -116,13 +144,13 @@ pub(crate) fn while_clear(stop: impl FnOnce()) {
 
 impl Screen {
     fn erase(&mut self) {
-        let text = self.erasure(size().1);
+        let text = self.erasure(wraps_at());
         if !text.is_empty() {
             put(&text);
         }
     }
 
-    /// What erases the rows on a terminal with so many `columns`. The cursor is at the beginning of the last one. Row by row,
+    /// What erases the rows, which have wrapped at so many `columns`. The cursor is at the beginning of the last one. Row by row,
     /// because some terminals keep what is erased together if that is the whole screen.
     fn erasure(&mut self, columns: usize) -> String {
         if self.widths.is_empty() {
@@ -147,19 +175,19 @@ impl Screen {
             self.widths.clear();
             return;
         }
-        let columns = size().1;
-        let text = self.drawing(columns);
+        let text = self.drawing(size().1, wraps_at());
         put(&text);
     }
 
-    /// What draws the rows in place of those before. Rows that stay are overwritten, so that nothing flickers.
-    fn drawing(&mut self, columns: usize) -> String {
-        let is_same = self.widths.iter().all(|width| *width < columns);
+    /// What draws the rows in place of those before, which have wrapped at `wraps_at`. Rows that stay are overwritten, so that
+    /// nothing flickers.
+    fn drawing(&mut self, columns: usize, wraps_at: usize) -> String {
+        let is_same = self.widths.iter().all(|width| *width < wraps_at);
         let mut text = match self.widths.len() {
             0 => String::new(),
             1 if is_same => "\r".to_owned(),
             rows if is_same => format!("\r\x1b[{}A", rows - 1),
-            _ => self.erasure(columns),
+            _ => self.erasure(wraps_at),
         };
         // a row that fills the last column may wrap
         let cut = |row: &String| truncate_str(row, columns - 1, "").into_owned();
@@ -202,10 +230,10 @@ mod tests {
     #[test]
     fn rows_are_drawn_over_those_before() {
         let mut screen = screen(&["ab", "cd"]);
-        assert_eq!(screen.drawing(80), "ab\x1b[K\r\ncd\x1b[J\r");
-        assert_eq!(screen.drawing(80), "\r\x1b[1Aab\x1b[K\r\ncd\x1b[J\r");
+        assert_eq!(screen.drawing(80, 80), "ab\x1b[K\r\ncd\x1b[J\r");
+        assert_eq!(screen.drawing(80, 80), "\r\x1b[1Aab\x1b[K\r\ncd\x1b[J\r");
         screen.rows.pop();
-        assert_eq!(screen.drawing(80), "\r\x1b[1Aab\x1b[J\r");
+        assert_eq!(screen.drawing(80, 80), "\r\x1b[1Aab\x1b[J\r");
         assert_eq!(screen.erasure(80), "\r\x1b[2K");
         assert_eq!(screen.erasure(80), "");
     }
@@ -214,11 +242,20 @@ mod tests {
     fn a_narrower_terminal_has_wrapped_the_rows() {
         let row = "x".repeat(100);
         let mut screen = screen(&[&row, &row]);
-        screen.drawing(81);
+        screen.drawing(81, 81);
         assert_eq!(screen.widths, [80, 80]);
         let wrapped = "\r\x1b[J\x1b[A\x1b[2K\x1b[A\x1b[2Kxx";
-        assert!(screen.drawing(40).starts_with(wrapped));
+        assert!(screen.drawing(40, 40).starts_with(wrapped));
         assert_eq!(screen.widths, [39, 39]);
-        assert!(screen.drawing(120).starts_with("\r\x1b[1Axx"));
+        assert!(screen.drawing(120, 120).starts_with("\r\x1b[1Axx"));
+    }
+
+    #[test]
+    fn other_text_is_above_rows_that_a_narrower_terminal_has_cut() {
+        let row = "x".repeat(100);
+        let mut screen = screen(&[&row, &row]);
+        screen.drawing(81, usize::MAX);
+        assert!(screen.drawing(40, usize::MAX).starts_with("\r\x1b[1Axx"));
+        assert_eq!(screen.erasure(usize::MAX), "\r\x1b[2K\x1b[A\x1b[2K");
     }
 }
