@@ -124,15 +124,24 @@ fn rows(
     let most = (height / SHARE).clamp(1, MOST) - 1;
     let paused = status.paused(PAUSED.min(most));
     let Shown { transfers, more } = status.shown(most - paused.len());
+    let widths = transfers.iter().map(|(name, _)| measure_text_width(name));
+    // rows are no longer than they must be, as a terminal that becomes narrower wraps them, and do not change all the time
+    let widest = widths.max().unwrap_or_default().next_multiple_of(10);
     let transfers = transfers.into_iter();
-    let transfers = transfers.map(|(name, state)| row(&name, &state, columns, characters));
+    let transfers =
+        transfers.map(|(name, state)| row((&name, widest), &state, columns, characters));
     let more = (more > 0 && most > paused.len()).then(|| format!("and {more} more"));
     let rows = transfers.chain(more).chain(paused);
     rows.map(|row| format!("  {row}")).collect()
 }
 
-/// `name`, and how far the transfer is, in up to `columns` with the margin.
-fn row(name: &str, state: &State, columns: usize, characters: &Characters) -> String {
+/// The name in up to so many columns, and how far the transfer is, in up to `columns` with the margin.
+fn row(
+    (name, widest): (&str, usize),
+    state: &State,
+    columns: usize,
+    characters: &Characters,
+) -> String {
     const FULL: usize = "100% of 1023.99 MiB".len();
     const SHORT: usize = "1023.99 MiB".len();
     let (words, width) = match columns {
@@ -144,7 +153,7 @@ fn row(name: &str, state: &State, columns: usize, characters: &Characters) -> St
         _ => format!("{}/s", HumanBytes(state.speed)),
     };
     let taken = width + if columns < 36 { 5 } else { SPEED + 7 };
-    let room = columns.saturating_sub(taken).clamp(8, 60);
+    let room = columns.saturating_sub(taken).clamp(8, 60).min(widest);
     let name = tail(name, room, characters);
     let name = pad_str(&name, room, Alignment::Left, None);
     format!("{name}  {words:<width$}  {speed:>SPEED$}")
@@ -197,13 +206,13 @@ mod tests {
             speed: 2048,
         };
         assert_eq!(
-            row("a.pdf", &half, 80, &UNICODE),
-            "a.pdf                                       50% of 1.00 KiB        2.00 KiB/s"
+            row(("a.pdf", 10), &half, 80, &UNICODE),
+            "a.pdf        50% of 1.00 KiB        2.00 KiB/s"
         );
-        let narrow = row("a-name-that-is-far-too-long.pdf", &half, 40, &UNICODE);
+        let narrow = row(("a-name-that-is-far-too-long.pdf", 40), &half, 40, &UNICODE);
         assert!(narrow.starts_with("…long.pdf   50% "), "{narrow}");
         assert!(narrow.ends_with("  2.00 KiB/s"), "{narrow}");
-        assert!(row("ü-name-that-is-far-too-long.pdf", &half, 40, &ASCII).is_ascii());
+        assert!(row(("ü-name-that-is-far-too-long.pdf", 40), &half, 40, &ASCII).is_ascii());
         let most = State {
             received: 1023 << 20,
             expected: 1023 << 20,
@@ -211,7 +220,7 @@ mod tests {
         };
         for columns in [40, 80, 200] {
             for characters in [&UNICODE, &ASCII] {
-                let wide = row(&"論文".repeat(60), &most, columns, characters);
+                let wide = row((&"論文".repeat(60), 240), &most, columns, characters);
                 assert!(measure_text_width(&wide) + 3 <= columns, "{wide}");
             }
         }

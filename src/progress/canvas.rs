@@ -2,7 +2,7 @@
 //!
 //! indicatif fills each row with spaces, so that the next one begins where a terminal of that width wraps. It also erases
 //! what it has drawn before, by the width that the terminal had then. Only the screen knows what else has been written since
-//! and how the rows have wrapped, so it gets whole frames, and all movements of the cursor are left to it.
+//! and how the rows have wrapped, so it gets whole frames without these spaces, and all movements of the cursor are left to it.
 
 use std::io;
 
@@ -45,7 +45,9 @@ impl TermLike for Canvas {
     }
 
     fn flush(&self) -> io::Result<()> {
-        screen::draw(std::mem::take(&mut self.rows.lock()));
+        let rows = std::mem::take(&mut *self.rows.lock());
+        let rows = rows.iter().map(|row| row.trim_end().to_owned());
+        screen::draw(rows.collect());
         Ok(())
     }
 
