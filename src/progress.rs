@@ -50,10 +50,9 @@ impl Progress {
     /// Starts to display the `status_line`.
     pub(crate) fn start(style: Style, status_line: Arc<StatusLine>) -> Self {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        // without a terminal, the bars of `--progress bar` cannot be drawn
+        // without a terminal that can move its cursor, the bars of `--progress bar` cannot be drawn
         let has_bars = match style {
-            Style::Auto => screen::is_terminal() && !dumb,
-            Style::Bar => screen::is_terminal(),
+            Style::Auto | Style::Bar => screen::is_terminal() && !dumb,
             Style::Plain | Style::None => false,
         };
         let is_hidden = style == Style::Bar && !has_bars;

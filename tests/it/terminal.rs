@@ -256,3 +256,20 @@ fn standard_output_has_a_width_of_its_own() {
     let is_narrow = |line: &str| line.trim_end().chars().count() <= 40;
     assert!(text.lines().all(is_narrow), "{text}");
 }
+
+#[test]
+fn a_terminal_that_cannot_move_its_cursor_gets_no_bars() {
+    let looked = Arc::new(Barrier::new(2));
+    let server = slow_server(&looked);
+    let sandbox = Sandbox::new();
+    let terminal = Terminal::new(24, 80);
+    let args = [&server.url("/a.pdf"), "-o", "out", "--progress", "bar"];
+    let mut command = sandbox.command(&args);
+    command.env("TERM", "dumb").env("LC_ALL", "C");
+    command.stdout(terminal.stream()).stderr(terminal.stream());
+    let running = Running::spawn(command);
+    looked.wait();
+    running.ends();
+    let text = terminal.read();
+    assert!(!text.contains('\x1b'), "{text}");
+}
