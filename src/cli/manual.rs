@@ -71,7 +71,7 @@ const ENVIRONMENT: [(&str, &str); 5] = [
         "Proxies, unless --proxy or --noproxy is given.",
     ),
     ("NETRC", "The file that --netrc reads in place of ~/.netrc."),
-    ("NO_COLOR", "Turns off colors, if it is not empty."),
+    ("NO_COLOR", "Turns off colors."),
     ("XDG_CONFIG_HOME", "The folder of the configuration."),
 ];
 
