@@ -183,6 +183,9 @@ impl Report {
             _ if retryable > 1 => Some(format!(
                 "{again}: {retryable} failed links may succeed"
             )),
+            _ if self.failed_execs > 0 => {
+                Some(format!("{again}: it repeats the commands that failed"))
+            }
             _ if failed > 0 => Some(
                 "another run would fail in the same way; `--error-file FILE` writes the failed links to a list"
                     .to_owned(),

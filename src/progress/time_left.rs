@@ -71,7 +71,8 @@ impl TimeLeft {
         } else {
             work.max(seconds(rest.back))
         };
-        Duration::try_from_secs_f64(left.ceil()).ok()
+        // something is left for as long as this is asked
+        Duration::try_from_secs_f64(left.ceil().max(1.0)).ok()
     }
 
     /// There is nothing to say at the moment.

@@ -78,6 +78,8 @@ fn failed_command_is_reported_and_file_is_kept() {
             run.stderr.contains(said) && run.stderr.contains("out\n"),
             "{run:?}"
         );
+        let next = "next        run the same command again: it repeats the commands that failed\n";
+        assert!(run.stdout.ends_with(next), "{run:?}");
         assert_eq!(sandbox.names(), ["a.pdf", "b.pdf"]);
         let report = std::fs::read_to_string(sandbox.path("run.jsonl")).expect("a report");
         let errors: Vec<_> = report
