@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::command;
 use super::files::FileArgs;
+use super::values::jobs;
 use crate::bucket::Address;
 use crate::store::{Dedupe, Layout};
 
@@ -20,7 +21,7 @@ const DEFAULT_UPLOADS: NonZeroUsize = NonZeroUsize::new(16).expect("not zero");
 #[command(next_help_heading = "Object stores")]
 pub(super) struct BucketArgs {
     /// Maximum number of concurrent uploads, independent of `--jobs`
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_UPLOADS)]
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_UPLOADS, value_parser = jobs)]
     pub(super) uploads: NonZeroUsize,
     /// If there are no other credentials, ask the metadata service of the machine for them
     #[arg(long)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::values::{limit, size};
+use super::values::{limit, number, size};
 use crate::queue::policy::duration;
 use crate::stop::{Failures, RunLimits};
 
@@ -24,7 +24,7 @@ pub(super) struct LimitArgs {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     max_total_time: Option<Duration>,
     /// End the run after this many new files
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number::<u64>)]
     max_downloads: Option<u64>,
     /// End the run after this many bytes of new files; 0 means no limit
     #[arg(long, value_name = "SIZE", value_parser = size)]

@@ -10,7 +10,7 @@ use crate::links::{Columns, Format, Only, Options, UrlTemplate};
 use crate::shard::{Companions, Selection, Shard};
 
 /// Real sites have one index; a server may have any number of them.
-const MAX_SITEMAP_DEPTH: i64 = 8;
+const MAX_SITEMAP_DEPTH: u8 = 8;
 
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Lists")]
@@ -27,7 +27,7 @@ pub(super) struct ListArgs {
     #[arg(long, value_name = "TEMPLATE", conflicts_with = "url_column")]
     url_template: Option<UrlTemplate>,
     /// Follow sitemap indexes, up to this many levels deep
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=MAX_SITEMAP_DEPTH))]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = depth)]
     sitemap_depth: u8,
     /// Column or field of file names
     #[arg(long, value_name = "NAME")]
@@ -98,4 +98,11 @@ impl ListArgs {
             carry_line: self.carry_line,
         })
     }
+}
+
+/// How many levels of sitemap indexes to follow.
+fn depth(text: &str) -> Result<u8, String> {
+    let depth = text.parse().ok();
+    let depth = depth.filter(|depth| *depth <= MAX_SITEMAP_DEPTH);
+    depth.ok_or_else(|| format!("must be a number from 0 to {MAX_SITEMAP_DEPTH}"))
 }

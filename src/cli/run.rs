@@ -21,7 +21,7 @@ use super::lists::ListArgs;
 use super::pages::PageArgs;
 use super::retries::RetryArgs;
 use super::safety::SafetyArgs;
-use super::values::{Jobs, one_jobs};
+use super::values::{Jobs, number, one_jobs};
 use crate::commands::demo;
 use crate::fetch::HostHeaders;
 use crate::links::{self, Input};
@@ -48,10 +48,10 @@ pub(super) struct RunArgs {
     /// Links to fetch at once per host [default: 8; loopback: 0]
     ///
     /// 0 means no limit.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number::<u32>)]
     per_host: Option<u32>,
     /// Retries after the first attempt
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_RETRIES)]
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_RETRIES, value_parser = number::<u32>)]
     retry: u32,
     /// Print only failures; `-qq` only those of the run itself
     ///

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::{PathBufValueParser, TypedValueParser};
@@ -46,6 +47,12 @@ pub(super) fn jobs(text: &str) -> Result<NonZeroUsize, String> {
     jobs.ok_or_else(|| format!("must be a number from 1 to {MAX}"))
 }
 
+/// A whole number, such as a count of retries.
+pub(super) fn number<T: FromStr>(text: &str) -> Result<T, String> {
+    let number = text.parse();
+    number.map_err(|_| "must be a whole number, such as `5`".to_owned())
+}
+
 /// A number of bytes: `10000`, `64k`, `10M`, `1G`, in powers of 1,024.
 pub(super) fn size(text: &str) -> Result<u64, String> {
     let (number, shift) = match text.as_bytes().last() {
@@ -56,7 +63,31 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
     };
     let number: Option<u64> = number.parse().ok();
     let bytes = number.and_then(|number| number.checked_mul(1 << shift));
-    bytes.ok_or("a size is a number and `k`, `M` or `G`, such as `64k` or `10M`".to_owned())
+    bytes.ok_or_else(|| {
+        let form = "a size is a whole number and `k`, `M` or `G`, such as `64k` or `10M`";
+        match size_meant(text) {
+            Some(meant) => format!("{form}: write `{meant}`"),
+            None => form.to_owned(),
+        }
+    })
+}
+
+/// The size that is meant by `1MB`, `1.5M`, `500K/s` or `1T`.
+fn size_meant(text: &str) -> Option<String> {
+    const UNITS: [&str; 4] = ["", "k", "M", "G"];
+    let text = text.to_ascii_lowercase();
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.');
+    let (number, unit) = text.split_at(end.unwrap_or(text.len()));
+    let mut number: f64 = number.parse().ok()?;
+    let unit = unit.trim().trim_end_matches("/s").trim_end_matches('b');
+    let mut power = ["", "k", "m", "g", "t"].iter().position(|letter| {
+        let rest = unit.strip_prefix(letter);
+        rest.is_some_and(|rest| rest.is_empty() || (rest == "i" && !letter.is_empty()))
+    })?;
+    while power > 0 && (power >= UNITS.len() || number.fract() != 0.0) {
+        (number, power) = (number * 1024.0, power - 1);
+    }
+    Some(format!("{:.0}{}", number.ceil(), UNITS[power]))
 }
 
 /// The same as a limit, of which 0 is none.
@@ -152,6 +183,18 @@ mod tests {
             "18446744073709551615G",
         ] {
             assert!(size(text).is_err(), "{text}");
+        }
+        for (text, meant) in [
+            ("1MB", "1M"),
+            ("1.5M", "1536k"),
+            ("500KiB/s", "500k"),
+            ("2 T", "2048G"),
+            ("0.3", "1"),
+        ] {
+            assert_eq!(size_meant(text).as_deref(), Some(meant), "{text}");
+        }
+        for text in ["", "M", "1Mbit", "10kbps", "1.1.1", "-1", "100%"] {
+            assert_eq!(size_meant(text), None, "{text}");
         }
     }
 }

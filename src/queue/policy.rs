@@ -282,9 +282,16 @@ impl FromStr for Rate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const FORM: &str = "expected a number of starts and a time, such as `5/15s`";
+        const FORM: &str = "expected a number of starts and a time, such as `5/15s` or `5/s`";
         let (starts, time) = text.split_once('/').ok_or(FORM)?;
-        let (starts, time) = (starts.parse().map_err(|_| FORM)?, duration(time)?);
+        let starts: u32 = starts.parse().map_err(|_| FORM)?;
+        // curl has `5/s`
+        let is_unit = time.starts_with(|c: char| c.is_ascii_alphabetic());
+        let time = format!("{}{time}", if is_unit { "1" } else { "" });
+        let time = duration(&time).map_err(|_| match time_meant(&time) {
+            Some(meant) => format!("{FORM}: write `{starts}/{meant}`"),
+            None => FORM.to_owned(),
+        })?;
         if starts == 0 || time.is_zero() {
             return Err(FORM.to_owned());
         }
@@ -303,20 +310,43 @@ const LONGEST: f64 = 315_360_000.0;
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     const FORM: &str =
         "expected a number and a unit (`ms`, `s`, `m` or `h`), such as `500ms` or `2s`";
-    let is_unit = |c: char| !c.is_ascii_digit() && c != '.';
-    let (number, unit) = text.split_at(text.find(is_unit).unwrap_or(text.len()));
+    let (number, unit) = number_and_unit(text);
+    let form = || match time_meant(text) {
+        Some(meant) => format!("{FORM}: write `{meant}`"),
+        None => FORM.to_owned(),
+    };
     let unit = match unit {
         "ms" => 0.001,
         "" | "s" => 1.0,
         "m" => 60.0,
         "h" => 3600.0,
-        _ => return Err(FORM.to_owned()),
+        _ => return Err(form()),
     };
-    let seconds = unit * number.parse::<f64>().map_err(|_| FORM)?;
+    let seconds = unit * number.parse::<f64>().map_err(|_| form())?;
     if seconds > LONGEST {
         return Err("longer than 10 years".to_owned());
     }
     Ok(Duration::from_secs_f64(seconds))
+}
+
+fn number_and_unit(text: &str) -> (&str, &str) {
+    let is_unit = |c: char| !c.is_ascii_digit() && c != '.';
+    text.split_at(text.find(is_unit).unwrap_or(text.len()))
+}
+
+/// The time that is meant by `5sec`, `1 min` or `1d`.
+fn time_meant(text: &str) -> Option<String> {
+    let (number, unit) = number_and_unit(text);
+    let number: f64 = number.parse().ok()?;
+    let (factor, unit) = match unit.trim().to_ascii_lowercase().as_str() {
+        "msec" | "millis" | "milliseconds" => (1.0, "ms"),
+        "s" | "sec" | "secs" | "second" | "seconds" => (1.0, "s"),
+        "m" | "min" | "mins" | "minute" | "minutes" => (1.0, "m"),
+        "h" | "hr" | "hrs" | "hour" | "hours" => (1.0, "h"),
+        "d" | "day" | "days" => (24.0, "h"),
+        _ => return None,
+    };
+    Some(format!("{}{unit}", number * factor))
 }
 
 fn is_loopback(name: &str) -> bool {

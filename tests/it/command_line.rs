@@ -157,6 +157,13 @@ fn usage_errors_exit_with_2_and_a_message() {
             &["x.txt", "--retry-delay", "5 parsecs"],
             "such as `500ms` or `2s`",
         ),
+        (&["x.txt", "--wait", "5sec"], "or `2s`: write `5s`"),
+        (&["x.txt", "--max-time", "1d"], "write `24h`"),
+        (&["x.txt", "--rate", "5/min"], "write `5/1m`"),
+        (&["x.txt", "--rate", "5/"], "such as `5/15s` or `5/s`"),
+        (&["x.txt", "--limit-rate", "1.5MB"], "write `1536k`"),
+        (&["x.txt", "--max-filesize", "1T"], "write `1024G`"),
+        (&["x.txt", "--retry", "many"], "must be a whole number"),
         (&["x.txt", "--demo"], "cannot be used with"),
         (
             &["x.txt", "--frobnicate"],
