@@ -1,4 +1,6 @@
-//! What people type who know another program, options without effect, and flags against the configuration.
+//! What people type who know another program, and flags against the configuration.
+
+use std::fs::File;
 
 use crate::harness::{Running, Sandbox};
 use crate::server::Server;
@@ -94,82 +96,6 @@ fn a_list_that_cannot_be_opened_says_what_to_type() {
         let run = sandbox.run(args).exits(2);
         assert!(run.stderr.contains(hint), "no `{hint}` in {run:#?}");
     }
-}
-
-#[test]
-fn options_without_effect_are_named() {
-    let sandbox = Sandbox::new();
-    sandbox.write("links.txt", "http://127.0.0.1:9/a.pdf\n");
-    sandbox.write("table.csv", "ident,url\n1,http://127.0.0.1:9/a.pdf\n");
-    sandbox.write(
-        "lines.jsonl",
-        "{\"ident\":1,\"url\":\"http://127.0.0.1:9/a.pdf\"}\n",
-    );
-    for (args, error) in [
-        (
-            &["links.txt", "--only", "failed"][..],
-            "`--only` has no effect",
-        ),
-        (
-            &["links.txt", "--name", "{col.ident}"],
-            "`{col.ident}` has no value",
-        ),
-        (
-            &["links.txt", "--identity", "{col.ident}"],
-            "`{col.ident}` has no value",
-        ),
-        (
-            &["links.txt", "--url-column", "url"],
-            "`--url-column` has no effect",
-        ),
-        (
-            &["links.txt", "--name-column", "ident"],
-            "`--name-column` has no effect",
-        ),
-        (
-            &["links.txt", "--carry", "ident"],
-            "`--carry` has no effect",
-        ),
-        (
-            &["table.csv", "--name", "{col.idnt}"],
-            "did you mean `ident`?",
-        ),
-        (
-            &["http://127.0.0.1:9/a", "--extract"],
-            "`--extract` is about lists",
-        ),
-    ] {
-        let run = sandbox.run(args).exits(2);
-        assert!(run.stderr.contains(error), "no `{error}` in {run:#?}");
-        assert_eq!(run.stdout, "", "{args:?}: it is said before the run");
-    }
-    for (args, warning) in [
-        (
-            &["links.txt", "--sitemap-depth", "1"][..],
-            "no index of sitemaps",
-        ),
-        (
-            &["lines.jsonl", "--name", "{col.idnt}"],
-            "did you mean `ident`?",
-        ),
-        (
-            &["links.txt", "-m", "sequential", "-j", "4"],
-            "with `-m sequential`",
-        ),
-        (&["links.txt", "--uploads", "4"], "without a bucket"),
-        (&["links.txt", "--report-csv-safe"], "without a CSV report"),
-        (&["links.txt", "--report", "run.jsonl"], "with `--dry-run`"),
-        (&["links.txt", "--random-wait"], "without `--wait`"),
-        (&["links.txt", "--all-links"], "without `--extract`"),
-        (&["links.txt", "--print", "paths"], "fetches no files"),
-    ] {
-        let run = sandbox.run(&[args, &["--dry-run"]].concat()).exits(0);
-        assert!(run.stderr.contains(warning), "no `{warning}` in {run:#?}");
-    }
-    let mut piped = sandbox.command(&["--carry", "ident", "--dry-run"]);
-    piped.env("FETCHPDF_UPLOADS", "4");
-    let run = Running::start(piped).end().exits(0);
-    assert!(!run.stderr.contains("no effect"), "{run:#?}");
 }
 
 #[test]

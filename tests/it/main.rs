@@ -67,4 +67,5 @@ mod terminal;
 mod tls;
 #[cfg(target_os = "linux")]
 mod tls_server;
+mod unused;
 mod verify;
