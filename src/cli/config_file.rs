@@ -169,6 +169,7 @@ pub(super) fn matches(command: Command, arguments: &Arguments) -> anyhow::Result
     let is_in_file = |id: &Id| values(id).is_some();
     let origins = Origins::new(&with_file, active(&matches), Source::File(path), is_in_file);
     Ok(Settings {
+    let origins = origins.with_tables(&file.source);
         origins,
         matches,
         tables: file.tables,
@@ -386,6 +387,8 @@ struct File {
     options: HashMap<Id, Vec<String>>,
     tables: Tables,
 }
+    /// All of it, for `-vv`.
+    source: Table,
 
 impl File {
     fn parse(text: &str, command: &Command) -> anyhow::Result<Self> {
@@ -439,6 +442,7 @@ impl File {
         file.tables.ids.extend(&table)?;
         check(line, command)?;
         Ok(file)
+        file.source = table;
     }
 }
 
@@ -500,7 +504,7 @@ fn values(key: &str, value: &Value, action: &ArgAction) -> anyhow::Result<Vec<St
 }
 
 /// A value as on the command line. A leading `~/` is the home folder, as a shell would expand it.
-fn plain(key: &str, value: &Value) -> anyhow::Result<String> {
+pub(super) fn plain(key: &str, value: &Value) -> anyhow::Result<String> {
     Ok(match value {
         Value::String(text) => match (text.strip_prefix("~/"), home_folder()) {
             (Some(rest), Some(home)) => home.join(rest).display().to_string(),

@@ -4,11 +4,15 @@ use std::path::PathBuf;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, Id};
+use toml::{Table, Value};
 
-use super::config_file::variable;
+use super::config_file::{plain, variable};
 use super::negations;
 use super::secrets::is_secret;
 use crate::text::{cut, printable};
+
+/// What is said of one option or host, in characters.
+const LONGEST: usize = 200;
 
 /// The configuration file.
 pub(super) enum Source {
@@ -22,7 +26,7 @@ pub(super) enum Source {
     File(PathBuf),
 }
 
-/// A line for the configuration file, and one for each option that is not at its default.
+/// A line for the configuration file, and one for each option that is not at its default, host and table.
 #[derive(Debug, Default)]
 pub(super) struct Origins(Vec<String>);
 
@@ -62,12 +66,45 @@ impl Origins {
         Self(lines)
     }
 
+    /// Adds what tables of the configuration file say, which are no options.
+    pub(super) fn with_tables(mut self, table: &Table) -> Self {
+        let mut add = |what: String| {
+            let what = cut(&printable(&what), LONGEST).into_owned();
+            self.0.push(format!("{what} from the configuration file"));
+        };
+        for (name, value) in table {
+            let hosts = value.as_table().filter(|_| name == "host");
+            for (host, settings) in hosts.into_iter().flatten() {
+                let settings = settings.as_table().into_iter().flatten();
+                let settings: Vec<_> = settings.map(|(key, value)| of_host(key, value)).collect();
+                add(format!("host `{host}`: {}", settings.join(", ")));
+            }
+            if hosts.is_none() && value.is_table() {
+                add(format!("table `[{name}]`"));
+            }
+        }
+        self
+    }
+
     /// Logs them.
     pub(super) fn tell(&self) {
         for line in &self.0 {
             tracing::debug!("{line}");
         }
     }
+}
+
+/// A setting of a host, without secrets.
+fn of_host(key: &str, value: &Value) -> String {
+    let values = match value {
+        Value::Array(values) => values.as_slice(),
+        value => std::slice::from_ref(value),
+    };
+    let values = values.iter().map(|value| match key {
+        "header" => "***".to_owned(),
+        key => plain(key, value).unwrap_or_default(),
+    });
+    format!("`{key} {}`", values.collect::<Vec<_>>().join(" "))
 }
 
 impl Source {
@@ -87,7 +124,6 @@ impl Source {
 
 /// An option with its values, as it would be given, without secrets.
 fn shown(arg: &Arg, matches: &ArgMatches) -> String {
-    const LONGEST: usize = 200;
     let (id, long) = (arg.get_id().as_str(), arg.get_long().unwrap_or_default());
     let mut words = vec![format!("--{long}")];
     match arg.get_action() {

@@ -133,7 +133,9 @@ fn flags_are_negated_and_sources_are_named() {
     sandbox.write("links.txt", "http://127.0.0.1:9/a.pdf\n");
     sandbox.write(
         "config.toml",
-        "quiet = true\nper-host = 3\nno-block-detection = true\nheader = \"X-Key: hush\"\n",
+        "quiet = true\nper-host = 3\nno-block-detection = true\nheader = \"X-Key: hush\"\n\
+         [host.\"example.org\"]\nwait = \"2s\"\nrate = [\"1/1s\", \"9/1m\"]\nheader = \"X-Key: hush\"\n\
+         [landing.\"example.org\"]\n",
     );
     let run = |args: &[&str]| {
         let args = [&["links.txt", "--dry-run", "-K", "config.toml"], args].concat();
@@ -202,6 +204,8 @@ fn a_single_link_may_have_a_name() {
         let args = [&[&*other, "-o", "mine.pdf"], dry].concat();
         let run = sandbox.run(&args).exits(2);
         assert!(
+        "host `example.org`: `header ***`, `rate 1/1s 9/1m`, `wait 2s` from the configuration file",
+        "table `[landing]` from the configuration file",
             run.stderr.contains("`mine.pdf` exists, and is not"),
             "{run:#?}"
         );
