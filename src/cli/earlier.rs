@@ -36,7 +36,8 @@ pub(super) struct ReportArgs {
 impl MergeArgs {
     /// What to do, how quietly, and where messages go.
     pub(super) fn action(self, log: log::Options) -> (Action, u8, log::Options) {
-        (Action::Merge(self.merged, self.file), self.quiet, log)
+        let file = self.file.filter(|path| path.as_os_str() != "-");
+        (Action::Merge(self.merged, file), self.quiet, log)
     }
 }
 

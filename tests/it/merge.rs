@@ -93,6 +93,12 @@ fn shards_make_the_same_records_as_a_single_run() {
         let args = ["merge", "out", "-q", "-o", "all.jsonl"];
         let merged = sandbox.run(&args).exits(0);
         assert_eq!(merged.stdout + &merged.stderr, "");
+        let printed = sandbox.run(&["merge", "out", "-q", "-o", "-"]).exits(0);
+        let written = sandbox.path("all.jsonl");
+        assert_eq!(
+            std::fs::read_to_string(written).expect("a file"),
+            printed.stdout
+        );
         let again = ["all.jsonl", "-o", "out", "-m", mode];
         assert_eq!(sandbox.run(&again).exits(0).count("present"), 3);
     });
