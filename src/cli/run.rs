@@ -1,7 +1,8 @@
 //! The options of a run, turned into its configuration.
 
 use std::collections::HashMap;
-use std::io::{self, IsTerminal};
+use std::ffi::OsString;
+use std::io::{self, BufRead, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -152,6 +153,9 @@ impl RunArgs {
         let name = buckets::file_name(&output);
         let folder = self.name_single_file(output);
         let layout = buckets::layout(folder, state, &self.files);
+        if name.is_some() || self.files.has_constant_name() {
+            self.take_link_of_stdin();
+        }
         let mut config = config(self, layout)?;
         if let Some(name) = name {
             config.name_file(name)?;
@@ -172,7 +176,7 @@ impl RunArgs {
         };
         if self.links.contains(&Input::Stdin) {
             refuse(
-                "names the file of a single link, and standard input may have several: name the link as an argument, or a folder",
+                "names the file of a single link, and standard input is not one: for several, name a folder, such as `-o papers`",
             );
         }
         if !self.has_single_link() {
@@ -201,6 +205,22 @@ impl RunArgs {
 
     /// Whether there is only one link, as far as that can be known now.
     fn has_single_link(&self) -> bool {
+    /// Takes standard input for an argument if its only line is a link. Reads no further than the second line.
+    fn take_link_of_stdin(&mut self) {
+        const MOST: u64 = 64 * 1024;
+        if self.links != [Input::Stdin] {
+            return;
+        }
+        let lines = io::stdin().lock().take(MOST).lines();
+        let lines = lines.map_while(Result::ok);
+        let mut lines = lines.filter(|line| !line.trim().is_empty());
+        if let (Some(line), None) = (lines.next(), lines.next())
+            && let link @ Input::Url(_) = Input::from(OsString::from(line.trim()))
+        {
+            self.links = vec![link];
+        }
+    }
+
         let options = self
             .lists
             .clone()

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 
+
 use crate::harness::{Running, Sandbox};
 use crate::server::Server;
 
@@ -243,3 +244,16 @@ fn a_single_link_may_have_a_name() {
     }
     assert!(!sandbox.path("four.pdf").exists());
 }
+    // a single line of standard input is an argument
+    let piped = |text: &str, args: &[&str]| {
+        sandbox.write("piped.txt", text);
+        let mut command = sandbox.command(args);
+        command.stdin(File::open(sandbox.path("piped.txt")).expect("it is there"));
+        Running::start(command).end()
+    };
+    let single = format!("\n{url}\n");
+    piped(&single, &["-", "-o", "five.pdf"]).exits(0);
+    piped(&single, &["-o", "piped", "--name", "six"]).exits(0);
+    assert!(is_file("five.pdf") && is_file("piped/six.pdf"));
+    let run = piped(&format!("{url}\n{other}\n"), &["-o", "seven.pdf"]).exits(2);
+    assert!(run.stderr.contains("such as `-o papers`"), "{run:#?}");
