@@ -120,7 +120,8 @@ pub(super) fn matches(command: Command, arguments: &Arguments) -> anyhow::Result
     let parse = |command: &mut Command| {
         let result = command.try_get_matches_from_mut(&arguments.all);
         result.unwrap_or_else(|error| {
-            exit(&habits::answer(blame_environment(error, command), command))
+            let error = blame_environment(error, command);
+            exit(&habits::answer(error, command, &arguments.all))
         })
     };
     let mut matches = parse(&mut command);
@@ -168,8 +169,8 @@ pub(super) fn matches(command: Command, arguments: &Arguments) -> anyhow::Result
     let matches = parse(&mut with_file);
     let is_in_file = |id: &Id| values(id).is_some();
     let origins = Origins::new(&with_file, active(&matches), Source::File(path), is_in_file);
-    Ok(Settings {
     let origins = origins.with_tables(&file.source);
+    Ok(Settings {
         origins,
         matches,
         tables: file.tables,
@@ -268,7 +269,7 @@ fn warn_of_unknown_variables(command: &Command) {
             .map(|key| key.to_uppercase().replace('-', "_"));
         let negated = negated.map(|name| format!("{VARIABLE}{name}"));
         let negated = negated.filter(|name| known.contains(name));
-        let hint = match similar(&key, command).as_ref().and_then(variable) {
+        let hint = match similar(&key, command).and_then(variable) {
             _ if negated.is_some() => format!("write `{}=0`", negated.unwrap_or_default()),
             Some(similar) => format!("did you mean `{similar}`?"),
             None => "no option has this name".to_owned(),
@@ -386,9 +387,9 @@ struct File {
     /// The values of options, as on the command line.
     options: HashMap<Id, Vec<String>>,
     tables: Tables,
-}
     /// All of it, for `-vv`.
     source: Table,
+}
 
 impl File {
     fn parse(text: &str, command: &Command) -> anyhow::Result<Self> {
@@ -441,8 +442,8 @@ impl File {
         }
         file.tables.ids.extend(&table)?;
         check(line, command)?;
-        Ok(file)
         file.source = table;
+        Ok(file)
     }
 }
 
@@ -463,23 +464,18 @@ fn check(line: Vec<String>, command: &Command) -> anyhow::Result<()> {
 
 /// The error about an unknown key, with the similar one.
 fn unknown(key: &str, command: &Command) -> anyhow::Error {
-    let hint = match similar(key, command).as_ref().and_then(Arg::get_long) {
+    let form = "keys are long options without their dashes, such as `per-host = 2`";
+    let answer = habits::of_name(&format!("--{key}"));
+    let hint = match similar(key, command).and_then(Arg::get_long) {
         Some(similar) => format!("; did you mean `{similar}`?"),
-        None => ": keys are long options without their dashes, such as `per-host = 2`".to_owned(),
+        None => format!(": {}", answer.unwrap_or(form)),
     };
     anyhow!("unknown key `{}`{hint}", shown(key))
 }
 
-/// The setting whose name is most like `key`, as clap suggests it.
-fn similar(key: &str, command: &Command) -> Option<Arg> {
-    let line = ["fetchpdf".to_owned(), format!("--{key}")];
-    let error = command.clone().try_get_matches_from(line).err()?;
-    let Some(ContextValue::String(similar)) = error.get(ContextKind::SuggestedArg) else {
-        return None;
-    };
-    let similar = similar.trim_start_matches('-').split(' ').next();
-    let mut args = all_args(command).filter(|arg| variable(arg).is_some());
-    args.find(|arg| arg.get_long() == similar).cloned()
+/// The setting whose name is `key` but for a slip.
+fn similar<'c>(key: &str, command: &'c Command) -> Option<&'c Arg> {
+    habits::similar(key, all_args(command).filter(|arg| variable(arg).is_some()))
 }
 
 /// A name or a message as it may be printed.

@@ -1,15 +1,20 @@
 //! What people type who know another program: curl, wget, aria2, yt-dlp, xargs or Python.
 //!
 //! A name that means exactly one thing here is a hidden alias, see [`ALIASES`]. A name that means several things, or nothing,
-//! is answered by what to type, see [`ANSWERS`]; clap would suggest the option that is spelled most like it. Options that
+//! is answered by what to type, see [`ANSWERS`]; clap would suggest the option that is spelled most like it, however unlike that is. Options that
 //! have the same name and another meaning are refused if their value shows that the other one is meant, see [`check`].
 
+mod answers;
+
+use std::ffi::OsString;
 use std::path::Path;
 
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
+
+use answers::{ANSWERS, WORDS};
 
 /// Other names of options, by the ids of the options.
 const ALIASES: [(&str, &[&str]); 20] = [
@@ -54,286 +59,8 @@ const ALIASES: [(&str, &[&str]); 20] = [
     ("ipv6", &["inet6-only", "force-ipv6"]),
 ];
 
-/// What to type in place of options of other programs.
-const ANSWERS: [(&[&str], &str); 46] = [
-    (
-        &[
-            "-i",
-            "--input-file",
-            "-a",
-            "--batch-file",
-            "--arg-file",
-            "--input",
-            "--list",
-            "--urls",
-        ],
-        "a list is an argument: `fetchpdf links.txt`; `-` is standard input",
-    ),
-    (&["--url"], "a URL is an argument: `fetchpdf URL`"),
-    (
-        &[
-            "-P",
-            "-d",
-            "--paths",
-            "--folder",
-            "--out-dir",
-            "--directory",
-            "--destination",
-            "--save-dir",
-        ],
-        "`-o DIR` is the output folder, and `-j N` the number of links at once",
-    ),
-    (
-        &["--out", "--output-document", "--outfile"],
-        "`-o FILE.pdf` names the file of a single link, and `-o DIR` a folder",
-    ),
-    (
-        &[
-            "-O",
-            "-J",
-            "--remote-name",
-            "--remote-name-all",
-            "--remote-header-name",
-            "--content-disposition",
-            "--trust-server-names",
-            "--create-dirs",
-        ],
-        "leave it out: files are named by their URL or server; `-o FILE.pdf` names the file of a single link, and `--name` is a template",
-    ),
-    (
-        &["--output-template", "--template", "--filename"],
-        "`--name TEMPLATE` names files, such as `--name '{host}/{name}'`",
-    ),
-    (
-        &[
-            "-c",
-            "-C",
-            "--continue",
-            "--continue-at",
-            "--resume",
-            "--no-continue",
-        ],
-        "leave it out: the same command always continues where it ended; `--overwrite` fetches everything again",
-    ),
-    (
-        &[
-            "--no-clobber",
-            "--no-overwrites",
-            "--download-archive",
-            "--skip",
-            "--auto-file-renaming",
-        ],
-        "leave it out: files of earlier runs are kept; `--skip-existing` also accepts files from elsewhere",
-    ),
-    (
-        &["-N", "-z", "--time-cond", "--newer", "--refresh"],
-        "`--update` replaces files that have changed on the server",
-    ),
-    (
-        &["-f", "--force"],
-        "`--overwrite` fetches everything again; failed links never get a file",
-    ),
-    (
-        &[
-            "--threads",
-            "--thread",
-            "--threadpool",
-            "--thread-pool",
-            "--pool",
-            "--async",
-            "--asyncio",
-            "--sequential",
-            "--serial",
-        ],
-        "`-m threads`, `-m pool`, `-m async` and `-m sequential` are modes, and `-j N` is the number of links at once",
-    ),
-    (
-        &[
-            "-Z",
-            "--parallel",
-            "--parallel-immediate",
-            "--force-sequential",
-        ],
-        "leave it out: several links are always fetched at once; `-j N` sets how many, and `-m sequential` is one by one",
-    ),
-    (
-        &[
-            "-s",
-            "--split",
-            "--max-connection-per-server",
-            "--concurrent-fragments",
-            "--min-split-size",
-        ],
-        "`-q` prints only failures; each file is fetched over one connection, and `-j N` is the number of links at once, `--per-host N` that of a host",
-    ),
-    (
-        &["-S", "--silent", "--show-error", "--no-warnings"],
-        "`-q` prints only failures, and `-qq` only those of the run itself",
-    ),
-    (
-        &["-p", "--password"],
-        "`-u USER:PASSWORD` or `--netrc` are credentials, and `-j N` is the number of links at once",
-    ),
-    (
-        &[
-            "-T",
-            "--timeout",
-            "--dns-timeout",
-            "--socket-timeout",
-            "--time-out",
-        ],
-        "`--connect-timeout`, `--first-byte-timeout` and `--stall-timeout` limit the steps of a transfer, and `--max-time` a whole link",
-    ),
-    (
-        &["-t", "--tries", "--max-tries", "--attempts"],
-        "`--retry N` is the number of retries after the first attempt",
-    ),
-    (
-        &["--retry-all-errors", "--retry-on-http-error"],
-        "leave it out: whatever may succeed later is tried again; `--retry N` is the number of retries",
-    ),
-    (&["-R"], "`--remote-time` sets the times of files"),
-    (
-        &["--retry-max-time", "--waitretry"],
-        "`--retry-max-wait` limits a single pause, and `--max-time` a whole link",
-    ),
-    (
-        &["-w", "--sleep", "--delay", "--sleep-requests"],
-        "`--wait TIME` is the time between two links of a host",
-    ),
-    (
-        &["--write-out", "--print-json", "--dump-json"],
-        "`--json` prints a record of each link",
-    ),
-    (
-        &["--limit", "--max", "--count", "--max-files"],
-        "`--max-downloads N` ends the run after N new files, `--limit-rate SIZE` limits its speed, and `-j N` the links at once",
-    ),
-    (
-        &[
-            "-r",
-            "--recursive",
-            "-l",
-            "--level",
-            "--mirror",
-            "--page-requisites",
-            "--accept",
-            "--no-parent",
-        ],
-        "pages are not crawled: `--extract` takes the links out of a saved page or text, and `--landing all` follows more links of pages",
-    ),
-    (
-        &["-L", "--location", "--follow"],
-        "leave it out: redirects are followed, up to `--max-redirs`",
-    ),
-    (
-        &[
-            "--fail",
-            "--fail-with-body",
-            "--check-integrity",
-            "--no-part",
-            "--mtime",
-        ],
-        "leave it out: only whole PDFs get a name; `fetchpdf verify DIR` checks them again",
-    ),
-    (
-        &["--compressed"],
-        "leave it out: responses may be compressed, and files are saved as they are",
-    ),
-    (
-        &["--verify", "--check"],
-        "`fetchpdf verify DIR` checks the files of an output folder",
-    ),
-    (&["--compare"], "`fetchpdf compare LIST` compares the modes"),
-    (
-        &["-I", "--head"],
-        "`--dry-run` prints what a run would do, and `--exec` runs a command for each new file",
-    ),
-    (
-        &["--exec-before-download", "--on-download-complete"],
-        "`--exec COMMAND` runs a command for each new file",
-    ),
-    (
-        &["--proxy-insecure", "--check-certificate"],
-        "`-k`, `--insecure` accepts any certificate, also that of a proxy",
-    ),
-    (
-        &[
-            "--http-proxy",
-            "--https-proxy",
-            "--socks5",
-            "--socks5-hostname",
-            "--proxy-user",
-        ],
-        "`-x [SCHEME://][USER:PASSWORD@]HOST[:PORT]` is the proxy, with a scheme such as `socks5h`",
-    ),
-    (&["--no-proxy"], "`--noproxy '*'` uses no proxy"),
-    (
-        &["--cookie-jar", "--save-cookies", "--cookies-from-browser"],
-        "`-b FILE` reads a `cookies.txt`; cookies of servers are kept until the run ends",
-    ),
-    (
-        &[
-            "--http-user",
-            "--http-password",
-            "--http-passwd",
-            "--username",
-        ],
-        "`-u USER:PASSWORD` or `--netrc` are credentials",
-    ),
-    (&["-U", "--agent"], "`-A NAME` is the `User-Agent`"),
-    (
-        &[
-            "-X",
-            "--request",
-            "--data",
-            "--post-data",
-            "-F",
-            "--form",
-            "-G",
-            "--get",
-        ],
-        "requests are always GET",
-    ),
-    (
-        &["-D", "--dump-header", "--server-response", "--include"],
-        "`-vv` prints requests and responses",
-    ),
-    (
-        &["--debug", "--trace"],
-        "`-vv` prints requests and responses, and `--log FILE` keeps them",
-    ),
-    (
-        &["--output-file", "--append-output", "--log-file"],
-        "`--log FILE` keeps the messages",
-    ),
-    (
-        &["-B", "--base-url"],
-        "with `--extract`, `--base URL` is the base of relative links",
-    ),
-    (
-        &["--format", "--input-type"],
-        "`--input-format FORMAT` is the format of lists",
-    ),
-    (
-        &["--csv", "--html"],
-        "`--report FILE` writes a report; a list may be CSV without an option",
-    ),
-    (
-        &["--mail", "--mailto", "--contact"],
-        "`--email ADDRESS` is the address for sources of identifiers",
-    ),
-    (
-        &[
-            "-#",
-            "--progress-bar",
-            "--show-progress",
-            "--no-progress",
-            "--no-progress-meter",
-        ],
-        "`--progress bar`, `plain` or `none` is the style of progress",
-    ),
-];
+/// How many letters of a name may be wrong, if it is a long one.
+const MOST_SLIPS: usize = 2;
 
 /// Gives an option its other names.
 pub(super) fn with_aliases(arg: Arg) -> Arg {
@@ -344,38 +71,117 @@ pub(super) fn with_aliases(arg: Arg) -> Arg {
     }
 }
 
-/// Answers an error about an option of another program by naming ours.
-pub(super) fn answer(mut error: clap::Error, command: &Command) -> clap::Error {
+/// Answers an error about an option of another program by naming ours. In place of what clap takes to be similar, only a misspelled
+/// name is answered by the right one.
+pub(super) fn answer(
+    mut error: clap::Error,
+    command: &Command,
+    arguments: &[OsString],
+) -> clap::Error {
     let Some(ContextValue::String(arg)) = error.get(ContextKind::InvalidArg) else {
         return error;
     };
-    let name = arg.split(['=', ' ']).next().unwrap_or_default();
+    let name = arg.split(['=', ' ']).next().unwrap_or_default().to_owned();
+    let is_unknown = error.kind() == ErrorKind::UnknownArgument;
     let answer = match error.kind() {
-        ErrorKind::UnknownArgument => {
-            let answers = ANSWERS.iter().find(|(names, _)| names.contains(&name));
-            let of_run = name.strip_prefix("--").filter(|name| {
-                let mut options = command.get_arguments().filter_map(Arg::get_long);
-                options.any(|option| option == *name)
-            });
-            let of_run = of_run
-                .map(|_| "it is an option of a run, `fetchpdf LIST`, and not of this command");
-            answers.map(|(_, answer)| *answer).or(of_run)
-        }
-        ErrorKind::InvalidValue | ErrorKind::ValueValidation => of_value(name, &error),
+        ErrorKind::UnknownArgument => of_name(&name),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => of_value(&name, &error),
         _ => None,
     };
-    if let Some(answer) = answer {
-        for kind in [
-            ContextKind::SuggestedArg,
-            ContextKind::SuggestedValue,
-            ContextKind::SuggestedSubcommand,
-        ] {
-            error.remove(kind);
-        }
+    let answer = of_letters(arguments).or(answer).map(str::to_owned);
+    let of_other = || of_other_command(&name, command).filter(|_| is_unknown);
+    let answer = answer.or_else(of_other);
+    if !is_unknown && answer.is_none() {
+        return error;
+    }
+    let is_answered = answer.is_some();
+    for kind in [
+        ContextKind::SuggestedArg,
+        ContextKind::SuggestedValue,
+        ContextKind::SuggestedSubcommand,
+        ContextKind::Suggested,
+    ] {
+        error.remove(kind);
+    }
+    if let Some(answer) = answer.filter(|answer| !answer.is_empty()) {
         let tips = vec![StyledStr::from(answer)];
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+    } else if let Some(long) = name.strip_prefix("--").filter(|_| !is_answered) {
+        let first = arguments.get(1).and_then(|argument| argument.to_str());
+        let used = first.and_then(|first| command.find_subcommand(first));
+        let args = used.unwrap_or(command).get_arguments();
+        if let Some(similar) = similar(long, args).and_then(Arg::get_long) {
+            let similar = ContextValue::String(format!("--{similar}"));
+            error.insert(ContextKind::SuggestedArg, similar);
+        }
     }
     error
+}
+
+/// What to type in place of an option that has this name elsewhere.
+pub(super) fn of_name(name: &str) -> Option<&'static str> {
+    let answers = ANSWERS.iter().find(|(names, _)| names.contains(&name));
+    answers.map(|(_, answer)| *answer)
+}
+
+/// The answer to an option of wget that has two letters, such as `-nc`, which would be two options.
+fn of_letters(arguments: &[OsString]) -> Option<&'static str> {
+    let letters = arguments.iter().filter_map(|argument| argument.to_str());
+    let mut letters = letters.filter(|letters| letters.len() == 3 && letters.starts_with("-n"));
+    letters.find_map(of_name)
+}
+
+/// The answer to an option that only another command has.
+fn of_other_command(name: &str, command: &Command) -> Option<String> {
+    let long = name.strip_prefix("--")?;
+    let has = |command: &Command| {
+        let mut options = command.get_arguments().filter_map(Arg::get_long);
+        options.any(|option| option == long)
+    };
+    if has(command) {
+        let answer = "it is an option of a run, `fetchpdf LIST`, and not of this command";
+        return Some(answer.to_owned());
+    }
+    let other = command.get_subcommands().find(|command| has(command))?;
+    let other = other.get_name();
+    Some(format!("it is an option of `fetchpdf {other}`"))
+}
+
+/// What to type in place of a first argument that is no list: a word of another program, or a misspelled command.
+pub(super) fn of_word(word: &str, command: &Command) -> Option<String> {
+    let mut words = WORDS.iter();
+    if let Some((_, answer)) = words.find(|(words, _)| words.contains(&word)) {
+        return Some(format!("`{word}` {answer}"));
+    }
+    let names = command.get_subcommands().map(Command::get_name);
+    let distances = names.chain(["help"]).map(|name| (slip(word, name), name));
+    let (_, similar) = distances.filter(|(slip, _)| slip.is_some()).min()?;
+    Some(format!(
+        "there is no list `{word}`: did you mean the command `fetchpdf {similar}`?"
+    ))
+}
+
+/// How far `word` is from `name`, if it may be a slip.
+fn slip(word: &str, name: &str) -> Option<usize> {
+    let distance = strsim::osa_distance(word, name);
+    (distance <= (word.len() / 4).min(MOST_SLIPS)).then_some(distance)
+}
+
+/// The option that has the name `long` but for a slip, or a name that begins with it.
+pub(super) fn similar<'c>(long: &str, args: impl Iterator<Item = &'c Arg>) -> Option<&'c Arg> {
+    let long = long.to_lowercase().replace('_', "-");
+    let distance = |arg: &Arg| {
+        let name = arg.get_long()?;
+        let names = arg.get_all_aliases().unwrap_or_default();
+        let slips = names.into_iter().chain([name]);
+        let slips = slips.filter_map(|name| slip(&long, name));
+        let is_beginning = long.len() > 3 && name.starts_with(&long) && !arg.is_hide_set();
+        let beginning = is_beginning.then_some(MOST_SLIPS + 1);
+        slips.chain(beginning).min()
+    };
+    let distances = args.filter_map(|arg| Some((distance(arg)?, arg)));
+    let nearest = distances.min_by_key(|(distance, _)| *distance);
+    nearest.map(|(_, arg)| arg)
 }
 
 /// The answer to a value that an option of the same name takes elsewhere.
@@ -404,7 +210,9 @@ pub(super) fn check(command: &Command, matches: &ArgMatches) {
         let value = given.filter(|_| is_given)?.next_back()?;
         value.to_str()
     };
-    let message = if let Some(number) = value("proxy").filter(|value| is_number(value)) {
+    let message = if let Some(number) = number_of_netrc(matches) {
+        format!("`-n` is `--netrc`, and takes no value: for {number} links at once, `-j {number}`")
+    } else if let Some(number) = value("proxy").filter(|value| is_number(value)) {
         format!("`-x` is the proxy: for {number} links of a host at once, `--per-host {number}`")
     } else if let Some(kinds) = value("user_agent").filter(|value| is_kind(value)) {
         format!(
@@ -421,6 +229,17 @@ pub(super) fn check(command: &Command, matches: &ArgMatches) {
     };
     let kind = ErrorKind::ValueValidation;
     command.clone().error(kind, message).exit()
+}
+
+/// The number behind `-n`, as xargs and others have it, which would be a list.
+fn number_of_netrc(matches: &ArgMatches) -> Option<&str> {
+    let has_netrc = matches.try_get_one::<bool>("netrc").ok().flatten()?;
+    let mut links = matches.try_get_raw("links").ok().flatten()?;
+    let mut number = links.next().filter(|_| *has_netrc)?.to_str()?;
+    while !is_number(number) {
+        number = links.next()?.to_str()?;
+    }
+    (!Path::new(number).exists()).then_some(number)
 }
 
 fn is_number(value: &str) -> bool {

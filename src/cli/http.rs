@@ -118,12 +118,15 @@ impl HttpArgs {
     pub(super) fn request_options(self, of_hosts: HostHeaders) -> anyhow::Result<RequestOptions> {
         let netrc = match self.netrc_file {
             None if self.netrc => {
+                // other programs have `-n 5`, and wget `-nv`
+                let why = "`--netrc`, or `-n`, also in `-nv`, needs a `.netrc`";
                 let home = || Some(home_folder()?.join(".netrc"));
                 let named = env::var_os("NETRC").filter(|path| !path.is_empty());
                 let path = named.map(PathBuf::from).or_else(home);
-                Some(path.context("no home folder to read `.netrc` from")?)
+                let path = path.context("no home folder to read `.netrc` from")?;
+                Some(Netrc::read(&path).context(why)?)
             }
-            named => named,
+            named => named.as_deref().map(Netrc::read).transpose()?,
         };
         let mut headers = Vec::new();
         for text in &self.header {
@@ -142,7 +145,7 @@ impl HttpArgs {
             of_hosts,
             user_agent: self.user_agent,
             user: self.user,
-            netrc: netrc.as_deref().map(Netrc::read).transpose()?,
+            netrc,
             cookies: cookies.unwrap_or_default(),
         })
     }

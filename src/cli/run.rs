@@ -14,6 +14,7 @@ use super::command;
 use super::config_file::Tables;
 use super::display::DisplayArgs;
 use super::files::FileArgs;
+use super::habits;
 use super::hosts::HostArgs;
 use super::http::HttpArgs;
 use super::identifiers::IdArgs;
@@ -97,20 +98,21 @@ impl RunArgs {
         }
     }
 
-    /// Ends the process if the name of a command follows an option, because it would be taken for a list.
+    /// Ends the process if the first link is no list, but the name of a command that follows an option, or is misspelled.
     pub(super) fn refuse_late_command(&self) {
         let Some(Input::List(path)) = self.links.first() else {
             return;
         };
+        let Some(name) = path.to_str().filter(|_| !path.exists()) else {
+            return;
+        };
         let mut command = command();
-        let name = path.to_str().filter(|_| !path.exists());
-        if let Some(found) = name.and_then(|name| command.find_subcommand(name)) {
+        if let Some(found) = command.find_subcommand(name) {
             let name = found.get_name();
             let message = format!("options go after the command: `fetchpdf {name} …`");
             command.error(ErrorKind::ArgumentConflict, message).exit()
         }
-        if let Some(name @ ("download" | "get" | "fetch" | "run")) = name {
-            let message = format!("`{name}` is not needed: `fetchpdf LINKS` fetches them");
+        if let Some(message) = habits::of_word(name, &command) {
             command.error(ErrorKind::InvalidSubcommand, message).exit()
         }
     }
@@ -151,11 +153,11 @@ impl RunArgs {
     ) -> anyhow::Result<Config> {
         self.complete_links()?;
         let name = buckets::file_name(&output);
-        let folder = self.name_single_file(output);
-        let layout = buckets::layout(folder, state, &self.files);
         if name.is_some() || self.files.has_constant_name() {
             self.take_link_of_stdin();
         }
+        let folder = self.name_single_file(output);
+        let layout = buckets::layout(folder, state, &self.files);
         let mut config = config(self, layout)?;
         if let Some(name) = name {
             config.name_file(name)?;
@@ -203,8 +205,6 @@ impl RunArgs {
         folder.unwrap_or(Path::new(".")).to_owned()
     }
 
-    /// Whether there is only one link, as far as that can be known now.
-    fn has_single_link(&self) -> bool {
     /// Takes standard input for an argument if its only line is a link. Reads no further than the second line.
     fn take_link_of_stdin(&mut self) {
         const MOST: u64 = 64 * 1024;
@@ -221,6 +221,8 @@ impl RunArgs {
         }
     }
 
+    /// Whether there is only one link, as far as that can be known now.
+    fn has_single_link(&self) -> bool {
         let options = self
             .lists
             .clone()

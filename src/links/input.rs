@@ -129,6 +129,9 @@ fn hint(path: &Path, error: ErrorKind, is_extra: bool) -> String {
     }
     let is_missing = matches!(error, ErrorKind::NotFound | ErrorKind::NotADirectory);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if text.trim().is_empty() {
+        return ": an empty argument is no list: is a variable of a script empty?".to_owned();
+    }
     if is_missing && is_amount(&text) {
         return format!(
             ": `{shown}` looks like the value of an option that takes none, see `fetchpdf -h`"
@@ -148,8 +151,22 @@ fn hint(path: &Path, error: ErrorKind, is_extra: bool) -> String {
     if is_missing && is_extra && path.extension().is_none() {
         return format!(": for the output folder, write `-o {shown}`");
     }
-    if is_missing && name.starts_with("www.") && folder.is_none() {
+    if is_missing && folder.is_none() && is_site(&name) {
         return format!(": for a link, write `https://{shown}/`");
+    }
+    if is_missing && text.starts_with("~/") {
+        return ": a shell takes `~` for the home folder only without quotes".to_owned();
+    }
+    if is_missing && text.contains('*') {
+        return ": no file has such a name".to_owned();
+    }
+    let scheme = ["https:", "http:"].into_iter().find(|scheme| {
+        let beginning = text.get(..scheme.len());
+        beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(scheme))
+    });
+    if is_missing && let Some(scheme) = scheme {
+        let rest = text[scheme.len()..].trim_start_matches('/');
+        return format!(": for a link, write `{scheme}//{}`", printable(rest));
     }
     let drive = text.as_bytes();
     if is_missing
@@ -167,6 +184,12 @@ fn hint(path: &Path, error: ErrorKind, is_extra: bool) -> String {
         return format!(": for a link, write `http://{}`", printable(link));
     }
     String::new()
+}
+
+/// Whether a missing file of this name is rather a site. The endings of Markdown and archives are public suffixes as well.
+fn is_site(name: &str) -> bool {
+    let end = name.rsplit('.').next().unwrap_or_default();
+    name.starts_with("www.") || (is_public(name) && !matches!(end, "md" | "zip"))
 }
 
 /// The names of files in `folder` that may be lists, up to a bound.

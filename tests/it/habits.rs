@@ -62,11 +62,58 @@ fn options_of_other_programs_are_answered() {
         ),
         (&["-k", "1M", "links.txt"], "an option that takes none"),
         (&["download", "links.txt"], "`fetchpdf LINKS` fetches them"),
+        (
+            &["links.txt", "--dest", "papers"],
+            "`-o DIR` is the output folder",
+        ),
+        (
+            &["links.txt", "--target=papers"],
+            "`-o DIR` is the output folder",
+        ),
+        (&["links.txt", "--range", "1-5"], "files are fetched whole"),
+        (&["links.txt", "--bwlimit", "1M"], "`--limit-rate SIZE`"),
+        (&["links.txt", "-nc"], "files of earlier runs are kept"),
+        (&["links.txt", "-nd"], "`--name TEMPLATE`"),
+        (&["links.txt", "-nv"], "`--netrc`, or `-n`, also in `-nv`"),
+        (&["-n", "5", "links.txt"], "`-j 5`"),
+        (
+            &["links.txt", "--modes", "pool"],
+            "it is an option of `fetchpdf compare`",
+        ),
+        (&["verfy", "papers"], "the command `fetchpdf verify`"),
+        (&["hlep"], "the command `fetchpdf help`"),
+        (&["check", "papers"], "`fetchpdf verify DIR`"),
     ] {
         let run = sandbox.run(args).exits(2);
         assert!(run.stderr.contains(answer), "no `{answer}` in {run:#?}");
         assert!(!run.stderr.contains("a similar argument"), "{run:#?}");
     }
+}
+
+#[test]
+fn only_slips_are_similar() {
+    let sandbox = Sandbox::new();
+    sandbox.write("links.txt", "http://127.0.0.1:9/a.pdf\n");
+    for option in ["--audio-quality", "--part", "--bar-code", "--sleep-429"] {
+        let run = sandbox.run(&["links.txt", option]).exits(2);
+        assert!(!run.stderr.contains("tip:"), "{run:#?}");
+    }
+    for (option, similar) in [
+        ("--retry-dleay", "--retry-delay"),
+        ("--retires", "--retry"),
+        ("--Per_Host", "--per-host"),
+        ("--first-byte", "--first-byte-timeout"),
+    ] {
+        let run = sandbox.run(&["links.txt", option]).exits(2);
+        let tip = format!("a similar argument exists: '{similar}'");
+        assert!(run.stderr.contains(&tip), "{run:#?}");
+    }
+}
+
+#[test]
+fn names_that_mean_one_thing_are_options() {
+    let sandbox = Sandbox::new();
+    sandbox.write("links.txt", "http://127.0.0.1:9/a.pdf\n");
     for args in [
         ["--workers", "4"],
         ["--max-concurrent-downloads", "4"],
@@ -93,6 +140,10 @@ fn a_list_that_cannot_be_opened_says_what_to_type() {
         (&["links.txt", "lists"], "write `-o lists`"),
         (&["links.txt", "papers"], "write `-o papers`"),
         (&["www.example.org"], "write `https://www.example.org/`"),
+        (&["example.org"], "write `https://example.org/`"),
+        (&["https:/example.org/a"], "write `https://example.org/a`"),
+        (&[""], "an empty argument is no list"),
+        (&["~/links.txt"], "only without quotes"),
     ] {
         let run = sandbox.run(args).exits(2);
         assert!(run.stderr.contains(hint), "no `{hint}` in {run:#?}");
@@ -154,6 +205,8 @@ fn flags_are_negated_and_sources_are_named() {
         "option `--header ***` from the configuration file",
         "option `--json` from the environment (`FETCHPDF_JSON`)",
         "option `--config config.toml` from the command line",
+        "host `example.org`: `header ***`, `rate 1/1s 9/1m`, `wait 2s` from the configuration file",
+        "table `[landing]` from the configuration file",
     ] {
         assert!(plain.stderr.contains(line), "no `{line}` in {plain:#?}");
     }
@@ -205,8 +258,6 @@ fn a_single_link_may_have_a_name() {
         let args = [&[&*other, "-o", "mine.pdf"], dry].concat();
         let run = sandbox.run(&args).exits(2);
         assert!(
-        "host `example.org`: `header ***`, `rate 1/1s 9/1m`, `wait 2s` from the configuration file",
-        "table `[landing]` from the configuration file",
             run.stderr.contains("`mine.pdf` exists, and is not"),
             "{run:#?}"
         );
@@ -234,16 +285,6 @@ fn a_single_link_may_have_a_name() {
         let run = sandbox.run(&[&[&*url], &args[..]].concat()).exits(2);
         assert!(run.stderr.contains(message), "{run:#?}");
     }
-    for args in [
-        &[&*url, &server.url("/b.pdf"), "-o", "four.pdf"][..],
-        &[&url, &server.url("/b.pdf"), "--name", "four"],
-        &["-", "-o", "four.pdf"],
-    ] {
-        let run = sandbox.run(args).exits(2);
-        assert!(run.stderr.contains("a single link"), "{run:#?}");
-    }
-    assert!(!sandbox.path("four.pdf").exists());
-}
     // a single line of standard input is an argument
     let piped = |text: &str, args: &[&str]| {
         sandbox.write("piped.txt", text);
@@ -257,3 +298,13 @@ fn a_single_link_may_have_a_name() {
     assert!(is_file("five.pdf") && is_file("piped/six.pdf"));
     let run = piped(&format!("{url}\n{other}\n"), &["-o", "seven.pdf"]).exits(2);
     assert!(run.stderr.contains("such as `-o papers`"), "{run:#?}");
+    for args in [
+        &[&*url, &server.url("/b.pdf"), "-o", "four.pdf"][..],
+        &[&url, &server.url("/b.pdf"), "--name", "four"],
+        &["-", "-o", "four.pdf"],
+    ] {
+        let run = sandbox.run(args).exits(2);
+        assert!(run.stderr.contains("a single link"), "{run:#?}");
+    }
+    assert!(!sandbox.path("four.pdf").exists());
+}
