@@ -354,6 +354,7 @@ fn verify(check: Check, is_silent: bool) -> anyhow::Result<CommandOutcome> {
         Some((options, is_deep)) => verify::verify_bucket(layout, options, *is_deep)?,
     };
     let told = findings.bad.iter().chain(&findings.suspect);
+    let told = told.chain(&findings.renamed);
     for finding in told.filter(|_| !is_silent) {
         log::tell(&finding.to_string());
     }

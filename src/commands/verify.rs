@@ -1,26 +1,31 @@
 //! Checks the files of an output folder against its journal.
 //!
 //! The journal is read twice, so that memory holds some bytes per link and not the whole journal: first to find the record of
-//! each link that applies, as for the next run, then to check the file of that record.
+//! each link that applies, as for the next run, then to check the file of that record. A file that is not in its place is looked
+//! for as the next run would.
 
 mod bucket;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Seek};
+use std::sync::Arc;
 
 use anyhow::Context;
+use tokio_util::sync::CancellationToken;
 
-use self::Problem::{Changed, Missing, NotPdf, Suspect, Unreadable};
+use self::Problem::{Changed, Missing, NotPdf, Renamed, Suspect, Unreadable};
 pub(crate) use self::bucket::verify_bucket;
 use crate::digest::{Checksum, Hasher};
 use crate::link::identity;
 use crate::links::Input;
 use crate::outcome::{Saved, nanoseconds};
 use crate::pdf::{Check, PdfVerdict};
-use crate::plan::{self, Identity};
+use crate::plan::{self, Identity, Inventory, Trace};
 use crate::run::Config;
-use crate::store::{Detail, Files, History, Layout, Packing, SavedLine, each_saved, open_journal};
+use crate::store::{
+    Archive, Detail, Files, History, Layout, Packing, SavedLine, each_saved, open_journal,
+};
 use crate::text::{legible, printable};
 
 /// The result of checking an output folder. [`fmt::Display`] is the summary.
@@ -32,6 +37,8 @@ pub(crate) struct Findings {
     pub bad: Vec<Finding>,
     /// The good files that may be damaged.
     pub suspect: Vec<Finding>,
+    /// The good files that have another name now.
+    pub renamed: Vec<Finding>,
     /// Number of objects that the journal does not name; none for folders.
     pub unknown: Option<u64>,
 }
@@ -62,6 +69,8 @@ pub(crate) enum Problem {
     Unreadable,
     /// It is as it was saved, but was odd then: no reason to fetch it again.
     Suspect,
+    /// It is as it was saved, but has another name.
+    Renamed,
 }
 
 /// Checks every file in the journal of `layout`: its length, its checksum if that is known, and that it is a PDF.
@@ -71,11 +80,37 @@ pub(crate) enum Problem {
 /// When there is no journal, or the journal cannot be read.
 pub(crate) fn verify(layout: &Layout) -> anyhow::Result<Findings> {
     let (files, mut findings) = (Files::of(layout), Findings::default());
+    let mut archive = None;
     each_file(layout, |line| {
-        findings.add(line, problem(&files, line));
+        let mut problem = problem(&files, line, &line.file);
+        if problem == Some(Missing) {
+            let archive = match &mut archive {
+                Some(archive) => archive,
+                none => none.insert(archive_of(layout)?),
+            };
+            if let Trace::Found(found) = archive.trace(line.id(&Identity::Recorded)) {
+                let now = &found.saved.file;
+                problem = self::problem(&files, line, now);
+                if problem.is_none() {
+                    findings.add_renamed(line, now);
+                }
+            }
+        }
+        findings.add(line, problem);
         Ok(())
     })?;
     Ok(findings)
+}
+
+/// What the next run would know about the files of `layout`.
+fn archive_of(layout: &Layout) -> anyhow::Result<Archive> {
+    let history = History::of(layout, Detail::Files, Identity::Recorded);
+    let history = history.with_context(|| layout.cannot_read())?;
+    Ok(Archive::new(
+        layout,
+        Arc::new(history),
+        CancellationToken::new(),
+    ))
 }
 
 /// Calls `see` with the record of each file that should be there.
@@ -122,9 +157,10 @@ fn each_file(
     seen
 }
 
-fn problem(files: &Files, line: &SavedLine) -> Option<Problem> {
-    let Some(found) = files.find(&line.file) else {
-        return Some(if files.is_taken(&line.file) {
+/// What is wrong with the file of a record, which is called `name` now.
+fn problem(files: &Files, line: &SavedLine, name: &str) -> Option<Problem> {
+    let Some(found) = files.find(name) else {
+        return Some(if files.is_taken(name) {
             Changed
         } else {
             Missing
@@ -136,7 +172,7 @@ fn problem(files: &Files, line: &SavedLine) -> Option<Problem> {
     let checksum = line.checksums().into_iter().max_by_key(Checksum::algorithm);
     // a folder that was copied has other times
     let is_as_saved = checksum.is_some() || nanoseconds(found.modified) == line.mtime_ns;
-    let read = files.open(&line.file).and_then(|file| read(file, checksum));
+    let read = files.open(name).and_then(|file| read(file, checksum));
     match read {
         Err(_) => Some(Unreadable),
         Ok((PdfVerdict::NotPdf(_), _)) => Some(NotPdf),
@@ -174,6 +210,12 @@ impl Findings {
             self.suspect.push(finding);
         }
         self.add_file(&line.url, &line.file, problem);
+    }
+
+    fn add_renamed(&mut self, line: &SavedLine, now: &str) {
+        let mut finding = Finding::new(&line.url, &line.file, Renamed);
+        finding.why = Some(format!("now `{}`", printable(now)));
+        self.renamed.push(finding);
     }
 
     fn add_file(&mut self, url: &str, file: &str, problem: Option<Problem>) {
@@ -239,6 +281,10 @@ impl fmt::Display for Findings {
                 "suspect     {suspect} of these may be damaged: open them to see"
             )?;
         }
+        if !self.renamed.is_empty() {
+            let renamed = self.renamed.len();
+            writeln!(f, "renamed     {renamed} of these found under another name")?;
+        }
         for problem in [Missing, Changed, NotPdf, Unreadable] {
             let found = self.bad.iter().filter(|bad| bad.problem == problem);
             writeln!(f, "{problem:<12}{}", found.count())?;
@@ -268,6 +314,7 @@ impl fmt::Display for Problem {
             NotPdf => "not_pdf",
             Unreadable => "unreadable",
             Suspect => "suspect",
+            Renamed => "renamed",
         })
     }
 }

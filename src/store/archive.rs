@@ -122,6 +122,10 @@ impl Inventory for Archive {
         if self.hurry.is_cancelled() {
             return Trace::Lost;
         }
+        let forgotten = self.history.last_forgotten(id);
+        if forgotten.is_some_and(|last| self.changed(id, last).is_some()) {
+            return Trace::Changed;
+        }
         let all = versions(&self.history, id);
         let Some(last) = all.first() else {
             return Trace::Lost;

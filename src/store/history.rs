@@ -31,8 +31,8 @@ pub struct History {
     names: Vec<u8>,
     /// Links whose command failed or was not run.
     unfinished: HashSet<u64>,
-    /// Links whose files have been forgotten.
-    forgotten: HashSet<u64>,
+    /// Links whose files have been forgotten, with the last one of each.
+    forgotten: HashMap<u64, Option<Previous>>,
     /// Files on their way to a bucket, of which nobody knows whether they have arrived.
     pending: HashMap<u64, Pending>,
     /// In the order of their identities.
@@ -272,8 +272,9 @@ impl History {
 
     /// Forgets the files of the link `id`, although they may be there.
     pub fn forget(&mut self, id: u64) {
+        let last = self.last_of(id);
         self.files.drain(self.range(id));
-        self.forgotten.insert(id);
+        self.forgotten.entry(id).or_insert(last);
     }
 
     /// Forgets the files of all of these links.
@@ -285,7 +286,12 @@ impl History {
 
     /// Whether the files of the link `id` have been forgotten.
     pub(super) fn has_forgotten(&self, id: u64) -> bool {
-        self.forgotten.contains(&id)
+        self.forgotten.contains_key(&id)
+    }
+
+    /// The last file of the link `id`, if it has been forgotten.
+    pub(super) fn last_forgotten(&self, id: u64) -> Option<&Previous> {
+        self.forgotten.get(&id)?.as_ref()
     }
 
     fn range(&self, id: u64) -> Range<usize> {

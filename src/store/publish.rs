@@ -436,9 +436,10 @@ impl Publication<'_> {
 
     /// The earlier file of the link that somebody has changed.
     fn kept(&self) -> Option<String> {
-        let Self { publisher, job, .. } = self;
-        let last = || publisher.history.all(job.id).next();
-        job.keeps_changed.then(last)?.map(|last| last.saved.file)
+        let (history, id) = (&self.publisher.history, self.job.id);
+        let last = || history.last_of(id).or(history.last_forgotten(id).cloned());
+        let last = self.job.keeps_changed.then(last)?;
+        last.map(|last| last.saved.file)
     }
 
     /// Remembers that the link has the file `saved` now.

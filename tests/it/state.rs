@@ -78,9 +78,10 @@ fn state_is_apart_from_the_output() {
         fs::rename(sandbox.path("out/3.pdf"), sandbox.path("out/three.pdf")).expect("a file");
         fs::remove_file(sandbox.path("out/4.pdf")).expect("a file");
         let verify = ["verify", "out", "--state", "deep/state"];
-        assert_eq!(sandbox.run(&verify).exits(1).count("missing"), 2);
-        let again = run(&["links.txt"]).exits(0);
+        let missing = sandbox.run(&verify).exits(1).count("missing");
         // where the system has inodes, they tell that it is ours
+        assert_eq!(missing, if cfg!(unix) { 1 } else { 2 });
+        let again = run(&["links.txt"]).exits(0);
         assert_eq!(again.count("present"), if cfg!(unix) { 8 } else { 7 });
         assert_eq!(sandbox.run(&verify).exits(0).count("good"), 9);
         fs::write(sandbox.path("out/5.pdf"), "spoiled").expect("a file");

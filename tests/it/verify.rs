@@ -74,6 +74,10 @@ fn refetch_replaces_damaged_files() {
     let run = sandbox.run(&["verify", "out", "--refetch"]).exits(0);
     assert_eq!(run.count("downloaded"), 4, "{run:?}");
     assert_eq!(server.requests().len(), 5 + 4);
+    let changed = "\nchanged     3 since an earlier run: kept beside new copies\n";
+    assert!(run.stdout.contains(changed), "{run:?}");
+    let kept = "longer.pdf was changed here since; kept, and the server's copy saved as longer-";
+    assert!(run.stderr.contains(kept), "{run:?}");
     let run = sandbox.run(&["verify", "out"]).exits(0);
     assert_eq!((run.count("good"), run.stderr.as_str()), (5, ""));
     // what somebody may have changed on purpose is still there
@@ -95,6 +99,39 @@ fn verify_says_why_files_are_suspect() {
     assert_eq!(run.stderr, told);
     assert_eq!((run.count("good"), run.count("suspect")), (1, 1));
     assert!(!run.stdout.contains("next"), "{run:?}");
+}
+
+#[test]
+fn verify_finds_renamed_files_as_a_run_does() {
+    let server = Server::of_pdfs();
+    for args in [&[][..], &["--sha256"]] {
+        let sandbox = Sandbox::new();
+        let links = list(["/a.pdf", "/b.pdf", "/c.pdf"].map(|path| server.url(path)));
+        sandbox.fetch("async", &links, args).exits(0);
+        let path = |name: &str| sandbox.path(&format!("out/{name}"));
+        fs::create_dir(path("read")).expect("a folder");
+        fs::rename(path("a.pdf"), path("read/mine.pdf")).expect("a file");
+        let told = format!(
+            "a.pdf: renamed: now `read/mine.pdf`: {}\n",
+            server.url("/a.pdf")
+        );
+        let (journal, before) = (path(".fetchpdf/journal.jsonl"), server.requests().len());
+        let length = fs::metadata(&journal).expect("a journal").len();
+        let run = sandbox.run(&["verify", "out", "--refetch"]).exits(0);
+        assert_eq!((run.count("good"), run.stderr), (3, told));
+        assert!(
+            run.stdout
+                .contains("\nrenamed     1 of these found under another name\n"),
+            "{}",
+            run.stdout
+        );
+        assert_eq!(server.requests().len(), before);
+        assert_eq!(fs::metadata(&journal).expect("a journal").len(), length);
+        // of two that are away, only one is elsewhere
+        fs::remove_file(path("b.pdf")).expect("a file");
+        let run = sandbox.run(&["verify", "out"]).exits(1);
+        assert_eq!((run.count("good"), run.count("missing")), (2, 1));
+    }
 }
 
 #[test]

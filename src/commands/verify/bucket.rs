@@ -149,7 +149,8 @@ impl Checking<'_> {
     /// Checks a file that is in a tar, of which the list says what it has `seen`.
     fn check_packed(&mut self, line: &SavedLine, seen: Option<Seen>) -> anyhow::Result<()> {
         if self.files.are_in_open_tar(&line.file) {
-            self.findings.add(line, problem(&self.files, line));
+            self.findings
+                .add(line, problem(&self.files, line, &line.file));
             return Ok(());
         }
         let begin = self.files.offset(&line.file);
