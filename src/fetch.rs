@@ -470,6 +470,7 @@ impl Fetcher {
                 .or(is_repeated.then_some(REPEATED))
                 .map(Cow::Borrowed),
             kept: None,
+            has_replaced: false,
             object: None,
             answer: Some(answer),
         };

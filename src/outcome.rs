@@ -65,6 +65,8 @@ pub struct Saved {
     /// The earlier file of its link that somebody has changed, and that was kept: this is another one, or the same if it counts
     /// as the file of the link now.
     pub kept: Option<String>,
+    /// Whether it has replaced a file that no run had saved for its link.
+    pub has_replaced: bool,
     /// The `ETag` of the object that it is, if it is in a bucket.
     pub object: Option<String>,
     /// The response that it came with; for a file from before this run, as far as that is known.
@@ -84,6 +86,7 @@ impl Saved {
             sha256: None,
             suspect: None,
             kept: None,
+            has_replaced: false,
             object: None,
             answer: None,
         }

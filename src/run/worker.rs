@@ -257,9 +257,10 @@ impl Worker {
 
     fn settle(&self, job: &Job, record: &Record) {
         let existing = job.existing.as_ref();
-        if let (Some(existing), Outcome::Saved(saved)) = (existing, &record.outcome)
+        let is_its = |file: &str| existing.is_some_and(|existing| existing.saved.file == file);
+        if let Outcome::Saved(saved) = &record.outcome
             && record.is_new_file()
-            && existing.saved.file == saved.file
+            && (saved.has_replaced || is_its(&saved.file))
         {
             self.accounts.stats.count_replaced();
         }

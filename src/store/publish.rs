@@ -325,14 +325,18 @@ impl Publication<'_> {
         if let Some(packer) = &self.publisher.store.packer {
             return self.pack(packer, part, suggested);
         }
-        let replaces = self.publisher.replaces_any();
-        self.first_free(saved, names(), |store, file| {
-            if replaces {
-                store.replace(part, file)
-            } else {
-                store.files.publish(part, file)
+        let (replaces, mut has_replaced) = (self.publisher.replaces_any(), false);
+        let mut saved = self.first_free(saved, names(), |store, file| {
+            match store.files.publish(part, file) {
+                Err(error) if replaces && error.kind() == ErrorKind::AlreadyExists => {
+                    has_replaced = true;
+                    store.replace(part, file)
+                }
+                published => published,
             }
-        })
+        })?;
+        saved.has_replaced = has_replaced;
+        Ok(saved)
     }
 
     /// Records the file with its place in a tar, and puts it there.

@@ -161,7 +161,9 @@ fn overwrite_replaces_foreign_files() {
         let sandbox = Sandbox::new();
         sandbox.write("out/a.pdf", "somebody else's");
         let list = format!("{}\n{}\n", server.url("/a.pdf"), server.url("/x/a.pdf"));
-        sandbox.fetch(mode, &list, &["--overwrite"]).exits(0);
+        let run = sandbox.fetch(mode, &list, &["--overwrite"]).exits(0);
+        let counts = "\ndownloaded  2 (1 new, 1 replaced)\n";
+        assert!(run.stdout.contains(counts), "{run:?}");
         let files = sandbox.files();
         assert_eq!((files.len(), &files["a.pdf"]), (2, &pdf("/a.pdf 1")));
         sandbox.fetch(mode, &list, &["--overwrite"]).exits(0);
