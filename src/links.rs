@@ -261,6 +261,8 @@ struct Context {
     seen: Arc<Seen>,
     /// Whether to warn of what is odd about the list.
     tells: bool,
+    /// Whether it is read to know the names of its fields.
+    collects: bool,
 }
 
 impl Context {
@@ -273,6 +275,7 @@ impl Context {
             options,
             lines_before: 0,
             tells: true,
+            collects: false,
         }
     }
 
@@ -379,8 +382,11 @@ impl Context {
         let name = name.split(';').next().unwrap_or_default();
         let suffix = name.get(name.len().saturating_sub(4)..);
         let is_pdf = suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case(".pdf"));
-        let is_wanted = is_pdf || declared || self.options.all_links;
-        if !is_wanted || target.starts_with('#') || !url.as_ref().is_none_or(is_http) {
+        if target.starts_with('#') || !url.as_ref().is_none_or(is_http) {
+            return None;
+        }
+        if !(is_pdf || declared || self.options.all_links) {
+            self.seen.leaves_out();
             return None;
         }
         let parsed = match url {

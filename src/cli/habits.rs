@@ -1,8 +1,9 @@
 //! What people type who know another program: curl, wget, aria2, yt-dlp, xargs or Python.
 //!
 //! A name that means exactly one thing here is a hidden alias, see [`ALIASES`]. A name that means several things, or nothing,
-//! is answered by what to type, see [`ANSWERS`]; clap would suggest the option that is spelled most like it, however unlike that is. Options that
-//! have the same name and another meaning are refused if their value shows that the other one is meant, see [`check`].
+//! is answered by what to type, see [`ANSWERS`]; clap would suggest the option that is spelled most like it, however unlike
+//! that is. Options that have the same name and another meaning are refused if their value shows that the other one is meant,
+//! see [`check`].
 
 mod answers;
 

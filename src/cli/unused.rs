@@ -358,7 +358,12 @@ fn of_lists(given: &Given, config: &Config) -> anyhow::Result<Vec<String>> {
         let similar = list.similar(wanted);
         let hint = similar.map_or_else(String::new, |name| format!(": did you mean `{name}`?"));
         warnings.push(format!(
-            "no field `{wanted}` in the first objects of the list{hint}"
+            "no field `{wanted}` in the first {} of the list{hint}",
+            if list.has_entries {
+                "entries"
+            } else {
+                "objects"
+            }
         ));
     }
     Ok(warnings)

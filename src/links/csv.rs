@@ -44,6 +44,7 @@ pub(super) fn links(source: Source, shape: Shape, context: Context) -> io::Resul
     let names = reader.byte_headers();
     let names = names.map_err(|error| context.broken(context.lines_before, &error.into()))?;
     if names.is_empty() {
+        context.seen.is("a table".to_owned());
         return Ok(Box::new(iter::empty()));
     }
     if names.len() > MOST_COLUMNS {
@@ -360,6 +361,9 @@ impl Rows {
             format!("its columns are `{names}`; `--url-column NAME` says which one has the links");
         self.context.seen.is(kind);
         self.context.seen.advise(advice);
+        if self.shape.has_header {
+            self.context.seen.is_blank_with("no rows below the header");
+        }
     }
 }
 

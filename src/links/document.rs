@@ -31,7 +31,8 @@ pub(super) fn is_one(beginning: &str) -> bool {
     let text = beginning.trim_start_matches(characters::is_space);
     if text.starts_with('[') {
         let inside = text.trim_start_matches(|c: char| c == '[' || c.is_whitespace());
-        return inside.starts_with(['{', '"']) || (inside.starts_with(']') && inside.len() < 3);
+        return inside.starts_with(['{', '"'])
+            || inside.trim_matches([']', ' ', '\n', '\r']).is_empty();
     }
     let mut lines = text
         .split(['\n', '\r'])

@@ -278,6 +278,14 @@ impl Entry {
         Some(value)
     }
 
+    /// The names by which it may have values.
+    fn field_names(&self) -> impl Iterator<Item = &str> {
+        let own = self.fields.iter().map(|(name, _)| name.as_str());
+        let targets = self.targets.iter().map(|target| target.field.as_str());
+        let shared = self.names.iter().map(|(shared, _)| *shared);
+        own.chain(targets).chain(shared).chain(["key"])
+    }
+
     /// The values of a field of the format, in one text.
     fn joined(&self, name: &str) -> Option<String> {
         let values: Vec<_> = self
@@ -313,6 +321,9 @@ impl Entry {
     }
 
     fn read(mut self, context: &Context) -> Option<Result<(Url, Details), String>> {
+        if context.collects {
+            context.seen.has_fields(self.field_names());
+        }
         let parsed = match self.problem.take() {
             Some(problem) => Err(problem),
             None => match self.urls(context) {

@@ -2,16 +2,20 @@
 //! before the first request.
 
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::sync::Arc;
 
 use super::elements::Dialect;
 use super::format::{self, ListKind};
 use super::input::open_list;
 use super::{Context, Input, Options, csv, nearest};
-use crate::line::fill;
+
+/// How much of a list is read to know its fields, in bytes.
+const BEGINNING: u64 = 64 * 1024;
 
 /// What a list has.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(crate) struct Features {
     /// What it is read as; empty for a link.
     pub kind: String,
@@ -23,16 +27,23 @@ pub(crate) struct Features {
     pub has_records: bool,
     /// Whether it has other lists in it.
     pub is_index: bool,
-    /// The fields of the objects at its beginning, if it is JSON.
+    /// The fields of the objects and entries at its beginning.
     pub fields: BTreeSet<String>,
+    /// Whether they are those of entries, in any case.
+    pub has_entries: bool,
 }
 
 impl Features {
     /// Whether it has fields, and none that `wanted` may name.
     pub(crate) fn lacks(&self, wanted: &str) -> bool {
         let first = wanted.split(['.', '[']).next().unwrap_or_default();
-        let mut names = [wanted, first, "columns"].into_iter();
-        !self.fields.is_empty() && !names.any(|name| self.fields.contains(name))
+        let names = [wanted, first, "columns"];
+        let mut fields = self.fields.iter();
+        let is_it = |field: &String| {
+            let is_same = |name: &&str| self.has_entries && field.eq_ignore_ascii_case(name);
+            names.iter().any(|name| field == name || is_same(name))
+        };
+        !self.fields.is_empty() && !fields.any(is_it)
     }
 
     /// The field that is spelled most like `wanted`.
@@ -55,23 +66,28 @@ pub(crate) fn features(input: &Input, options: &Arc<Options>) -> Option<Features
         tells: false,
         ..Context::new(path.to_string_lossy().into(), Arc::clone(options))
     };
-    let (mut source, kind) = format::begin(open_list(path, false).ok()?, &mut context).ok()?;
+    let (source, kind) = format::begin(open_list(path, false).ok()?, &mut context).ok()?;
     format::describe(kind, &context);
-    let is_json = matches!(kind, ListKind::Jsonl);
-    let beginning = fill(&mut source).ok().filter(|_| is_json);
-    let lines = beginning.unwrap_or_default().split(|byte| *byte == b'\n');
-    let objects = lines.filter_map(|line| {
-        let object: serde_json::Map<_, serde_json::Value> = serde_json::from_slice(line).ok()?;
-        Some(object.into_iter().map(|(name, _)| name))
-    });
-    let fields = objects.flatten().collect();
+    let is_index = kind == ListKind::Elements(Dialect::SitemapIndex);
+    let has_entries = kind.has_entries() && !is_index;
     let problem = match kind {
         ListKind::Table(shape) => csv::links(source, shape, context.clone()).err(),
+        _ if has_entries || matches!(kind, ListKind::Jsonl | ListKind::Document) => {
+            context.collects = true;
+            // what it leaves out has fields as well, and is told of by the run
+            Arc::make_mut(&mut context.options).only = None;
+            let beginning = Box::new(source.take(BEGINNING));
+            // the end may be in the midst of an entry
+            let entries = format::reader(beginning, kind, context.clone()).ok()?;
+            entries.take_while(Result::is_ok).for_each(drop);
+            None
+        }
         _ => None,
     };
     Some(Features {
         problem: problem.map(|problem| problem.to_string()),
-        fields,
+        fields: context.seen.fields(),
+        has_entries,
         kind: context.seen.kind(),
         has_columns: !matches!(
             kind,
@@ -81,6 +97,6 @@ pub(crate) fn features(input: &Input, options: &Arc<Options>) -> Option<Features
             kind,
             ListKind::Jsonl | ListKind::Document | ListKind::Table(_) | ListKind::Cdxj
         ),
-        is_index: kind == ListKind::Elements(Dialect::SitemapIndex),
+        is_index,
     })
 }

@@ -69,7 +69,7 @@ pub(super) enum Place<'a> {
     Here(Vec<String>),
     /// In these objects and texts, and in the elements of these arrays.
     In(Vec<&'a RawValue>),
-    /// There are none. Where something is `null`, the object says so itself.
+    /// There are none. Where something is `null`, or nothing but an array without elements, the object says so itself.
     Nowhere { says_so: bool },
 }
 
@@ -102,7 +102,7 @@ impl<'a> Fields<'a> {
         self.leaves("", DEEPEST, &mut leaves);
         let names: Vec<_> = leaves.iter().map(|(name, _)| name.as_str()).collect();
         let Some(found) = link_columns(columns, &names.iter().copied()) else {
-            return match unnamed(&leaves) {
+            return match self.unnamed(&leaves) {
                 nowhere @ Place::Nowhere { .. } => self.identifier(columns).unwrap_or(nowhere),
                 found => found,
             };
@@ -159,6 +159,35 @@ impl<'a> Fields<'a> {
             .filter(|value| is_file(value));
         let files: Vec<_> = files.collect();
         (files.len() > 1).then_some(files)
+    }
+
+    /// Where its links are, with these `leaves`, if no name says so: where there are PDFs.
+    fn unnamed(&self, leaves: &[(String, &'a RawValue)]) -> Place<'a> {
+        let mut pdfs = leaves.iter().filter(|(_, value)| {
+            let text = text(value);
+            text.is_some_and(|text| split::is_pdf_link(&text))
+        });
+        let Some((first, value)) = pdfs.next() else {
+            let says_so = leaves.iter().any(|(_, value)| value.get() == "null")
+                || self.is_empty_answer(leaves);
+            return Place::Nowhere { says_so };
+        };
+        let object = |path: &str| path.rsplit_once('.').map(|(object, _)| object.to_owned());
+        let others = pdfs.filter(|(path, _)| object(path) == object(first));
+        let others: Vec<_> = others.map(|(_, value)| *value).collect();
+        if others.is_empty() || first.contains("[]") {
+            return Place::Here(vec![first.clone()]);
+        }
+        Place::In(iter::once(*value).chain(others).collect())
+    }
+
+    /// Whether it is what a search gives that finds nothing: `{"total": 0, "data": []}`.
+    fn is_empty_answer(&self, leaves: &[(String, &RawValue)]) -> bool {
+        let is_text = |value: &RawValue| value.get().starts_with('"');
+        let is_empty =
+            |value: &RawValue| value.get().starts_with('[') && value.get()[1..].trim() == "]";
+        self.0.values().any(|value| is_empty(value))
+            && !leaves.iter().any(|(_, value)| is_text(value))
     }
 
     /// Where the field of links is that the user has named.
@@ -228,25 +257,6 @@ impl<'a> Fields<'a> {
             }
         }
     }
-}
-
-/// Where the links of an object with these `leaves` are if no name says so: where there are PDFs.
-fn unnamed<'a>(leaves: &[(String, &'a RawValue)]) -> Place<'a> {
-    let mut pdfs = leaves.iter().filter(|(_, value)| {
-        let text = text(value);
-        text.is_some_and(|text| split::is_pdf_link(&text))
-    });
-    let Some((first, value)) = pdfs.next() else {
-        let says_so = leaves.iter().any(|(_, value)| value.get() == "null");
-        return Place::Nowhere { says_so };
-    };
-    let object = |path: &str| path.rsplit_once('.').map(|(object, _)| object.to_owned());
-    let others = pdfs.filter(|(path, _)| object(path) == object(first));
-    let others: Vec<_> = others.map(|(_, value)| *value).collect();
-    if others.is_empty() || first.contains("[]") {
-        return Place::Here(vec![first.clone()]);
-    }
-    Place::In(iter::once(*value).chain(others).collect())
 }
 
 /// Whether a value is a text, several of them, or says that there is none.

@@ -81,6 +81,13 @@ pub(super) enum ListKind {
     Cdxj,
 }
 
+impl ListKind {
+    /// Whether it has entries with fields.
+    pub(super) fn has_entries(self) -> bool {
+        matches!(self, Self::Bibtex | Self::Tagged(_) | Self::Elements(_))
+    }
+}
+
 /// A list whose lines begin with tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tagged {
@@ -124,7 +131,12 @@ pub(super) fn open(source: Source, mut context: Context) -> io::Result<Reader> {
     }
     describe(kind, &context);
     let same = context.clone();
-    let reader: Reader = match kind {
+    Ok(Box::new(Tally::new(reader(source, kind, context)?, same)))
+}
+
+/// The reader of a list of this kind.
+pub(super) fn reader(source: Source, kind: ListKind, context: Context) -> io::Result<Reader> {
+    Ok(match kind {
         ListKind::Plain | ListKind::Jsonl => Box::new(plain::links(source, context)),
         ListKind::Table(shape) => csv::links(source, shape, context)?,
         ListKind::Document => Box::new(document::links(source, context)),
@@ -138,8 +150,7 @@ pub(super) fn open(source: Source, mut context: Context) -> io::Result<Reader> {
         }
         ListKind::Elements(dialect) => Box::new(elements::links(source, dialect, context)),
         ListKind::Cdxj => Box::new(cdxj::links(source, context)),
-    };
-    Ok(Box::new(Tally::new(reader, same)))
+    })
 }
 
 /// Notes what a list is read as, and what to try if nothing is found in it.
@@ -150,10 +161,16 @@ pub(super) fn describe(kind: ListKind, context: &Context) {
     } else {
         "links that end in `.pdf`"
     };
-    let is_bibliography = matches!(
-        kind,
-        ListKind::Bibtex | ListKind::Tagged(_) | ListKind::Elements(_)
-    );
+    let is_bibliography = kind.has_entries();
+    seen.is_blank_with(match kind {
+        ListKind::Document => "the list is empty",
+        _ if is_bibliography || context.options.extract => "",
+        _ => "nothing but blank lines and comments",
+    });
+    if matches!(kind, ListKind::Jsonl | ListKind::Document) {
+        let advice = "no field has one; `--url-column NAME` says which one should";
+        seen.advise(advice.to_owned());
+    }
     let kind = match kind {
         ListKind::Plain => "a plain list",
         ListKind::Jsonl => "JSON lines",
@@ -178,7 +195,7 @@ pub(super) fn describe(kind: ListKind, context: &Context) {
         let advice = if context.options.all_links {
             "is it the right file?"
         } else {
-            "`--all-links` takes links that end in something else"
+            "it has no other links, either"
         };
         seen.advise(advice.to_owned());
     }

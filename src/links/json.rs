@@ -60,6 +60,10 @@ impl Search<'_> {
     /// Reads the links of `object`: its own one, or else those of the objects in its arrays.
     fn read(&mut self, object: &Object, depth: usize) {
         let options = &self.context.options;
+        if self.context.collects {
+            let names = object.fields.0.keys();
+            self.context.seen.has_fields(names.map(String::as_str));
+        }
         if options.url_template.is_none()
             && options.columns.url.is_none()
             && options.only.is_none()

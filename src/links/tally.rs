@@ -6,7 +6,7 @@
 //! something else, and one message says so in place of one for each line. Up to [`FEW`] such lines are a list with mistakes
 //! in it, even if there is nothing else, unless the first line looks like another kind of list.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -34,11 +34,17 @@ pub(crate) struct Seen {
     kind: Mutex<String>,
     /// What to try if there is no link in it; empty if having none is no mistake.
     advice: Mutex<String>,
+    /// What it has if it has nothing at all; empty if the advice tells.
+    blank: Mutex<&'static str>,
     /// Whether it looks like another kind.
     is_suspect: AtomicBool,
     links: AtomicU64,
     bad: AtomicU64,
     without: AtomicU64,
+    /// Links in text and pages that are not wanted.
+    left_out: AtomicU64,
+    /// The names of fields, if they are collected.
+    fields: Mutex<BTreeSet<String>>,
     /// Sitemaps that are not requested.
     unfollowed: AtomicU64,
 }
@@ -49,10 +55,13 @@ impl Seen {
             list,
             kind: Mutex::default(),
             advice: Mutex::default(),
+            blank: Mutex::default(),
             is_suspect: AtomicBool::new(false),
             links: AtomicU64::new(0),
             bad: AtomicU64::new(0),
             without: AtomicU64::new(0),
+            left_out: AtomicU64::new(0),
+            fields: Mutex::default(),
             unfollowed: AtomicU64::new(0),
         }
     }
@@ -88,6 +97,11 @@ impl Seen {
         *self.advice.lock() = advice;
     }
 
+    /// Notes what the list has if it has nothing at all.
+    pub(super) fn is_blank_with(&self, what: &'static str) {
+        *self.blank.lock() = what;
+    }
+
     /// The same, for a list that looks like another kind.
     pub(super) fn suspect(&self, advice: String) {
         self.advise(advice);
@@ -108,6 +122,21 @@ impl Seen {
     pub(super) fn has_none(&self) {
         add_one(&self.without);
     }
+
+    /// Notes that entries or objects have fields with these names.
+    pub(super) fn has_fields<'a>(&self, names: impl Iterator<Item = &'a str>) {
+        self.fields.lock().extend(names.map(str::to_owned));
+    }
+
+    /// The names of fields that have been noted.
+    pub(super) fn fields(&self) -> BTreeSet<String> {
+        self.fields.lock().clone()
+    }
+
+    /// Counts a link in text or a page that does not end as wanted.
+    pub(super) fn leaves_out(&self) {
+        add_one(&self.left_out);
+    }
 }
 
 impl fmt::Display for Seen {
@@ -121,6 +150,14 @@ impl fmt::Display for Seen {
         }
         if bad > 0 {
             write!(f, ", {}", counted(bad, "bad link"))?;
+        }
+        let left_out = self.left_out.load(Relaxed);
+        if left_out > 0 {
+            write!(
+                f,
+                ", {} left out (`--all-links`)",
+                counted(left_out, "link")
+            )?;
         }
         let unfollowed = self.unfollowed.load(Relaxed);
         if unfollowed > 0 {
@@ -205,8 +242,16 @@ impl Tally {
                 "{sitemaps} not requested: only a run follows them"
             ));
         }
+        let left_out = seen.left_out.load(Relaxed);
+        if left_out > 0 {
+            let links = counted(left_out, "link");
+            seen.advise(format!("{links} left out; `--all-links` takes all links"));
+        }
         let has_advice = !seen.advice.lock().is_empty();
-        if is_empty && (without > 0 || has_advice) {
+        let blank = *seen.blank.lock();
+        if is_empty && without == 0 && !blank.is_empty() {
+            self.say(&format!("no links: {blank}"));
+        } else if is_empty && (without > 0 || has_advice) {
             let place = match without {
                 0 => String::new(),
                 _ => format!(" in {rows}"),
@@ -217,10 +262,13 @@ impl Tally {
             } else if self.context.tells {
                 tracing::warn!("{nothing}");
             }
-        } else if is_empty {
-            self.say("no links: nothing but blank lines and comments");
         } else if without > 0 {
             self.say(&format!("{rows} without a link"));
+        } else if left_out > 0 {
+            let links = counted(left_out, "link");
+            self.say(&format!(
+                "{links} left out for not ending in `.pdf`: `--all-links` takes all links"
+            ));
         }
     }
 

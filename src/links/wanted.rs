@@ -4,8 +4,8 @@
 use super::entry::Names;
 use super::{Context, UrlTemplate};
 
-/// The fields of a format that are kept of an entry.
-pub(super) struct Wanted(Vec<String>);
+/// The fields of a format that are kept of an entry; none if all of them are.
+pub(super) struct Wanted(Option<Vec<String>>);
 
 impl Wanted {
     /// Those that the run of `context` uses, of a format with these `names`. Messages name an entry without a key by its title.
@@ -22,13 +22,12 @@ impl Wanted {
             let own = shared.map_or(&[][..], |(_, own)| own);
             kept.extend(own.iter().copied().chain([name]).map(str::to_owned));
         }
-        Self(kept)
+        Self((!context.collects).then_some(kept))
     }
 
     /// Whether a field is among them.
     pub(super) fn has(&self, name: &str) -> bool {
-        self.0
-            .iter()
-            .any(|wanted| wanted.eq_ignore_ascii_case(name))
+        let is_it = |wanted: &String| wanted.eq_ignore_ascii_case(name);
+        self.0.as_ref().is_none_or(|kept| kept.iter().any(is_it))
     }
 }

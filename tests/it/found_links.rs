@@ -365,6 +365,105 @@ fn what_is_no_list_is_said_once() {
 }
 
 #[test]
+fn an_empty_list_says_what_it_is() {
+    let bookmarks =
+        |links: &str| format!("<!DOCTYPE NETSCAPE-Bookmark-file-1>\n<DL>{links}</DL>\n");
+    for (list, args, told) in [
+        (
+            "[]",
+            &[][..],
+            "list: no links: the list is empty (a JSON document)",
+        ),
+        (
+            " [ ]\n",
+            &[],
+            "list: no links: the list is empty (a JSON document)",
+        ),
+        (
+            "title,url\n",
+            &[],
+            "list: no links: no rows below the header (a table, separated by commas, with links in column `url`)",
+        ),
+        (
+            "{\"total\": 0, \"data\": []}",
+            &[],
+            "no link in `list` in 1 row, read as JSON lines: no field has one; `--url-column NAME` says which one should",
+        ),
+        (
+            &bookmarks(""),
+            &["--extract"],
+            "no link in `list`, read as a page, for links that end in `.pdf`: it has no other links, either",
+        ),
+        (
+            &bookmarks("<A HREF='https://a.example/'>a</A>"),
+            &["--extract"],
+            "read as a page, for links that end in `.pdf`: 1 link left out; `--all-links` takes all links",
+        ),
+    ] {
+        let run = understood(list, args).exits(0);
+        assert_eq!(
+            run.stderr.matches(told).count(),
+            1,
+            "no `{told}` in {run:#?}"
+        );
+    }
+    // a list of objects whose links nobody finds is no such list
+    understood("{\"file\": \"x\", \"tags\": []}\n", &[]).exits(1);
+}
+
+#[test]
+fn extraction_says_how_many_links_it_leaves_out() {
+    let page = "<!DOCTYPE NETSCAPE-Bookmark-file-1>\n<A HREF='https://a.example/a'>a</A>\n\
+        <A HREF='https://a.example/b.pdf'>b</A> <A HREF='#c'>c</A> <A HREF='mailto:d@a.example'>d</A>\n\
+        <A HREF='https://a.example/e?pdf=1'>e</A>\n";
+    for list in [
+        page,
+        "see https://a.example/b.pdf, https://a.example/a\nhttps://a.example/",
+    ] {
+        let run = understood(list, &["--extract"]).exits(0);
+        let told =
+            "list: 2 links left out for not ending in `.pdf`: `--all-links` takes all links (";
+        assert!(run.stderr.contains(told), "{run:#?}");
+        let run = understood(list, &["--extract", "--all-links"]).exits(0);
+        assert!(!run.stderr.contains("left out"), "{run:#?}");
+    }
+    let run = understood("https://a.example/b.pdf\n", &["--extract"]).exits(0);
+    assert!(!run.stderr.contains("left out"), "{run:#?}");
+}
+
+#[test]
+fn a_misspelled_field_is_told_before_the_run() {
+    let bib = "@article{k1, title = {A}, Year = 2020, url = {https://a.example/a.pdf}}\n";
+    let csl = "[{\"id\": \"k1\", \"type\": \"article-journal\", \"title\": \"A\", \"issued\": {\"date-parts\": [[2020]]}, \"URL\": \"https://a.example/a.pdf\"}]\n";
+    let ris = "TY  - JOUR\nTI  - A\nPY  - 2020\nUR  - https://a.example/a.pdf\nER  - \n";
+    let xml = "<xml><records><record><titles><title>A</title></titles><dates><year>2020</year></dates><urls><pdf-urls><url>https://a.example/a.pdf</url></pdf-urls></urls></record></records></xml>\n";
+    let frame = "{\"results\": [{\"year\": 2020, \"url\": \"https://a.example/a.pdf\"}]}\n";
+    for (list, whole) in [
+        (bib, "entries"),
+        (ris, "entries"),
+        (xml, "entries"),
+        (csl, "objects"),
+        (frame, "objects"),
+    ] {
+        let run = understood(list, &["--name", "{col.years}"]).exits(0);
+        let told =
+            format!("no field `years` in the first {whole} of the list: did you mean `year`?\n");
+        assert!(run.stderr.contains(&told), "no `{told}` in {run:#?}");
+        let run = understood(list, &["--name", "{col.year} {name}"]).exits(0);
+        assert!(!run.stderr.contains("no field"), "{run:#?}");
+        assert!(run.stdout.contains("2020 a.pdf"), "{run:#?}");
+    }
+    for args in [
+        &["--carry", "KEY"][..],
+        &["--name", "{col.title}"],
+        &["--carry", "type"],
+    ] {
+        let run = understood(bib, args).exits(0);
+        assert!(!run.stderr.contains("no field"), "{run:#?}");
+    }
+}
+
+#[test]
 fn a_bad_link_of_an_export_is_shown_as_it_is_there() {
     let list =
         "Key,Item Type,Title,DOI,Url,File Attachments\nAB,book,\"A, B\",,htp://a.example/a.pdf,\n";

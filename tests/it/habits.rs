@@ -99,7 +99,7 @@ fn only_slips_are_similar() {
         assert!(!run.stderr.contains("tip:"), "{run:#?}");
     }
     for (option, similar) in [
-        ("--retry-dleay", "--retry-delay"),
+        ("--retri-delay", "--retry-delay"),
         ("--retires", "--retry"),
         ("--Per_Host", "--per-host"),
         ("--first-byte", "--first-byte-timeout"),
