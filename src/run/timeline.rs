@@ -17,8 +17,8 @@ use crate::plan::Job;
 use crate::system::usage;
 use crate::text::{cut, legible, shown};
 
-/// The number of links whose attempts are kept. No picture shows more.
-const MOST_LINKS: usize = 1000;
+/// The number of links whose attempts are kept, in about a megabyte. No picture shows more.
+const MOST_LINKS: usize = 5000;
 
 /// Of a failure, this many characters are kept.
 const LONGEST_FAILURE: usize = 120;

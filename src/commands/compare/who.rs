@@ -96,7 +96,7 @@ fn first_links(result: &RowResult, most: usize) -> Vec<&Attempt> {
 }
 
 /// Puts attempts into lines in which none overlaps another one.
-fn lanes<'a>(attempts: &[&'a Attempt]) -> Vec<Vec<&'a Attempt>> {
+pub(super) fn lanes<'a>(attempts: &[&'a Attempt]) -> Vec<Vec<&'a Attempt>> {
     let mut lanes: Vec<Vec<&Attempt>> = Vec::new();
     for attempt in attempts {
         let is_free = |lane: &&mut Vec<&Attempt>| {
