@@ -310,6 +310,37 @@ fn text_fits_and_is_ascii_where_nothing_else_is_shown() {
 }
 
 #[test]
+fn a_picture_shows_all_links_of_a_list_with_more_than_lines_fit() {
+    let server = Server::of_pdfs();
+    let sandbox = Sandbox::new();
+    sandbox.write("links.txt", links(&server, 60));
+    let args = [
+        "links.txt",
+        "--modes",
+        "threads,pool",
+        "-j",
+        "2",
+        "--svg",
+        "a.svg",
+    ];
+    let run = compare(&sandbox, &args).exits(0);
+    // without `sequential`, the slowest is the measure
+    assert!(run.stdout.contains("  vs slowest  "), "{run:?}");
+    assert_eq!(run.stdout.matches("  1.00x  ").count(), 1, "{run:?}");
+    let picture = std::fs::read_to_string(sandbox.path("a.svg")).expect("a picture");
+    let heading = "Who ran when: all 60 links<";
+    assert!(picture.contains(heading), "{picture}");
+    let said = "A line is a thread or task, a bar a link; in threads, each bar is a new thread.";
+    assert!(picture.contains(said), "{picture}");
+    // colors of the two threads of `pool`, but of all ten of many threads
+    let (threads, pool) = picture.rsplit_once(">pool</text>").expect("two modes");
+    assert!(threads.contains("class=\"c9\""), "{picture}");
+    assert!(!pool.contains("class=\"c2\""), "{picture}");
+    // 60 bars of their own would take more than 100 bytes each
+    assert!(picture.len() < 20_000, "{picture}");
+}
+
+#[test]
 fn a_pause_before_a_retry_is_told_from_the_time_of_a_mode() {
     let server = Server::start(|request, stream| {
         if request.path == "/busy.pdf" && request.earlier % 2 == 0 {

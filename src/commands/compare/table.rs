@@ -54,11 +54,8 @@ pub(super) fn tables(comparison: &Comparison, screen: Screen) -> String {
         let dash = screen.or_ascii("–", "-");
         times.push(column("min-max", &|result| Some(spread(result, dash))));
     }
+    times.extend(speed_up(comparison));
     times.extend([
-        column("speed-up", &|result| {
-            let factor = comparison.speed_up(result)?;
-            Some(format!("{factor:.1}x"))
-        }),
         column("files", &|result| Some(result.typical().files.to_string())),
         column("size", &|result| {
             Some(HumanBytes(result.typical().bytes).to_string())
@@ -87,6 +84,24 @@ pub(super) fn tables(comparison: &Comparison, screen: Screen) -> String {
     let rows = comparison.results.len() + 1;
     let tables = tables.iter().map(|columns| table(&first, columns, rows));
     tables.collect::<Vec<_>>().join("\n")
+}
+
+/// How many times faster than `sequential` each row is, which is then 1.0. Without it, the slowest one is 1.00.
+fn speed_up(comparison: &Comparison) -> Option<Column> {
+    let results = &comparison.results;
+    let is_first = |result: &RowResult| result.row.mode == Mode::Sequential;
+    if results.iter().any(is_first) {
+        return Some(Column::new("speed-up", comparison, |result| {
+            let factor = comparison.speed_up(result)?;
+            Some(format!("{factor:.1}x"))
+        }));
+    }
+    let longest = comparison.longest();
+    (results.len() > 1).then(|| {
+        Column::new("vs slowest", comparison, |result| {
+            Some(format!("{:.2}x", ratio(longest, result.elapsed())))
+        })
+    })
 }
 
 /// The columns in groups that fit into `room`.
