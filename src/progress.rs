@@ -17,11 +17,15 @@ use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 
+use crate::system::locale;
 use crate::{log, output, screen};
 pub(crate) use status_line::StatusLine;
 
 /// The time between two lines of `--progress plain`.
 const LOG_EVERY: Duration = Duration::from_secs(30);
+
+/// What a line begins with that is for the terminal of the process that has started this one, and that nothing else begins with.
+pub(crate) const RELAYED: &str = "\r";
 
 /// The time between two updates of the bars.
 const REDRAW: Duration = Duration::from_millis(125);
@@ -38,6 +42,20 @@ pub(crate) enum Style {
     Plain,
     /// Failures only
     None,
+    /// Lines of `RELAYED` a few times per second
+    #[value(skip)]
+    Relayed,
+}
+
+impl Style {
+    /// Whether there are bars, which need a terminal that can move its cursor.
+    pub(crate) fn has_bars(self) -> bool {
+        let dumb = || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        match self {
+            Self::Auto | Self::Bar => screen::is_terminal() && !dumb(),
+            Self::Plain | Self::None | Self::Relayed => false,
+        }
+    }
 }
 
 /// The progress display of a run.
@@ -49,17 +67,14 @@ pub(crate) struct Progress {
 impl Progress {
     /// Starts to display the `status_line`.
     pub(crate) fn start(style: Style, status_line: Arc<StatusLine>) -> Self {
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        // without a terminal that can move its cursor, the bars of `--progress bar` cannot be drawn
-        let has_bars = match style {
-            Style::Auto | Style::Bar => screen::is_terminal() && !dumb,
-            Style::Plain | Style::None => false,
-        };
+        let has_bars = style.has_bars();
         let is_hidden = style == Style::Bar && !has_bars;
         let ticker = match style {
             Style::None => None,
             _ if is_hidden => None,
-            _ => tick(status_line, has_bars),
+            Style::Relayed => tick(status_line, relay),
+            _ if has_bars => tick(status_line, bars::draw),
+            _ => tick(status_line, print),
         };
         Self { ticker }
     }
@@ -75,21 +90,32 @@ impl Progress {
 }
 
 /// Starts the thread of the display.
-fn tick(status_line: Arc<StatusLine>, has_bars: bool) -> Option<(Sender<()>, Receiver<()>)> {
+fn tick(
+    status_line: Arc<StatusLine>,
+    show: fn(&Arc<StatusLine>, &Receiver<()>),
+) -> Option<(Sender<()>, Receiver<()>)> {
     let (stop, stopped) = mpsc::channel();
     let (end, ended) = mpsc::channel::<()>();
     let run = move || {
         let _until_now = end;
-        if has_bars {
-            bars::draw(&status_line, &stopped);
-            return;
-        }
-        while wait(&stopped, LOG_EVERY) {
-            log::print_line(&status_line.text(usize::MAX, " · "));
-        }
+        show(&status_line, &stopped);
     };
     thread::Builder::new().spawn(run).ok()?;
     Some((stop, ended))
+}
+
+fn print(status_line: &Arc<StatusLine>, stopped: &Receiver<()>) {
+    while wait(stopped, LOG_EVERY) {
+        log::print_line(&status_line.text(usize::MAX, " · "));
+    }
+}
+
+fn relay(status_line: &Arc<StatusLine>, stopped: &Receiver<()>) {
+    let separator = if locale::is_utf8() { " · " } else { " | " };
+    while wait(stopped, REDRAW) {
+        let text = status_line.text(usize::MAX, separator);
+        log::print_line(&format!("{RELAYED}{text}"));
+    }
 }
 
 /// Waits for the next update; false if the display has been stopped.

@@ -15,6 +15,7 @@ use super::values::{Jobs, several_jobs};
 use super::{buckets, command};
 use crate::commands::compare::{DEFAULT_AT_ONCE, Folders, ModeAt, Options, rows};
 use crate::mode::Mode;
+use crate::progress::Style;
 use crate::report::SinkOptions;
 use crate::run::Config;
 use crate::store::Layout;
@@ -95,11 +96,20 @@ impl CompareArgs {
         refuse_dry_run(&run);
         if let Some(order) = arguments.order {
             let (mode, at_once, output) = order.run();
+            let relays = order.relays;
             run.take_links(order.inputs());
             let layout = Layout::new(output, None);
             let config = run.config(mode, layout, SinkOptions::default(), tables)?;
-            let jobs = Some(at_once);
-            return Ok(Action::OrderedRun(Box::new(Config { jobs, ..config })));
+            let progress = if relays {
+                Style::Relayed
+            } else {
+                config.progress
+            };
+            return Ok(Action::OrderedRun(Box::new(Config {
+                jobs: Some(at_once),
+                progress,
+                ..config
+            })));
         }
         run.complete_links()?;
         let keep = self.keep.map(|keep| buckets::folder(keep, "compare"));
@@ -112,6 +122,7 @@ impl CompareArgs {
             folders,
             arguments: arguments.all,
             is_quiet,
+            has_bars: !is_quiet && run.display.progress.has_bars(),
             is_verbose,
         };
         let first = options.rows.first().context("no modes to compare")?;

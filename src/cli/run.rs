@@ -84,7 +84,7 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     safety: SafetyArgs,
     #[command(flatten)]
-    display: DisplayArgs,
+    pub(super) display: DisplayArgs,
 }
 
 impl RunArgs {

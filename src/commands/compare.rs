@@ -30,7 +30,6 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use console::Term;
-use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::links::{Input, Links};
@@ -68,6 +67,8 @@ pub(crate) struct Options {
     pub arguments: Vec<OsString>,
     /// Whether to say nothing while it goes on.
     pub is_quiet: bool,
+    /// Whether to show how far each run is, on a terminal.
+    pub has_bars: bool,
     /// Whether to print all messages of all runs.
     pub is_verbose: bool,
 }
@@ -121,11 +122,10 @@ pub(crate) fn compare(config: &Config, options: &Options) -> anyhow::Result<Comp
     Links::open(&inputs, &config.lists)?;
     let mut results: Vec<_> = rows.iter().map(|row| RowResult::new(*row, rows)).collect();
     let stop = Arc::new(Stop::new(CancellationToken::new(), || ()));
-    let status = Arc::new(Mutex::new(String::new()));
-    let shown = Arc::clone(&status);
-    let _attention = stop::attend(&stop, move || log::print_line(&shown.lock()));
     let mut unfinished = None;
     let told = Arc::new(child::Told::new(options.is_verbose));
+    let shown = Arc::clone(&told);
+    let _attention = stop::attend(&stop, move || log::print_line(&shown.doing.lock()));
     for (number, (run, row)) in (1..).zip(&all) {
         let at = rows.iter().position(|other| other == row);
         let result = &mut results[at.expect("it is one of them")];
@@ -137,10 +137,10 @@ pub(crate) fn compare(config: &Config, options: &Options) -> anyhow::Result<Comp
                 log::print_line(&wrapped(&format!("{doing}{text}"), columns, 2));
             }
         };
-        status.lock().clone_from(&doing);
+        told.doing.lock().clone_from(&doing);
         say(" …");
         let output = folders.of(*row, rows, (*run, runs));
-        let order = Order::new(&options.arguments, &inputs, *row, &output);
+        let order = Order::new(options, &inputs, *row, &output);
         let measured = child::measure(&order, &stop, &told)?;
         folders.clear(&output);
         let exit_code = measured.as_ref().map_or(0, |run| run.exit_code);

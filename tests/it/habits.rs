@@ -2,7 +2,6 @@
 
 use std::fs::File;
 
-
 use crate::harness::{Running, Sandbox};
 use crate::server::Server;
 

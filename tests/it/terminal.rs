@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::io::Read;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Barrier};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, Barrier, mpsc};
+use std::thread;
 
 use rustix::fs::{Mode, OFlags, open};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -16,7 +16,8 @@ use crate::server::{Server, pdf, respond, send};
 /// A terminal that a process writes to.
 struct Terminal {
     theirs: File,
-    written: JoinHandle<Vec<u8>>,
+    blocks: mpsc::Receiver<Vec<u8>>,
+    written: Vec<u8>,
     columns: u16,
 }
 
@@ -30,17 +31,19 @@ impl Terminal {
         let name = ptsname(&ours, Vec::new()).expect("a terminal");
         let theirs = open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty());
         let mut ours = File::from(ours);
+        let (send, blocks) = mpsc::channel();
         let read = move || {
-            let (mut bytes, mut block) = (Vec::new(), [0; 4096]);
+            let mut block = [0; 4096];
             // the end is an error
             while let Ok(length @ 1..) = ours.read(&mut block) {
-                bytes.extend_from_slice(&block[..length]);
+                let _ = send.send(block[..length].to_vec());
             }
-            bytes
         };
+        thread::spawn(read);
         let terminal = Self {
             theirs: theirs.expect("a terminal").into(),
-            written: thread::spawn(read),
+            blocks,
+            written: Vec::new(),
             columns,
         };
         terminal.resize(rows, columns);
@@ -71,11 +74,18 @@ impl Terminal {
         self.theirs.try_clone().expect("a descriptor")
     }
 
+    /// Waits until `text` has been written.
+    fn sees(&mut self, text: &str) {
+        while !String::from_utf8_lossy(&self.written).contains(text) {
+            self.written.extend(self.blocks.recv().expect("more text"));
+        }
+    }
+
     /// What has been written, once nobody writes any more.
-    fn read(self) -> String {
+    fn read(mut self) -> String {
         drop(self.theirs);
-        let bytes = self.written.join().expect("no panic");
-        String::from_utf8(bytes).expect("text in UTF-8")
+        self.written.extend(self.blocks.into_iter().flatten());
+        String::from_utf8(self.written).expect("text in UTF-8")
     }
 
     /// The lines on a screen of any height, once nobody writes any more.
@@ -225,6 +235,29 @@ fn records_and_bars_share_a_terminal() {
             assert!(is_whole, "{}", screen.join("\n"));
         }
     }
+}
+
+#[test]
+fn a_comparison_shows_how_far_a_run_is() {
+    let looked = Arc::new(Barrier::new(2));
+    let server = slow_server(&looked);
+    let sandbox = Sandbox::new();
+    let mut terminal = Terminal::new(24, 80);
+    let links = [server.url("/gone.pdf"), server.url("/a.pdf")];
+    sandbox.write("links.txt", list(links));
+    let args = ["compare", "links.txt", "--modes", "pool,async"];
+    let running = terminal.start(sandbox.command(&args));
+    for doing in ["run 1 of 2: pool", "run 2 of 2: async"] {
+        terminal.sees(&format!("{doing}, 16 at once: 1/2, 1 failed · "));
+        looked.wait();
+    }
+    running.ends();
+    let screen = terminal.screen();
+    let all = screen.join("\n");
+    assert!(!all.contains('·'), "{all}");
+    let told = all.matches("http_status: 404").count();
+    assert_eq!(told, 1, "{all}");
+    assert!(screen.iter().any(|line| line.starts_with("mode ")), "{all}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! It is this program with [`ARGUMENTS`]. The order is a line on its standard input, so that the arguments in it, which may hold
 //! secrets, are in no list of processes; the answer is on its standard output. Of the messages on its standard error, each is told
-//! once per comparison: a link that fails does so in each run.
+//! once per comparison: a link that fails does so in each run. On a terminal, lines of [`RELAYED`] among them say how far it is.
 //! The end of standard input is the end of the run: the parent closes it when somebody has asked for the end, and the system does
 //! when the parent has gone. Ctrl-C in a terminal reaches both processes, so that the parent waits a moment before.
 
@@ -24,16 +24,18 @@ use clap::ValueEnum;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
+use super::Options;
 use super::measured::Measured;
 use super::rows::Row;
 use crate::links::Input;
-use crate::log;
 use crate::mode::Mode;
+use crate::progress::RELAYED;
 use crate::run::timeline::Timeline;
 use crate::run::{Config, run};
 use crate::stop::{self, Stop};
 use crate::system::limits::explained;
 use crate::system::usage;
+use crate::{log, screen};
 
 /// The arguments of a process that takes an order. Nobody else has reason to give them.
 const ARGUMENTS: [&str; 2] = ["compare", "--ordered-run"];
@@ -58,6 +60,8 @@ pub(crate) struct Order {
     mode: String,
     at_once: NonZeroUsize,
     output: Vec<u8>,
+    /// Whether to say how far it is, in lines of [`RELAYED`].
+    pub(crate) relays: bool,
 }
 
 /// An [`Input`] that can be read again.
@@ -71,6 +75,8 @@ enum Given {
 /// The messages that runs have printed.
 #[derive(Debug)]
 pub(super) struct Told {
+    /// The run that is under way: `run 3 of 8: pool, 16 at once`.
+    pub(super) doing: Mutex<String>,
     hashes: Mutex<HashSet<u64>>,
     /// After this many, all are printed.
     most: usize,
@@ -80,6 +86,7 @@ impl Told {
     /// No messages yet. Those of `-v` are printed for each run.
     pub(super) fn new(is_verbose: bool) -> Self {
         Self {
+            doing: Mutex::default(),
             hashes: Mutex::default(),
             most: if is_verbose { 0 } else { MOST_TOLD },
         }
@@ -91,7 +98,7 @@ type Answer = Result<Measured, String>;
 
 impl Order {
     /// The order to run `row` on these inputs, with the options in `arguments`.
-    pub(super) fn new(arguments: &[OsString], inputs: &[Input], row: Row, output: &Path) -> Self {
+    pub(super) fn new(options: &Options, inputs: &[Input], row: Row, output: &Path) -> Self {
         let given = |input: &Input| match input {
             Input::List(path) => Given::List(bytes(path.as_os_str())),
             Input::Copied(name, path) => Given::Copied(name.clone(), bytes(path.as_os_str())),
@@ -99,11 +106,12 @@ impl Order {
             Input::Stdin => unreachable!("it has been copied to a file"),
         };
         Self {
-            arguments: arguments.iter().map(|arg| bytes(arg)).collect(),
+            arguments: options.arguments.iter().map(|arg| bytes(arg)).collect(),
             inputs: inputs.iter().map(given).collect(),
             mode: row.mode.to_string(),
             at_once: row.at_once,
             output: bytes(output.as_os_str()),
+            relays: options.has_bars,
         }
     }
 
@@ -205,6 +213,7 @@ pub(super) fn measure(
     };
     let tell = move || {
         tell_once(BufReader::new(stderr), &told);
+        screen::draw(Vec::new());
         let _ = last.send(());
     };
     let readers = [
@@ -242,13 +251,23 @@ pub(super) fn measure(
     }
 }
 
-/// Prints the messages of a run that none has printed before.
+/// Prints the messages of a run that none has printed before, and draws its progress below them.
 fn tell_once(mut messages: impl BufRead, told: &Told) {
     let mut line = Vec::new();
     while messages
         .read_until(b'\n', &mut line)
         .is_ok_and(|length| length > 0)
     {
+        if let Some(progress) = line.strip_prefix(RELAYED.as_bytes()) {
+            let progress = String::from_utf8_lossy(progress);
+            screen::draw(vec![format!(
+                "{}: {}",
+                told.doing.lock(),
+                progress.trim_end()
+            )]);
+            line.clear();
+            continue;
+        }
         let mut hashes = told.hashes.lock();
         let hash = hashes.hasher().hash_one(&line);
         if hashes.len() >= told.most || hashes.insert(hash) {
