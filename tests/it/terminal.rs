@@ -29,7 +29,9 @@ impl Terminal {
             .and_then(|()| unlockpt(&ours))
             .expect("a terminal");
         let name = ptsname(&ours, Vec::new()).expect("a terminal");
-        let theirs = open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty());
+        // not for the commands of other tests, some of which stay for a minute
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let theirs = open(name, flags, Mode::empty());
         let mut ours = File::from(ours);
         let (send, blocks) = mpsc::channel();
         let read = move || {
