@@ -84,6 +84,14 @@ pub(super) fn answer(
     };
     let name = arg.split(['=', ' ']).next().unwrap_or_default().to_owned();
     let is_unknown = error.kind() == ErrorKind::UnknownArgument;
+    let first = arguments.get(1).and_then(|argument| argument.to_str());
+    let used = first.and_then(|first| command.find_subcommand(first));
+    let similar = || {
+        let long = name.strip_prefix("--").filter(|_| is_unknown)?;
+        similar(long, used.unwrap_or(command).get_arguments())?.get_long()
+    };
+    // the answers are for a run: `merge` has another `--output`
+    let of_command = used.and_then(|_| similar());
     let answer = match error.kind() {
         ErrorKind::UnknownArgument => of_name(&name),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => of_value(&name, &error),
@@ -91,11 +99,11 @@ pub(super) fn answer(
     };
     let answer = of_letters(arguments).or(answer).map(str::to_owned);
     let of_other = || of_other_command(&name, command).filter(|_| is_unknown);
-    let answer = answer.or_else(of_other);
+    let answer = answer.or_else(of_other).filter(|_| of_command.is_none());
     if !is_unknown && answer.is_none() {
         return error;
     }
-    let is_answered = answer.is_some();
+    let similar = of_command.or_else(similar).map(|long| format!("--{long}"));
     for kind in [
         ContextKind::SuggestedArg,
         ContextKind::SuggestedValue,
@@ -104,17 +112,12 @@ pub(super) fn answer(
     ] {
         error.remove(kind);
     }
-    if let Some(answer) = answer.filter(|answer| !answer.is_empty()) {
-        let tips = vec![StyledStr::from(answer)];
+    if let Some(answer) = answer {
+        let tips = [answer].into_iter().filter(|answer| !answer.is_empty());
+        let tips = tips.map(StyledStr::from).collect();
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
-    } else if let Some(long) = name.strip_prefix("--").filter(|_| !is_answered) {
-        let first = arguments.get(1).and_then(|argument| argument.to_str());
-        let used = first.and_then(|first| command.find_subcommand(first));
-        let args = used.unwrap_or(command).get_arguments();
-        if let Some(similar) = similar(long, args).and_then(Arg::get_long) {
-            let similar = ContextValue::String(format!("--{similar}"));
-            error.insert(ContextKind::SuggestedArg, similar);
-        }
+    } else if let Some(similar) = similar {
+        error.insert(ContextKind::SuggestedArg, ContextValue::String(similar));
     }
     error
 }
@@ -176,7 +179,7 @@ pub(super) fn similar<'c>(long: &str, args: impl Iterator<Item = &'c Arg>) -> Op
         let names = arg.get_all_aliases().unwrap_or_default();
         let slips = names.into_iter().chain([name]);
         let slips = slips.filter_map(|name| slip(&long, name));
-        let is_beginning = long.len() > 3 && name.starts_with(&long) && !arg.is_hide_set();
+        let is_beginning = long.len() > 2 && name.starts_with(&long) && !arg.is_hide_set();
         let beginning = is_beginning.then_some(MOST_SLIPS + 1);
         slips.chain(beginning).min()
     };

@@ -102,11 +102,14 @@ fn only_slips_are_similar() {
         ("--retires", "--retry"),
         ("--Per_Host", "--per-host"),
         ("--first-byte", "--first-byte-timeout"),
+        ("--outptu", "--output"),
     ] {
         let run = sandbox.run(&["links.txt", option]).exits(2);
         let tip = format!("a similar argument exists: '{similar}'");
         assert!(run.stderr.contains(&tip), "{run:#?}");
     }
+    let merge = sandbox.run(&["merge", "--out", "all.jsonl"]).exits(2);
+    assert!(merge.stderr.contains("exists: '--output'"), "{merge:#?}");
 }
 
 #[test]

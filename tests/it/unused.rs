@@ -126,6 +126,10 @@ fn what_may_have_an_effect_is_not_named() {
         let is_said = is_said && cfg!(target_os = "linux");
         assert_eq!(run.stderr.contains("without a proxy"), is_said, "{run:#?}");
     }
+    let args = ["compare", "--demo", "--modes", "pool", "--carry-line"];
+    let run = sandbox.run(&[&args[..], &["--svg", "no/such/file"]].concat());
+    let stderr = run.exits(2).stderr;
+    assert!(stderr.contains("writes no records") && !stderr.contains("--report"));
     let mut piped = sandbox.command(&["--carry", "ident", "--json", "--dry-run"]);
     piped.env("FETCHPDF_UPLOADS", "4");
     let run = Running::start(piped).end().exits(0);
