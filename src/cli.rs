@@ -245,12 +245,13 @@ fn active(matches: &ArgMatches) -> &ArgMatches {
 /// When a file named by an option cannot be used, or the server of `--demo` cannot be started.
 pub fn parse() -> anyhow::Result<Invocation> {
     let mut arguments = secrets::arguments()?;
-    help::turn_into_option(&mut arguments.all);
+    let command = command();
+    help::turn_into_option(&mut arguments.all, &command);
     let Settings {
         matches,
         tables,
         origins,
-    } = config_file::matches(command(), &arguments)?;
+    } = config_file::matches(command, &arguments)?;
     let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let mut dies_with_parent = false;
     let (action, quiet, log) = match cli.command {

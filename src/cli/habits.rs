@@ -112,6 +112,13 @@ pub(super) fn answer(
     ] {
         error.remove(kind);
     }
+    if let Some(mut used) = used.filter(|_| is_unknown).cloned() {
+        // without what clap takes to be similar
+        error.insert(
+            ContextKind::Usage,
+            ContextValue::StyledStr(used.render_usage()),
+        );
+    }
     if let Some(answer) = answer {
         let tips = [answer].into_iter().filter(|answer| !answer.is_empty());
         let tips = tips.map(StyledStr::from).collect();

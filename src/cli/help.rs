@@ -207,9 +207,11 @@ pub(super) const COMPLETIONS: [(&str, &str); 5] = [
     ),
 ];
 
-/// Turns `fetchpdf help compare` into `fetchpdf compare --help`.
-pub(super) fn turn_into_option(arguments: &mut Vec<OsString>) {
-    if arguments.get(1).is_some_and(|first| first == "help") {
+/// Turns `fetchpdf help compare` into `fetchpdf compare --help`. clap tells of a name that is no command.
+pub(super) fn turn_into_option(arguments: &mut Vec<OsString>, command: &Command) {
+    let is_known = |name: &OsString| command.find_subcommand(name).is_some();
+    let has_name = arguments.get(2).is_none_or(is_known);
+    if has_name && arguments.get(1).is_some_and(|first| first == "help") {
         arguments.remove(1);
         arguments.push("--help".into());
     }

@@ -47,7 +47,7 @@ pub(super) struct ListArgs {
     #[arg(long)]
     all_links: bool,
     /// Base URL of relative links in Markdown and HTML
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = url)]
     base: Option<Url>,
     /// Take only these records of a run: `failed`, `retryable`, or statuses such as `timeout,connect`
     #[arg(long, value_name = "WORDS")]
@@ -105,4 +105,10 @@ fn depth(text: &str) -> Result<u8, String> {
     let depth = text.parse().ok();
     let depth = depth.filter(|depth| *depth <= MAX_SITEMAP_DEPTH);
     depth.ok_or_else(|| format!("must be a number from 0 to {MAX_SITEMAP_DEPTH}"))
+}
+
+/// A URL with its scheme.
+fn url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text);
+    url.map_err(|problem| format!("{problem}: expected a URL, such as `https://example.org/a/`"))
 }

@@ -87,7 +87,12 @@ pub(super) fn page(name: Option<&str>) -> anyhow::Result<Vec<u8>> {
         return of_program(whole);
     };
     let found = whole.find_subcommand(name).cloned();
-    let found = found.with_context(|| format!("unknown command `{name}`"))?;
+    let found = found.with_context(|| {
+        let mut names: Vec<_> = whole.get_subcommands().map(Command::get_name).collect();
+        names.sort_unstable();
+        let names = names.join(", ");
+        format!("unknown command `{name}`: the commands are {names}")
+    })?;
     let usage = usage(&found);
     let man = Man::new(found.name(format!("fetchpdf-{name}")));
     let mut text = beginning(&man, &[usage])?;

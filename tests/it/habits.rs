@@ -110,6 +110,15 @@ fn only_slips_are_similar() {
     }
     let merge = sandbox.run(&["merge", "--out", "all.jsonl"]).exits(2);
     assert!(merge.stderr.contains("exists: '--output'"), "{merge:#?}");
+    let verify = sandbox.run(&["verify", "--rety", "3"]).exits(2);
+    assert!(!verify.stderr.contains("--refetch"), "{verify:#?}");
+    let help = sandbox.run(&["help", "compar"]).exits(2);
+    assert!(help.stderr.contains("unrecognized subcommand"), "{help:#?}");
+    let page = sandbox.run(&["man", "compar"]).exits(2);
+    assert!(
+        page.stderr
+            .contains("the commands are compare, completions,")
+    );
 }
 
 #[test]
