@@ -12,13 +12,14 @@ use std::io::{self, ErrorKind, Read, Seek};
 use std::sync::Arc;
 
 use anyhow::Context;
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use self::Problem::{Changed, Missing, NotPdf, Renamed, Suspect, Unreadable};
 pub(crate) use self::bucket::verify_bucket;
 use crate::digest::{Checksum, Hasher};
 use crate::link::identity;
-use crate::links::Input;
+use crate::links::{self, Input};
 use crate::outcome::{Saved, nanoseconds};
 use crate::pdf::{Check, PdfVerdict};
 use crate::plan::{self, Identity, Inventory, Trace};
@@ -48,7 +49,7 @@ pub(crate) struct Findings {
 pub(crate) struct Finding {
     /// The URL of the link that the file was saved for.
     pub url: String,
-    /// The path of the file in the output folder, printable.
+    /// The path of the file in the output folder.
     pub file: String,
     /// What is wrong with it.
     pub problem: Problem,
@@ -232,10 +233,14 @@ impl Findings {
             .bad
             .iter()
             .find_map(|finding| Packing::like(&finding.file));
+        // those of the user say nothing about these links
+        let mut lists = links::Options::default();
+        lists.columns.ids = Arc::clone(&config.lists.columns.ids);
         Config {
             // in the place of what it replaces
             packing: packed.or(config.packing),
-            inputs: urls().cloned().map(Input::Url).collect(),
+            inputs: self.bad.iter().map(Finding::input).collect(),
+            lists: Arc::new(lists),
             forget: urls().map(|url| identity(url)).collect(),
             // the columns that another one may need are not there
             plan: plan::Options {
@@ -264,10 +269,20 @@ impl Finding {
     fn new(url: &str, file: &str, problem: Problem) -> Self {
         Self {
             url: url.to_owned(),
-            file: printable(file),
+            file: file.to_owned(),
             problem,
             why: None,
         }
+    }
+
+    /// Its link as a record that has the name of its file, which options may have given it; in a tar, the link has a key.
+    fn input(&self) -> Input {
+        let Self { url, file, .. } = self;
+        let record = json!({"schema": 1, "status": "present", "url": url, "name": file});
+        Input::Url(match Packing::like(file) {
+            Some(_) => url.clone(),
+            None => record.to_string(),
+        })
     }
 }
 
@@ -298,7 +313,7 @@ impl fmt::Display for Findings {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.file, self.problem)?;
+        write!(f, "{}: {}", printable(&self.file), self.problem)?;
         if let Some(why) = &self.why {
             write!(f, ": {why}")?;
         }

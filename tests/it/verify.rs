@@ -85,6 +85,35 @@ fn refetch_replaces_damaged_files() {
 }
 
 #[test]
+fn refetched_files_have_the_names_that_they_had() {
+    let server = Server::of_pdfs();
+    let sandbox = Sandbox::new();
+    let row = |name: &str| format!("{name},{}\n", server.url(&format!("/{name}.pdf?a=1,2")));
+    sandbox.write("list.csv", format!("title,url\n{}{}", row("a"), row("b")));
+    let args = [
+        "list.csv",
+        "-o",
+        "out",
+        "--name",
+        "{col.title}/the {col.title}",
+    ];
+    sandbox.run(&args).exits(0);
+    let path = |name: &str| sandbox.path(&format!("out/{name}"));
+    fs::remove_file(path("a/the a.pdf")).expect("a file");
+    fs::write(path("b/the b.pdf"), "mine").expect("a file");
+    // it is about the lists of runs
+    sandbox.write("user.toml", "url-column = 'link'\n");
+    let refetch = ["verify", "out", "--refetch", "--config", "user.toml"];
+    let run = sandbox.run(&refetch).exits(0);
+    assert_eq!(run.count("downloaded"), 2, "{run:?}");
+    let [a, copy, b] = &sandbox.names()[..] else {
+        panic!("{:?}", sandbox.names())
+    };
+    assert_eq!((&**a, &**b), ("a/the a.pdf", "b/the b.pdf"));
+    assert!(copy.starts_with("b/the b-"), "{copy}");
+}
+
+#[test]
 fn verify_says_why_files_are_suspect() {
     let server = Server::start(|request, stream| {
         let body = pdf(&request.path);
