@@ -286,7 +286,11 @@ impl Report {
             ("duplicate", of(Status::Duplicate)),
             (
                 "no link",
-                count(without).map(|count| format!("{count} rows of the list have none")),
+                match without {
+                    0 => None,
+                    1 => Some("1 row of the list has none".to_owned()),
+                    _ => Some(format!("{without} rows of the list have none")),
+                },
             ),
             ("elsewhere", count(self.elsewhere)),
             ("failed", Some(self.failed())),

@@ -407,6 +407,11 @@ fn an_empty_list_says_what_it_is() {
             "no `{told}` in {run:#?}"
         );
     }
+    let sandbox = Sandbox::new();
+    sandbox.write("list", "{\"total\": 0, \"data\": []}");
+    let run = sandbox.run(&["list", "-o", "out"]).exits(0);
+    let row = "\nno link     1 row of the list has none\n";
+    assert!(run.stdout.contains(row), "{run:#?}");
     // a list of objects whose links nobody finds is no such list
     understood("{\"file\": \"x\", \"tags\": []}\n", &[]).exits(1);
 }
