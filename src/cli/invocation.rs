@@ -358,19 +358,19 @@ fn verify(check: Check, is_silent: bool) -> anyhow::Result<CommandOutcome> {
     for finding in told.filter(|_| !is_silent) {
         log::tell(&finding.to_string());
     }
-    let code = findings.exit_code();
-    let mut outcome = CommandOutcome::new(findings.to_string(), code, None);
-    match (check.refetch, findings.next()) {
-        (Some(config), Some(_)) => {
-            outcome = run(&findings.refetch(*config))?.into();
-            outcome.summary = format!("{findings}\n{}", outcome.summary);
+    let next = findings.next().filter(|_| check.refetch.is_none());
+    let next = next.map(|next| format!("next        {next}"));
+    let rows = findings.to_string();
+    let rows = rows.lines().chain(next.as_deref());
+    let columns = screen::columns(true);
+    let rows = rows.map(|row| wrapped(row, columns, 12) + "\n");
+    let rows = rows.collect::<String>();
+    match check.refetch {
+        Some(config) if !findings.bad.is_empty() => {
+            let mut outcome: CommandOutcome = run(&findings.refetch(*config))?.into();
+            outcome.summary = format!("{rows}\n{}", outcome.summary);
+            Ok(outcome)
         }
-        (None, Some(next)) => {
-            let row = format!("next        {next}");
-            outcome.summary += &wrapped(&row, screen::columns(true), 12);
-            outcome.summary.push('\n');
-        }
-        (_, None) => {}
+        _ => Ok(CommandOutcome::new(rows, findings.exit_code(), None)),
     }
-    Ok(outcome)
 }

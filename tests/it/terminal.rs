@@ -155,6 +155,26 @@ fn slow_server(looked: &Arc<Barrier>) -> Server {
 }
 
 #[test]
+fn what_verify_finds_fits_a_narrow_terminal() {
+    let server = Server::of_pdfs();
+    let sandbox = Sandbox::new();
+    let links = ["/a.pdf", "/b.pdf"].map(|path| server.url(path));
+    sandbox.fetch("async", list(links), &[]).exits(0);
+    let path = |name: &str| sandbox.path(&format!("out/{name}.pdf"));
+    std::fs::rename(path("a"), path("mine")).expect("a file");
+    std::fs::remove_file(path("b")).expect("a file");
+    let terminal = Terminal::new(24, 40);
+    terminal.start(sandbox.command(&["verify", "out"])).ends();
+    let screen = terminal.screen().join("\n");
+    let rows = "\nrenamed     1 of these found under\n            another name\n";
+    assert!(screen.contains(rows), "{screen}");
+    assert!(
+        screen.contains("\nnext        the same command with\n"),
+        "{screen}"
+    );
+}
+
+#[test]
 fn nothing_of_the_bars_is_left() {
     for_each_mode(|mode| {
         let looked = Arc::new(Barrier::new(2));
