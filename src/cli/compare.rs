@@ -11,7 +11,7 @@ use super::config_file::Tables;
 use super::invocation::Action;
 use super::run::RunArgs;
 use super::secrets::Arguments;
-use super::values::{Jobs, several_jobs};
+use super::values::{Jobs, several_jobs, written_as};
 use super::{buckets, command};
 use crate::commands::compare::{DEFAULT_AT_ONCE, Folders, ModeAt, Options, rows};
 use crate::mode::Mode;
@@ -36,7 +36,7 @@ pub(super) struct CompareArgs {
     #[arg(short = 'o', long = "output", value_name = "DIR")]
     keep: Option<PathBuf>,
     /// Write the chart, and who ran which link when, to this file as SVG
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = written_as("svg"))]
     svg: Option<PathBuf>,
     // not the id of the option of a run, whose meaning in a configuration file is another one
     /// Print the result as a JSON object instead of tables

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args};
 
 use super::invocation::Action;
+use super::values::written_as;
 use crate::log;
 
 #[derive(Debug, Args)]
@@ -26,7 +27,7 @@ pub(super) struct ReportArgs {
     #[arg(value_name = "RECORDS", required = true)]
     reported: Vec<PathBuf>,
     /// Write a page to this file; `-` is standard output [default: print the summary]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = written_as("html"))]
     html: Option<PathBuf>,
     /// Print nothing on standard output
     #[arg(short, long, action = ArgAction::Count)]

@@ -105,6 +105,19 @@ pub(super) fn written() -> impl TypedValueParser<Value = PathBuf> {
     })
 }
 
+/// The path of a file to write, or `-`. A file whose name has another ending is not replaced: whoever forgets the value, as in
+/// `--html run.jsonl other.jsonl`, would lose it.
+pub(super) fn written_as(ending: &'static str) -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(move |path| {
+        let end = path.extension().unwrap_or_default();
+        let is_other = !end.eq_ignore_ascii_case(ending) && path.as_os_str() != "-";
+        let is_lost = is_other && path.is_file();
+        (!is_lost).then_some(path).ok_or_else(|| {
+            format!("this file is there, and would be replaced: name one that ends in `.{ending}`")
+        })
+    })
+}
+
 /// The size of tars: `tar` or `tar:256M`.
 pub(super) fn tar_size(text: &str) -> Result<u64, String> {
     let form = || "expected `tar`, or `tar:` and a size, such as `tar:256M`".to_owned();

@@ -49,7 +49,10 @@ pub(crate) fn report(inputs: &[PathBuf], html: Option<&Path>) -> anyhow::Result<
     let Some(path) = html else {
         return Ok(format!("{report}{told}"));
     };
-    let names = inputs.iter().map(|path| path.display().to_string());
+    let names = inputs.iter().map(|path| match path.as_os_str() {
+        name if name == "-" => "standard input".to_owned(),
+        _ => path.display().to_string(),
+    });
     let page = Page {
         tally: &tally,
         report: Some(&report),

@@ -299,6 +299,11 @@ fn a_page_is_small_and_a_long_list_is_cut() {
     }
     let records = fs::read_to_string(sandbox.path("long.jsonl")).expect("records");
     assert_eq!(records.lines().count(), 10_001);
+    let mut command = sandbox.command(&["report", "-", "--html", "-"]);
+    command.stdin(fs::File::open(sandbox.path("long.jsonl")).expect("records"));
+    let piped = Running::start(command).end().exits(0);
+    let says = "The records of all links are in standard input.";
+    assert!(piped.stdout.contains(says));
 }
 
 #[test]
@@ -428,7 +433,8 @@ fn records_of_earlier_runs_make_the_same_page_and_summary() {
     sandbox
         .run(&["report", "none.jsonl"])
         .breaks_with("cannot read `none.jsonl`");
-    let same = ["report", "run.jsonl", "--html", "./run.jsonl"];
+    fs::copy(sandbox.path("run.jsonl"), sandbox.path("same.html")).expect("a copy");
+    let same = ["report", "same.html", "--html", "./same.html"];
     sandbox
         .run(&same)
         .breaks_with("is a file that this run reads");
@@ -496,6 +502,16 @@ fn old_and_long_records_are_shown_in_short() {
     assert_eq!(failed.len(), 3);
     assert!(failed[0].starts_with("–http://b.example/"), "{failed:?}");
     assert_eq!(page.rows("hosts").count(), 2);
+    // whoever forgets the value of `--html` keeps the records
+    sandbox.write("earlier.jsonl", "{}\n");
+    let args = ["report", "--html", "earlier.jsonl", "run.jsonl"];
+    let run = sandbox.run(&args).exits(2);
+    assert!(
+        run.stderr.contains("name one that ends in `.html`"),
+        "{run:?}"
+    );
+    let kept = std::fs::read_to_string(sandbox.path("earlier.jsonl"));
+    assert_eq!(kept.expect("it is there"), "{}\n");
     let run = sandbox.run(&["report", "run.jsonl"]).exits(0);
     assert!(run.stdout.contains("\n  http://b.example/: "), "{run:?}");
     assert!(run.stdout.len() < 6000, "{}", run.stdout.len());
@@ -556,6 +572,13 @@ fn there_is_a_page_however_a_run_ends() {
             if signal == "INT" {
                 assert_eq!(run.code, Some(130), "{run:?}");
                 assert!(notice.contains("The run ended early"), "{notice}");
+                // once, and not as what is next as well
+                let again = page.elements.iter().filter(|element| {
+                    element.is("class", "notice") && element.text.contains("the same command again")
+                });
+                assert_eq!(again.count(), 1);
+                let outcomes: Vec<_> = page.rows("outcomes").map(|row| &*row.text).collect();
+                assert!(outcomes.contains(&"not tried250.0 %"), "{outcomes:?}");
                 assert!(
                     page.rows("failed")
                         .any(|row| row.text.contains("the run ended before"))

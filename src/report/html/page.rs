@@ -91,14 +91,18 @@ impl Page<'_> {
             write!(f, "{separator}<span>{}</span>", Text(fact))?;
         }
         f.write_str("</p>\n")?;
-        if let Some(notice) = self.notice() {
+        let notice = self.notice();
+        if let Some(notice) = &notice {
             writeln!(
                 f,
                 "<p class=\"notice\"><strong>{}</strong></p>",
-                WithCode(&notice)
+                WithCode(notice)
             )?;
         }
-        if let Some(next) = self.report.and_then(Report::next) {
+        let next = self.report.and_then(Report::next);
+        // why a run ended may say it already
+        let is_said = |next: &String| notice.as_ref().is_some_and(|said| said.contains(next));
+        if let Some(next) = next.filter(|next| !is_said(next)) {
             writeln!(
                 f,
                 "<p class=\"notice\"><strong>Next:</strong> {}</p>",
@@ -238,7 +242,7 @@ impl Page<'_> {
         }
         f.write_str("</dl>\n")?;
         if self.tally.counts.total() > 0 {
-            charts::outcomes(f, &self.tally.counts)?;
+            charts::outcomes(f, &self.tally.counts, self.untried())?;
         }
         f.write_str("</section>\n")
     }
@@ -251,11 +255,10 @@ impl Page<'_> {
             ("New files", count(counts.downloaded())),
             ("Failed", count(counts.failed())),
         ];
-        let untried = self.report.and_then(|report| report.untried);
         for (name, number) in [
             ("Duplicates", counts.of(Status::Duplicate)),
             ("Suspect", self.tally.suspects.count),
-            ("Not tried", untried.unwrap_or_default()),
+            ("Not tried", self.untried()),
             (
                 "Other shards",
                 self.report.map_or(0, |report| report.elsewhere),
@@ -271,10 +274,15 @@ impl Page<'_> {
         totals
     }
 
+    /// How many links of a list that was read to its end were not tried.
+    fn untried(&self) -> u64 {
+        let untried = self.report.and_then(|report| report.untried);
+        untried.unwrap_or_default()
+    }
+
     fn done(&self) -> Done {
         let counts: &Counts = &self.tally.counts;
         let report = self.report;
-        let untried = report.and_then(|report| report.untried).unwrap_or_default();
         let is_run = report.is_none_or(|report| !report.of_records);
         let time = match (report, self.tally.period()) {
             (Some(report), _) if is_run => Some(report.elapsed),
@@ -282,7 +290,7 @@ impl Page<'_> {
             _ => None,
         };
         Done {
-            all: counts.total() + untried,
+            all: counts.total() + self.untried(),
             saved: counts.sum(|status| !status.failed() && status != Status::Duplicate),
             time,
         }

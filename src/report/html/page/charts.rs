@@ -15,16 +15,16 @@ const FEWEST: usize = 32;
 /// How high the tallest bar is.
 const HEIGHT: u64 = 100;
 
-/// The table of outcomes with a bar for each, and one bar for all of them.
-pub(super) fn outcomes(f: &mut Formatter<'_>, counts: &Counts) -> fmt::Result {
-    let all = counts.total();
+/// The table of outcomes with a bar for each, and one bar for all of them. So many links were not tried.
+pub(super) fn outcomes(f: &mut Formatter<'_>, counts: &Counts, untried: u64) -> fmt::Result {
+    let all = counts.total() + untried;
     let kinds = [StatusKind::Saved, StatusKind::Neither, StatusKind::Failed];
     f.write_str("<svg class=\"whole\" width=\"100%\" height=\"14\" aria-hidden=\"true\">")?;
     let mut before = 0;
-    for kind in kinds {
-        let count = counts.sum(|status| status.kind() == kind);
+    let counted = kinds.map(|kind| (class(kind), counts.sum(|status| status.kind() == kind)));
+    let none = class(StatusKind::Neither);
+    for (class, count) in counted.into_iter().chain([(none, untried)]) {
         let (x, width) = (percent(before, all), percent(count, all));
-        let class = class(kind);
         if count > 0 {
             write!(
                 f,
@@ -41,21 +41,15 @@ pub(super) fn outcomes(f: &mut Formatter<'_>, counts: &Counts) -> fmt::Result {
 <tbody>
 ",
     )?;
-    let most = Status::ALL
-        .map(|status| counts.of(status))
-        .into_iter()
-        .max();
-    for status in Status::ALL {
-        let count = counts.of(status);
-        if count == 0 {
-            continue;
-        }
+    let rows = Status::ALL.map(|status| (status.word(), class(status.kind()), counts.of(status)));
+    let rows = rows.into_iter().chain([("not tried", none, untried)]);
+    let most = rows.clone().map(|(_, _, count)| count).max();
+    for (name, class, count) in rows.filter(|(_, _, count)| *count > 0) {
         let width = percent(count, most.unwrap_or_default());
         let (share, number) = (percent(count, all), HumanCount(count));
-        let class = class(status.kind());
         writeln!(
             f,
-            "<tr><th scope=\"row\">{status}</th><td class=\"n\">{number}</td><td class=\"n\">{share} %</td><td class=\"bar\"><svg width=\"100%\" height=\"10\" aria-hidden=\"true\"><rect class=\"{class}\" width=\"{width}%\" height=\"10\"/></svg></td></tr>"
+            "<tr><th scope=\"row\">{name}</th><td class=\"n\">{number}</td><td class=\"n\">{share} %</td><td class=\"bar\"><svg width=\"100%\" height=\"10\" aria-hidden=\"true\"><rect class=\"{class}\" width=\"{width}%\" height=\"10\"/></svg></td></tr>"
         )?;
     }
     f.write_str("</tbody>\n</table>\n")
