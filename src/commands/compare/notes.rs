@@ -196,11 +196,17 @@ fn waiting_or_computing(results: &[RowResult]) -> Option<String> {
             .zip(times())
             .map(|(busy, time)| ratio(*busy, time))
     };
+    let is_tie = ratio(shortest, longest) > SIMILAR;
     if !is_compared {
         None
-    } else if ratio(most, shortest) < WAITING && ratio(shortest, longest) > SIMILAR {
+    } else if ratio(most, shortest) < WAITING && (is_tie || ties_at_each_number(&results)) {
+        let at = if is_tie {
+            ""
+        } else {
+            " at each number at once"
+        };
         Some(format!(
-            "note: the concurrent modes tie because they wait: each took {} or more, and used the processor for {} or less. \
+            "note: the concurrent modes tie{at} because they wait: each took {} or more, and used the processor for {} or less. \
              Waiting takes a thread as long as a task",
             seconds(shortest),
             short(most)
@@ -220,6 +226,17 @@ fn waiting_or_computing(results: &[RowResult]) -> Option<String> {
     }
 }
 
+/// Whether the modes with the same number of links at once take about the same time.
+fn ties_at_each_number(results: &[&RowResult]) -> bool {
+    let mut sorted = results.to_vec();
+    sorted.sort_by_key(|result| (result.row.at_once, result.elapsed()));
+    let mut groups = sorted.chunk_by(|one, other| one.row.at_once == other.row.at_once);
+    groups.all(|group| {
+        let (first, last) = (group[0].elapsed(), group[group.len() - 1].elapsed());
+        group.len() > 1 && ratio(first, last) > SIMILAR
+    })
+}
+
 fn concurrent(results: &[RowResult]) -> impl Iterator<Item = &RowResult> {
     let results = results.iter();
     results.filter(|result| result.row.mode != Mode::Sequential)
@@ -233,8 +250,11 @@ mod tests {
     use crate::commands::compare::rows::Row;
     use crate::run::timeline::Events;
 
-    fn result(mode: Mode, (elapsed, busy): (u64, u64)) -> RowResult {
-        let at_once = NonZeroUsize::MIN;
+    fn result(mode: Mode, times: (u64, u64)) -> RowResult {
+        result_of(mode, NonZeroUsize::MIN, times)
+    }
+
+    fn result_of(mode: Mode, at_once: NonZeroUsize, (elapsed, busy): (u64, u64)) -> RowResult {
         let mut result = RowResult::new(Row { mode, at_once }, &[]);
         result.runs.push(Measured {
             at_once: 1,
@@ -284,5 +304,18 @@ mod tests {
             };
             assert!(is_expected, "{pool:?} {coroutines:?}: {note:?}");
         }
+        let mut results = vec![
+            result(Mode::Pool, (2000, 20)),
+            result(Mode::Async, (2050, 9)),
+        ];
+        let four = NonZeroUsize::new(4).expect("not 0");
+        results.push(result_of(Mode::Async, four, (500, 9)));
+        assert_eq!(waiting_or_computing(&results), None);
+        results.push(result_of(Mode::Pool, four, (510, 9)));
+        let note = waiting_or_computing(&results).expect("a note");
+        assert!(
+            note.contains("tie at each number at once because"),
+            "{note}"
+        );
     }
 }
