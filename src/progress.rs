@@ -17,7 +17,6 @@ use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 
-use crate::system::locale;
 use crate::{log, output, screen};
 pub(crate) use status_line::StatusLine;
 
@@ -106,14 +105,13 @@ fn tick(
 
 fn print(status_line: &Arc<StatusLine>, stopped: &Receiver<()>) {
     while wait(stopped, LOG_EVERY) {
-        log::print_line(&status_line.text(usize::MAX, " · "));
+        log::tell(&status_line.text(usize::MAX));
     }
 }
 
 fn relay(status_line: &Arc<StatusLine>, stopped: &Receiver<()>) {
-    let separator = if locale::is_utf8() { " · " } else { " | " };
     while wait(stopped, REDRAW) {
-        let text = status_line.text(usize::MAX, separator);
+        let text = status_line.text(usize::MAX);
         log::print_line(&format!("{RELAYED}{text}"));
     }
 }

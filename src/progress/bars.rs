@@ -26,25 +26,22 @@ const PAUSED: usize = 2;
 /// The columns of the speed of a transfer.
 const SPEED: usize = "1023.99 MiB/s".len();
 
-/// The characters that bars and lines are made of.
+/// The characters that bars and rows are made of.
 struct Characters {
     done: &'static str,
     rest: &'static str,
-    separator: &'static str,
     ellipsis: &'static str,
 }
 
 const UNICODE: Characters = Characters {
     done: "━",
     rest: "─",
-    separator: " · ",
     ellipsis: "…",
 };
 
 const ASCII: Characters = Characters {
     done: "#",
     rest: "-",
-    separator: " | ",
     ellipsis: "...",
 };
 
@@ -99,7 +96,7 @@ fn bar_style(status: &Arc<StatusLine>, width: usize) -> ProgressStyle {
     };
     let status = move |_: &ProgressState, text: &mut dyn Write| {
         let room = screen::size().1.saturating_sub(width + 2);
-        let _ = text.write_str(&below.text(room, characters.separator));
+        let _ = text.write_str(&below.text(room));
     };
     let style = style.with_key("above", rows).with_key("run", run);
     style.with_key("status", status)

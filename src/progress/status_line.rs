@@ -13,6 +13,7 @@ use super::rows::Rows;
 use super::time_left::{Rest, TimeLeft};
 use crate::outcome::{Counts, Status};
 use crate::stats::{Active, Stats, rate};
+use crate::system::locale;
 use crate::text::{cut, printable};
 
 /// How many transfers are looked at.
@@ -130,7 +131,7 @@ impl StatusLine {
 
     /// The whole line, followed by a line for each of the oldest active transfers.
     pub(crate) fn with_transfers(&self) -> String {
-        let mut text = self.text(usize::MAX, " · ");
+        let mut text = self.text(usize::MAX);
         let shown = self.shown(NAMED);
         for (name, state) in shown.transfers {
             let _ = write!(text, "\n  {name}  {}", state.words());
@@ -141,8 +142,9 @@ impl StatusLine {
         text
     }
 
-    /// The line, or what fits of it into `columns`, with this between its parts.
-    pub(super) fn text(&self, columns: usize, separator: &str) -> String {
+    /// The line, or what fits of it into `columns`.
+    pub(super) fn text(&self, columns: usize) -> String {
+        let separator = if locale::is_utf8() { " · " } else { " | " };
         let counts = self.stats.counts();
         let (ended, failed) = (counts.total(), counts.failed());
         let (elapsed, bytes) = (self.started.elapsed(), self.stats.received_bytes());

@@ -405,9 +405,13 @@ fn sigusr1_prints_progress() {
         });
         let sandbox = Sandbox::new();
         let link = server.url("/half.pdf");
-        let mut run = Running::start(sandbox.command(&[&link, "-m", mode, "-q"]));
+        let mut command = sandbox.command(&[&link, "-m", mode, "-q"]);
+        command.env("LC_ALL", "C");
+        let mut run = Running::start(command);
         halves.wait();
         run.signal("USR1");
+        // in characters of the locale
+        run.until_it_says("/s | 0:");
         run.until_it_says("half.pdf");
         halves.wait();
         run.end().exits(0);
