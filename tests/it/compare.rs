@@ -42,6 +42,9 @@ fn each_mode_runs_in_its_own_folder() {
     let args = ["links.txt", "-o", "out", "--svg", "chart.svg"];
     let run = compare(&sandbox, &args).exits(0);
     let picture = std::fs::read_to_string(sandbox.path("chart.svg")).expect("a picture");
+    // light text is not left to a white page
+    let dark = "@media(prefers-color-scheme:dark){svg{background:#0d1117}text{fill:#f0f6fc}";
+    assert!(picture.contains(dark), "{picture}");
     // a bar for each mode, and one for each link of each mode
     assert_eq!(picture.matches("<rect ").count(), 4 + 4 * 7, "{picture}");
     for_each_mode(|mode| {

@@ -23,13 +23,15 @@ const TOP: f64 = 52.0;
 const ROW: f64 = 34.0;
 const BAR: f64 = 20.0;
 
+/// With a background, because a browser shows a picture that is opened by itself on white, even where colors are dark.
 const STYLE: &str = "\
+svg{background:#fff}\
 text{font:14px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;fill:#1f2328}\
 .title{font-weight:600}.note{fill:#59636e;font-size:12px}.bar{fill:#1a7f37}.grid{stroke:#d1d9e0}\
 .n{fill:#fff;font-size:8px;font-weight:600}.failed{fill-opacity:.35;stroke:#d1242f}\
 .c0{fill:#0969da}.c1{fill:#bc4c00}.c2{fill:#1a7f37}.c3{fill:#8250df}.c4{fill:#bf3989}\
 .c5{fill:#1b7c83}.c6{fill:#9a6700}.c7{fill:#cf222e}.c8{fill:#4d5fb5}.c9{fill:#57606a}\
-@media(prefers-color-scheme:dark){text{fill:#f0f6fc}.note{fill:#9198a1}.bar{fill:#3fb950}.grid{stroke:#3d444d}\
+@media(prefers-color-scheme:dark){svg{background:#0d1117}text{fill:#f0f6fc}.note{fill:#9198a1}.bar{fill:#3fb950}.grid{stroke:#3d444d}\
 .n{fill:#0d1117}.failed{stroke:#f85149}\
 .c0{fill:#58a6ff}.c1{fill:#f0883e}.c2{fill:#3fb950}.c3{fill:#bc8cff}.c4{fill:#f778ba}\
 .c5{fill:#39c5cf}.c6{fill:#d29922}.c7{fill:#ff7b72}.c8{fill:#a5b4fc}.c9{fill:#b1bac4}}";

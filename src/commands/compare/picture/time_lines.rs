@@ -32,7 +32,7 @@ const HEADING: f64 = 16.0;
 const AXIS: f64 = 24.0;
 /// The width of a digit in a bar.
 const DIGIT: f64 = 5.0;
-/// Narrower bars do not say which link they are.
+/// Of a long list, narrower bars do not say which link they are.
 const NAMED: f64 = 10.0;
 
 /// How many lines of full height a mode has, and how many if there are more rows than [`MANY_ROWS`].
@@ -59,6 +59,8 @@ struct TimeLine<'a> {
     hidden: usize,
     /// The height of a line.
     line: f64,
+    /// Whether a line is a link.
+    is_short: bool,
 }
 
 impl<'a> TimeLines<'a> {
@@ -157,6 +159,7 @@ impl<'a> TimeLine<'a> {
             lines,
             hidden,
             line,
+            is_short,
         }
     }
 
@@ -206,19 +209,24 @@ impl<'a> TimeLine<'a> {
         paths: &mut BTreeMap<String, String>,
     ) -> fmt::Result {
         let x = |time| BARS_BEGIN + ratio(time, end) * LONGEST;
-        let mut drawn = 0.0_f64;
+        let (mut drawn, mut is_good) = (0.0_f64, true);
         for attempt in line {
-            let (begin, until) = (x(attempt.begin).max(drawn), x(attempt.end));
+            let (mut begin, until) = (x(attempt.begin).max(drawn), x(attempt.end));
             if until <= drawn {
-                continue;
+                if attempt.is_good || !is_good {
+                    continue;
+                }
+                // a failure is to be seen among many links
+                begin = drawn - 1.0;
             }
+            is_good = attempt.is_good;
             drawn = until.max(begin + 1.0);
             let gap = if drawn - begin < 2.0 { 0.0 } else { 0.6 };
             let (width, height) = (drawn - begin - gap, 0.9 * self.line);
             let color = attempt.worker % COLORS;
             let failed = if attempt.is_good { "" } else { " failed" };
             let class = format!("c{color}{failed}");
-            if width < NAMED {
+            if width < NAMED && !self.is_short {
                 let path = paths.entry(class).or_default();
                 write!(
                     path,
