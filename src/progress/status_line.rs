@@ -227,11 +227,17 @@ impl StatusLine {
         let bodies = rows.active().iter().filter(|active| active.received > 0);
         let left = |active: &Active| active.expected.checked_sub(active.received);
         let under_way: u64 = bodies.clone().map(left).sum::<Option<_>>()?;
-        let untouched = remaining.saturating_sub(bodies.count() as u64);
-        let size = match (untouched, counts.downloaded()) {
+        let (count, files) = (bodies.clone().count() as u64, counts.downloaded());
+        let untouched = remaining.saturating_sub(count);
+        // at first, only those under way tell how long files are
+        let (sizes, of) = match files {
+            0 => (bodies.map(|active| active.expected).sum(), count),
+            _ => (self.stats.saved_bytes(), files),
+        };
+        let size = match (untouched, of) {
             (0, _) => 0.0,
             (_, 0) => return None,
-            (_, files) => self.stats.saved_bytes() as f64 / files as f64,
+            _ => sizes as f64 / of as f64,
         };
         (speed > 0).then(|| (under_way as f64 + untouched as f64 * size) / speed as f64)
     }
