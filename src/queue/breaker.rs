@@ -62,8 +62,8 @@ pub(super) enum Breaker {
         times: u32,
         last_chance: Option<u32>,
     },
-    /// A link was told to wait for too long. One link at a time probes whether others are told the same.
-    Refused,
+    /// A link was told to wait for too long. One link at a time probes whether others are told the same from then on.
+    Refused { since: Instant },
     /// No more requests in this run.
     GivenUp(GiveUp),
 }
@@ -98,7 +98,7 @@ impl Breaker {
     pub(super) fn limit(&self, allowance: u32) -> u32 {
         match self {
             Self::Closed { .. } => allowance,
-            Self::HalfOpen { .. } | Self::Refused => 1,
+            Self::HalfOpen { .. } | Self::Refused { .. } => 1,
             Self::Open { .. } | Self::GivenUp(_) => 0,
         }
     }
@@ -128,7 +128,7 @@ impl Breaker {
                 Self::Closed { failures }
             }
             Self::Closed { .. } => open(1),
-            Self::Refused => Self::Closed { failures: 1 },
+            Self::Refused { .. } => Self::Closed { failures: 1 },
             Self::HalfOpen { times, last_chance } => {
                 match last_chance.map(|before| before.saturating_add(weight)) {
                     Some(total) if is_last && total >= LAST_CHANCE => Self::GivenUp(reason),
@@ -155,12 +155,14 @@ impl Breaker {
         }
     }
 
-    /// Records that a link was told to wait for too long.
-    pub(super) fn refuses(&mut self, reason: GiveUp) {
+    /// Records that a link whose attempt began at `started` was told to wait for too long.
+    pub(super) fn refuses(&mut self, reason: GiveUp, started: Instant, now: Instant) {
         *self = match self {
-            Self::Refused => Self::GivenUp(reason),
+            // it was under way already when another one was told
+            Self::Refused { since } if started < *since => return,
+            Self::Refused { .. } => Self::GivenUp(reason),
             Self::GivenUp(_) => return,
-            _ => Self::Refused,
+            _ => Self::Refused { since: now },
         };
     }
 

@@ -238,7 +238,8 @@ impl<J: HasHost> Host<J> {
             }
             Feedback::RetryAfterTooLong(message) => {
                 let status = Status::RateLimited;
-                self.breaker.refuses(GiveUp { message, status });
+                self.breaker
+                    .refuses(GiveUp { message, status }, started, now);
                 None
             }
             Feedback::NoAddress(message) if !self.has_worked => {

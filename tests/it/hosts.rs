@@ -1,7 +1,7 @@
 //! Per-host behavior: limits, pauses, and the circuit breaker.
 
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::harness::{Sandbox, for_each_mode, list, until};
@@ -434,6 +434,24 @@ fn excessive_retry_after_of_one_link_does_not_end_the_others() {
         );
         assert_eq!(server.requests().len(), 10);
     });
+}
+
+#[test]
+fn excessive_retry_after_of_links_under_way_together_counts_once() {
+    for mode in ["threads", "pool", "async"] {
+        let both = Barrier::new(2);
+        let server = Server::start(move |request, stream| match &*request.path {
+            "/0.pdf" | "/1.pdf" => {
+                both.wait();
+                respond(stream, "429 Too Many Requests\r\nRetry-After: 99999", b"");
+            }
+            path => ok(stream, &pdf(path)),
+        });
+        let links = list(links(&server, 10));
+        let run = Sandbox::new().fetch(mode, links, &["-j", "2"]).exits(1);
+        let counts = (run.count("downloaded"), run.count("failed"));
+        assert_eq!(counts, (8, 2), "{mode}: {run:?}");
+    }
 }
 
 #[test]
