@@ -180,9 +180,12 @@ fn is_of_system(error: &DynError) -> bool {
     find::<io::Error>(error).is_some_and(|error| error.raw_os_error().is_some())
 }
 
-/// Whether the request was certainly not processed. The server states so as it closes the connection or refuses the stream
+/// Whether the request was not processed. The server states so as it closes the connection or refuses the stream
 /// (RFC 9113 sections 6.8 and 8.7). Or the request was never sent: the client waited for an HTTP/2 connection that was lost
 /// before its turn.
+///
+/// There is one exception: if another thread reads GOAWAY just after a request was sent, hyper reports it for this request
+/// too, even if the server processes it. Then it is processed twice, which a GET request may be.
 pub(super) fn is_unprocessed(error: &reqwest::Error) -> bool {
     let is_refused = |error: &h2::Error| {
         error.reason() == Some(h2::Reason::REFUSED_STREAM)

