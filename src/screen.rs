@@ -44,11 +44,12 @@ struct Screen {
     is_mid_line: bool,
 }
 
-/// What terminals that wrap rows anew when they are resized set in the environment.
-const WRAPPING: [&str; 8] = [
+/// What terminals that wrap rows anew when they are resized set in the environment. `LC_TERMINAL` is iTerm2's, for ssh.
+const WRAPPING: [&str; 9] = [
     "ALACRITTY_WINDOW_ID",
     "KITTY_WINDOW_ID",
     "KONSOLE_VERSION",
+    "LC_TERMINAL",
     "TERM_PROGRAM",
     "TMUX",
     "VTE_VERSION",
@@ -56,13 +57,18 @@ const WRAPPING: [&str; 8] = [
     "WT_SESSION",
 ];
 
-/// The same of those that cut rows, and may have been started in one of the others: xterm and GNU screen.
+/// How some of them call themselves in `TERM`, which ssh passes on.
+const WRAPPING_TERMS: [&str; 6] = ["alacritty", "foot", "ghostty", "kitty", "tmux", "wezterm"];
+
+/// The same variables of those that cut rows, and may have been started in one of the others: xterm and GNU screen.
 const CUTTING: [&str; 2] = ["XTERM_VERSION", "STY"];
 
 /// Whether the terminal is known to wrap rows anew.
 static WRAPS: LazyLock<bool> = LazyLock::new(|| {
     let is_set = |name: &&str| env::var_os(name).is_some_and(|value| !value.is_empty());
-    WRAPPING.iter().any(is_set) && !CUTTING.iter().any(is_set)
+    let term = env::var("TERM").unwrap_or_default();
+    let is_known = term.split('-').any(|part| WRAPPING_TERMS.contains(&part));
+    (is_known || WRAPPING.iter().any(is_set)) && !CUTTING.iter().any(is_set)
 });
 
 /// Whether standard error is a terminal.

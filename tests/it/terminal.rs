@@ -205,6 +205,34 @@ fn nothing_of_the_bars_is_left() {
     });
 }
 
+/// `STY` is set in GNU screen, which cuts rows whatever its own terminal does.
+#[test]
+fn rows_that_a_narrower_terminal_has_wrapped_are_erased() {
+    let looked = Arc::new(Barrier::new(2));
+    let server = slow_server(&looked);
+    for (sty, is_wrapped) in [("", true), ("1.pts-0.host", false)] {
+        let sandbox = Sandbox::new();
+        let mut terminal = Terminal::new(24, 80);
+        let name = "a-rather-long-name-of-a-paper.pdf";
+        let mut command = sandbox.command(&[&server.url(&format!("/{name}")), "-o", "out"]);
+        command
+            .env("TERM", "xterm-kitty")
+            .env("STY", sty)
+            .env("LC_ALL", "C");
+        command.stdout(terminal.stream()).stderr(terminal.stream());
+        let running = Running::spawn(command);
+        terminal.sees(&format!("  {name}"));
+        terminal.resize(24, 40);
+        terminal.sees("  ...");
+        looked.wait();
+        running.ends();
+        let text = terminal.read();
+        // both rows took two
+        let erased = "\r\x1b[J\x1b[A\x1b[2K\x1b[A\x1b[2K";
+        assert_eq!(text.contains(erased), is_wrapped, "{text:?}");
+    }
+}
+
 #[test]
 fn failures_that_have_left_the_screen_are_told_again() {
     let server = Server::start(|_, stream| respond(stream, "404 Not Found", b""));
