@@ -71,6 +71,10 @@ static WRAPS: LazyLock<bool> = LazyLock::new(|| {
     (is_known || WRAPPING.iter().any(is_set)) && !CUTTING.iter().any(is_set)
 });
 
+/// Around what is drawn: a terminal that is narrower than it has said so far cuts a row instead of wrapping it. While it is
+/// dragged, what it says lags behind.
+const CUT: [&str; 2] = ["\x1b[?7l", "\x1b[?7h"];
+
 /// Whether standard error is a terminal.
 pub(crate) fn is_terminal() -> bool {
     *STDERR_IS_TERMINAL
@@ -189,25 +193,30 @@ impl Screen {
     /// nothing flickers.
     fn drawing(&mut self, columns: usize, wraps_at: usize) -> String {
         let is_same = self.widths.iter().all(|width| *width < wraps_at);
-        let mut text = match self.widths.len() {
+        let up = match self.widths.len() {
             0 => String::new(),
             1 if is_same => "\r".to_owned(),
             rows if is_same => format!("\r\x1b[{}A", rows - 1),
             _ => self.erasure(wraps_at),
         };
+        let mut text = format!("{}{up}", CUT[0]);
         // a row that fills the last column may wrap
         let cut = |row: &String| truncate_str(row, columns - 1, "").into_owned();
         let rows: Vec<_> = self.rows.iter().map(cut).collect();
-        for (number, row) in rows.iter().enumerate() {
+        let before = std::mem::take(&mut self.widths);
+        self.widths = rows.iter().map(|row| measure_text_width(row)).collect();
+        for (number, (row, width)) in rows.iter().zip(&self.widths).enumerate() {
+            // tmux wraps what has been erased at the end of a row as if it were text, unless the whole row has been erased
+            let is_shorter = before.get(number).is_some_and(|before| before > width);
+            let start = if is_shorter { "\x1b[2K" } else { "" };
             let end = if number + 1 == rows.len() {
                 "\x1b[J\r"
             } else {
                 "\x1b[K\r\n"
             };
-            let _ = write!(text, "{row}{end}");
+            let _ = write!(text, "{start}{row}{end}");
         }
-        self.widths = rows.iter().map(|row| measure_text_width(row)).collect();
-        text
+        text + CUT[1]
     }
 }
 
@@ -233,35 +242,55 @@ mod tests {
         }
     }
 
+    /// What is drawn, without what is around it.
+    fn drawing(screen: &mut Screen, columns: usize, wraps_at: usize) -> String {
+        let text = screen.drawing(columns, wraps_at);
+        let text = text
+            .strip_prefix(CUT[0])
+            .and_then(|text| text.strip_suffix(CUT[1]));
+        text.expect("rows that do not wrap").to_owned()
+    }
+
     #[test]
     fn rows_are_drawn_over_those_before() {
         let mut screen = screen(&["ab", "cd"]);
-        assert_eq!(screen.drawing(80, 80), "ab\x1b[K\r\ncd\x1b[J\r");
-        assert_eq!(screen.drawing(80, 80), "\r\x1b[1Aab\x1b[K\r\ncd\x1b[J\r");
+        assert_eq!(drawing(&mut screen, 80, 80), "ab\x1b[K\r\ncd\x1b[J\r");
+        let again = drawing(&mut screen, 80, 80);
+        assert_eq!(again, "\r\x1b[1Aab\x1b[K\r\ncd\x1b[J\r");
         screen.rows.pop();
-        assert_eq!(screen.drawing(80, 80), "\r\x1b[1Aab\x1b[J\r");
+        assert_eq!(drawing(&mut screen, 80, 80), "\r\x1b[1Aab\x1b[J\r");
         assert_eq!(screen.erasure(80), "\r\x1b[2K");
         assert_eq!(screen.erasure(80), "");
+    }
+
+    #[test]
+    fn a_row_that_gets_shorter_is_erased_as_a_whole() {
+        let mut screen = screen(&["abc", "d"]);
+        drawing(&mut screen, 80, 80);
+        screen.rows = ["a", "de"].map(str::to_owned).to_vec();
+        let shorter = drawing(&mut screen, 80, 80);
+        assert_eq!(shorter, "\r\x1b[1A\x1b[2Ka\x1b[K\r\nde\x1b[J\r");
     }
 
     #[test]
     fn a_narrower_terminal_has_wrapped_the_rows() {
         let row = "x".repeat(100);
         let mut screen = screen(&[&row, &row]);
-        screen.drawing(81, 81);
+        drawing(&mut screen, 81, 81);
         assert_eq!(screen.widths, [80, 80]);
         let wrapped = "\r\x1b[J\x1b[A\x1b[2K\x1b[A\x1b[2Kxx";
-        assert!(screen.drawing(40, 40).starts_with(wrapped));
+        assert!(drawing(&mut screen, 40, 40).starts_with(wrapped));
         assert_eq!(screen.widths, [39, 39]);
-        assert!(screen.drawing(120, 120).starts_with("\r\x1b[1Axx"));
+        assert!(drawing(&mut screen, 120, 120).starts_with("\r\x1b[1Axx"));
     }
 
     #[test]
     fn other_text_is_above_rows_that_a_narrower_terminal_has_cut() {
         let row = "x".repeat(100);
         let mut screen = screen(&[&row, &row]);
-        screen.drawing(81, usize::MAX);
-        assert!(screen.drawing(40, usize::MAX).starts_with("\r\x1b[1Axx"));
+        drawing(&mut screen, 81, usize::MAX);
+        let cut = drawing(&mut screen, 40, usize::MAX);
+        assert!(cut.starts_with("\r\x1b[1A\x1b[2Kxx"), "{cut:?}");
         assert_eq!(screen.erasure(usize::MAX), "\r\x1b[2K\x1b[A\x1b[2K");
     }
 }

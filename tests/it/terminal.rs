@@ -115,6 +115,8 @@ impl Terminal {
                             let rows = up[..up.len() - 1].parse().unwrap_or(1);
                             row -= rows;
                         }
+                        // rows that are cut instead of wrapped
+                        "?7l" | "?7h" => {}
                         _ => assert!(sequence.ends_with('m'), "{sequence}"),
                     }
                 }
@@ -230,6 +232,9 @@ fn rows_that_a_narrower_terminal_has_wrapped_are_erased() {
         // both rows took two
         let erased = "\r\x1b[J\x1b[A\x1b[2K\x1b[A\x1b[2K";
         assert_eq!(text.contains(erased), is_wrapped, "{text:?}");
+        // those that are drawn while the terminal is resized are cut
+        let [cut, wrap] = ["\x1b[?7l", "\x1b[?7h"].map(|part| text.matches(part).count());
+        assert!(cut > 0 && cut == wrap, "{text:?}");
     }
 }
 
