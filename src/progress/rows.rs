@@ -81,6 +81,11 @@ impl Rows {
         chosen.map(|a| (a, rate(&a.number))).collect()
     }
 
+    /// The bytes per second of all transfers.
+    pub(super) fn rate(&self) -> f64 {
+        self.speeds.values().map(|speed| speed.rate).sum()
+    }
+
     /// How long the transfer that takes longest will take, by its size and its speed.
     pub(super) fn longest(&self) -> Option<Duration> {
         let left = self
@@ -157,6 +162,7 @@ mod tests {
             .collect();
         assert_eq!(first, [(3, 500), (2, 10)]);
         assert_eq!(rows.longest(), Some(Duration::from_secs(179)));
+        assert!((rows.rate() - 1010.0).abs() < 1.0, "{}", rows.rate());
         // between two looks, those that have ended make room
         rows.update(vec![active(4, 0, 10), active(2, 10, 1000)], later);
         let first: Vec<_> = rows.first(9).iter().map(|(a, _)| a.number).collect();

@@ -28,9 +28,6 @@ const LONGEST: usize = 200;
 /// The time over which the speed is averaged.
 const WINDOW: Duration = Duration::from_secs(5);
 
-/// The time before the first estimate.
-const FIRST_ESTIMATE: Duration = Duration::from_secs(1);
-
 /// The progress of a run, from its [`Stats`].
 pub(crate) struct StatusLine {
     stats: Arc<Stats>,
@@ -189,7 +186,7 @@ impl StatusLine {
     fn time_left(&self, total: u64, counts: &Counts, speed: u64) -> Option<Duration> {
         let mut shown = self.left.lock();
         let remaining = total.saturating_sub(counts.total());
-        if remaining == 0 || self.started.elapsed() < FIRST_ESTIMATE {
+        if remaining == 0 {
             shown.forget();
             return None;
         }
@@ -229,17 +226,20 @@ impl StatusLine {
         let under_way: u64 = bodies.clone().map(left).sum::<Option<_>>()?;
         let (count, files) = (bodies.clone().count() as u64, counts.downloaded());
         let untouched = remaining.saturating_sub(count);
-        // at first, only those under way tell how long files are
-        let (sizes, of) = match files {
-            0 => (bodies.map(|active| active.expected).sum(), count),
-            _ => (self.stats.saved_bytes(), files),
+        // at first, only those under way tell how long files are, and how fast they come: the answers may have taken a while
+        let (sizes, of, speed) = match files {
+            0 => {
+                let sizes = bodies.map(|active| active.expected).sum();
+                (sizes, count, rows.rate())
+            }
+            _ => (self.stats.saved_bytes(), files, speed as f64),
         };
         let size = match (untouched, of) {
             (0, _) => 0.0,
             (_, 0) => return None,
             _ => sizes as f64 / of as f64,
         };
-        (speed > 0).then(|| (under_way as f64 + untouched as f64 * size) / speed as f64)
+        (speed >= 1.0).then(|| (under_way as f64 + untouched as f64 * size) / speed)
     }
 
     /// Bytes per second over the last [`WINDOW`], given the `bytes` received so far.

@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 
 use super::smooth;
 
+/// The time before the first estimate, from when there could be one: the first bytes say little.
+const FIRST: Duration = Duration::from_secs(1);
+
 /// The time constant, in seconds.
 const STEADY: f64 = 5.0;
 
@@ -15,6 +18,8 @@ const STEADY: f64 = 5.0;
 pub(super) struct TimeLeft {
     started: Instant,
     seen: Instant,
+    /// Until when nothing could be said.
+    unknown: Instant,
     /// The time of work left in seconds, without pauses.
     work: Option<f64>,
     /// The time during which all links have waited for paused hosts.
@@ -40,6 +45,7 @@ impl TimeLeft {
         Self {
             started: now,
             seen: now,
+            unknown: now,
             work: None,
             idle: Duration::ZERO,
         }
@@ -54,7 +60,13 @@ impl TimeLeft {
         }
         let worked = (now - self.started).saturating_sub(self.idle);
         let by_links = rest.links.map(|links| links * worked.as_secs_f64());
-        let estimate = rest.bytes.or(by_links)?;
+        let Some(estimate) = rest.bytes.or(by_links) else {
+            self.unknown = now;
+            return None;
+        };
+        if now - self.unknown < FIRST {
+            return None;
+        }
         let seconds = |time: Option<Duration>| time.unwrap_or_default().as_secs_f64();
         let work = match (self.work, rest.is_idle) {
             (None, _) => estimate,
@@ -84,6 +96,31 @@ impl TimeLeft {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_second_is_too_short_for_an_estimate() {
+        let start = Instant::now();
+        let mut left = TimeLeft::new(start);
+        let mut shown = |millis: u64, bytes: Option<f64>| {
+            let rest = Rest {
+                links: None,
+                bytes,
+                longest: None,
+                back: None,
+                is_idle: false,
+            };
+            let left = left.at(start + Duration::from_millis(millis), &rest);
+            left.map(|left| left.as_secs())
+        };
+        // the server takes its time before it sends anything
+        for (millis, bytes) in [(0, None), (2500, None), (2625, Some(300.0))] {
+            assert_eq!(shown(millis, bytes), None, "{millis}");
+        }
+        assert_eq!(shown(3499, Some(100.0)), None);
+        // what it was before is forgotten
+        assert_eq!(shown(3500, Some(20.0)), Some(20));
+        assert_eq!(shown(3625, Some(20.0)), Some(20));
+    }
 
     #[test]
     fn a_pause_does_not_make_the_rest_longer() {
