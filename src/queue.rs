@@ -50,6 +50,8 @@ struct State<J> {
     schedule: Schedule<J>,
     /// The number of workers that wait.
     idle: usize,
+    /// The number of links that have ended, but may be added [again](Queue::again).
+    unsettled: usize,
     closed: bool,
 }
 
@@ -70,6 +72,7 @@ impl<J: HasHost> Queue<J> {
         let state = State {
             schedule: Schedule::new(policies),
             idle: 0,
+            unsettled: 0,
             closed: false,
         };
         Self {
@@ -95,6 +98,12 @@ impl<J: HasHost> Queue<J> {
         Pushed::Queued
     }
 
+    /// A link is about to end that may be added [again](Self::again): until the result is dropped, the queue is not over.
+    pub(crate) fn unsettled(&self) -> Unsettled<'_, J> {
+        self.state.lock().unsettled += 1;
+        Unsettled(self)
+    }
+
     /// Adds a link again that has ended, to be attempted at `due` or later.
     ///
     /// # Errors
@@ -102,7 +111,7 @@ impl<J: HasHost> Queue<J> {
     /// The link, if nobody will start it any more, and the reason: `None` if the queue has ended.
     pub(crate) fn again(&self, job: J, due: Instant) -> Result<(), (J, Option<GiveUp>)> {
         let mut state = self.state.lock();
-        if state.closed || state.schedule.is_over() {
+        if state.closed || state.is_over() {
             return Err((job, None));
         }
         let added = state.schedule.add(job, Some(due), Instant::now());
@@ -144,7 +153,7 @@ impl<J: HasHost> Queue<J> {
                     // running links may never end if their workers have failed
                     return None;
                 }
-                match state.schedule.next(Instant::now()) {
+                let until = match state.schedule.next(Instant::now()) {
                     Next::Start(started) => {
                         if state.wants_more() {
                             self.room.notify_one();
@@ -154,13 +163,13 @@ impl<J: HasHost> Queue<J> {
                         }
                         return Some(started);
                     }
-                    Next::End => return None,
-                    Next::Wait(until) => {
-                        state.idle += 1;
-                        self.room.notify_one();
-                        (until, Waiting(self))
-                    }
-                }
+                    Next::End if state.is_over() => return None,
+                    Next::End => None,
+                    Next::Wait(until) => until,
+                };
+                state.idle += 1;
+                self.room.notify_one();
+                (until, Waiting(self))
             };
             if let Some(until) = until {
                 let _ = tokio::time::timeout_at(until.into(), ready).await;
@@ -187,7 +196,7 @@ impl<J: HasHost> Queue<J> {
         };
         let now = Instant::now();
         let given_up = state.schedule.finish(ticket, finished, feedback, now);
-        if state.schedule.is_over() {
+        if state.is_over() {
             self.ready.notify_waiters();
         } else {
             self.wake(state);
@@ -235,6 +244,11 @@ impl<J: HasHost> Queue<J> {
 }
 
 impl<J: HasHost> State<J> {
+    /// Whether nothing is left, and nothing will be added.
+    fn is_over(&self) -> bool {
+        self.unsettled == 0 && self.schedule.is_over()
+    }
+
     fn is_full(&self) -> bool {
         let waiting = self.schedule.waiting();
         waiting >= LOOK_AHEAD
@@ -264,6 +278,20 @@ impl<J: HasHost> Drop for Waiting<'_, J> {
         let mut state = self.0.state.lock();
         state.idle -= 1;
         self.0.wake(state);
+    }
+}
+
+/// A link that may be added again although it has ended.
+pub(crate) struct Unsettled<'a, J: HasHost>(&'a Queue<J>);
+
+impl<J: HasHost> Drop for Unsettled<'_, J> {
+    fn drop(&mut self) {
+        let mut state = self.0.state.lock();
+        state.unsettled -= 1;
+        if state.is_over() {
+            drop(state);
+            self.0.ready.notify_waiters();
+        }
     }
 }
 
@@ -345,8 +373,16 @@ mod tests {
         queue.finish(&second.ticket, Finished::Ended, Feedback::Good);
         let again = queue.next().await.expect("a link");
         assert_eq!(again.job, Link(1));
+        let unsettled = queue.unsettled();
         queue.finish(&again.ticket, Finished::Ended, Feedback::Good);
-        assert_eq!(queue.next().await, None);
+        assert!(is_pending(pin!(queue.next())));
+        assert_eq!(queue.again(Link(3), Instant::now()), Ok(()));
+        let last = queue.next().await.expect("a link");
+        queue.finish(&last.ticket, Finished::Ended, Feedback::Good);
+        let mut next = pin!(queue.next());
+        assert!(is_pending(next.as_mut()));
+        drop(unsettled);
+        assert_eq!(next.await, None);
         let refused = queue.again(Link(1), Instant::now());
         assert_eq!(refused, Err((Link(1), None)));
     }

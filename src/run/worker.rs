@@ -97,6 +97,8 @@ impl Worker {
         for kept in fetcher.freed() {
             self.begin_anew(fetcher, kept).await;
         }
+        // others may end while this one is saved or its command runs
+        let _unsettled = self.queue.unsettled();
         match result {
             Fetched::Sealed(sealed) => {
                 // before the upload, so that the host is free for the next link

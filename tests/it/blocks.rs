@@ -8,7 +8,7 @@ use sha2::Sha256;
 
 use crate::checksums::hex;
 use crate::codings::gzip;
-use crate::harness::{MODES, Run, Running, Sandbox, for_each_mode, list};
+use crate::harness::{MODES, Run, Running, Sandbox, for_each_mode, list, until};
 use crate::server::{Server, ok, pdf, respond, send};
 
 /// A list of so many links of `server`.
@@ -502,6 +502,38 @@ fn links_that_lead_elsewhere_are_blocked_too() {
             );
         }
     });
+}
+
+/// The command for one file ends only when all other links have ended, with the file of a mirror.
+#[cfg(unix)]
+#[test]
+fn a_link_whose_command_ends_last_begins_anew() {
+    // one command per core
+    if std::thread::available_parallelism().is_ok_and(|cores| cores.get() < 2) {
+        return;
+    }
+    for mode in ["threads", "pool", "async"] {
+        let mirror = Server::of_pdfs();
+        let sandbox = Sandbox::new();
+        let first = sandbox.path("out/0.pdf");
+        let server = Server::start(move |request, stream| {
+            until(|| request.path == "/0.pdf" || first.exists());
+            ok(stream, &pdf("access blocked"));
+        });
+        sandbox.write("block.pdf", pdf("access blocked"));
+        let rows = (0..7).map(|n| {
+            let path = format!("/{n}.pdf");
+            format!("{}\t{}", server.url(&path), mirror.url(&path))
+        });
+        // in vain, it ends with the folder
+        let others = "for n in 1 2 3 4 5 6; do until test ! -d out || { test -e out/$n.pdf && ! cmp -s block.pdf out/$n.pdf; }; do sleep 0.01; done; done";
+        let exec =
+            format!("sh -c 'case $0 in *0.pdf) cmp -s block.pdf $0 || exit 0; {others};; esac'");
+        let args = ["--retry", "0", "--exec", &exec];
+        let run = sandbox.fetch(mode, list(rows), &args).exits(0);
+        adds_up(&run, 7, 0);
+        assert_eq!(sandbox.files()["0.pdf"], pdf("/0.pdf"));
+    }
 }
 
 #[cfg(unix)]
