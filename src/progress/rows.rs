@@ -58,6 +58,11 @@ impl Rows {
         }
     }
 
+    /// How fast transfers have been says nothing any more.
+    pub(super) fn forget(&mut self) {
+        self.speeds.clear();
+    }
+
     /// All transfers.
     pub(super) fn active(&self) -> &[Active] {
         &self.active

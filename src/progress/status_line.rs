@@ -13,7 +13,7 @@ use super::rows::Rows;
 use super::time_left::{Rest, TimeLeft};
 use crate::outcome::{Counts, Status};
 use crate::stats::{Active, Stats, rate};
-use crate::system::locale;
+use crate::system::{locale, signals};
 use crate::text::{cut, printable};
 
 /// How many transfers are looked at.
@@ -27,6 +27,9 @@ const LONGEST: usize = 200;
 
 /// The time over which the speed is averaged.
 const WINDOW: Duration = Duration::from_secs(5);
+
+/// The time for which nothing can be said once the process is continued: what has piled up meanwhile comes at once.
+const SETTLING: Duration = Duration::from_secs(1);
 
 /// The progress of a run, from its [`Stats`].
 pub(crate) struct StatusLine {
@@ -80,9 +83,9 @@ impl StatusLine {
 
     /// Up to `most` active transfers, those first that take longest.
     pub(super) fn shown(&self, most: usize) -> Shown {
-        let mut rows = self.rows.lock();
+        let (mut rows, now) = (self.rows.lock(), Instant::now());
         let (active, count) = self.stats.oldest(LOOKED_AT);
-        rows.update(active, Instant::now());
+        update(&mut rows, active, now);
         // a row says how many do not fit
         let most = if count > most {
             most.saturating_sub(1)
@@ -191,11 +194,14 @@ impl StatusLine {
             return None;
         }
         let now = Instant::now();
+        if is_settling(now) {
+            shown.skip(now);
+        }
         let mut rows = self.rows.lock();
-        rows.update(self.stats.oldest(LOOKED_AT).0, now);
+        update(&mut rows, self.stats.oldest(LOOKED_AT).0, now);
         let paused = self.stats.paused_hosts();
         let is_idle = rows.active().is_empty() && !paused.is_empty();
-        if is_idle {
+        if is_idle || is_settling(now) {
             // the speed after the pause counts from its end
             let mut samples = self.samples.lock();
             let latest = samples.len() - 1;
@@ -273,6 +279,19 @@ impl State {
             None => self.words(),
         }
     }
+}
+
+fn update(rows: &mut Rows, active: Vec<Active>, now: Instant) {
+    if is_settling(now) {
+        rows.forget();
+    }
+    rows.update(active, now);
+}
+
+/// Whether the process was stopped a moment ago.
+fn is_settling(now: Instant) -> bool {
+    let continued = signals::continued();
+    continued.is_some_and(|then| now.saturating_duration_since(then) < SETTLING)
 }
 
 /// How many times as many links remain as have been fetched.

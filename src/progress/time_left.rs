@@ -2,7 +2,8 @@
 //!
 //! It moves towards each new estimate, so that it does not jump, and is never less than the transfer under way that takes
 //! longest, or the pause of a host. While all links wait for paused hosts, nothing is learned of the work: what was left of
-//! it comes after the pause, and the pause does not count as time that links have taken.
+//! it comes after the pause, and the pause does not count as time that links have taken. Nor does the time during which the
+//! process was stopped.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,7 @@ pub(super) struct TimeLeft {
     unknown: Instant,
     /// The time of work left in seconds, without pauses.
     work: Option<f64>,
-    /// The time during which all links have waited for paused hosts.
+    /// The time during which all links have waited for paused hosts, or the process was stopped.
     idle: Duration,
 }
 
@@ -87,6 +88,13 @@ impl TimeLeft {
         Duration::try_from_secs_f64(left.ceil().max(1.0)).ok()
     }
 
+    /// Nothing of what has happened until `now` says anything.
+    pub(super) fn skip(&mut self, now: Instant) {
+        self.idle += now - self.seen;
+        (self.seen, self.unknown) = (now, now);
+        self.forget();
+    }
+
     /// There is nothing to say at the moment.
     pub(super) fn forget(&mut self) {
         self.work = None;
@@ -120,6 +128,24 @@ mod tests {
         // what it was before is forgotten
         assert_eq!(shown(3500, Some(20.0)), Some(20));
         assert_eq!(shown(3625, Some(20.0)), Some(20));
+    }
+
+    #[test]
+    fn the_time_in_which_the_process_was_stopped_does_not_count() {
+        let start = Instant::now();
+        let mut left = TimeLeft::new(start);
+        let rest = Rest {
+            links: Some(3.0),
+            bytes: None,
+            longest: None,
+            back: None,
+            is_idle: false,
+        };
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(left.at(at(5), &rest), Some(Duration::from_secs(15)));
+        left.skip(at(600));
+        assert_eq!(left.at(at(600), &rest), None);
+        assert_eq!(left.at(at(601), &rest), Some(Duration::from_secs(18)));
     }
 
     #[test]

@@ -5,8 +5,13 @@
 use std::io;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
+use std::time::Instant;
 
+use parking_lot::Mutex;
 use tokio::runtime::Builder;
+
+/// When this process has been continued.
+static CONTINUED: Mutex<Option<Instant>> = Mutex::new(None);
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,15 +57,22 @@ fn run(hear: &impl Fn(Heard), listening: &SyncSender<io::Result<()>>) -> io::Res
     })
 }
 
+/// Stops this process until somebody continues it.
+pub(crate) fn pause() {
+    stop();
+    *CONTINUED.lock() = Some(Instant::now());
+}
+
+/// When this process has been continued the last time after a pause.
+pub(crate) fn continued() -> Option<Instant> {
+    *CONTINUED.lock()
+}
+
 #[cfg(unix)]
-pub(crate) use unix::pause;
-#[cfg(unix)]
-use unix::{PauseSignal, StatusSignals, StopSignals, survive_large_files};
+use unix::{PauseSignal, StatusSignals, StopSignals, stop, survive_large_files};
 
 #[cfg(not(unix))]
-pub(crate) use other::pause;
-#[cfg(not(unix))]
-use other::{PauseSignal, StatusSignals, StopSignals, survive_large_files};
+use other::{PauseSignal, StatusSignals, StopSignals, stop, survive_large_files};
 
 #[cfg(unix)]
 mod unix {
@@ -158,7 +170,7 @@ mod unix {
     }
 
     /// Stops this process until somebody continues it.
-    pub(crate) fn pause() {
+    pub(super) fn stop() {
         let _ = process::kill_process(process::getpid(), process::Signal::STOP);
         // another thread may take the signal, a moment later
         std::thread::sleep(STOPPING);
@@ -231,7 +243,7 @@ mod other {
     }
 
     /// Does nothing.
-    pub(crate) fn pause() {}
+    pub(super) fn stop() {}
 
     /// No signal asks for the progress of a run.
     pub(super) struct StatusSignals;
