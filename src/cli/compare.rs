@@ -1,7 +1,7 @@
 //! Options of `compare`, and what others mean there.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::error::ErrorKind;
@@ -35,7 +35,7 @@ pub(super) struct CompareArgs {
     /// Keep the files, in one folder per mode [default: temporary folders]
     #[arg(short = 'o', long = "output", value_name = "DIR")]
     keep: Option<PathBuf>,
-    /// Write the chart, and who ran which link when, to this file as SVG
+    /// Write the chart, and who ran which link when, to this file as SVG; `-` is standard output
     #[arg(long, value_name = "FILE", value_parser = written_as("svg"))]
     svg: Option<PathBuf>,
     // not the id of the option of a run, whose meaning in a configuration file is another one
@@ -54,6 +54,11 @@ pub(super) struct Asked {
 }
 
 impl Asked {
+    /// Whether the picture goes to standard output.
+    pub(super) fn prints_picture(&self) -> bool {
+        self.svg.as_deref().is_some_and(is_stdout)
+    }
+
     /// The folders that it writes to.
     pub(super) fn outputs(&self) -> impl Iterator<Item = PathBuf> {
         let Options {
@@ -82,6 +87,20 @@ pub(super) fn adapt(compare: Command) -> Command {
 }
 
 impl CompareArgs {
+    /// Ends the process if nothing is to be fetched, or if two results are to be printed.
+    fn refuse_conflicts(&self, run: &RunArgs) {
+        let message = if run.files.dry_run {
+            "`--dry-run` cannot be used with `compare`, which times real downloads: \
+             for what a run would do, leave out `compare`: `fetchpdf --dry-run …`"
+        } else if self.json && self.svg.as_deref().is_some_and(is_stdout) {
+            "`--json` and `--svg -` both print on standard output: name a file for the picture"
+        } else {
+            return;
+        };
+        let kind = ErrorKind::ArgumentConflict;
+        command().error(kind, message).exit()
+    }
+
     /// What to do: the comparison, or the one run that this process has been started for by one.
     ///
     /// # Errors
@@ -93,7 +112,7 @@ impl CompareArgs {
         arguments: Arguments,
         tables: Tables,
     ) -> anyhow::Result<Action> {
-        refuse_dry_run(&run);
+        self.refuse_conflicts(&run);
         if let Some(order) = arguments.order {
             let (mode, at_once, output) = order.run();
             let relays = order.relays;
@@ -138,14 +157,9 @@ impl CompareArgs {
     }
 }
 
-/// Ends the process if nothing is to be fetched.
-fn refuse_dry_run(run: &RunArgs) {
-    if run.files.dry_run {
-        let message = "`--dry-run` cannot be used with `compare`, which times real downloads: \
-                       for what a run would do, leave out `compare`: `fetchpdf --dry-run …`";
-        let kind = ErrorKind::ArgumentConflict;
-        command().error(kind, message).exit()
-    }
+/// Whether a file is standard output.
+fn is_stdout(path: &Path) -> bool {
+    path.as_os_str() == "-"
 }
 
 /// A number of runs.

@@ -1,7 +1,5 @@
 //! What the command line asks for, and how to carry it out.
 
-use std::fs::File;
-use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +9,7 @@ use super::buckets::Place;
 use super::compare::Asked;
 use super::origins::Origins;
 use crate::bucket;
-use crate::commands::compare::{self, Picture, compare};
+use crate::commands::compare::{self, Picture, PictureFile, compare};
 use crate::commands::dry_run::dry_run;
 use crate::commands::landing::landing;
 use crate::commands::resolve::resolve;
@@ -219,17 +217,18 @@ impl Invocation {
     }
 }
 
-/// Compares modes, and writes the picture to a file.
+/// Compares modes, and writes the picture. If that goes to standard output, the tables go to standard error.
 fn compare_as(asked: &Asked) -> anyhow::Result<CommandOutcome> {
     let failed = |path: &Path| format!("cannot write `{}`", path.display());
-    let svg = asked.svg.as_deref();
+    let path = asked.svg.as_deref().filter(|_| !asked.prints_picture());
     // fails before hours are spent on a picture that cannot be written
-    let file = svg.map(|path| File::create(path).with_context(|| failed(path)));
+    let file = path.map(|path| PictureFile::open(path).with_context(|| failed(path)));
     let file = file.transpose()?;
     let comparison = compare(&asked.config, &asked.options)?;
+    let picture = (!comparison.results.is_empty()).then_some(Picture(&comparison));
     let mut lost_picture = false;
-    if let (Some(path), Some(mut file)) = (svg, file)
-        && let Err(error) = write!(file, "{}", Picture(&comparison))
+    if let (Some(path), Some(file), Some(picture)) = (path, file, picture)
+        && let Err(error) = file.write(picture)
     {
         let why = io_message(&error);
         tracing::error!("{}: {why}", failed(path));
@@ -237,8 +236,15 @@ fn compare_as(asked: &Asked) -> anyhow::Result<CommandOutcome> {
     }
     let result = if asked.json {
         compare::json(&comparison)
+    } else if asked.prints_picture() {
+        if !asked.options.is_quiet {
+            log::print(&comparison.text(false));
+        }
+        picture
+            .map(|picture| picture.to_string())
+            .unwrap_or_default()
     } else {
-        comparison.to_string()
+        comparison.text(true)
     };
     let code = comparison.exit_code().max(lost_picture.into());
     Ok(CommandOutcome::new(result, code, comparison.list_error()))
@@ -274,7 +280,7 @@ impl Action {
                 (&config.inputs[..], vec![config.layout.journal()])
             }
             Self::Compare(asked) => {
-                written.extend(asked.svg.as_deref());
+                written.extend(asked.svg.as_deref().filter(|_| !asked.prints_picture()));
                 let journals = asked
                     .outputs()
                     .map(|output| Layout::new(output, None).journal());

@@ -22,7 +22,6 @@ mod table;
 mod who;
 
 use std::ffi::OsString;
-use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
@@ -33,16 +32,16 @@ use console::Term;
 use tokio_util::sync::CancellationToken;
 
 use crate::links::{Input, Links};
-use crate::log;
 use crate::run::Config;
 use crate::stop::{self, Cause, Stop};
 use crate::system::locale;
 use crate::text::wrapped;
+use crate::{log, screen};
 
 pub(crate) use child::{Order, run_one};
 pub(crate) use json::json;
 use measured::Measured;
-pub(crate) use picture::Picture;
+pub(crate) use picture::{Picture, PictureFile};
 pub(crate) use rows::{DEFAULT_AT_ONCE, Folders, ModeAt, Row, rows};
 
 /// The columns of a terminal whose width is unknown, and of a pipe.
@@ -73,7 +72,7 @@ pub(crate) struct Options {
     pub is_verbose: bool,
 }
 
-/// The result of a comparison. [`fmt::Display`] is the tables and the charts for people.
+/// The result of a comparison.
 #[derive(Debug)]
 pub(crate) struct Comparison {
     /// The rows that have run at least once.
@@ -218,20 +217,9 @@ impl Comparison {
         codes.find(|code| *code != 0).unwrap_or(0)
     }
 
-    /// Why a list could not be read to its end, if so.
-    pub(crate) fn list_error(&self) -> Option<String> {
-        self.all_runs().find_map(|run| run.list_error.clone())
-    }
-
-    fn all_runs(&self) -> impl Iterator<Item = &Measured> {
-        self.results.iter().flat_map(|result| &result.runs)
-    }
-}
-
-impl fmt::Display for Comparison {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let size = Term::stdout().size_checked();
-        let columns = size.map_or(USUAL_COLUMNS, |(_, columns)| usize::from(columns));
+    /// The tables and the charts for people, who see them on standard output or standard error.
+    pub(crate) fn text(&self, is_stdout: bool) -> String {
+        let columns = screen::columns(is_stdout).unwrap_or(USUAL_COLUMNS);
         let screen = Screen {
             columns: columns.min(MOST_COLUMNS),
             is_utf8: locale::is_utf8(),
@@ -244,7 +232,16 @@ impl fmt::Display for Comparison {
         }
         let notes = notes::notes(self).into_iter();
         parts.extend(notes.map(|note| screen.wrapped(&note)));
-        f.write_str(&parts.join("\n"))
+        parts.join("\n")
+    }
+
+    /// Why a list could not be read to its end, if so.
+    pub(crate) fn list_error(&self) -> Option<String> {
+        self.all_runs().find_map(|run| run.list_error.clone())
+    }
+
+    fn all_runs(&self) -> impl Iterator<Item = &Measured> {
+        self.results.iter().flat_map(|result| &result.runs)
     }
 }
 

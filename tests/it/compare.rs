@@ -342,6 +342,51 @@ fn a_picture_shows_all_links_of_a_list_with_more_than_lines_fit() {
 }
 
 #[test]
+fn a_picture_can_be_printed() {
+    let server = Server::of_pdfs();
+    let sandbox = Sandbox::new();
+    sandbox.write("links.txt", links(&server, 3));
+    let args = ["links.txt", "--modes", "pool", "--svg", "-"];
+    let run = compare(&sandbox, &args).exits(0);
+    let is_picture = run.stdout.starts_with("<svg ") && run.stdout.ends_with("</svg>\n");
+    assert!(is_picture, "{run:?}");
+    assert!(run.stderr.contains("\nmode  at once  "), "{run:?}");
+    let run = compare(&sandbox, &[&args[..], &["-q"]].concat()).exits(0);
+    assert!(run.stdout.starts_with("<svg "), "{run:?}");
+    assert_eq!(run.stderr, "");
+    let requests = server.requests().len();
+    let run = compare(&sandbox, &[&args[..], &["--json"]].concat()).exits(2);
+    assert!(
+        run.stderr.contains("name a file for the picture"),
+        "{run:?}"
+    );
+    assert_eq!(server.requests().len(), requests);
+    assert!(!sandbox.path("-").exists());
+}
+
+#[test]
+fn a_picture_is_only_replaced_by_another_one() {
+    let server = Server::of_pdfs();
+    let sandbox = Sandbox::new();
+    sandbox.write("links.txt", links(&server, 3));
+    sandbox.write("empty.txt", "# later\n");
+    let old = "old ".repeat(10_000);
+    sandbox.write("old.svg", &old);
+    let read = |name: &str| std::fs::read_to_string(sandbox.path(name)).ok();
+    for (list, code) in [("empty.txt", 0), ("missing.txt", 2)] {
+        for name in ["old.svg", "new.svg"] {
+            compare(&sandbox, &[list, "--svg", name]).exits(code);
+        }
+        assert_eq!(read("old.svg").as_deref(), Some(&*old));
+        assert_eq!(read("new.svg"), None);
+    }
+    compare(&sandbox, &["links.txt", "--svg", "old.svg", "-q"]).exits(0);
+    let picture = read("old.svg").expect("a picture");
+    let is_whole = picture.starts_with("<svg ") && picture.ends_with("</svg>\n");
+    assert!(is_whole, "{picture}");
+}
+
+#[test]
 fn a_pause_before_a_retry_is_told_from_the_time_of_a_mode() {
     let server = Server::start(|request, stream| {
         if request.path == "/busy.pdf" && request.earlier % 2 == 0 {

@@ -1,6 +1,7 @@
 //! A comparison as SVG, readable on light and dark pages, for example in a README: the times as bars, and below them who ran
 //! when.
 
+mod file;
 mod time_lines;
 
 use std::fmt;
@@ -8,6 +9,7 @@ use std::fmt;
 use super::table::ratio;
 use super::{Comparison, RowResult};
 use crate::text::seconds;
+pub(crate) use file::PictureFile;
 use time_lines::TimeLines;
 
 /// A comparison whose [`fmt::Display`] is SVG.
