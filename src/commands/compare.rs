@@ -153,7 +153,7 @@ pub(crate) fn compare(config: &Config, options: &Options) -> anyhow::Result<Comp
             break;
         }
         say(&format!(": {measured}"));
-        result.runs.push(measured);
+        result.push(measured);
         if stop.is_stopped() {
             break;
         }

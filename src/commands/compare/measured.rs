@@ -13,6 +13,9 @@ use crate::stop::Cause;
 use crate::system::usage::{self, CpuTime};
 use crate::text::seconds;
 
+/// So many runs of a row keep who ran when, which may be a megabyte each.
+const MOST_TIME_LINES: usize = 9;
+
 /// What one run has taken. It goes from one process to another.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Measured {
@@ -82,6 +85,10 @@ impl Measured {
     pub(super) fn is_of_nothing(&self) -> bool {
         self.links == 0 && self.exit_code == 0
     }
+
+    fn has_time_line(&self) -> bool {
+        !self.events.attempts.is_empty()
+    }
 }
 
 impl fmt::Display for Measured {
@@ -108,6 +115,20 @@ impl RowResult {
             row,
             label: row.label(rows),
             runs: Vec::new(),
+        }
+    }
+
+    /// Adds a run. With many, those whose times are far from the median so far no longer keep who ran when.
+    pub(super) fn push(&mut self, run: Measured) {
+        self.runs.push(run);
+        let median = self.elapsed();
+        let runs = self.runs.iter_mut();
+        let kept: Vec<_> = runs.filter(|run| run.has_time_line()).collect();
+        if kept.len() > MOST_TIME_LINES {
+            let kept = kept.into_iter();
+            let farthest = kept.max_by_key(|run| run.elapsed.abs_diff(median));
+            let events = &mut farthest.expect("there are several").events;
+            (events.links, events.attempts) = (Vec::new(), Vec::new());
         }
     }
 
@@ -148,11 +169,11 @@ impl RowResult {
         self.runs.iter().map(|run| run.failed).max().unwrap_or(0)
     }
 
-    /// The run whose time is next to the median.
+    /// The run whose time is next to the median, of those that keep who ran when.
     pub(super) fn typical(&self) -> &Measured {
         let median = self.elapsed();
         let runs = self.runs.iter();
-        let typical = runs.min_by_key(|run| run.elapsed.abs_diff(median));
+        let typical = runs.min_by_key(|run| (!run.has_time_line(), run.elapsed.abs_diff(median)));
         typical.expect("it has run")
     }
 
@@ -163,5 +184,65 @@ impl RowResult {
         let upper = times.len() / 2;
         let lower = times.len().checked_sub(1)? / 2;
         Some((times[lower] + times[upper]) / 2)
+    }
+}
+
+#[cfg(test)]
+impl Measured {
+    /// A run of nine links that has taken so many milliseconds, and so many of a processor.
+    pub(super) fn sample((elapsed, busy): (u64, u64)) -> Self {
+        Self {
+            at_once: 1,
+            elapsed: Duration::from_millis(elapsed),
+            files: 9,
+            bytes: 9,
+            failed: 0,
+            links: 9,
+            cpu: Some((Duration::from_millis(busy), Duration::ZERO)),
+            peak_memory: None,
+            threads: None,
+            events: Events::default(),
+            exit_code: 0,
+            limit: None,
+            is_broken: false,
+            list_error: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::compare::rows::{DEFAULT_AT_ONCE, Row};
+    use crate::mode::Mode;
+    use crate::run::timeline::Attempt;
+
+    #[test]
+    fn of_many_runs_only_those_near_the_median_keep_who_ran_when() {
+        let row = Row {
+            mode: Mode::Pool,
+            at_once: DEFAULT_AT_ONCE,
+        };
+        let mut result = RowResult::new(row, &[row]);
+        for number in 0..101 {
+            // all numbers up to 100, mixed
+            let mut run = Measured::sample((number * 37 % 101, 0));
+            run.events.attempts.push(Attempt {
+                link: 0,
+                worker: 0,
+                begin: Duration::ZERO,
+                end: run.elapsed,
+                is_good: true,
+            });
+            result.push(run);
+            let kept = result.runs.iter().filter(|run| run.has_time_line());
+            assert_eq!(kept.count(), result.runs.len().min(MOST_TIME_LINES));
+        }
+        let milliseconds = Duration::from_millis;
+        assert_eq!(result.elapsed(), milliseconds(50));
+        assert_eq!(result.spread(), (milliseconds(0), milliseconds(100)));
+        let typical = result.typical();
+        assert!(typical.has_time_line());
+        assert!(typical.elapsed.abs_diff(result.elapsed()) <= milliseconds(2));
     }
 }

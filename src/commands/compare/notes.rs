@@ -248,30 +248,14 @@ mod tests {
 
     use super::*;
     use crate::commands::compare::rows::Row;
-    use crate::run::timeline::Events;
 
     fn result(mode: Mode, times: (u64, u64)) -> RowResult {
         result_of(mode, NonZeroUsize::MIN, times)
     }
 
-    fn result_of(mode: Mode, at_once: NonZeroUsize, (elapsed, busy): (u64, u64)) -> RowResult {
+    fn result_of(mode: Mode, at_once: NonZeroUsize, times: (u64, u64)) -> RowResult {
         let mut result = RowResult::new(Row { mode, at_once }, &[]);
-        result.runs.push(Measured {
-            at_once: 1,
-            elapsed: Duration::from_millis(elapsed),
-            files: 9,
-            bytes: 9,
-            failed: 0,
-            links: 9,
-            cpu: Some((Duration::from_millis(busy), Duration::ZERO)),
-            peak_memory: None,
-            threads: None,
-            events: Events::default(),
-            exit_code: 0,
-            limit: None,
-            is_broken: false,
-            list_error: None,
-        });
+        result.push(Measured::sample(times));
         result
     }
 
