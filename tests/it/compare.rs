@@ -261,6 +261,8 @@ fn several_runs_are_interleaved_and_show_their_spread() {
     let of = |name: &str| number(&rows[0][name]);
     let shown = [of("elapsed_min"), of("elapsed"), of("elapsed_max")];
     assert_eq!(times, shown);
+    assert!(rows[0]["speed_up"].is_null(), "no `sequential`: {rows:?}");
+    assert_eq!(rows[0]["vs_slowest"].to_string(), "1.0");
 }
 
 #[test]
@@ -270,7 +272,18 @@ fn it_shows_who_ran_when() {
     sandbox.write("links.txt", links(&server, 12));
     let args = ["links.txt", "-j", "3", "--json"];
     let rows = rows(&compare(&sandbox, &args).exits(0));
+    let longest = rows.iter().map(|row| number(&row["elapsed"]));
+    let longest = longest.fold(0.0, f64::max);
     for (row, mode) in rows.iter().zip(MODES) {
+        let (elapsed, first) = (number(&row["elapsed"]), number(&rows[0]["elapsed"]));
+        for (name, time) in [("speed_up", first), ("vs_slowest", longest)] {
+            // both times are rounded to a tenth of a millisecond
+            let error = (number(&row[name]) * elapsed - time).abs();
+            assert!(
+                error < 0.01 * elapsed + 0.0002 * (1.0 + time / elapsed),
+                "{row}"
+            );
+        }
         let attempts = row["timeline"].as_array().expect("attempts");
         assert_eq!(attempts.len(), 12, "{row}");
         let mut workers: Vec<_> = attempts.iter().map(|attempt| &attempt["worker"]).collect();

@@ -29,6 +29,7 @@ struct RowObject<'a> {
     elapsed_max: f64,
     elapsed_of_runs: Vec<f64>,
     speed_up: Option<f64>,
+    vs_slowest: f64,
     files: u64,
     bytes: u64,
     failed: u64,
@@ -90,9 +91,8 @@ fn object<'a>(comparison: &Comparison, result: &'a RowResult) -> RowObject<'a> {
         elapsed_min: rounded(least),
         elapsed_max: rounded(most),
         elapsed_of_runs: times.collect(),
-        speed_up: comparison
-            .speed_up(result)
-            .map(|factor| (factor * 100.0).round() / 100.0),
+        speed_up: comparison.speed_up(result).map(factor),
+        vs_slowest: factor(comparison.vs_slowest(result)),
         files: run.files,
         bytes: run.bytes,
         failed: result.failed(),
@@ -110,4 +110,9 @@ fn object<'a>(comparison: &Comparison, result: &'a RowResult) -> RowObject<'a> {
 /// Seconds, to a tenth of a millisecond.
 fn rounded(time: Duration) -> f64 {
     (time.as_secs_f64() * 10_000.0).round() / 10_000.0
+}
+
+/// A factor, to a hundredth.
+fn factor(factor: f64) -> f64 {
+    (factor * 100.0).round() / 100.0
 }

@@ -96,10 +96,9 @@ fn speed_up(comparison: &Comparison) -> Option<Column> {
             Some(format!("{factor:.1}x"))
         }));
     }
-    let longest = comparison.longest();
     (results.len() > 1).then(|| {
         Column::new("vs slowest", comparison, |result| {
-            Some(format!("{:.2}x", ratio(longest, result.elapsed())))
+            Some(format!("{:.2}x", comparison.vs_slowest(result)))
         })
     })
 }
@@ -162,6 +161,11 @@ impl Comparison {
         let mut results = self.results.iter();
         let sequential = results.find(|result| result.row.mode == Mode::Sequential)?;
         Some(ratio(sequential.elapsed(), result.elapsed()))
+    }
+
+    /// How many times faster than the slowest row a row is.
+    pub(super) fn vs_slowest(&self, result: &RowResult) -> f64 {
+        ratio(self.longest(), result.elapsed())
     }
 
     /// The time of the slowest row.
