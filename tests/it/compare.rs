@@ -250,6 +250,9 @@ fn several_runs_are_interleaved_and_show_their_spread() {
         .collect();
     assert_eq!(begun, expected);
     assert!(run.stdout.contains("min-max"), "{run:?}");
+    // without `sequential`, the slowest is the measure
+    assert!(run.stdout.contains("  vs slowest  "), "{run:?}");
+    assert!(run.stdout.contains("  1.00x  "), "{run:?}");
     for name in ["pool-2-run-1", "pool-4-run-3"] {
         assert!(sandbox.path("out").join(name).join("3.pdf").exists());
     }
@@ -323,80 +326,6 @@ fn text_fits_and_is_ascii_where_nothing_else_is_shown() {
             assert!(line.chars().count() <= 80, "{line}");
         }
     }
-}
-
-#[test]
-fn a_picture_shows_all_links_of_a_list_with_more_than_lines_fit() {
-    let server = Server::of_pdfs();
-    let sandbox = Sandbox::new();
-    sandbox.write("links.txt", links(&server, 60));
-    let args = [
-        "links.txt",
-        "--modes",
-        "threads,pool",
-        "-j",
-        "2",
-        "--svg",
-        "a.svg",
-    ];
-    let run = compare(&sandbox, &args).exits(0);
-    // without `sequential`, the slowest is the measure
-    assert!(run.stdout.contains("  vs slowest  "), "{run:?}");
-    assert!(run.stdout.contains("  1.00x  "), "{run:?}");
-    let picture = std::fs::read_to_string(sandbox.path("a.svg")).expect("a picture");
-    let heading = "Who ran when: all 60 links<";
-    assert!(picture.contains(heading), "{picture}");
-    let said = "A line is a thread or task, a bar a link; in threads, each bar is a new thread.";
-    assert!(picture.contains(said), "{picture}");
-    // colors of the two threads of `pool`, but of all ten of many threads
-    let (threads, pool) = picture.rsplit_once(">pool</text>").expect("two modes");
-    assert!(threads.contains("class=\"c9\""), "{picture}");
-    assert!(!pool.contains("class=\"c2\""), "{picture}");
-}
-
-#[test]
-fn a_picture_can_be_printed() {
-    let server = Server::of_pdfs();
-    let sandbox = Sandbox::new();
-    sandbox.write("links.txt", links(&server, 3));
-    let args = ["links.txt", "--modes", "pool", "--svg", "-"];
-    let run = compare(&sandbox, &args).exits(0);
-    let is_picture = run.stdout.starts_with("<svg ") && run.stdout.ends_with("</svg>\n");
-    assert!(is_picture, "{run:?}");
-    assert!(run.stderr.contains("\nmode  at once  "), "{run:?}");
-    let run = compare(&sandbox, &[&args[..], &["-q"]].concat()).exits(0);
-    assert!(run.stdout.starts_with("<svg "), "{run:?}");
-    assert_eq!(run.stderr, "");
-    let requests = server.requests().len();
-    let run = compare(&sandbox, &[&args[..], &["--json"]].concat()).exits(2);
-    assert!(
-        run.stderr.contains("name a file for the picture"),
-        "{run:?}"
-    );
-    assert_eq!(server.requests().len(), requests);
-    assert!(!sandbox.path("-").exists());
-}
-
-#[test]
-fn a_picture_is_only_replaced_by_another_one() {
-    let server = Server::of_pdfs();
-    let sandbox = Sandbox::new();
-    sandbox.write("links.txt", links(&server, 3));
-    sandbox.write("empty.txt", "# later\n");
-    let old = "old ".repeat(10_000);
-    sandbox.write("old.svg", &old);
-    let read = |name: &str| std::fs::read_to_string(sandbox.path(name)).ok();
-    for (list, code) in [("empty.txt", 0), ("missing.txt", 2)] {
-        for name in ["old.svg", "new.svg"] {
-            compare(&sandbox, &[list, "--svg", name]).exits(code);
-        }
-        assert_eq!(read("old.svg").as_deref(), Some(&*old));
-        assert_eq!(read("new.svg"), None);
-    }
-    compare(&sandbox, &["links.txt", "--svg", "old.svg", "-q"]).exits(0);
-    let picture = read("old.svg").expect("a picture");
-    let is_whole = picture.starts_with("<svg ") && picture.ends_with("</svg>\n");
-    assert!(is_whole, "{picture}");
 }
 
 #[test]

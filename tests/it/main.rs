@@ -7,6 +7,7 @@ mod checksums;
 mod codings;
 mod command_line;
 mod compare;
+mod compare_picture;
 mod concurrent_runs;
 mod config_file;
 mod digest_auth;
