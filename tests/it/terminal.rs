@@ -316,6 +316,23 @@ fn a_comparison_shows_how_far_a_run_is() {
 }
 
 #[test]
+fn failures_of_a_comparison_are_broken_between_words() {
+    let server = Server::of_pdfs();
+    let sandbox = Sandbox::new();
+    let terminal = Terminal::new(24, 40);
+    let links = ["htp://typo.invalid/a.pdf".to_owned(), server.url("/a.pdf")];
+    sandbox.write("links.txt", list(links));
+    let running = terminal.start(sandbox.command(&["compare", "links.txt"]));
+    running.ends();
+    let all = terminal.screen().join("\n");
+    let words: Vec<_> = all.split_whitespace().collect();
+    let message = "bad_link: only `http` and `https` links are fetched, not `htp`";
+    let told: Vec<_> = message.split(' ').collect();
+    let times = words.windows(told.len()).filter(|words| *words == told);
+    assert_eq!(times.count(), 1, "{all}");
+}
+
+#[test]
 fn bars_are_ascii_where_the_locale_is() {
     let looked = Arc::new(Barrier::new(2));
     let server = slow_server(&looked);

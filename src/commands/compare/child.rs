@@ -271,7 +271,7 @@ fn tell_once(mut messages: impl BufRead, told: &Told) {
         let mut hashes = told.hashes.lock();
         let hash = hashes.hasher().hash_one(&line);
         if hashes.len() >= told.most || hashes.insert(hash) {
-            log::print(&String::from_utf8_lossy(&line));
+            log::tell(String::from_utf8_lossy(&line).trim_end_matches('\n'));
         }
         drop(hashes);
         line.clear();
