@@ -26,11 +26,18 @@ const MOST_RUNS: usize = 1000;
 #[derive(Debug, Args)]
 pub(super) struct CompareArgs {
     /// Modes to run, in this order; `MODE:N` is a mode with N links at once, instead of `--jobs`
-    #[arg(long, value_name = "MODE[:N]", value_delimiter = ',')]
+    #[arg(
+        long,
+        alias = "mode",
+        short_alias = 'm',
+        value_name = "MODE[:N]",
+        value_delimiter = ','
+    )]
     #[arg(default_value = "sequential,threads,pool,async")]
     modes: Vec<ModeAt>,
     /// Runs of each mode, in turn: the median counts, and the shortest and longest time are shown
     #[arg(long, value_name = "N", default_value = "1", value_parser = runs)]
+    #[arg(allow_negative_numbers = true)]
     runs: usize,
     /// Keep the files, in one folder per mode [default: temporary folders]
     #[arg(short = 'o', long = "output", value_name = "DIR")]
@@ -80,6 +87,7 @@ pub(super) fn adapt(compare: Command) -> Command {
         jobs.value_name("N[,N]…")
             .help("Links to fetch at once in all modes but `sequential`; compares several numbers [default: 16]")
             .value_parser(several_jobs)
+            .allow_negative_numbers(true)
     };
     compare
         .mut_arg("jobs", jobs)

@@ -175,6 +175,7 @@ fn all_concurrent_modes_have_the_same_number_at_once() {
             &["-j", "5", "--modes", "async:64,async"],
             &["async 64", "async 5"],
         ),
+        (&["-m", "pool", "--mode", "async"], &["pool 16", "async 16"]),
     ] {
         let args = [&["links.txt", "--json", "-q"], args].concat();
         let run = compare(&sandbox, &args).exits(0);
@@ -198,7 +199,9 @@ fn all_concurrent_modes_have_the_same_number_at_once() {
             "a number from 1 to 10000",
         ),
         (&["compare", "links.txt", "-j", ""], "such as `1,4,16`"),
+        (&["compare", "links.txt", "-j", "-1"], "such as `1,4,16`"),
         (&["compare", "links.txt", "--runs", "0"], "from 1 to 1000"),
+        (&["compare", "links.txt", "--runs", "-1"], "from 1 to 1000"),
         (
             &["compare", "links.txt", "--modes", "fast"],
             "sequential, threads, pool and async",
