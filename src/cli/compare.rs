@@ -23,6 +23,16 @@ use crate::store::Layout;
 /// More runs than this would be a typing error.
 const MOST_RUNS: usize = 1000;
 
+/// Options of a run that change nothing in a comparison, or cannot be used with it.
+const WITHOUT_EFFECT: [&str; 6] = [
+    "dry_run",
+    "skip_existing",
+    "update",
+    "overwrite",
+    "carry",
+    "carry_line",
+];
+
 #[derive(Debug, Args)]
 pub(super) struct CompareArgs {
     /// Modes to run, in this order; `MODE:N` is a mode with N links at once, instead of `--jobs`
@@ -89,9 +99,9 @@ pub(super) fn adapt(compare: Command) -> Command {
             .value_parser(several_jobs)
             .allow_negative_numbers(true)
     };
-    compare
-        .mut_arg("jobs", jobs)
-        .mut_arg("dry_run", |dry_run| dry_run.hide(true))
+    let hide = |compare: Command, id| compare.mut_arg(id, |arg| arg.hide(true));
+    let compare = WITHOUT_EFFECT.into_iter().fold(compare, hide);
+    compare.mut_arg("jobs", jobs)
 }
 
 impl CompareArgs {

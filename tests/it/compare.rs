@@ -120,6 +120,8 @@ fn nothing_to_fetch_is_told_once_and_compares_nothing() {
     let run = compare(&sandbox, &["empty.txt", "--update"]).exits(0);
     let warning = "`--update` has no effect with `compare`: each run starts with an empty folder";
     assert!(run.stderr.contains(warning), "{run:?}");
+    let help = compare(&sandbox, &["--help"]).exits(0).stdout;
+    assert!(help.contains("--dedupe") && !help.contains("--update"));
     let run = compare(&sandbox, &["missing.txt"]).exits(2);
     assert!(run.stderr.starts_with("error: cannot read"), "{run:?}");
 }
