@@ -28,6 +28,9 @@ const MANY_ROWS: usize = 4;
 /// The columns that a bar should have, with its gap.
 const BAR: usize = 3;
 
+/// An attempt is longer than all others if it is so by this part of the whole time.
+const PART: u32 = 10;
+
 /// The signs of workers. After the last one, they begin anew.
 const SIGNS: &[u8] = b"123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
@@ -67,15 +70,8 @@ pub(super) fn who_ran_when(comparison: &Comparison, screen: Screen) -> Option<St
     );
     let mut text = screen.wrapped(&heading);
     for (result, attempts) in results.iter().zip(&shown) {
-        let lanes = lanes(attempts);
-        // a line that only says that there is one more can show it as well
-        let shown = if lanes.len() > most + 1 {
-            most
-        } else {
-            lanes.len()
-        };
-        let hidden = lanes.len() - shown;
-        for (number, lane) in lanes.iter().take(shown).enumerate() {
+        let (lanes, hidden) = shown_lanes(attempts, most, end);
+        for (number, lane) in lanes.iter().enumerate() {
             let name = if number == 0 { &*result.label } else { "" };
             let bars = line(lane, end, room);
             let _ = writeln!(text, "{}", format!("{name:<label$}  {bars}").trim_end());
@@ -93,6 +89,29 @@ fn first_links(result: &RowResult, most: usize) -> Vec<&Attempt> {
     let attempts = &result.typical().events.attempts;
     let attempts = attempts.iter().filter(|attempt| attempt.link < most);
     attempts.collect()
+}
+
+/// The lines that are shown, up to `most` of them, and the number of the others. The longest attempt is shown, because it may be
+/// what the run has waited for.
+fn shown_lanes<'a>(
+    attempts: &[&'a Attempt],
+    most: usize,
+    end: Duration,
+) -> (Vec<Vec<&'a Attempt>>, usize) {
+    let mut lanes = lanes(attempts);
+    // a line that only says that there is one more can show it as well
+    if lanes.len() <= most + 1 {
+        return (lanes, 0);
+    }
+    let hidden = lanes.split_off(most);
+    let time = |attempt: &&Attempt| attempt.end.saturating_sub(attempt.begin);
+    let longest = |lane: &Vec<&Attempt>| lane.iter().map(time).max().unwrap_or_default();
+    let shown = lanes.iter().map(longest).max().unwrap_or_default();
+    let slowest = hidden.iter().max_by_key(|lane| longest(lane));
+    if let Some(slowest) = slowest.filter(|lane| longest(lane) > shown + end / PART) {
+        lanes[most - 1].clone_from(slowest);
+    }
+    (lanes, hidden.len())
 }
 
 /// Puts attempts into lines in which none overlaps another one.
@@ -131,4 +150,30 @@ fn line(lane: &[&Attempt], end: Duration, room: usize) -> String {
         column = begin + width;
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_attempt_is_shown() {
+        let attempts = |slow: usize| {
+            let attempt = |link| Attempt {
+                link,
+                worker: link,
+                begin: Duration::ZERO,
+                end: Duration::from_secs(if link == slow { 9 } else { 1 }),
+                is_good: true,
+            };
+            (0..20).map(attempt).collect::<Vec<_>>()
+        };
+        for (slow, expected) in [(0, [0, 1, 2]), (2, [0, 1, 2]), (12, [0, 1, 12])] {
+            let attempts = attempts(slow);
+            let attempts: Vec<_> = attempts.iter().collect();
+            let (lanes, hidden) = shown_lanes(&attempts, 3, Duration::from_secs(9));
+            let links: Vec<_> = lanes.iter().map(|lane| lane[0].link).collect();
+            assert_eq!((&*links, hidden), (&expected[..], 17));
+        }
+    }
 }
