@@ -348,6 +348,12 @@ fn a_pause_before_a_retry_is_told_from_the_time_of_a_mode() {
     sandbox.write("links.txt", list(both));
     let modes = ["threads", "async"];
     let run = compare(&sandbox, &["links.txt", "--modes", &modes.join(",")]).exits(0);
+    // of the slowest mode, the last attempt is at the very end, however short it is
+    let (_, picture) = run.stdout.split_once("who ran when").expect("a picture");
+    let is_of =
+        |line: &&str| line.starts_with(' ') || modes.iter().any(|mode| line.starts_with(mode));
+    let mut lines = picture.lines().filter(is_of);
+    assert!(lines.any(|line| line.len() >= 79), "{run:?}");
     for mode in modes {
         let note = format!("note: {mode}: ");
         assert!(run.stdout.contains(&note), "{mode}: {run:?}");

@@ -135,7 +135,9 @@ fn line(lane: &[&Attempt], end: Duration, room: usize) -> String {
     let mut text = String::new();
     let mut column = 0;
     for attempt in lane {
-        let begin = cells(ratio(attempt.begin, end), room).max(column);
+        // the last one must not be cut off
+        let begin = cells(ratio(attempt.begin, end), room);
+        let begin = begin.min(room - 1).max(column);
         let until = cells(ratio(attempt.end, end), room);
         if begin >= room {
             break;
