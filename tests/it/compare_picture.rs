@@ -183,6 +183,9 @@ fn it_shows_who_ran_each_link_of_a_long_list() {
                 .next()
                 .expect("the first")
         });
+        // without `sequential`, the slowest is the measure
+        let factor = format!(" · {:.2}x · 2 at once", float(&row["vs_slowest"]));
+        assert!(of_mode.contains(&factor), "{factor}: {of_mode}");
         let bars = bars(of_links);
         for attempt in row["timeline"].as_array().expect("attempts") {
             let worker = attempt["worker"].as_u64().expect("a number");

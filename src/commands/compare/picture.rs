@@ -75,8 +75,8 @@ impl Picture<'_> {
             let top = TOP + ROW * number(row);
             let base = top + BAR - 5.0;
             let width = (ratio(result.elapsed(), longest) * LONGEST_BAR).max(2.0);
-            let speed_up = self.0.speed_up(result);
-            let speed_up = speed_up.map_or_else(String::new, |factor| format!(" · {factor:.1}x"));
+            let factor = self.0.factor(result);
+            let factor = factor.map_or_else(String::new, |factor| format!(" · {factor}"));
             let at_once = result.typical().at_once;
             let failed = match result.failed() {
                 0 => String::new(),
@@ -88,7 +88,7 @@ impl Picture<'_> {
                 f,
                 r#"<text x="{LEFT}" y="{base}">{label}</text>
 <rect class="bar" x="{BARS_BEGIN}" y="{top}" width="{width:.1}" height="{BAR}" rx="3"/>
-<text class="note" x="{beside:.1}" y="{base}">{time}{speed_up} · {at_once} at once{failed}</text>
+<text class="note" x="{beside:.1}" y="{base}">{time}{factor} · {at_once} at once{failed}</text>
 "#
             )?;
         }

@@ -86,21 +86,16 @@ pub(super) fn tables(comparison: &Comparison, screen: Screen) -> String {
     tables.collect::<Vec<_>>().join("\n")
 }
 
-/// How many times faster than `sequential` each row is, which is then 1.0. Without it, the slowest one is 1.00.
+/// How many times faster than `sequential`, or else than the slowest row, each row is.
 fn speed_up(comparison: &Comparison) -> Option<Column> {
-    let results = &comparison.results;
-    let is_first = |result: &RowResult| result.row.mode == Mode::Sequential;
-    if results.iter().any(is_first) {
-        return Some(Column::new("speed-up", comparison, |result| {
-            let factor = comparison.speed_up(result)?;
-            Some(format!("{factor:.1}x"))
-        }));
-    }
-    (results.len() > 1).then(|| {
-        Column::new("vs slowest", comparison, |result| {
-            Some(format!("{:.2}x", comparison.vs_slowest(result)))
-        })
-    })
+    let first = comparison.results.first()?;
+    comparison.factor(first)?;
+    let heading = match comparison.speed_up(first) {
+        Some(_) => "speed-up",
+        None => "vs slowest",
+    };
+    let factor = |result: &RowResult| comparison.factor(result);
+    Some(Column::new(heading, comparison, factor))
 }
 
 /// The columns in groups that fit into `room`.
@@ -161,6 +156,15 @@ impl Comparison {
         let mut results = self.results.iter();
         let sequential = results.find(|result| result.row.mode == Mode::Sequential)?;
         Some(ratio(sequential.elapsed(), result.elapsed()))
+    }
+
+    /// How many times faster than `sequential` a row is: `8.7x`. Without it, how many times faster than the slowest one: `1.12x`.
+    pub(super) fn factor(&self, result: &RowResult) -> Option<String> {
+        match self.speed_up(result) {
+            Some(factor) => Some(format!("{factor:.1}x")),
+            None if self.results.len() > 1 => Some(format!("{:.2}x", self.vs_slowest(result))),
+            None => None,
+        }
     }
 
     /// How many times faster than the slowest row a row is.
