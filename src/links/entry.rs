@@ -322,7 +322,7 @@ impl Entry {
 
     fn read(mut self, context: &Context) -> Option<Result<(Url, Details), String>> {
         if context.collects {
-            context.seen.has_fields(self.field_names());
+            context.seen.has_entry(self.field_names());
         }
         let parsed = match self.problem.take() {
             Some(problem) => Err(problem),

@@ -3,14 +3,15 @@
 
 use std::collections::BTreeSet;
 use std::io::Read;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::elements::Dialect;
 use super::format::{self, ListKind};
 use super::input::open_list;
-use super::{Context, Input, Options, csv, nearest};
+use super::{Context, Input, Options, brief, csv, nearest};
 
-/// How much of a list is read to know its fields, in bytes.
+/// How much of a list is read to know its fields, in bytes. Where a name is missing there, it may still follow.
 const BEGINNING: u64 = 64 * 1024;
 
 /// What a list has.
@@ -29,8 +30,10 @@ pub(crate) struct Features {
     pub is_index: bool,
     /// The fields of the objects and entries at its beginning.
     pub fields: BTreeSet<String>,
-    /// Whether they are those of entries, in any case.
+    /// Whether it is a bibliography, or the like.
     pub has_entries: bool,
+    /// Whether fields are known in any case, as are those of entries and of objects that describe a work.
+    ignores_case: bool,
 }
 
 impl Features {
@@ -40,7 +43,7 @@ impl Features {
         let names = [wanted, first, "columns"];
         let mut fields = self.fields.iter();
         let is_it = |field: &String| {
-            let is_same = |name: &&str| self.has_entries && field.eq_ignore_ascii_case(name);
+            let is_same = |name: &&str| self.ignores_case && field.eq_ignore_ascii_case(name);
             names.iter().any(|name| field == name || is_same(name))
         };
         !self.fields.is_empty() && !fields.any(is_it)
@@ -53,6 +56,8 @@ impl Features {
 }
 
 /// What the list of `input` has; `None` if that is not known before it is read, or it cannot be read.
+///
+/// An entry need not have the field that `--url-column` names, but if none of a bibliography has it, it is misspelled.
 pub(crate) fn features(input: &Input, options: &Arc<Options>) -> Option<Features> {
     let path = match input {
         Input::Url(_) => return Some(Features::default()),
@@ -62,6 +67,29 @@ pub(crate) fn features(input: &Input, options: &Arc<Options>) -> Option<Features
     path.metadata()
         .ok()
         .filter(|list| list.is_file() && list.len() > 0)?;
+    let known = read(path, options, BEGINNING)?;
+    let wanted = options.columns.url.as_deref();
+    let Some(wanted) = wanted.filter(|wanted| known.has_entries && known.lacks(wanted)) else {
+        return Some(known);
+    };
+    let mut whole = read(path, options, u64::MAX)?;
+    if whole.lacks(wanted) {
+        let similar = whole.similar(wanted);
+        let hint = similar.map_or_else(String::new, |name| {
+            format!(": did you mean `{}`?", brief(name))
+        });
+        let fields: Vec<_> = whole.fields.iter().map(String::as_str).collect();
+        let (list, fields) = (brief(&path.to_string_lossy()), brief(&fields.join("`, `")));
+        let wanted = brief(wanted);
+        whole.problem = Some(format!(
+            "no field `{wanted}` in `{list}`; its fields are `{fields}`{hint}"
+        ));
+    }
+    Some(whole)
+}
+
+/// What a list has within its first `most` bytes.
+fn read(path: &Path, options: &Arc<Options>, most: u64) -> Option<Features> {
     let mut context = Context {
         tells: false,
         ..Context::new(path.to_string_lossy().into(), Arc::clone(options))
@@ -76,7 +104,7 @@ pub(crate) fn features(input: &Input, options: &Arc<Options>) -> Option<Features
             context.collects = true;
             // what it leaves out has fields as well, and is told of by the run
             Arc::make_mut(&mut context.options).only = None;
-            let beginning = Box::new(source.take(BEGINNING));
+            let beginning = Box::new(source.take(most));
             // the end may be in the midst of an entry
             let entries = format::reader(beginning, kind, context.clone()).ok()?;
             entries.take_while(Result::is_ok).for_each(drop);
@@ -88,6 +116,7 @@ pub(crate) fn features(input: &Input, options: &Arc<Options>) -> Option<Features
         problem: problem.map(|problem| problem.to_string()),
         fields: context.seen.fields(),
         has_entries,
+        ignores_case: context.seen.has_entries(),
         kind: context.seen.kind(),
         has_columns: !matches!(
             kind,

@@ -188,8 +188,10 @@ pub(super) fn describe(kind: ListKind, context: &Context) {
     };
     seen.is(kind.to_owned());
     if is_bibliography {
-        let advice = "no entry has a URL, a DOI or another identifier";
-        seen.advise(advice.to_owned());
+        seen.advise(match &context.options.columns.url {
+            Some(field) => format!("no entry has a link in `{}`", brief(field)),
+            None => "no entry has a URL, a DOI or another identifier".to_owned(),
+        });
     }
     if context.options.extract {
         let advice = if context.options.all_links {

@@ -45,6 +45,8 @@ pub(crate) struct Seen {
     left_out: AtomicU64,
     /// The names of fields, if they are collected.
     fields: Mutex<BTreeSet<String>>,
+    /// Whether some of them are those of entries.
+    has_entries: AtomicBool,
     /// Sitemaps that are not requested.
     unfollowed: AtomicU64,
 }
@@ -62,6 +64,7 @@ impl Seen {
             without: AtomicU64::new(0),
             left_out: AtomicU64::new(0),
             fields: Mutex::default(),
+            has_entries: AtomicBool::new(false),
             unfollowed: AtomicU64::new(0),
         }
     }
@@ -123,9 +126,20 @@ impl Seen {
         add_one(&self.without);
     }
 
-    /// Notes that entries or objects have fields with these names.
+    /// Notes that an object has fields with these names.
     pub(super) fn has_fields<'a>(&self, names: impl Iterator<Item = &'a str>) {
         self.fields.lock().extend(names.map(str::to_owned));
+    }
+
+    /// The same for an entry.
+    pub(super) fn has_entry<'a>(&self, names: impl Iterator<Item = &'a str>) {
+        self.has_fields(names);
+        self.has_entries.store(true, Relaxed);
+    }
+
+    /// Whether an entry has been noted.
+    pub(super) fn has_entries(&self) -> bool {
+        self.has_entries.load(Relaxed)
     }
 
     /// The names of fields that have been noted.

@@ -7,6 +7,7 @@ fn options_that_decide_are_refused() {
     let sandbox = Sandbox::new();
     sandbox.write("links.txt", "http://127.0.0.1:9/a.pdf\n");
     sandbox.write("table.csv", "ident,url\n1,http://127.0.0.1:9/a.pdf\n");
+    sandbox.write("a.bib", "@book{a, url = {http://127.0.0.1:9/a.pdf}}\n");
     for (args, error) in [
         (
             &["links.txt", "--only", "failed"][..],
@@ -36,6 +37,7 @@ fn options_that_decide_are_refused() {
             &["table.csv", "--name", "{col.idnt}"],
             "did you mean `ident`?",
         ),
+        (&["a.bib", "--url-column", "urll"], "did you mean `url`?"),
         (
             &["http://127.0.0.1:9/a", "--extract"],
             "`--extract` is about lists",
@@ -126,6 +128,17 @@ fn what_may_have_an_effect_is_not_named() {
         let is_said = is_said && cfg!(target_os = "linux");
         assert_eq!(run.stderr.contains("without a proxy"), is_said, "{run:#?}");
     }
+    // it may be in any entry, and names that all formats share are known in any case
+    let others = "@book{other, title = {Of a book without a link}}\n".repeat(2000);
+    let late = format!("{others}@book{{a, pdf = {{http://127.0.0.1:9/a.pdf}}}}\n");
+    sandbox.write("late.bib", late);
+    let run = sandbox.run(&["late.bib", "--url-column", "PDF", "--dry-run"]);
+    assert_eq!(run.exits(0).stdout.lines().count(), 1);
+    let work = r#"[{"id":"a","type":"book","title":"T","URL":"http://127.0.0.1:9/a.pdf"}]"#;
+    sandbox.write("works.json", work);
+    let args = ["works.json", "--name", "{col.Title}", "--dry-run"];
+    let run = sandbox.run(&args).exits(0);
+    assert!(run.stdout.contains("T.pdf") && !run.stderr.contains("no field"));
     let args = ["compare", "--demo", "--modes", "pool", "--carry-line"];
     let run = sandbox.run(&[&args[..], &["--svg", "no/such/file"]].concat());
     let stderr = run.exits(2).stderr;
