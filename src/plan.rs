@@ -157,6 +157,11 @@ impl Previous {
             is_renamed: false,
         }
     }
+
+    /// Whether somebody has changed it, and a run has kept that as the file of its link.
+    fn is_edited(&self) -> bool {
+        self.saved.kept.is_some() || self.is_second && self.is_found
+    }
 }
 
 /// What has become of the files that earlier runs saved for a link, if none is as it was saved.
@@ -256,11 +261,19 @@ impl<L, I: Inventory> Plan<L, I> {
         }
         let mut job = Job::new(link, self.index, &self.options.ids);
         let previous = self.previous(&mut job);
-        let Some(existing) = previous.or_else(|| self.name(&mut job)) else {
+        let Some(mut existing) = previous.or_else(|| self.name(&mut job)) else {
             return Step::Fetch(Box::new(job));
         };
-        // what the user has made of a file is not the server's to replace
-        let keeps = self.options.existing == Existing::Keep || existing.saved.kept.is_some();
+        if existing.is_outdated && existing.is_edited() {
+            // a new record has to say it, too
+            existing.saved.kept = Some(existing.saved.file.clone());
+        }
+        let keeps = match self.options.existing {
+            Existing::Keep => true,
+            // what the user has made of a file is not the server's to replace
+            Existing::Update => existing.is_edited(),
+            Existing::Overwrite => false,
+        };
         let awaits_exec = self.inventory.awaits_exec(id);
         if keeps && !(self.options.exec && awaits_exec) {
             let standing = Standing {

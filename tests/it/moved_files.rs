@@ -333,10 +333,23 @@ fn changed_file_is_kept_and_said_once() {
             assert!(!said.contains("changed here"), "{said}");
             append(&sandbox.path("out").join(&second), NOTE);
         }
-        for update in ["--update", "--skip-existing"] {
+        // it stays that of the user, also when it is copied or renamed
+        let path = |name: &str| sandbox.path(&format!("out/{name}"));
+        for update in ["--update", "--skip-existing", "--update"] {
             let run = sandbox.fetch(mode, &link, &[update]).exits(0);
             assert_eq!((run.count("present"), sandbox.names().len()), (1, 2));
         }
+        touch(&path(&second), SystemTime::UNIX_EPOCH);
+        for _ in 0..2 {
+            let run = sandbox.fetch(mode, &link, &["--update"]).exits(0);
+            assert_eq!(run.count("present"), 1, "{run:?}");
+        }
+        fs::rename(path(&second), path("z.pdf")).expect("a file");
+        for _ in 0..2 {
+            let run = sandbox.fetch(mode, &link, &["--update"]).exits(0);
+            assert_eq!(run.count("present"), 1, "{run:?}");
+        }
+        assert_eq!(server.requests().len(), 2);
         sandbox.fetch(mode, &link, &["--overwrite"]).exits(0);
         assert_eq!(server.requests().len(), 3);
     });
