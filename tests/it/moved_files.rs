@@ -367,6 +367,8 @@ fn server_copy_that_is_removed_is_not_wanted() {
         let names = sandbox.names();
         let second = names.iter().find(|name| *name != "x.pdf");
         fs::remove_file(sandbox.path("out").join(second.expect("a copy"))).expect("a file");
+        let verify = sandbox.run(&["verify", "out", "--refetch"]).exits(0);
+        assert_eq!((verify.count("good"), verify.count("missing")), (1, 0));
         for _ in 0..3 {
             let run = sandbox.fetch(mode, &link, &[]).exits(0);
             assert_eq!(run.count("present"), 1);
