@@ -65,6 +65,14 @@ fn notices(page: &Page) -> Vec<&str> {
     notices.map(|notice| &*notice.text).collect()
 }
 
+/// The totals of a page, with their names.
+fn totals(page: &Page) -> Vec<&str> {
+    let totals = page
+        .all("div")
+        .filter(|total| total.text.ends_with(char::is_numeric));
+    totals.map(|total| &*total.text).collect()
+}
+
 fn html(sandbox: &Sandbox, name: &str) -> String {
     fs::read_to_string(sandbox.path(name)).expect("a page")
 }
@@ -121,6 +129,38 @@ fn a_page_tells_what_became_of_a_list() {
             suspect.len() == 1 && suspect[0].contains("odd.pdf"),
             "{suspect:?}"
         );
+    });
+}
+
+#[test]
+fn a_page_tells_what_is_new_in_a_folder_that_is_kept_up_to_date() {
+    let server = server();
+    for_each_mode(|mode| {
+        let sandbox = Sandbox::new();
+        let row = |path: &str| format!("{path},{}\n", server.url(path));
+        let rows = format!("title,url\n{}{}none,\n", row("/1.pdf"), row("/2.pdf"));
+        sandbox.write("list.csv", &rows);
+        let args = ["list.csv", "-o", "out", "-m", mode];
+        sandbox.run(&args).exits(0);
+        let path = |name: &str| sandbox.path(&format!("out/{name}"));
+        fs::rename(path("1.pdf"), path("z.pdf")).expect("a file");
+        let edited = [pdf("/2.pdf"), b"% a note\n%%EOF\n".to_vec()].concat();
+        sandbox.write("out/2.pdf", edited);
+        sandbox.write("list.csv", rows + &row("/3.pdf"));
+        let update = ["--update", "--report", "run.html"];
+        sandbox.run(&[&args[..], &update].concat()).exits(0);
+        let page = page(&sandbox, "run.html");
+        let totals = totals(&page);
+        for total in [
+            "Saved3",
+            "New files2",
+            "Replaced1",
+            "Renamed here1",
+            "Changed here1",
+            "Rows without a link1",
+        ] {
+            assert!(totals.contains(&total), "no {total} in {totals:?}");
+        }
     });
 }
 
@@ -579,6 +619,10 @@ fn there_is_a_page_however_a_run_ends() {
                 assert_eq!(again.count(), 1);
                 let outcomes: Vec<_> = page.rows("outcomes").map(|row| &*row.text).collect();
                 assert!(outcomes.contains(&"not tried250.0 %"), "{outcomes:?}");
+                let totals = totals(&page);
+                for total in ["Failed0", "Interrupted1", "Not tried2"] {
+                    assert!(totals.contains(&total), "{totals:?}");
+                }
                 assert!(
                     page.rows("failed")
                         .any(|row| row.text.contains("the run ended before"))

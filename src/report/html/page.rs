@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 use super::tally::Tally;
 use crate::outcome::{Counts, Status};
 use crate::report::Report;
+use crate::stats::Notes;
 use crate::text::{printable, seconds};
 use markup::{Text, WithCode, links, plural};
 
@@ -188,7 +189,7 @@ impl Page<'_> {
 
     fn navigation(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let tally = self.tally;
-        let failed = tally.counts.failed();
+        let failed = self.failed();
         f.write_str("<div class=\"tools\">\n<nav aria-label=\"Sections\"><ul>")?;
         for (id, name, count, is_there) in [
             ("outcomes", "Outcomes", None, true),
@@ -250,14 +251,21 @@ impl Page<'_> {
     fn totals(&self, done: &Done) -> Vec<(&'static str, String)> {
         let count = |count: u64| HumanCount(count).to_string();
         let counts = &self.tally.counts;
+        let notes = self.report.map_or_else(Notes::default, |run| run.notes);
+        let new = counts.downloaded().saturating_sub(notes.replaced);
         let mut totals = vec![
             ("Saved", count(done.saved)),
-            ("New files", count(counts.downloaded())),
-            ("Failed", count(counts.failed())),
+            ("New files", count(new)),
+            ("Failed", count(self.failed())),
         ];
         for (name, number) in [
-            ("Duplicates", counts.of(Status::Duplicate)),
+            ("Replaced", notes.replaced),
+            ("Renamed here", notes.renamed),
+            ("Changed here", notes.adopted + notes.beside),
             ("Suspect", self.tally.suspects.count),
+            ("Duplicates", counts.of(Status::Duplicate)),
+            ("Rows without a link", notes.without_link),
+            ("Interrupted", counts.of(Status::Interrupted)),
             ("Not tried", self.untried()),
             (
                 "Other shards",
@@ -272,6 +280,12 @@ impl Page<'_> {
         totals.push(("New data", bytes.to_string()));
         totals.extend(done.time.map(|time| ("Time", seconds(time))));
         totals
+    }
+
+    /// How many links failed. Those that the end of the run cut off have not.
+    fn failed(&self) -> u64 {
+        let counts = &self.tally.counts;
+        counts.failed() - counts.of(Status::Interrupted)
     }
 
     /// How many links of a list that was read to its end were not tried.
