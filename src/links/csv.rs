@@ -244,7 +244,8 @@ impl Rows {
 
     /// Finds the links of the current row.
     fn find(&mut self, line: u64) {
-        if self.is_zotero {
+        // none of its rows is the record of a run
+        if self.is_zotero && self.context.options.only.is_none() {
             return self.find_entry(line);
         }
         if self.links.is_none() && self.context.options.url_template.is_none() {

@@ -750,6 +750,11 @@ fn only_says_where_it_does_not_apply() {
             "rows that are not records are skipped",
         ),
         (
+            format!("Key,Item Type,Title,DOI,Url,File Attachments\nK,book,T,,{url},\n"),
+            0,
+            "rows that are not records are skipped",
+        ),
+        (
             format!("{{\"url\":\"{url}\"}}\n"),
             0,
             "rows that are not records are skipped",
