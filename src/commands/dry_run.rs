@@ -12,7 +12,7 @@ use crate::links::{Input, Links, Seen, survey};
 use crate::log;
 use crate::outcome::{Outcome, Record};
 use crate::output::{stdout, wait_for_room};
-use crate::plan::{Existing, Plan, Step};
+use crate::plan::{Existing, Job, Plan, Step};
 use crate::queue::HasHost;
 use crate::report::{FailOn, Print, is_whole, tell_of_stdout};
 use crate::run::{Config, EMPTY};
@@ -95,12 +95,13 @@ pub(crate) fn dry_run(config: &Config) -> anyhow::Result<Intent> {
                     ..Record::new(&job.source_line, job.candidates.first(), Outcome::Duplicate)
                 };
                 match job.existing {
-                    None => {
-                        let packed = config.packing;
-                        let packed = packed.map(|packing| packing.planned(&job.name, job.id));
-                        let file = packed.unwrap_or_else(|| job.name.into());
-                        (&mut intent.fetch, "fetch", file, url, record)
-                    }
+                    None => (
+                        &mut intent.fetch,
+                        "fetch",
+                        new_file(config, &job),
+                        url,
+                        record,
+                    ),
                     Some(existing) => {
                         let file = existing.saved.file;
                         (&mut intent.again, renewal, file, url, record)
@@ -182,6 +183,22 @@ impl Intent {
             None => u8::from((tells_of_links && self.bad > 0) || self.lost_lines),
         }
     }
+}
+
+/// The path of the new file of `job`, beside any other that has its name already.
+fn new_file(config: &Config, job: &Job) -> String {
+    if let Some(packing) = config.packing {
+        return packing.planned(&job.name, job.id);
+    }
+    let layout = &config.layout;
+    if config.plan.existing == Existing::Overwrite || layout.bucket().is_some() {
+        return job.name.to_string();
+    }
+    let mut names = job.planned_names(&config.plan.naming);
+    let is_free = |name: &String| layout.path_of(name).symlink_metadata().is_err();
+    names
+        .find(is_free)
+        .expect("there is no end of numbered names")
 }
 
 impl fmt::Display for Intent {

@@ -296,6 +296,12 @@ impl Job {
         (u32::from(is_taken)..).map(move |n| nth_name(&base, self.id, n))
     }
 
+    /// The same as long as no server has suggested anything.
+    pub(crate) fn planned_names(&self, naming: &Naming) -> impl Iterator<Item = String> {
+        let base = naming.planned(self);
+        (u32::from(self.name_taken)..).map(move |n| nth_name(&base, self.id, n))
+    }
+
     /// The path for its file that it has by itself, as if no other link could have it. See [`Self::names`].
     pub(crate) fn own_name(
         &self,

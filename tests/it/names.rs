@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::harness::{Sandbox, for_each_mode};
+use crate::harness::{Sandbox, for_each_mode, list};
 use crate::server::{Server, pdf, respond};
 
 #[test]
@@ -258,6 +258,38 @@ fn dry_run_prints_names_and_writes_nothing() {
             out("a.pdf"),
             out("b.pdf")
         )
+    );
+}
+
+#[test]
+fn dry_run_names_files_beside_those_of_others() {
+    let server = Server::of_pdfs();
+    let sandbox = Sandbox::new();
+    let links = list(["/a.pdf", "/b.pdf"].map(|path| server.url(path)));
+    sandbox.fetch("async", server.url("/a.pdf"), &[]).exits(0);
+    let edited = [pdf("/a.pdf"), b"% a note\n%%EOF\n".to_vec()].concat();
+    sandbox.write("out/a.pdf", edited);
+    sandbox.write("out/b.pdf", "that of somebody else");
+    let planned = |args: &[&str]| -> Vec<String> {
+        let run = sandbox.fetch("async", &links, args).exits(0);
+        let paths = run.stdout.lines();
+        let paths = paths.map(|line| line.split('\t').nth(1).expect("a path").to_owned());
+        paths.collect()
+    };
+    let out = |name: &str| format!("out{}{name}", std::path::MAIN_SEPARATOR);
+    let overwritten = planned(&["--dry-run", "--overwrite"]);
+    assert_eq!(overwritten, ["a.pdf", "b.pdf"].map(out));
+    let mut expected = planned(&["--dry-run"]);
+    sandbox.fetch("async", &links, &[]).exits(0);
+    expected.extend(overwritten);
+    expected.sort_unstable();
+    assert_eq!(
+        expected,
+        sandbox
+            .names()
+            .iter()
+            .map(|name| out(name))
+            .collect::<Vec<_>>()
     );
 }
 
