@@ -79,7 +79,8 @@ pub(super) fn links(source: Source, shape: Shape, context: Context) -> io::Resul
     let missing = wanted.find(|wanted| !has_column(wanted));
     let missing = missing.or(columns.url.as_deref().filter(|_| links.is_none()));
     if let Some(missing) = missing {
-        let similar = nearest(missing, names.iter().map(String::as_str));
+        let shared = zotero_csv::shared_names().filter(|_| is_zotero);
+        let similar = nearest(missing, names.iter().map(String::as_str).chain(shared));
         let hint = similar.map_or_else(String::new, |name| {
             format!(": did you mean `{}`?", brief(name))
         });

@@ -30,9 +30,14 @@ pub(super) fn is_one(columns: &[String]) -> bool {
 
 /// Whether the columns have a field of this name.
 pub(super) fn has_field(columns: &[String], wanted: &str) -> bool {
-    let is_column = |wanted: &str| columns.iter().any(|name| name.eq_ignore_ascii_case(wanted));
-    let mut shared = NAMES.iter();
-    is_column(wanted) || shared.any(|(name, _)| name.eq_ignore_ascii_case(wanted))
+    let columns = columns.iter().map(String::as_str);
+    let mut names = columns.chain(shared_names());
+    names.any(|name| name.eq_ignore_ascii_case(wanted))
+}
+
+/// The names of fields that all formats share.
+pub(super) fn shared_names<'a>() -> impl Iterator<Item = &'a str> {
+    NAMES.iter().map(|(name, _)| *name)
 }
 
 /// The entry of a row, whose cells have the names of their columns.

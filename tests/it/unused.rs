@@ -7,6 +7,10 @@ fn options_that_decide_are_refused() {
     let sandbox = Sandbox::new();
     sandbox.write("links.txt", "http://127.0.0.1:9/a.pdf\n");
     sandbox.write("table.csv", "ident,url\n1,http://127.0.0.1:9/a.pdf\n");
+    sandbox.write(
+        "zotero.csv",
+        "Key,Item Type,Publication Year,Title,DOI,Url,File Attachments\nK,book,2020,T,,http://127.0.0.1:9/a.pdf,\n",
+    );
     sandbox.write("a.bib", "@book{a, url = {http://127.0.0.1:9/a.pdf}}\n");
     for (args, error) in [
         (
