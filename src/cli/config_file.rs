@@ -465,7 +465,7 @@ fn check(line: Vec<String>, command: &Command) -> anyhow::Result<()> {
 /// The error about an unknown key, with the similar one.
 fn unknown(key: &str, command: &Command) -> anyhow::Error {
     let form = "keys are long options without their dashes, such as `per-host = 2`";
-    let answer = habits::of_name(&format!("--{key}"));
+    let answer = habits::of_option(&format!("--{key}"));
     let hint = match similar(key, command).and_then(Arg::get_long) {
         Some(similar) => format!("; did you mean `{similar}`?"),
         None => format!(": {}", answer.unwrap_or(form)),

@@ -1,7 +1,7 @@
 //! What people type who know another program: curl, wget, aria2, yt-dlp, xargs or Python.
 //!
 //! A name that means exactly one thing here is a hidden alias, see [`ALIASES`]. A name that means several things, or nothing,
-//! is answered by what to type, see [`ANSWERS`]; clap would suggest the option that is spelled most like it, however unlike
+//! is answered by what to type, see [`answers`]; clap would suggest the option that is spelled most like it, however unlike
 //! that is. Options that have the same name and another meaning are refused if their value shows that the other one is meant,
 //! see [`check`].
 
@@ -15,7 +15,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 
-use answers::{ANSWERS, WORDS};
+pub(super) use answers::of_option;
 
 /// Other names of options, by the ids of the options.
 const ALIASES: [(&str, &[&str]); 20] = [
@@ -93,7 +93,7 @@ pub(super) fn answer(
     // the answers are for a run: `merge` has another `--output`
     let of_command = used.and_then(|_| similar());
     let answer = match error.kind() {
-        ErrorKind::UnknownArgument => of_name(&name),
+        ErrorKind::UnknownArgument => of_option(&name),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => of_value(&name, &error),
         _ => None,
     };
@@ -129,17 +129,11 @@ pub(super) fn answer(
     error
 }
 
-/// What to type in place of an option that has this name elsewhere.
-pub(super) fn of_name(name: &str) -> Option<&'static str> {
-    let answers = ANSWERS.iter().find(|(names, _)| names.contains(&name));
-    answers.map(|(_, answer)| *answer)
-}
-
 /// The answer to an option of wget that has two letters, such as `-nc`, which would be two options.
 fn of_letters(arguments: &[OsString]) -> Option<&'static str> {
     let letters = arguments.iter().filter_map(|argument| argument.to_str());
     let mut letters = letters.filter(|letters| letters.len() == 3 && letters.starts_with("-n"));
-    letters.find_map(of_name)
+    letters.find_map(of_option)
 }
 
 /// The answer to an option that only another command has.
@@ -160,8 +154,7 @@ fn of_other_command(name: &str, command: &Command) -> Option<String> {
 
 /// What to type in place of a first argument that is no list: a word of another program, or a misspelled command.
 pub(super) fn of_word(word: &str, command: &Command) -> Option<String> {
-    let mut words = WORDS.iter();
-    if let Some((_, answer)) = words.find(|(words, _)| words.contains(&word)) {
+    if let Some(answer) = answers::of_word(word) {
         return Some(format!("`{word}` {answer}"));
     }
     let names = command.get_subcommands().map(Command::get_name);
