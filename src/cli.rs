@@ -10,9 +10,11 @@ mod config_file;
 mod display;
 mod earlier;
 mod engines;
+mod environment;
 mod files;
 mod habits;
 mod help;
+mod host_tables;
 mod hosts;
 mod http;
 mod identifiers;
@@ -230,6 +232,12 @@ fn command() -> Command {
 fn mut_all_args(command: Command, change: impl Fn(Arg) -> Arg + Copy) -> Command {
     let command = command.mut_args(change);
     command.mut_subcommands(|subcommand| subcommand.mut_args(change))
+}
+
+/// The arguments of `command` and of its subcommands.
+fn all_args(command: &Command) -> impl Iterator<Item = &Arg> {
+    let of_subcommands = command.get_subcommands().flat_map(Command::get_arguments);
+    command.get_arguments().chain(of_subcommands)
 }
 
 /// The matches of the subcommand, or of the command if none is given.

@@ -7,12 +7,10 @@
 //! 3. the configuration file: `per-host = 2`;
 //! 4. its default.
 //!
-//! Help, the version, `--demo` and `--serve` are no settings: `FETCHPDF_VERSION` is a usual name in container files. An empty variable and
-//! an empty string in the file set nothing, because that is how scripts unset a variable. A variable that no option knows
-//! gets a warning, because it is most likely a misspelled one.
+//! An empty string in the file sets nothing, like an empty variable: see [`environment`].
 //!
 //! clap does the merging. [`matches()`] parses the command line up to three times: as it is; with a variable for each
-//! option, if any variable begins with [`VARIABLE`]; and with the values of the file as defaults. An option that conflicts
+//! option, if any of them is set; and with the values of the file as defaults. An option that conflicts
 //! with one from an earlier source is left out, so that `update = true` in the file does not forbid `--overwrite`.
 //!
 //! clap does not check defaults for conflicts, and reports a wrong one as if the user had typed it. The file is therefore
@@ -24,35 +22,29 @@
 //!
 //! The tables `[id]`, `[source]` and `[base]` are for identifiers: see [`Ids`]. `base = "…"` is the option.
 //!
-//! Tables `[host."NAME"]` are not options: they have limits and headers for a single host. The limits are those of the name;
-//! headers may be secret, and go over https only, or where the key is an origin, such as `http://127.0.0.1:8080`, to that.
+//! Tables `[host."NAME"]` are not options either: see [`host_tables`].
 
 use std::collections::HashMap;
-use std::ffi::{OsStr, OsString};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::{env, fs, io, process};
 
-use anyhow::{Context, anyhow, bail, ensure};
-use clap::builder::{BoolishValueParser, StyledStr};
-use clap::error::{ContextKind, ContextValue};
+use anyhow::{Context, anyhow, bail};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, Id};
 use toml::{Table, Value};
-use url::Url;
 
-use super::http::check_number;
+use super::environment::similar;
+use super::host_tables::HostSettings;
 use super::origins::{Origins, Source};
 use super::secrets::Arguments;
-use super::{active, habits, help, mut_all_args, negations, secrets, shards, sites};
-use crate::fetch::Scope;
-use crate::header::{self, HeaderFields};
+use super::{
+    active, environment, habits, help, host_tables, mut_all_args, negations, secrets, shards, sites,
+};
 use crate::id::Ids;
 use crate::page::Rules;
-use crate::queue::policy::HostOverride;
 use crate::shard::Companions;
-use crate::system::handover;
-use crate::{host, log, text};
+use crate::{log, text};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Configuration")]
@@ -63,15 +55,6 @@ pub(super) struct ConfigArgs {
     /// Do not read a configuration file
     #[arg(long, global = true)]
     no_config: bool,
-}
-
-/// The settings of one host in the configuration file.
-#[derive(Debug)]
-pub(super) struct HostSettings {
-    /// Where its headers go.
-    pub(super) scope: Scope,
-    pub(super) limits: Option<HostOverride>,
-    pub(super) headers: HeaderFields,
 }
 
 /// What the configuration file says that is no option.
@@ -86,17 +69,11 @@ pub(super) struct Tables {
     pub(super) ids: Ids,
 }
 
-/// Prefix of the variables that set options.
-const VARIABLE: &str = "FETCHPDF_";
-
 /// Names are quoted up to this many characters.
 const LONGEST_NAME: usize = 100;
 
 /// Options that a configuration file cannot set.
 const NOT_IN_FILE: [&str; 4] = ["config", "no_config", "demo", "serve"];
-
-/// Variables that are no settings, and that are set for other reasons.
-const NO_SETTINGS: [&str; 3] = ["FETCHPDF_HELP", "FETCHPDF_VERSION", handover::VARIABLE];
 
 /// What the command line, the environment and the configuration file say.
 pub(super) struct Settings {
@@ -120,7 +97,7 @@ pub(super) fn matches(command: Command, arguments: &Arguments) -> anyhow::Result
     let parse = |command: &mut Command| {
         let result = command.try_get_matches_from_mut(&arguments.all);
         result.unwrap_or_else(|error| {
-            let error = blame_environment(error, command);
+            let error = environment::blame(error, command);
             exit(&habits::answer(error, command, &arguments.all))
         })
     };
@@ -133,19 +110,18 @@ pub(super) fn matches(command: Command, arguments: &Arguments) -> anyhow::Result
     ) {
         return Ok(Settings::without_file(&command, matches, Source::None));
     }
-    let is_ours = |name: OsString| name.as_encoded_bytes().starts_with(VARIABLE.as_bytes());
-    if env::vars_os().any(|(name, _)| is_ours(name)) {
+    if environment::is_used() {
         command = mut_all_args(command.clone(), |arg| {
             if is_excluded(&command, &matches, arg.get_id()) {
                 arg
             } else {
-                with_variable(arg)
+                environment::with_variable(arg)
             }
         });
         matches = parse(&mut command);
         // the comparison has told of them
         if !is_silent(active(&matches)) && arguments.order.is_none() {
-            warn_of_unknown_variables(&command);
+            environment::warn_of_unknown(&command);
         }
     }
     let Some((path, text)) = read(active(&matches))? else {
@@ -201,107 +177,10 @@ fn exit(error: &clap::Error) -> ! {
     process::exit(error.exit_code().max(i32::from(lost.is_some())))
 }
 
-/// Lets a variable set a long option, unless it is empty: `FETCHPDF_PER_HOST` sets `--per-host`.
-fn with_variable(arg: Arg) -> Arg {
-    let is_set = |name: &String| env::var_os(name).is_some_and(|value| !value.is_empty());
-    let Some(name) = variable(&arg).filter(is_set) else {
-        return arg;
-    };
-    let arg = arg.env(name).hide_env(true);
-    match arg.get_action() {
-        // accepts `1` and `yes` as well as `true`
-        ArgAction::SetTrue => arg.value_parser(BoolishValueParser::new()),
-        ArgAction::Count => arg.value_parser(count),
-        _ => arg,
-    }
-}
-
-/// How often a flag is given, as a number, or as a word that is one for other flags.
-fn count(text: &str) -> Result<u8, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "y" | "yes" | "t" | "true" | "on" => Ok(1),
-        "n" | "no" | "f" | "false" | "off" => Ok(0),
-        number => number
-            .parse()
-            .map_err(|_| "value was not a boolean or a number".to_owned()),
-    }
-}
-
-/// The variable that sets an option; `None` if it is not a setting.
-pub(super) fn variable(arg: &Arg) -> Option<String> {
-    use ArgAction::{Help, HelpLong, HelpShort, Version};
-    if negations::is_one(arg) {
-        return None;
-    }
-    let prints = matches!(arg.get_action(), Help | HelpLong | HelpShort | Version);
-    let is_demo = ["demo", "serve"].contains(&arg.get_id().as_str());
-    let long = arg.get_long().filter(|_| !prints && !is_demo)?;
-    let name = long.replace(['-', '.'], "_").to_uppercase();
-    Some(format!("{VARIABLE}{name}"))
-}
-
-/// The arguments of `command` and of its subcommands.
-fn all_args(command: &Command) -> impl Iterator<Item = &Arg> {
-    let of_subcommands = command.get_subcommands().flat_map(Command::get_arguments);
-    command.get_arguments().chain(of_subcommands)
-}
-
 /// Whether nothing is to be said unless the run itself fails.
 fn is_silent(matches: &ArgMatches) -> bool {
     let quiet = matches.try_get_one::<u8>("quiet").ok().flatten();
     quiet.is_some_and(|quiet| *quiet > 1)
-}
-
-/// Warns of each variable that looks like a setting and is none.
-fn warn_of_unknown_variables(command: &Command) {
-    let known: Vec<_> = all_args(command).filter_map(variable).collect();
-    for (name, value) in env::vars_os() {
-        let name = name.to_string_lossy();
-        let Some(key) = name.strip_prefix(VARIABLE).filter(|_| !value.is_empty()) else {
-            continue;
-        };
-        if NO_SETTINGS.contains(&&*name) || known.iter().any(|known| *known == name) {
-            continue;
-        }
-        let key = key.to_lowercase().replace('_', "-");
-        let negated = key
-            .strip_prefix("no-")
-            .map(|key| key.to_uppercase().replace('-', "_"));
-        let negated = negated.map(|name| format!("{VARIABLE}{name}"));
-        let negated = negated.filter(|name| known.contains(name));
-        let hint = match similar(&key, command).and_then(variable) {
-            _ if negated.is_some() => format!("write `{}=0`", negated.unwrap_or_default()),
-            Some(similar) => format!("did you mean `{similar}`?"),
-            None => "no option has this name".to_owned(),
-        };
-        let name = shown(&name);
-        log::print_line(&format!(
-            "warning: the environment variable `{name}` sets nothing: {hint}"
-        ));
-    }
-}
-
-/// Adds the name of the variable to an error about its value.
-fn blame_environment(mut error: clap::Error, command: &Command) -> clap::Error {
-    let (Some(ContextValue::String(arg)), Some(ContextValue::String(value))) = (
-        error.get(ContextKind::InvalidArg),
-        error.get(ContextKind::InvalidValue),
-    ) else {
-        return error;
-    };
-    // flags that count are shown with dots
-    let arg = arg.trim_end_matches('.');
-    let long = arg.split(' ').next().and_then(|arg| arg.strip_prefix("--"));
-    let args = all_args(command).filter(|arg| long.is_some() && arg.get_long() == long);
-    let mut variables = args.filter_map(Arg::get_env);
-    let is_source = |name: &&OsStr| env::var_os(name).is_some_and(|set| set == value.as_str());
-    if let Some(name) = variables.find(is_source) {
-        let name = name.display();
-        let tip = format!("the value comes from the environment variable {name}");
-        let tips = ContextValue::StyledStrs(vec![StyledStr::from(tip)]);
-        error.insert(ContextKind::Suggested, tips);
-    }
-    error
 }
 
 /// The path and the text of the configuration file, unless there is none or `--no-config` is given.
@@ -403,12 +282,7 @@ impl File {
         let mut line = vec!["fetchpdf".to_owned()];
         for (key, value) in &table {
             if let ("host", Value::Table(hosts)) = (key.as_str(), value) {
-                for (name, settings) in hosts {
-                    let host = host(name, settings);
-                    let hosts = &mut file.tables.hosts;
-                    let host = host.and_then(|host| check_host(host, hosts));
-                    hosts.push(host.with_context(|| format!("host `{}`", shown(name)))?);
-                }
+                host_tables::add(&mut file.tables.hosts, hosts)?;
                 continue;
             }
             if matches!(key.as_str(), "id" | "source" | "base") && value.is_table() {
@@ -473,11 +347,6 @@ fn unknown(key: &str, command: &Command) -> anyhow::Error {
     anyhow!("unknown key `{}`{hint}", shown(key))
 }
 
-/// The setting whose name is `key` but for a slip.
-fn similar<'c>(key: &str, command: &'c Command) -> Option<&'c Arg> {
-    habits::similar(key, all_args(command).filter(|arg| variable(arg).is_some()))
-}
-
 /// A name or a message as it may be printed.
 pub(super) fn shown(text: &str) -> String {
     text::cut(&text::printable(text), LONGEST_NAME).into_owned()
@@ -510,77 +379,4 @@ pub(super) fn plain(key: &str, value: &Value) -> anyhow::Result<String> {
         Value::Float(number) => number.to_string(),
         _ => bail!("`{key}` must be a string or a number, such as `{key} = 1`"),
     })
-}
-
-/// The settings of the host `key`: limits, and headers that go to this host only.
-fn host(key: &str, settings: &Value) -> anyhow::Result<HostSettings> {
-    let (name, scope) = name_and_scope(key).with_context(|| {
-        format!(
-            "{}; where headers may go over http, it is an origin, such as `http://127.0.0.1:8080`",
-            host::FORM
-        )
-    })?;
-    let settings = settings.as_table().context(
-        "settings of a host are a table, and a name with dots is quoted, such as `[host.\"example.org\"]`",
-    )?;
-    let header = |field: &Value| secret_header(field.as_str().unwrap_or_default());
-    let (mut limits, mut headers) = (Vec::new(), Vec::new());
-    for (key, value) in settings {
-        match (key.as_str(), value) {
-            ("header" | "per-host" | "wait" | "rate", Value::String(text)) if text.is_empty() => {}
-            ("header", Value::Array(fields)) => {
-                headers = fields.iter().map(header).collect::<Result<_, _>>()?;
-            }
-            ("header", field) => headers.push(header(field)?),
-            ("rate", Value::Array(values)) => {
-                for value in values {
-                    limits.push(format!("rate={}", plain(key, value)?));
-                }
-            }
-            ("per-host" | "wait" | "rate", value) => {
-                limits.push(format!("{key}={}", plain(key, value)?));
-            }
-            _ => bail!(
-                "unknown key `{}`: the keys are `per-host`, `wait`, `rate` and `header`",
-                shown(key)
-            ),
-        }
-    }
-    check_number(&headers)?;
-    let limits = (!limits.is_empty()).then(|| format!("{name}:{}", limits.join(",")).parse());
-    Ok(HostSettings {
-        scope,
-        limits: limits.transpose().map_err(anyhow::Error::msg)?,
-        headers,
-    })
-}
-
-/// The name of a host, and where its headers go, from its name or its origin.
-fn name_and_scope(key: &str) -> Option<(String, Scope)> {
-    if let Some(name) = host::parse(key) {
-        return Some((name.clone(), Scope::Https(name)));
-    }
-    let url = Url::parse(key).ok()?;
-    let is_origin = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-    let is_http = matches!(url.scheme(), "http" | "https") && !text::has_credentials(&url);
-    (is_origin && is_http).then(|| (host::name_of(&url).to_owned(), Scope::origin_of(&url)))
-}
-
-/// Refuses a host that is among `others` in another spelling: one of the two would be ignored.
-fn check_host(host: HostSettings, others: &[HostSettings]) -> anyhow::Result<HostSettings> {
-    let limited =
-        |settings: &HostSettings| settings.limits.as_ref().map(|limits| limits.name.clone());
-    let is_same = |other: &HostSettings| {
-        other.scope == host.scope || (limited(&host).is_some() && limited(other) == limited(&host))
-    };
-    ensure!(
-        !others.iter().any(is_same),
-        "another table is about the same host: put all of it into one"
-    );
-    Ok(host)
-}
-
-/// A header whose value is never shown.
-pub(super) fn secret_header(text: &str) -> anyhow::Result<(http::HeaderName, http::HeaderValue)> {
-    header::parse(text).map_err(|problem| anyhow!("`header`: {problem}"))
 }

@@ -6,16 +6,16 @@ use std::{env, fs};
 
 use anyhow::Context;
 use clap::Args;
-use http::HeaderValue;
 use http::header::REFERER;
+use http::{HeaderName, HeaderValue};
 use url::Url;
 
-use super::config_file::{home_folder, secret_header};
+use super::config_file::home_folder;
 use super::values::redirects;
 use crate::fetch::{
     Credentials, DEFAULT_REDIRECTS, HostHeaders, Netrc, RequestOptions, read_cookies,
 };
-use crate::header::HeaderFields;
+use crate::header::{self, HeaderFields};
 use crate::http::{Family, HttpOptions, HttpVersion};
 use crate::text::is_signed;
 
@@ -161,6 +161,11 @@ fn fields(text: &str) -> anyhow::Result<HeaderFields> {
     let text = text.trim_start_matches('\u{feff}');
     let lines = text.lines().filter(|line| !line.trim().is_empty());
     lines.map(secret_header).collect()
+}
+
+/// A header whose value is never shown.
+pub(super) fn secret_header(text: &str) -> anyhow::Result<(HeaderName, HeaderValue)> {
+    header::parse(text).map_err(|problem| anyhow::anyhow!("`header`: {problem}"))
 }
 
 /// Refuses more headers than a server takes.

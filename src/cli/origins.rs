@@ -6,7 +6,8 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, Id};
 use toml::{Table, Value};
 
-use super::config_file::{plain, variable};
+use super::config_file::plain;
+use super::environment::variable;
 use super::negations;
 use super::secrets::is_secret;
 use crate::text::{cut, printable};
