@@ -6,7 +6,6 @@ use std::{env, fs};
 
 use anyhow::Context;
 use clap::Args;
-use http::header::REFERER;
 use http::{HeaderName, HeaderValue};
 use url::Url;
 
@@ -132,18 +131,19 @@ impl HttpArgs {
         for text in &self.header {
             headers.extend(fields(text)?);
         }
-        headers.extend(self.referer.map(|mut referer| {
+        let referer = self.referer.map(|mut referer| {
             let text = String::from_utf8_lossy(referer.as_bytes());
             let is_secret = text.contains('@') || is_signed(&text);
             referer.set_sensitive(is_secret);
-            (REFERER, referer)
-        }));
+            referer
+        });
         check_number(&headers)?;
         let cookies = self.cookie.as_deref().map(read_cookies).transpose()?;
         Ok(RequestOptions {
             headers,
             of_hosts,
             user_agent: self.user_agent,
+            referer,
             user: self.user,
             netrc,
             cookies: cookies.unwrap_or_default(),

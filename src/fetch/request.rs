@@ -292,6 +292,10 @@ impl Requester {
         let agent = self.options.request.user_agent.clone();
         let agent = agent.unwrap_or(fixed(USER_AGENT));
         default(&mut headers, header::USER_AGENT, agent);
+        let referer = self.options.request.referer.as_ref();
+        if let Some(referer) = referer.filter(|_| !request.elsewhere) {
+            default(&mut headers, header::REFERER, referer.clone());
+        }
         let page = request.wanted.page;
         if let Some(referrer) = page.and_then(|page| referrer(page, request.url)) {
             default(&mut headers, header::REFERER, referrer);

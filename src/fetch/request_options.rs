@@ -31,6 +31,8 @@ pub(crate) struct RequestOptions {
     pub of_hosts: HostHeaders,
     /// The `User-Agent`, if not our own.
     pub user_agent: Option<HeaderValue>,
+    /// The `Referer`, for the hosts of links as well.
+    pub referer: Option<HeaderValue>,
     /// User and password for the hosts of links.
     pub user: Option<Credentials>,
     /// Users and passwords by host.

@@ -109,6 +109,30 @@ fn headers_are_sent_to_the_host_of_the_link_only() {
 }
 
 #[test]
+fn a_header_replaces_that_of_an_option() {
+    for_each_mode(|mode| {
+        let (server, sandbox) = (server(), Sandbox::new());
+        let link = server.url("/x.pdf");
+        let mut args = vec!["-A", "a", "-e", "http://a.example/", "-u", "a:b"];
+        let headers = [
+            ("User-Agent", "me"),
+            ("Referer", "http://me.example/"),
+            ("Authorization", "Bearer me"),
+        ];
+        let fields = headers.map(|(name, value)| format!("{name}: {value}"));
+        args.extend(fields.iter().flat_map(|field| ["-H", field]));
+        fetch(&sandbox, mode, &link, &args).exits(0);
+        for (name, value) in headers {
+            let told: Vec<_> = server.requests()[0]
+                .headers(name)
+                .map(str::to_owned)
+                .collect();
+            assert_eq!(told, [value], "{mode}");
+        }
+    });
+}
+
+#[test]
 fn credentials_have_an_order_of_precedence() {
     for_each_mode(|mode| {
         let server = server();

@@ -89,6 +89,10 @@ fn options_without_effect_are_named() {
             "`--user-agent` has no effect",
         ),
         (
+            &["links.txt", "-e", "a", "-H", "Referer: b"],
+            "`--referer` has no effect",
+        ),
+        (
             &["links.txt", "--min-speed", "10k", "--limit-rate", "1k"],
             "every transfer will be too slow",
         ),

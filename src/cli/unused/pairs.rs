@@ -1,6 +1,6 @@
 //! Options of a run that another option, or its absence, leaves without effect: those whose outcome would mislead.
 
-use http::header::{AUTHORIZATION, COOKIE, USER_AGENT};
+use http::header::{AUTHORIZATION, COOKIE, REFERER, USER_AGENT};
 
 use super::Given;
 use crate::mode::Mode;
@@ -109,6 +109,10 @@ pub(super) fn of_http(given: &Given, config: &Config) -> impl Iterator<Item = St
         (
             unless("user_agent", !has_header(USER_AGENT)),
             "with a header `User-Agent`",
+        ),
+        (
+            unless("referer", !has_header(REFERER)),
+            "with a header `Referer`",
         ),
         (
             unless("cookie", !has_header(COOKIE)),
