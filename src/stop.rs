@@ -247,9 +247,13 @@ impl FromStr for Failures {
             Some(percent) => (percent, Self::Percent),
             None => (text, Self::Count),
         };
+        let most = if text == number { u64::MAX } else { 100 };
         match number.parse() {
-            Ok(number) if number > 0 => Ok(kind(number)),
-            _ => Err("not a number or percentage above 0, such as `10` or `5%`".to_owned()),
+            Ok(number) if (1..=most).contains(&number) => Ok(kind(number)),
+            _ => Err(
+                "must be a number above 0 or a percentage from 1 to 100, such as `10` or `5%`"
+                    .to_owned(),
+            ),
         }
     }
 }

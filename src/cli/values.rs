@@ -55,6 +55,17 @@ pub(super) fn number<T: FromStr>(text: &str) -> Result<T, String> {
 
 /// A number of bytes: `10000`, `64k`, `10M`, `1G`, in powers of 1,024.
 pub(super) fn size(text: &str) -> Result<u64, String> {
+    bytes(text).ok_or_else(|| {
+        let form = "a size is a whole number and `k`, `M` or `G`, such as `64k` or `10M`";
+        match size_meant(text) {
+            Some(meant) if bytes(&meant).is_some() => format!("{form}: write `{meant}`"),
+            Some(_) => "this is too large".to_owned(),
+            None => form.to_owned(),
+        }
+    })
+}
+
+fn bytes(text: &str) -> Option<u64> {
     let (number, shift) = match text.as_bytes().last() {
         Some(b'k' | b'K') => (&text[..text.len() - 1], 10),
         Some(b'm' | b'M') => (&text[..text.len() - 1], 20),
@@ -62,14 +73,7 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
         _ => (text, 0),
     };
     let number: Option<u64> = number.parse().ok();
-    let bytes = number.and_then(|number| number.checked_mul(1 << shift));
-    bytes.ok_or_else(|| {
-        let form = "a size is a whole number and `k`, `M` or `G`, such as `64k` or `10M`";
-        match size_meant(text) {
-            Some(meant) => format!("{form}: write `{meant}`"),
-            None => form.to_owned(),
-        }
-    })
+    number?.checked_mul(1 << shift)
 }
 
 /// The size that is meant by `1MB`, `1.5M`, `500K/s` or `1T`.
@@ -123,7 +127,10 @@ pub(super) fn tar_size(text: &str) -> Result<u64, String> {
     let form = || "expected `tar`, or `tar:` and a size, such as `tar:256M`".to_owned();
     match text.strip_prefix("tar").ok_or_else(form)? {
         "" => Ok(DEFAULT_SIZE),
-        rest => size(rest.strip_prefix(':').ok_or_else(form)?),
+        rest => match size(rest.strip_prefix(':').ok_or_else(form)?)? {
+            0 => Err(form()),
+            size => Ok(size),
+        },
     }
 }
 

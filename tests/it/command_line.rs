@@ -163,6 +163,12 @@ fn usage_errors_exit_with_2_and_a_message() {
         (&["x.txt", "--rate", "5/"], "such as `5/15s` or `5/s`"),
         (&["x.txt", "--limit-rate", "1.5MB"], "write `1536k`"),
         (&["x.txt", "--max-filesize", "1T"], "write `1024G`"),
+        (&["x.txt", "--quota", "99999999999G"], "this is too large"),
+        (&["x.txt", "--pack", "tar:0"], "expected `tar`, or `tar:`"),
+        (
+            &["x.txt", "--max-failures", "101%"],
+            "a percentage from 1 to 100",
+        ),
         (&["x.txt", "--retry", "many"], "must be a whole number"),
         (&["x.txt", "--demo"], "cannot be used with"),
         (
