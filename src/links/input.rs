@@ -43,16 +43,26 @@ impl Input {
 }
 
 impl From<OsString> for Input {
-    /// `-` is standard input, text with a scheme is a link, and anything else is the path of a list, unless it does not exist
-    /// and can only be a link.
+    /// `-` is standard input, text with a scheme other than `file` is a link, and anything else is the path of a list, unless it
+    /// does not exist and can only be a link.
     fn from(argument: OsString) -> Self {
         match argument.to_str() {
             Some("-") => Self::Stdin,
-            Some(link) if link.contains("://") => Self::Url(link.to_owned()),
+            Some(link) if link.contains("://") && path_of_url(link).is_none() => {
+                Self::Url(link.to_owned())
+            }
             Some(link) if !Path::new(link).exists() && is_link(link) => Self::Url(link.to_owned()),
             _ => Self::List(argument.into()),
         }
     }
+}
+
+/// The path that a URL such as `file:///links.txt` means.
+fn path_of_url(text: &str) -> Option<PathBuf> {
+    const SCHEME: &str = "file:/";
+    let is_file = text.get(..SCHEME.len())?.eq_ignore_ascii_case(SCHEME);
+    let url = Url::parse(text).ok().filter(|_| is_file)?;
+    url.to_file_path().ok()
 }
 
 /// Whether `text` can only be a link without a scheme, or an identifier.
@@ -136,6 +146,10 @@ fn hint(path: &Path, error: ErrorKind, is_extra: bool) -> String {
         return format!(
             ": `{shown}` looks like the value of an option that takes none, see `fetchpdf -h`"
         );
+    }
+    if is_missing && let Some(path) = path_of_url(&text) {
+        let path = path.display().to_string();
+        return format!(": a file is named by its path, `{}`", printable(&path));
     }
     let folder = path
         .parent()

@@ -147,6 +147,11 @@ fn a_list_that_cannot_be_opened_says_what_to_type() {
     sandbox.write("lists/a.txt", "");
     for (args, hint) in [
         (&["linkz.txt"][..], "did you mean `links.txt`?"),
+        (
+            &["file:///tmp/a%20list.txt"],
+            "a file is named by its path, `/tmp/a list.txt`",
+        ),
+        (&["File:/tmp/x.pdf"], "named by its path, `/tmp/x.pdf`"),
         (&["lists"], "`lists/a.txt`"),
         (&["links.txt", "lists"], "write `-o lists`"),
         (&["links.txt", "papers"], "write `-o papers`"),
