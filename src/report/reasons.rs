@@ -204,7 +204,7 @@ pub(super) fn hint((status, code, cause): Reason, retryable: bool) -> Option<&'s
         return of_cause;
     }
     Some(match (status, code) {
-        (Status::BadLink, _) => "fix these lines of the list",
+        (Status::BadLink, _) => "fix these links",
         (Status::NotPdf, _) => {
             "open a link in a browser to see what the server has in place of the PDF"
         }

@@ -33,7 +33,7 @@ fn the_summary_accounts_for_every_line() {
         }, {
             insta::allow_duplicates! { insta::assert_snapshot!(run.stdout.replace(&server.url(""), "http://HOST"), @"
             1 bad_link
-              hint: fix these lines of the list
+              hint: fix these links
             1 http_status 404
               hint: these links are dead: `--error-file` writes them to a list
             1 no_pdf_link
