@@ -47,7 +47,6 @@ pub(super) struct CompareArgs {
     modes: Vec<ModeAt>,
     /// Runs of each mode, in turn: the median counts, and the shortest and longest time are shown
     #[arg(long, value_name = "N", default_value = "1", value_parser = runs)]
-    #[arg(allow_negative_numbers = true)]
     runs: usize,
     /// Keep the files, in one folder per mode [default: temporary folders]
     #[arg(short = 'o', long = "output", value_name = "DIR")]
@@ -97,7 +96,6 @@ pub(super) fn adapt(compare: Command) -> Command {
         jobs.value_name("N[,N]…")
             .help("Links to fetch at once in all modes but `sequential`; compares several numbers [default: 16]")
             .value_parser(several_jobs)
-            .allow_negative_numbers(true)
     };
     let hide = |compare: Command, id| compare.mut_arg(id, |arg| arg.hide(true));
     let compare = WITHOUT_EFFECT.into_iter().fold(compare, hide);

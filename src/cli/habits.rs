@@ -17,6 +17,8 @@ use clap::{Arg, ArgMatches, Command};
 
 pub(super) use answers::of_option;
 
+use super::{all_args, negations};
+
 /// Other names of options, by the ids of the options.
 const ALIASES: [(&str, &[&str]); 20] = [
     ("output", &["output-dir", "dir", "directory-prefix"]),
@@ -29,10 +31,14 @@ const ALIASES: [(&str, &[&str]); 20] = [
             "max-concurrent-downloads",
             "max-procs",
             "parallel-max",
+            "transfers",
+            "num-workers",
+            "max-concurrent",
+            "concurrent-downloads",
         ],
     ),
     ("retry", &["retries", "max-retries"]),
-    ("retry_delay", &["retry-wait"]),
+    ("retry_delay", &["retry-wait", "retries-sleep"]),
     ("stall_timeout", &["read-timeout"]),
     (
         "min_speed",
@@ -63,8 +69,17 @@ const ALIASES: [(&str, &[&str]); 20] = [
 /// How many letters of a name may be wrong, if it is a long one.
 const MOST_SLIPS: usize = 2;
 
-/// Gives an option its other names.
+/// The names of values that begin with a number.
+const NUMBERS: [&str; 6] = ["N", "N[,N]…", "N|P%", "N/TIME", "SIZE", "TIME"];
+
+/// The endings of files with records.
+const FORMATS: [&str; 5] = ["json", "jsonl", "ndjson", "csv", "html"];
+
+/// Gives an option its other names. `-1`, which other programs take for "without a limit", is a wrong value and not an option.
 pub(super) fn with_aliases(arg: Arg) -> Arg {
+    let mut values = arg.get_value_names().into_iter().flatten();
+    let takes_number = values.any(|name| NUMBERS.contains(&name.as_str()));
+    let arg = arg.allow_negative_numbers(takes_number);
     let other = ALIASES.iter().find(|(id, _)| arg.get_id() == id);
     match other.filter(|_| arg.get_long().is_some()) {
         Some((_, names)) => arg.aliases(*names),
@@ -98,6 +113,9 @@ pub(super) fn answer(
         _ => None,
     };
     let answer = of_letters(arguments).or(answer).map(str::to_owned);
+    let has_value = error.kind() == ErrorKind::TooManyValues;
+    let of_flag = || of_flag(&name, command).filter(|_| has_value);
+    let answer = answer.or_else(of_flag);
     let of_other = || of_other_command(&name, command).filter(|_| is_unknown);
     let answer = answer.or_else(of_other).filter(|_| of_command.is_none());
     if !is_unknown && answer.is_none() {
@@ -129,11 +147,17 @@ pub(super) fn answer(
     error
 }
 
-/// The answer to an option of wget that has two letters, such as `-nc`, which would be two options.
+/// The answer to an option of wget that has two letters, such as `-nc`, and to `-n1` of xargs, which would be two options.
 fn of_letters(arguments: &[OsString]) -> Option<&'static str> {
     let letters = arguments.iter().filter_map(|argument| argument.to_str());
-    let mut letters = letters.filter(|letters| letters.len() == 3 && letters.starts_with("-n"));
-    letters.find_map(of_option)
+    let mut letters = letters.filter(|letters| letters.starts_with("-n"));
+    letters.find_map(|letters| match &letters.as_bytes()[2..] {
+        [b'0'..=b'9', ..] => {
+            Some("`-n` is `--netrc`, and takes no value: `-j N` is the number of links at once")
+        }
+        [_] => of_option(letters),
+        _ => None,
+    })
 }
 
 /// The answer to an option that only another command has.
@@ -205,6 +229,18 @@ fn of_value(name: &str, error: &clap::Error) -> Option<&'static str> {
     }
 }
 
+/// The answer to a value of a flag, such as `--quiet=true`.
+fn of_flag(name: &str, command: &Command) -> Option<String> {
+    let long = name.trim_end_matches('.').strip_prefix("--")?;
+    let opposite = negations::opposite(long);
+    let is_negation = |arg: &Arg| negations::is_one(arg) && arg.get_long() == Some(&opposite);
+    Some(if all_args(command).any(is_negation) {
+        format!("leave out the value: `--{opposite}` is the opposite")
+    } else {
+        "leave out the value".to_owned()
+    })
+}
+
 /// Ends the process if an option of the command line has a value that it takes only in another program.
 pub(super) fn check(command: &Command, matches: &ArgMatches) {
     let value = |id: &str| {
@@ -214,6 +250,8 @@ pub(super) fn check(command: &Command, matches: &ArgMatches) {
         let value = given.filter(|_| is_given)?.next_back()?;
         value.to_str()
     };
+    // a folder to verify is no option
+    let has_links = matches.try_contains_id("links").is_ok();
     let message = if let Some(number) = number_of_netrc(matches) {
         format!("`-n` is `--netrc`, and takes no value: for {number} links at once, `-j {number}`")
     } else if let Some(number) = value("proxy").filter(|value| is_number(value)) {
@@ -228,6 +266,18 @@ pub(super) fn check(command: &Command, matches: &ArgMatches) {
     } else if value("cookie").is_some_and(|value| value.contains('=') && !Path::new(value).exists())
     {
         "`-b` takes a file of cookies: for a single cookie, `-H 'Cookie: NAME=VALUE'`".to_owned()
+    } else if value("user").is_some_and(is_link) {
+        "`-u` takes `USER:PASSWORD`, and this is a URL".to_owned()
+    } else if let Some(folder) = value("output").filter(|value| has_links && is_no_folder(value)) {
+        format!(
+            "`-o {folder}` would be a folder: `--name TEMPLATE` names files, `--report FILE` writes records, and `--log FILE` messages"
+        )
+    } else if let Some(format) = value("report").filter(|value| FORMATS.contains(value)) {
+        format!("`--report {format}` would be a file of this name: write `--report run.{format}`")
+    } else if let Some(file) = file_of_json(matches) {
+        format!(
+            "`--json` prints records on standard output: `--report {file}` writes them to a file"
+        )
     } else {
         return;
     };
@@ -244,6 +294,33 @@ fn number_of_netrc(matches: &ArgMatches) -> Option<&str> {
         number = links.next()?.to_str()?;
     }
     (!Path::new(number).exists()).then_some(number)
+}
+
+/// The file behind `--json`, which would be a list.
+fn file_of_json(matches: &ArgMatches) -> Option<&str> {
+    let prints_json = matches.try_get_one::<bool>("json").ok().flatten();
+    prints_json.filter(|prints| **prints)?;
+    let behind = matches.index_of("json")? + 1;
+    let links = matches.try_get_raw("links").ok().flatten()?;
+    let mut links = links.zip(matches.indices_of("links")?);
+    let (file, _) = links.find(|(_, index)| *index == behind)?;
+    let (path, text) = (Path::new(file), file.to_str()?);
+    let is_format = |end| ["json", "jsonl", "ndjson"].contains(&end);
+    let is_file = path.extension()?.to_str().is_some_and(is_format);
+    (is_file && !path.exists() && !text.contains("://")).then_some(text)
+}
+
+/// Whether `output` is rather the template of yt-dlp, or a file of messages or records, than the name of a new folder.
+fn is_no_folder(output: &str) -> bool {
+    let path = Path::new(output);
+    let end = path.extension().unwrap_or_default().to_str();
+    let is_file = end.is_some_and(|end| FORMATS.contains(&end) || matches!(end, "log" | "txt"));
+    let is_other = output.ends_with('/') || output.contains("://");
+    (output.contains("%(") || is_file) && !is_other && !path.is_dir()
+}
+
+fn is_link(value: &str) -> bool {
+    value.starts_with("http://") || value.starts_with("https://")
 }
 
 fn is_number(value: &str) -> bool {

@@ -180,7 +180,9 @@ fn proxy(text: &str) -> anyhow::Result<Url> {
     const SCHEMES: [&str; 6] = ["http", "https", "socks5", "socks5h", "socks4", "socks4a"];
     let scheme = if text.contains("://") { "" } else { "http://" };
     let url = Url::parse(&format!("{scheme}{text}")).ok();
-    let url = url.filter(|url| SCHEMES.contains(&url.scheme()) && url.has_host());
+    let is_proxy = |url: &Url| SCHEMES.contains(&url.scheme()) && url.has_host();
+    // `-x URL` as with wget would take a link for the proxy
+    let url = url.filter(|url| is_proxy(url) && matches!(url.path(), "" | "/"));
     // does not quote the value, which may contain a password
     url.context(
         "`--proxy` takes `[SCHEME://][USER:PASSWORD@]HOST[:PORT]` with the scheme http, https, socks5 or socks5h",

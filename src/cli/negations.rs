@@ -31,15 +31,19 @@ fn negation(arg: &Arg) -> Option<Arg> {
     if !is_flag || NO_SETTINGS.contains(&id) || is_one(arg) {
         return None;
     }
-    let opposite = long
-        .strip_prefix("no-")
-        .map_or_else(|| format!("no-{long}"), ToOwned::to_owned);
-    let negation = Arg::new(format!("{PREFIX}{id}")).long(opposite).hide(true);
+    let negation = Arg::new(format!("{PREFIX}{id}")).long(opposite(long));
+    let negation = negation.hide(true);
     Some(
         negation
             .action(ArgAction::SetTrue)
             .overrides_with(arg.get_id()),
     )
+}
+
+/// The name of the opposite of a flag.
+pub(super) fn opposite(long: &str) -> String {
+    let positive = long.strip_prefix("no-");
+    positive.map_or_else(|| format!("no-{long}"), ToOwned::to_owned)
 }
 
 /// Whether an argument is a negation.

@@ -90,6 +90,52 @@ fn options_of_other_programs_are_answered() {
 }
 
 #[test]
+fn values_of_other_programs_are_answered() {
+    let sandbox = Sandbox::new();
+    sandbox.write("links.txt", "http://127.0.0.1:9/a.pdf\n");
+    for (args, answer) in [
+        (&["links.txt", "-fsSL"][..], "failed links never get a file"),
+        (&["links.txt", "-n1"], "`-n` is `--netrc`"),
+        (&["-r", "links.txt"], "a list is an argument"),
+        (&["links.txt", "-t", "8"], "`-j N` the number of links"),
+        (&["links.txt", "--retry", "-1"], "must be a whole number"),
+        (&["links.txt", "-j", "-1"], "from 1 to 10000"),
+        (
+            &["links.txt", "--quiet=true"],
+            "`--no-quiet` is the opposite",
+        ),
+        (&["links.txt", "--no-config=1"], "leave out the value"),
+        (
+            &["links.txt", "-o", "%(title)s.%(ext)s"],
+            "`--name TEMPLATE` names files",
+        ),
+        (&["links.txt", "-o", "wget.log"], "`--log FILE` messages"),
+        (&["links.txt", "-o", "new.csv"], "`--report FILE` writes"),
+        (
+            &["links.txt", "--json", "out.json"],
+            "`--report out.json` writes them",
+        ),
+        (&["links.txt", "--report", "csv"], "`--report run.csv`"),
+        (&["-u", "http://127.0.0.1:9/a.pdf"], "takes `USER:PASSWORD`"),
+        (&["-x", "http://127.0.0.1:9/a.pdf"], "`--proxy` takes"),
+        (&["links.txt", "--stats"], "`fetchpdf report FILE`"),
+        (&["links.txt", "--ext", "pdf"], "only PDFs are saved"),
+        (
+            &["links.txt", "--verify=no"],
+            "`-k` accepts any certificate",
+        ),
+        (&["copyurl", "http://127.0.0.1:9/a.pdf"], "is not needed"),
+        (&["--doi", "10.1000/182"], "an identifier is an argument"),
+        (&["links.txt", "--max-duration", "1h"], "`--max-total-time"),
+        (&["links.txt", "--errors", "e.txt"], "`--error-file FILE`"),
+    ] {
+        let run = sandbox.run(args).exits(2);
+        assert!(run.stderr.contains(answer), "no `{answer}` in {run:#?}");
+        assert!(!run.stderr.contains("a similar argument"), "{run:#?}");
+    }
+}
+
+#[test]
 fn only_slips_are_similar() {
     let sandbox = Sandbox::new();
     sandbox.write("links.txt", "http://127.0.0.1:9/a.pdf\n");
@@ -131,6 +177,8 @@ fn names_that_mean_one_thing_are_options() {
         ["--parallel-max", "4"],
         ["--dir", "papers"],
         ["--retries", "4"],
+        ["--transfers", "4"],
+        ["-o", "new.csv/"],
         ["--mode", "asyncio"],
         ["--mode", "thread"],
         ["--mode", "threadpool"],

@@ -10,10 +10,19 @@ const NONE: &str = "";
 /// What to type in place of options of other programs.
 const OPTIONS: Answers = &[
     (
-        "-i --input-file -a --batch-file --arg-file --input --list --urls --file --input-list --from-file --links",
+        "-i --input-file --batch-file --arg-file --input --list --urls --file --input-list --from-file --files-from \
+         --requirement --bib --bibliography --links",
         "a list is an argument: `fetchpdf links.txt`; `-` is standard input",
     ),
+    (
+        "-a",
+        "a list is an argument: `fetchpdf links.txt`; `-u USER:PASSWORD` are credentials",
+    ),
     ("--url", "a URL is an argument: `fetchpdf URL`"),
+    (
+        "--id --ids --doi --dois --arxiv --pmid --pmcid",
+        "an identifier is an argument: `fetchpdf 10.1038/nphys1170`, and so is a list of them",
+    ),
     (
         "-P -d --paths --folder --out-dir --directory --destination --save-dir --dest --dest-dir --dst --target \
          --target-dir --target-directory --to --outdir --out-folder --output-folder --output-directory \
@@ -31,30 +40,39 @@ const OPTIONS: Answers = &[
         "leave it out: files are named by their URL or server; `-o FILE.pdf` names the file of a single link, and `--name` is a template",
     ),
     (
-        "--output-template --template --filename --name-template --force-directories --no-directories \
+        "--output-template --template --filename --name-template --prefix --suffix --rename --force-directories --no-directories \
          --directories --no-host-directories --host-directories --protocol-directories --cut-dirs -nd -nH",
         "`--name TEMPLATE` names files, such as `--name '{host}/{name}'`",
     ),
     (
-        "-c -C --continue --continue-at --resume --no-continue --always-resume --resume-failed --start-pos",
+        "-c -C --continue --continue-at --resume --no-continue --always-resume --resume-failed --start-pos --partial \
+         --append-verify",
         "leave it out: the same command always continues where it ended; `--overwrite` fetches everything again",
     ),
     (
         "--no-clobber --no-overwrites --download-archive --skip --auto-file-renaming -nc --no-force-overwrites \
-         --break-on-existing --no-break-on-existing --keep-existing",
+         --break-on-existing --no-break-on-existing --keep-existing --ignore-existing",
         "leave it out: files of earlier runs are kept; `--skip-existing` also accepts files from elsewhere",
     ),
     (
-        "-N -z --time-cond --newer --refresh",
+        "-z --time-cond --newer --refresh",
         "`--update` replaces files that have changed on the server",
     ),
     (
-        "-f --force --clobber",
-        "`--overwrite` fetches everything again; failed links never get a file",
+        "-N",
+        "`--update` replaces files that have changed on the server, and `-j N` is the number of links at once",
+    ),
+    (
+        "-f",
+        "leave it out: failed links never get a file; `--overwrite` fetches everything again",
+    ),
+    (
+        "--force --clobber --force-download --redownload --no-skip",
+        "`--overwrite` fetches everything again, and `--update` what has changed on the server",
     ),
     (
         "--threads --thread --threadpool --thread-pool --pool --async --asyncio --sequential --serial \
-         --max-threads",
+         --max-threads --num-threads --nthreads",
         "`-m threads`, `-m pool`, `-m async` and `-m sequential` are modes, and `-j N` is the number of links at once",
     ),
     (
@@ -79,20 +97,32 @@ const OPTIONS: Answers = &[
         "`--connect-timeout`, `--first-byte-timeout` and `--stall-timeout` limit the steps of a transfer, and `--max-time` a whole link",
     ),
     (
-        "-t --tries --max-tries --attempts --extractor-retries --fragment-retries --retry-count --num-retries",
+        "-t",
+        "`--retry N` is the number of retries after the first attempt, and `-j N` the number of links at once",
+    ),
+    (
+        "--tries --max-tries --attempts --extractor-retries --fragment-retries --retry-count --num-retries \
+         --low-level-retries",
         "`--retry N` is the number of retries after the first attempt",
     ),
     (
         "--retry-all-errors --retry-on-http-error --retry-connrefused",
         "leave it out: whatever may succeed later is tried again; `--retry N` is the number of retries",
     ),
-    ("-R", "`--remote-time` sets the times of files"),
+    (
+        "-R",
+        "`--remote-time` sets the times of files, and `--retry N` is the number of retries",
+    ),
     (
         "--retry-max-time --waitretry",
         "`--retry-max-wait` limits a single pause, and `--max-time` a whole link",
     ),
     (
-        "-w --sleep --delay --sleep-requests --max-sleep-interval --sleep-request --interval --pause --throttle",
+        "-w",
+        "`--wait TIME` is the time between two links of a host, `--json` prints a record of each link, and `-j N` is the number of links at once",
+    ),
+    (
+        "--sleep --delay --sleep-requests --max-sleep-interval --sleep-request --interval --pause --throttle",
         "`--wait TIME` is the time between two links of a host",
     ),
     (
@@ -105,7 +135,11 @@ const OPTIONS: Answers = &[
         "`--max-downloads N` ends the run after N new files, `--limit-rate SIZE` limits its speed, and `-j N` the links at once",
     ),
     (
-        "-r --recursive -l --level --mirror --page-requisites --accept --no-parent --span-hosts --convert-links \
+        "-r",
+        "a list is an argument, and pages are not crawled: `--extract` takes the links out of a saved page or text",
+    ),
+    (
+        "--recursive -l --level --mirror --page-requisites --accept --no-parent --span-hosts --convert-links \
          --follow-tags --depth --crawl -np",
         "pages are not crawled: `--extract` takes the links out of a saved page or text, and `--landing all` follows more links of pages",
     ),
@@ -123,7 +157,7 @@ const OPTIONS: Answers = &[
     ),
     (
         "--verify --check",
-        "`fetchpdf verify DIR` checks the files of an output folder",
+        "`fetchpdf verify DIR` checks the files of an output folder, and `-k` accepts any certificate",
     ),
     ("--compare", "`fetchpdf compare LIST` compares the modes"),
     (
@@ -135,7 +169,8 @@ const OPTIONS: Answers = &[
         "`--exec COMMAND` runs a command for each new file",
     ),
     (
-        "--proxy-insecure --check-certificate",
+        "--proxy-insecure --check-certificate --no-verify --no-verify-ssl --no-ssl-verify --ssl-no-verify \
+         --no-check-cert --trusted-host",
         "`-k`, `--insecure` accepts any certificate, also that of a proxy",
     ),
     (
@@ -147,7 +182,7 @@ const OPTIONS: Answers = &[
     ("--no-proxy", "`--noproxy '*'` uses no proxy"),
     (
         "--cookie-jar --save-cookies --cookies-from-browser --no-cookies --cookies-export \
-         --no-cookies-from-browser --keep-session-cookies",
+         --no-cookies-from-browser --keep-session-cookies --session",
         "`-b FILE` reads a `cookies.txt`; cookies of servers are kept until the run ends",
     ),
     (
@@ -162,8 +197,12 @@ const OPTIONS: Answers = &[
         "requests are always GET",
     ),
     (
-        "-D --dump-header --server-response --include --save-headers --print-traffic",
+        "--dump-header --server-response --include --save-headers --print-traffic",
         "`-vv` prints requests and responses",
+    ),
+    (
+        "-D",
+        "`-vv` prints requests and responses, and `-o DIR` is the output folder",
     ),
     (
         "--debug --trace --trace-ascii",
@@ -223,7 +262,7 @@ const OPTIONS: Answers = &[
         "`--retry 0` tries each link once",
     ),
     (
-        "--ignore-errors --no-abort-on-error --keep-going --fail-early --abort-on-error --abort --halt \
+        "--ignore-errors --skip-errors --no-abort-on-error --keep-going --fail-early --abort-on-error --abort --halt \
          --stop-on-error",
         "a link that fails never stops the others; `--max-failures N` ends the run after N failures",
     ),
@@ -265,12 +304,69 @@ const OPTIONS: Answers = &[
         "`-v` and `-vv` print more, `-q` and `-qq` less",
     ),
     (
+        "-Q --max-transfer --max-bytes",
+        "`--quota SIZE` ends the run after this many bytes of new files",
+    ),
+    (
+        "--max-duration --stop --stop-after --deadline",
+        "`--max-total-time TIME` ends the run after this time",
+    ),
+    (
+        "--contimeout",
+        "`--connect-timeout TIME` is the longest time to connect",
+    ),
+    (
+        "--tpslimit --requests-per-second --rps",
+        "`--rate N/TIME` limits the starts of links of a host, such as `5/s`",
+    ),
+    (
+        "--stats --statistics",
+        "a summary ends each run; `fetchpdf report FILE` prints that of the records of earlier ones",
+    ),
+    (
+        "--failed --only-failed --retry-failed",
+        "`fetchpdf run.jsonl --only failed` tries again what has failed, from the records of `--report run.jsonl`",
+    ),
+    (
+        "--errors --failed-file --rejected-log --write-unsupported --error-log",
+        "`--error-file FILE` writes failed links to a list",
+    ),
+    (
+        "--state-file --state-dir --checkpoint",
+        "`--state DIR` is the folder of the journal, which lets the same command continue",
+    ),
+    (
+        "--checksum --hash --md5 --sha1",
+        "`--sha256` records the SHA-256 of files; checksums of a list are verified without an option",
+    ),
+    (
+        "--download --pdf --only-pdf --pdf-only --ext --extension --extensions --type --filetype",
+        "leave it out: every link is downloaded, and only PDFs are saved",
+    ),
+    (
+        "--oauth2-bearer --bearer --token --auth-token",
+        "`-H 'Authorization: Bearer TOKEN'` sends a token, and `-H @FILE` keeps it out of the shell history",
+    ),
+    (
+        "-g --get-urls --get-url",
+        "`--dry-run` prints the links, and what a run would do with them",
+    ),
+    (
+        "--background --daemon",
+        "a shell does that: `fetchpdf links.txt --log run.log -q &`",
+    ),
+    ("--zip --tar", "`--pack tar` packs files into tars"),
+    (
+        "-? --help-all --long-help --usage",
+        "`-h` prints what most people use, and `--help` all options",
+    ),
+    (
         "--no-run-if-empty",
         "leave it out: an empty list is no error, unless with `--fail-on-empty`",
     ),
     ("--print0", "`-0` ends paths with NUL instead of a newline"),
     (
-        "--age-limit --quote --server --doh-insecure --peer-agent",
+        "--age-limit --quote --server --doh-insecure --peer-agent --checkers",
         NONE,
     ),
     (
@@ -287,7 +383,7 @@ const OPTIONS: Answers = &[
 /// What to type in place of words that are commands elsewhere.
 const WORDS: Answers = &[
     (
-        "download get fetch run add start",
+        "download get GET fetch run add start copy copyurl install :::",
         "is not needed: `fetchpdf LINKS` fetches them",
     ),
     (
