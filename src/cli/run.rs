@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::error::ErrorKind;
-use clap::{ArgAction, Args};
+use clap::{ArgAction, Args, ValueHint};
 
 use super::buckets::{self, BucketArgs};
 use super::command;
@@ -39,7 +39,7 @@ use crate::{bucket, fetch, log, progress};
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
     /// Link lists, URLs, or `-` for standard input (the default in a pipe)
-    #[arg(value_name = "LINKS")]
+    #[arg(value_name = "LINKS", value_hint = ValueHint::FilePath)]
     links: Vec<Input>,
     /// Fetch ten sample PDFs from a slow built-in server instead
     #[arg(long, conflicts_with = "links")]

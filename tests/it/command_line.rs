@@ -112,7 +112,20 @@ fn completions_complete() {
         "autoload -Uz compinit; compinit -D; source '{}'",
         path("zsh")
     );
-    output_of(&["zsh", "-f"], &zsh, &home);
+    // shows what would be completed
+    let show = "_arguments() { print -rl -- \"$@\" }; _fetchpdf; true";
+    for (typed, wanted) in [
+        ("compare --mod", "*::: :->fetchpdf"),
+        ("links.txt --sha", "*:links:_fetchpdf_links"),
+        ("comp", "*:links:_fetchpdf_links"),
+    ] {
+        let count = typed.split(' ').count() + 1;
+        let script = format!("{zsh}; words=(fetchpdf {typed}); CURRENT={count}; {show}");
+        if let Some(found) = output_of(&["zsh", "-f"], &script, &home) {
+            assert!(found.lines().any(|line| line == wanted), "{typed}: {found}");
+            assert!(found.contains("]:HOST\\:LIMITS:"), "{found}");
+        }
+    }
     let fish = format!("source '{}'; complete -C", path("fish"));
     for (typed, wanted) in [
         ("--sha", "--sha256"),
@@ -120,6 +133,7 @@ fn completions_complete() {
         ("-q -m po", "pool"),
         ("compare --mod", "--modes"),
         ("--http1.1 --sha", "--sha256"),
+        ("links.txt --sha", "--sha256"),
     ] {
         let script = format!("{fish} 'fetchpdf {typed}'");
         let Some(found) = output_of(&["fish", "--no-config"], &script, &home) else {
