@@ -26,6 +26,7 @@ mod negations;
 mod origins;
 mod pages;
 mod records;
+mod refusal;
 mod retries;
 mod run;
 mod safety;
@@ -260,7 +261,7 @@ pub fn parse() -> anyhow::Result<Invocation> {
         tables,
         origins,
     } = config_file::matches(command, &arguments)?;
-    let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| refusal::end_with(&error));
     let mut dies_with_parent = false;
     let (action, quiet, log) = match cli.command {
         None => {

@@ -8,8 +8,8 @@ use clap::Args;
 use clap::error::ErrorKind;
 use tempfile::TempDir;
 
-use super::command;
 use super::files::FileArgs;
+use super::refusal;
 use super::values::jobs;
 use crate::bucket::Address;
 use crate::store::{Dedupe, Layout};
@@ -125,5 +125,5 @@ fn option_for_folders(files: &FileArgs) -> Option<&'static str> {
 }
 
 fn refuse(message: &str) -> ! {
-    command().error(ErrorKind::ArgumentConflict, message).exit()
+    refusal::refuse(ErrorKind::ArgumentConflict, message)
 }

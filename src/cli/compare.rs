@@ -7,12 +7,13 @@ use anyhow::Context;
 use clap::error::ErrorKind;
 use clap::{Arg, Args, Command};
 
+use super::buckets;
 use super::config_file::Tables;
 use super::invocation::Action;
+use super::refusal::refuse;
 use super::run::RunArgs;
 use super::secrets::Arguments;
 use super::values::{Jobs, several_jobs, written_as};
-use super::{buckets, command};
 use crate::commands::compare::{DEFAULT_AT_ONCE, Folders, ModeAt, Options, rows};
 use crate::mode::Mode;
 use crate::progress::Style;
@@ -113,8 +114,7 @@ impl CompareArgs {
         } else {
             return;
         };
-        let kind = ErrorKind::ArgumentConflict;
-        command().error(kind, message).exit()
+        refuse(ErrorKind::ArgumentConflict, message)
     }
 
     /// What to do: the comparison, or the one run that this process has been started for by one.

@@ -25,9 +25,9 @@
 //! Tables `[host."NAME"]` are not options either: see [`host_tables`].
 
 use std::collections::HashMap;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::{env, fs, io, process};
+use std::{env, fs, io};
 
 use anyhow::{Context, anyhow, bail};
 use clap::parser::ValueSource;
@@ -39,7 +39,8 @@ use super::host_tables::HostSettings;
 use super::origins::{Origins, Source};
 use super::secrets::Arguments;
 use super::{
-    active, environment, habits, help, host_tables, mut_all_args, negations, secrets, shards, sites,
+    active, environment, habits, help, host_tables, mut_all_args, negations, refusal, secrets,
+    shards, sites,
 };
 use crate::id::Ids;
 use crate::page::Rules;
@@ -98,7 +99,7 @@ pub(super) fn matches(command: Command, arguments: &Arguments) -> anyhow::Result
         let result = command.try_get_matches_from_mut(&arguments.all);
         result.unwrap_or_else(|error| {
             let error = environment::blame(error, command);
-            exit(&habits::answer(error, command, &arguments.all))
+            refusal::end_with(&habits::answer(error, command, &arguments.all))
         })
     };
     let mut matches = parse(&mut command);
@@ -161,20 +162,6 @@ impl Settings {
             tables: Tables::default(),
         }
     }
-}
-
-/// Prints help, the version or an error, and ends the process. Unlike [`clap::Error::exit`], fails if help cannot be written.
-fn exit(error: &clap::Error) -> ! {
-    let written = error.print().and_then(|()| io::stdout().flush());
-    let lost = written
-        .err()
-        .filter(|lost| lost.kind() != ErrorKind::BrokenPipe);
-    if let Some(lost) = &lost {
-        let why = text::io_message(lost);
-        log::print_line(&format!("cannot write to standard output: {why}"));
-        log::finish();
-    }
-    process::exit(error.exit_code().max(i32::from(lost.is_some())))
 }
 
 /// Whether nothing is to be said unless the run itself fails.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clap::Args;
 use clap::error::ErrorKind;
 
-use super::command;
+use super::refusal::refuse;
 use super::values::tar_size;
 use crate::bucket::LARGEST;
 use crate::id::Ids;
@@ -118,7 +118,7 @@ impl FileArgs {
         } else {
             return;
         };
-        command().error(ErrorKind::ArgumentConflict, message).exit()
+        refuse(ErrorKind::ArgumentConflict, message)
     }
 
     /// How the links of a `selection` become files: how to name them, and what to do with existing ones.

@@ -17,7 +17,7 @@ use clap::{Arg, ArgMatches, Command};
 
 pub(super) use answers::of_option;
 
-use super::{all_args, negations};
+use super::{all_args, negations, refusal};
 
 /// Other names of options, by the ids of the options.
 const ALIASES: [(&str, &[&str]); 20] = [
@@ -282,7 +282,7 @@ pub(super) fn check(command: &Command, matches: &ArgMatches) {
         return;
     };
     let kind = ErrorKind::ValueValidation;
-    command.clone().error(kind, message).exit()
+    refusal::end_with(&command.clone().error(kind, message))
 }
 
 /// The number behind `-n`, as xargs and others have it, which would be a list.

@@ -21,6 +21,7 @@ use super::identifiers::IdArgs;
 use super::limits::LimitArgs;
 use super::lists::ListArgs;
 use super::pages::PageArgs;
+use super::refusal::refuse;
 use super::retries::RetryArgs;
 use super::safety::SafetyArgs;
 use super::values::{Jobs, number, one_jobs};
@@ -106,14 +107,14 @@ impl RunArgs {
         let Some(name) = path.to_str().filter(|_| !path.exists()) else {
             return;
         };
-        let mut command = command();
+        let command = command();
         if let Some(found) = command.find_subcommand(name) {
             let name = found.get_name();
             let message = format!("options go after the command: `fetchpdf {name} …`");
-            command.error(ErrorKind::ArgumentConflict, message).exit()
+            refuse(ErrorKind::ArgumentConflict, message)
         }
         if let Some(message) = habits::of_word(name, &command) {
-            command.error(ErrorKind::InvalidSubcommand, message).exit()
+            refuse(ErrorKind::InvalidSubcommand, message)
         }
     }
 
@@ -127,8 +128,7 @@ impl RunArgs {
             self.links = demo::serve()?;
         } else if self.links.is_empty() && io::stdin().is_terminal() {
             let message = "no links: give a list, a URL or `-`, or try `--demo`";
-            let kind = ErrorKind::MissingRequiredArgument;
-            command().error(kind, message).exit()
+            refuse(ErrorKind::MissingRequiredArgument, message)
         } else if self.links.is_empty() {
             self.links.push(Input::Stdin);
         }
@@ -171,31 +171,31 @@ impl RunArgs {
         let Some(name) = buckets::file_name(&output) else {
             return output;
         };
-        let refuse = |message: &str| -> ! {
+        let refuse_name = |message: &str| -> ! {
             let shown = output.display();
             let message = format!("`-o {shown}` {message}");
-            command().error(ErrorKind::ArgumentConflict, message).exit()
+            refuse(ErrorKind::ArgumentConflict, message)
         };
         if self.links.contains(&Input::Stdin) {
-            refuse(
+            refuse_name(
                 "names the file of a single link, and standard input is not one: for several, name a folder, such as `-o papers`",
             );
         }
         if !self.has_single_link() {
-            refuse(
+            refuse_name(
                 "names the file of a single link: for several, name a folder, such as `-o papers`",
             );
         }
         if !self.files.set_name(&name) {
-            refuse("names the file: leave out `--name`, or name a folder");
+            refuse_name("names the file: leave out `--name`, or name a folder");
         }
         if let Some(option) = self.files.option_for_names() {
-            refuse(&format!(
+            refuse_name(&format!(
                 "names the file: leave out `{option}`, or name a folder"
             ));
         }
         if let Some(safe) = name::safe(&name).filter(|safe| *safe != name) {
-            refuse(&format!(
+            refuse_name(&format!(
                 "cannot be a file name on every system: `{safe}` can"
             ));
         }
@@ -234,7 +234,7 @@ impl RunArgs {
     fn check_name(&self) {
         if self.files.has_constant_name() && !self.has_single_link() {
             let message = "`--name` without a field is for a single link: for several, add a field, such as `{index}` or `{name}`";
-            command().error(ErrorKind::ArgumentConflict, message).exit()
+            refuse(ErrorKind::ArgumentConflict, message)
         }
     }
 

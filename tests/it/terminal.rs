@@ -259,6 +259,17 @@ fn failures_that_have_left_the_screen_are_told_again() {
 }
 
 #[test]
+fn errors_in_usage_are_broken_between_words() {
+    let sandbox = Sandbox::new();
+    let terminal = Terminal::new(24, 40);
+    let running = terminal.start(sandbox.command(&["links.txt", "--continue"]));
+    running.ends();
+    let screen = terminal.screen().join("\n");
+    let tip = "  tip: leave it out: the same command\n    always continues where it ended;\n";
+    assert!(screen.contains(tip), "{screen}");
+}
+
+#[test]
 fn records_and_bars_share_a_terminal() {
     for print in ["json", "paths"] {
         let looked = Arc::new(Barrier::new(2));
