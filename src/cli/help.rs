@@ -57,7 +57,10 @@ pub(super) const EXIT_CODES: [(&str, &str); 5] = [
     ),
     ("2", "wrong usage, or the run could not be completed"),
     ("75", "with `--fail-on retryable`: another run may succeed"),
-    ("130", "interrupted by Ctrl-C; the same command continues"),
+    (
+        "130",
+        "ended by Ctrl-C (129: SIGHUP, 143: SIGTERM); the same command continues",
+    ),
 ];
 
 const SETTINGS: &str = "\
