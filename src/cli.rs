@@ -412,7 +412,7 @@ mod tests {
         let id = arg.get_id();
         let is_same =
             |known: &Arg| known.get_id() == id && known.is_positional() == arg.is_positional();
-        id != "help" && !command.get_arguments().any(is_same)
+        id != "help" && !arg.is_hide_set() && !command.get_arguments().any(is_same)
     }
 
     /// The options of a command, a table for each heading.
