@@ -270,7 +270,7 @@ pub(super) fn check(command: &Command, matches: &ArgMatches) {
         "`-u` takes `USER:PASSWORD`, and this is a URL".to_owned()
     } else if let Some(folder) = value("output").filter(|value| has_links && is_no_folder(value)) {
         format!(
-            "`-o {folder}` would be a folder: `--name TEMPLATE` names files, `--report FILE` writes records, and `--log FILE` messages"
+            "`-o {folder}`: the output is a folder, or `FILE.pdf` for a single link; `--name TEMPLATE` names files, `--report FILE` writes records, and `--log FILE` messages"
         )
     } else if let Some(format) = value("report").filter(|value| FORMATS.contains(value)) {
         format!("`--report {format}` would be a file of this name: write `--report run.{format}`")
@@ -310,11 +310,13 @@ fn file_of_json(matches: &ArgMatches) -> Option<&str> {
     (is_file && !path.exists() && !text.contains("://")).then_some(text)
 }
 
-/// Whether `output` is rather the template of yt-dlp, or a file of messages or records, than the name of a new folder.
+/// Whether `output` is rather the template of yt-dlp, or a file that is no PDF, than a folder.
 fn is_no_folder(output: &str) -> bool {
     let path = Path::new(output);
-    let end = path.extension().unwrap_or_default().to_str();
-    let is_file = end.is_some_and(|end| FORMATS.contains(&end) || matches!(end, "log" | "txt"));
+    let end = path.extension().unwrap_or_default().to_ascii_lowercase();
+    let end = end.to_str().unwrap_or_default();
+    let is_named_so = FORMATS.contains(&end) || matches!(end, "log" | "txt");
+    let is_file = is_named_so || (path.exists() && end != "pdf");
     let is_other = output.ends_with('/') || output.contains("://");
     (output.contains("%(") || is_file) && !is_other && !path.is_dir()
 }

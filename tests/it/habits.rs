@@ -92,6 +92,7 @@ fn options_of_other_programs_are_answered() {
 #[test]
 fn values_of_other_programs_are_answered() {
     let sandbox = Sandbox::new();
+    sandbox.write("old", "");
     sandbox.write("links.txt", "http://127.0.0.1:9/a.pdf\n");
     for (args, answer) in [
         (&["links.txt", "-fsSL"][..], "failed links never get a file"),
@@ -110,6 +111,7 @@ fn values_of_other_programs_are_answered() {
             "`--name TEMPLATE` names files",
         ),
         (&["links.txt", "-o", "wget.log"], "`--log FILE` messages"),
+        (&["links.txt", "-o", "old"], "the output is a folder"),
         (&["links.txt", "-o", "new.csv"], "`--report FILE` writes"),
         (
             &["links.txt", "--json", "out.json"],

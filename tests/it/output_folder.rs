@@ -256,12 +256,13 @@ fn unusable_output_folder_ends_the_run() {
     let server = Server::of_pdfs();
     let sandbox = Sandbox::new();
     sandbox.write("file", "not a folder");
-    let run = sandbox.run(&[&server.url("/a.pdf"), "-o", "file"]).exits(2);
-    assert!(
-        run.stderr
-            .contains("cannot write to the output folder `file`"),
-        "{run:?}"
-    );
+    for (output, why) in [
+        ("file", "the output is a folder, or `FILE.pdf`"),
+        ("file/sub", "cannot write to the output folder `file/sub`"),
+    ] {
+        let run = sandbox.run(&[&server.url("/a.pdf"), "-o", output]);
+        assert!(run.exits(2).stderr.contains(why), "{output}");
+    }
     assert!(server.requests().is_empty());
 }
 
