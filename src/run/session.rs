@@ -116,7 +116,7 @@ impl Session {
         let (jobs, idle) = jobs_and_idle(config.wanted_jobs());
         if jobs < config.wanted_jobs() {
             tracing::warn!(
-                "fetching only {jobs} links at once: the limit on open files allows no more (`ulimit -n`)"
+                "fetching only {jobs} at once: the limit on open files allows no more links (`ulimit -n`)"
             );
         }
         if config.fetch.http.insecure {
