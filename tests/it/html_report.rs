@@ -623,10 +623,11 @@ fn there_is_a_page_however_a_run_ends() {
                 for total in ["Failed0", "Interrupted1", "Not tried2"] {
                     assert!(totals.contains(&total), "{totals:?}");
                 }
-                assert!(
-                    page.rows("failed")
-                        .any(|row| row.text.contains("the run ended before"))
-                );
+                let mut rows = page.rows("failed");
+                assert!(rows.any(|row| row.text.contains("the run ended before")));
+                let navigation = page.elements.iter().find(|element| element.name == "nav");
+                let navigation = &navigation.expect("one").text;
+                assert!(navigation.contains("Failed, interrupted 1"), "{navigation}");
             } else {
                 assert!(notice.contains("The run had not ended"), "{notice}");
             }

@@ -189,13 +189,16 @@ impl Page<'_> {
 
     fn navigation(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let tally = self.tally;
-        let failed = self.failed();
+        let failed = match tally.counts.of(Status::Interrupted) {
+            0 => "Failed",
+            _ => "Failed, interrupted",
+        };
         f.write_str("<div class=\"tools\">\n<nav aria-label=\"Sections\"><ul>")?;
         for (id, name, count, is_there) in [
             ("outcomes", "Outcomes", None, true),
             ("time", "Over time", None, charts::has_any(&tally.timeline)),
             ("hosts", "Hosts", None, tables::has_hosts(&tally.hosts)),
-            ("failed", "Failed", Some(failed), true),
+            ("failed", failed, Some(tally.counts.failed()), true),
             ("suspect", "Suspect", Some(tally.suspects.count), true),
             (
                 "commands",

@@ -7,6 +7,7 @@ use indicatif::HumanCount;
 
 use super::markup::{Text, WithCode, links, plural, reason};
 use crate::link::SourceLine;
+use crate::outcome::Status;
 use crate::report::html::failures::{Failures, Group, Row};
 use crate::report::html::host_table::{HostRow, HostTable};
 use crate::report::html::tally::Notes;
@@ -164,10 +165,17 @@ pub(super) fn failures(
     failures: &Failures,
     unlisted: Option<&str>,
 ) -> fmt::Result {
-    f.write_str(
-        "<section id=\"failed\" aria-labelledby=\"h-failed\">\n<h2 id=\"h-failed\">Failed links</h2>\n",
-    )?;
     let groups = failures.groups();
+    let mut statuses = groups.iter().map(|((status, ..), _)| *status);
+    let name = if statuses.any(|status| status == Status::Interrupted) {
+        "Failed and interrupted links"
+    } else {
+        "Failed links"
+    };
+    writeln!(
+        f,
+        "<section id=\"failed\" aria-labelledby=\"h-failed\">\n<h2 id=\"h-failed\">{name}</h2>"
+    )?;
     if groups.is_empty() {
         f.write_str("<p class=\"overview\">None.</p>\n")?;
     }
