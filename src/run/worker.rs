@@ -55,7 +55,7 @@ impl Worker {
     /// Whether no more links of the list are wanted. Those that are not tried may still be recorded, unless nobody reads that.
     pub(super) fn is_over(&self) -> bool {
         match self.stop.cause() {
-            None => self.stop.is_stopped(),
+            None => false,
             Some(Cause::OutputClosed | Cause::Bug) => true,
             Some(_) => !self.config.records.untried || self.leaves_rest.load(Relaxed),
         }
