@@ -60,7 +60,7 @@ const WRAPPING: [&str; 9] = [
 /// How some of them call themselves in `TERM`, which ssh passes on.
 const WRAPPING_TERMS: [&str; 6] = ["alacritty", "foot", "ghostty", "kitty", "tmux", "wezterm"];
 
-/// The same variables of those that cut rows, and may have been started in one of the others: xterm and GNU screen.
+/// What terminals that cut rows set, xterm and GNU screen: they may have been started in one of the others.
 const CUTTING: [&str; 2] = ["XTERM_VERSION", "STY"];
 
 /// Whether the terminal is known to wrap rows anew.

@@ -66,7 +66,7 @@ pub(super) struct CompareArgs {
 pub(super) struct Asked {
     pub(super) config: Config,
     pub(super) options: Options,
-    pub(super) svg: Option<PathBuf>,
+    svg: Option<PathBuf>,
     pub(super) json: bool,
 }
 
@@ -74,6 +74,11 @@ impl Asked {
     /// Whether the picture goes to standard output.
     pub(super) fn prints_picture(&self) -> bool {
         self.svg.as_deref().is_some_and(is_stdout)
+    }
+
+    /// The file that it goes to, if it is written to one.
+    pub(super) fn picture_file(&self) -> Option<&Path> {
+        self.svg.as_deref().filter(|path| !is_stdout(path))
     }
 
     /// The folders that it writes to.

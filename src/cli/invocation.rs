@@ -220,7 +220,7 @@ impl Invocation {
 /// Compares modes, and writes the picture. If that goes to standard output, the tables go to standard error.
 fn compare_as(asked: &Asked) -> anyhow::Result<CommandOutcome> {
     let failed = |path: &Path| format!("cannot write `{}`", path.display());
-    let path = asked.svg.as_deref().filter(|_| !asked.prints_picture());
+    let path = asked.picture_file();
     // fails before hours are spent on a picture that cannot be written
     let file = path.map(|path| PictureFile::open(path).with_context(|| failed(path)));
     let file = file.transpose()?;
@@ -280,7 +280,7 @@ impl Action {
                 (&config.inputs[..], vec![config.layout.journal()])
             }
             Self::Compare(asked) => {
-                written.extend(asked.svg.as_deref().filter(|_| !asked.prints_picture()));
+                written.extend(asked.picture_file());
                 let journals = asked
                     .outputs()
                     .map(|output| Layout::new(output, None).journal());
